@@ -1,0 +1,180 @@
+"""bench/peers: the proxies that bench/run measures: where their binaries are,
+and for each case the configuration that lets them do the least work. Every
+*_files function returns the text of the configuration and the arguments that
+come before its path."""
+import os
+import shutil
+import subprocess
+
+PROXY_CONNECTIONS = 12288
+# What follows the name of a proxy that runs without a log beside one with it.
+NO_LOG = "-nolog"
+
+NGINX = """{user}
+worker_processes 1;
+daemon off;
+pid {dir}/nginx.pid;
+error_log {dir}/error.log error;
+events {{
+    worker_connections {connections};
+}}
+http {{
+    access_log {log};
+    tcp_nodelay on;
+    keepalive_timeout 600s;
+    keepalive_requests 1000000000;
+    client_body_temp_path {dir}/body;
+    proxy_temp_path {dir}/proxy;
+    fastcgi_temp_path {dir}/fastcgi;
+    uwsgi_temp_path {dir}/uwsgi;
+    scgi_temp_path {dir}/scgi;
+    proxy_max_temp_file_size 0;
+    proxy_buffer_size 16k;
+    proxy_buffers 8 32k;
+    proxy_busy_buffers_size 64k;
+    upstream app {{
+        server 127.0.0.1:{origin};
+        keepalive 64;
+        keepalive_requests 1000000000;
+        keepalive_timeout 600s;
+    }}
+    server {{
+        listen 127.0.0.1:{port} backlog=4096;
+        location / {{
+            proxy_pass http://app;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+        }}
+    }}
+}}
+"""
+
+HAPROXY = """global
+    nbthread 1
+    maxconn {connections}
+    no strict-limits
+{log_global}
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 600s
+    timeout server 600s
+    timeout http-keep-alive 600s
+    http-reuse always
+{splice}
+{log_defaults}
+frontend bench
+    bind 127.0.0.1:{port} backlog 4096
+    default_backend app
+backend app
+    server origin 127.0.0.1:{origin}
+"""
+
+GATEHOUSE = """[global]
+workers = 1
+worker_connections = {connections}
+{log}
+[listen bench]
+address = 127.0.0.1:{port}
+idle_timeout = 10m
+
+[site bench]
+hosts = *
+upstream = app
+
+[upstream app]
+server = 127.0.0.1:{origin}
+keepalive = 64
+"""
+
+
+class Failure(Exception):
+    """Something that the user has to read; ends the run."""
+
+
+def nginx_files(where, port, origin, case):
+    log = "off"
+    if case == "log":
+        log = f"{where}/access.log combined buffer=64k flush=5s"
+    user = "user root;" if os.geteuid() == 0 else ""
+    text = NGINX.format(dir=where, port=port, origin=origin, log=log, user=user,
+                        connections=PROXY_CONNECTIONS)
+    return text, ["-e", f"{where}/start.log", "-p", str(where), "-c"]
+
+
+def haproxy_files(where, port, origin, case, splice=False):
+    is_log = case == "log"
+    text = HAPROXY.format(
+        port=port, origin=origin, connections=PROXY_CONNECTIONS,
+        splice="    option splice-response" if splice else "",
+        log_global="    log stdout format raw local0" if is_log else "",
+        log_defaults="    log global\n    option httplog" if is_log else "")
+    return text, ["-db", "-f"]
+
+
+def haproxy_splice_files(where, port, origin, case):
+    return haproxy_files(where, port, origin, case, splice=True)
+
+
+def gatehouse_files(where, port, origin, case):
+    log = "\n[defaults]\naccess_log = none\n"
+    if case == "log":
+        log = (f"\n[log access]\npath = {where}/access.log\n"
+               "format = combined\nbuffer = 64k\n")
+    text = GATEHOUSE.format(port=port, origin=origin, log=log,
+                            connections=PROXY_CONNECTIONS)
+    return text, ["-c"]
+
+
+def first_line(argv):
+    try:
+        run = subprocess.run(argv, capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise Failure(f"{argv[0]}: {error.strerror}") from error
+    lines = (run.stdout + run.stderr).splitlines()
+    if run.returncode or not lines:
+        raise Failure(f"{' '.join(argv)} tells no version (exit status "
+                      f"{run.returncode})")
+    return lines[0].strip()
+
+
+def find_proxies(options):
+    """[(name, binary, files)] and {name: version}; Failure without one."""
+    rows = [("gatehouse", options.gatehouse, gatehouse_files, "-V"),
+            ("nginx", options.nginx, nginx_files, "-v"),
+            ("haproxy", options.haproxy, haproxy_files, "-v")]
+    proxies, versions = [], {}
+    for name, binary, files, flag in rows:
+        if binary == "none":
+            print(f"{name}: left out, as --{name} none asks")
+            continue
+        path = shutil.which(binary) or shutil.which(
+            binary, path="/usr/sbin:/usr/local/sbin")
+        if path is None and name == "gatehouse":
+            raise Failure(f"{binary}: not there; build it (./bootstrap build), "
+                          "name it (--gatehouse PATH) or leave it out "
+                          "(--gatehouse none)")
+        if path is None:
+            raise Failure(f"{binary}: not installed; ./bootstrap deps bench, "
+                          f"or --{name} PATH, or --{name} none")
+        versions[name] = first_line([path, flag])
+        proxies.append((name, os.path.abspath(path), files))
+    if not proxies:
+        raise Failure("nothing to measure")
+    return proxies, versions
+
+
+def proxies_of(case, proxies):
+    """The proxies of a case, with the variants that it shows besides."""
+    if case == "1m":
+        return proxies + [("haproxy-splice", binary, haproxy_splice_files)
+                          for name, binary, _ in proxies if name == "haproxy"]
+    if case != "log":
+        return proxies
+    pairs = [(row, (row[0] + NO_LOG, row[1], without_log(row[2])))
+             for row in proxies]
+    return [row for pair in pairs for row in pair]
+
+
+def without_log(files):
+    return lambda where, port, origin, _: files(where, port, origin, "1k")

@@ -1,0 +1,43 @@
+/* base/num: arithmetic that cannot overflow in silence. */
+#ifndef GH_NUM_H
+#define GH_NUM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* *out = a * b; false when it does not fit. */
+static inline bool
+size_mul(size_t a, size_t b, size_t *out)
+{
+	return !__builtin_mul_overflow(a, b, out);
+}
+
+/* *out = a + b; false when it does not fit. */
+static inline bool
+size_add(size_t a, size_t b, size_t *out)
+{
+	return !__builtin_add_overflow(a, b, out);
+}
+
+static inline uint64_t
+u64_min(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static inline size_t
+size_min(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Decimal text of v without a NUL into out (room for 20 bytes). Returns the
+ * number of bytes written. */
+size_t u64_format(uint64_t v, char *out);
+
+/* Lower-case hexadecimal text of v without a NUL into out (room for 16 bytes).
+ * Returns the number of bytes written. */
+size_t u64_format_hex(uint64_t v, char *out);
+
+#endif

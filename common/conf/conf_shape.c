@@ -1,0 +1,354 @@
+/* conf/conf_shape: the little languages inside of values: addresses, hosts,
+ * servers, paths, answers. Judges form only; what a value means at run time is
+ * its reader's. The names in angles are those of conf_keys.def. */
+#include "common/conf/conf_int.h"
+
+#include "common/base/check.h"
+#include "common/base/ip.h"
+
+/* Longest path of a unix socket: sun_path with its NUL (unix(7)). */
+#define UNIX_PATH_MAX 107
+#define HOST_LEN_MAX 253 /* RFC 1035 3.1 */
+#define LABEL_LEN_MAX 63
+
+#define LATER " is not built yet (it comes with a later version)"
+
+static bool
+parse_port(span s, uint64_t *port)
+{
+	return s.len <= 5 && span_u64(s, 65535, port);
+}
+
+/* "unix:" and a path. */
+static bool
+check_unix(span s, const char **why)
+{
+	span path = span_from(s, 5);
+
+	*why = "unix: needs an absolute path of at most 107 bytes";
+	return path.len > 1 && path.len <= UNIX_PATH_MAX && path.p[0] == '/';
+}
+
+/* "addr:port" with a literal address, or ":port" when may_be_bare. */
+static bool
+split_address(span s, bool may_be_bare, struct ip *ip, uint64_t *port)
+{
+	ptrdiff_t colon = span_rchr(s, ':');
+	span host;
+
+	if (colon < 0 || !parse_port(span_from(s, (size_t)colon + 1), port))
+		return false;
+	host = span_first(s, (size_t)colon);
+	if (host.len == 0)
+		return may_be_bare;
+	if (host.p[0] != '[')
+		return ip_parse(host, ip) && ip_is_v4(ip);
+	return host.p[host.len - 1] == ']' &&
+	       ip_parse(span_of(host.p + 1, host.len - 2), ip);
+}
+
+/* Whether the last label is a number, which only an address has. */
+static bool
+ends_in_number(span s)
+{
+	uint64_t n;
+
+	return span_u64(
+	    span_from(s, (size_t)(span_rchr(s, '.') + 1)), UINT32_MAX, &n);
+}
+
+/* An IPv4 address, or labels of letters, digits, '-' and '_'. */
+static bool
+is_host_name(span s)
+{
+	struct ip ip;
+	span label;
+
+	if (s.len == 0 || s.len > HOST_LEN_MAX)
+		return false;
+	if (ends_in_number(s))
+		return ip_parse(s, &ip) && ip_is_v4(&ip);
+	while (span_cut(&s, '.', &label)) {
+		if (label.len == 0 || label.len > LABEL_LEN_MAX ||
+		    label.p[0] == '-' || label.p[label.len - 1] == '-')
+			return false;
+		for (size_t i = 0; i < label.len; i++) {
+			char c = ascii_lower(label.p[i]);
+
+			if (!(c >= 'a' && c <= 'z') &&
+			    !(c >= '0' && c <= '9') && c != '-' && c != '_')
+				return false;
+		}
+	}
+	return true;
+}
+
+static bool
+shape_listen(span s, unsigned part, const char **why)
+{
+	struct ip ip;
+	uint64_t port;
+	ptrdiff_t colon = span_rchr(s, ':');
+
+	(void)part;
+	if (span_starts(s, SPAN_LIT("unix:")))
+		return check_unix(s, why);
+	if (span_starts(s, SPAN_LIT("fd:"))) {
+		*why = "fd: needs the number of an inherited descriptor";
+		return span_u64(span_from(s, 3), 65535, &port);
+	}
+	if (split_address(s, true, &ip, &port))
+		return true;
+	*why = "expected :80, 127.0.0.1:80, [::1]:80, unix:/path or fd:3";
+	if (span_starts(s, SPAN_LIT("*:")))
+		*why = "all addresses are written :80, without '*'";
+	else if (span_u64(s, 65535, &port))
+		*why = "a port is written with ':', for example :80";
+	else if (colon > 0 && is_host_name(span_first(s, (size_t)colon)) &&
+		 !ends_in_number(span_first(s, (size_t)colon)))
+		*why = "a name is no address to listen on; write for example "
+		       "127.0.0.1:80";
+	else if (ip_parse(s, &ip))
+		*why = "the port is missing, for example 127.0.0.1:80 or "
+		       "[::1]:80";
+	return false;
+}
+
+/* TCP has no credentials: it comes with tokens. */
+static bool
+shape_admin(span s, unsigned part, const char **why)
+{
+	(void)part;
+	if (span_starts(s, SPAN_LIT("unix:")))
+		return check_unix(s, why);
+	*why = "expected unix:/path; any other address" LATER;
+	return false;
+}
+
+static bool
+shape_host(span s, unsigned part, const char **why)
+{
+	struct ip ip;
+
+	(void)part;
+	if (span_eq(s, SPAN_LIT("*")))
+		return true;
+	if (s.len > 1 && s.p[0] == '[' && s.p[s.len - 1] == ']') {
+		*why = "expected an IPv6 address in the brackets";
+		return ip_parse(span_of(s.p + 1, s.len - 2), &ip);
+	}
+	if (span_starts(s, SPAN_LIT("*.")))
+		s = span_from(s, 2);
+	else if (span_starts(s, SPAN_LIT(".")))
+		s = span_from(s, 1);
+	if (is_host_name(s))
+		return true;
+	*why = "expected a host: example.com, *.example.com, .example.com or *";
+	if (span_find(s, SPAN_LIT("://")) >= 0 || span_chr(s, '/') >= 0)
+		*why = "a host has no scheme and no path";
+	else if (span_chr(s, ':') >= 0)
+		*why = "a host has no port here; ports are the [listen]'s";
+	else if (span_ends(s, SPAN_LIT(".")))
+		*why = "a host is written without its last dot";
+	else if (span_chr(s, '*') >= 0)
+		*why =
+		    "'*' stands alone or for the first labels: *.example.com";
+	for (size_t i = 0; i < s.len; i++) {
+		if ((unsigned char)s.p[i] >= 0x80)
+			*why = "a host is written in its ASCII form (xn--...)";
+	}
+	return false;
+}
+
+/* "name", "name:port", "1.2.3.4:port", "[v6]:port". */
+static bool
+check_server_authority(span s, const char **why)
+{
+	struct ip ip;
+	uint64_t port = 1;
+	ptrdiff_t colon = span_rchr(s, ':');
+
+	*why = "expected address:port, name:port or unix:/path";
+	if (s.len > 0 && s.p[0] == '[') {
+		ptrdiff_t end = span_chr(s, ']');
+		span tail = span_from(s, (size_t)(end + 1));
+
+		if (end < 0 ||
+		    !ip_parse(span_of(s.p + 1, (size_t)end - 1), &ip))
+			return false;
+		if (tail.len == 0)
+			return true;
+		*why = "expected a port from 1 to 65535 behind ':'";
+		return tail.p[0] == ':' &&
+		       parse_port(span_from(tail, 1), &port) && port > 0;
+	}
+	if (colon >= 0) {
+		span text = span_from(s, (size_t)colon + 1);
+
+		s = span_first(s, (size_t)colon);
+		if (span_chr(s, ':') >= 0) {
+			*why = "an IPv6 address stands in brackets: [::1]:80";
+			return false;
+		}
+		if (!parse_port(text, &port) || port == 0) {
+			*why = "expected a port from 1 to 65535 behind ':'";
+			return false;
+		}
+	}
+	return is_host_name(s);
+}
+
+static bool
+shape_server(span s, unsigned part, const char **why)
+{
+	static const unsigned part_tls = 3;
+	bool is_https = span_starts(s, SPAN_LIT("https://"));
+
+	if (span_starts(s, SPAN_LIT("unix:")))
+		return check_unix(s, why);
+	if (is_https || span_starts(s, SPAN_LIT("http://")))
+		s = span_from(s, is_https ? 8 : 7);
+	if (span_chr(s, '/') >= 0) {
+		*why = "a server has no path; use strip_prefix / add_prefix";
+		return false;
+	}
+	if (!check_server_authority(s, why))
+		return false;
+	*why = "https://" LATER;
+	return !is_https || part >= part_tls;
+}
+
+static bool
+shape_prefix(span s, unsigned part, const char **why)
+{
+	struct ip_prefix prefix;
+
+	(void)part;
+	*why =
+	    "expected an address or a network such as 10.0.0.0/8, whose bits "
+	    "behind the prefix are 0";
+	return span_eq(s, SPAN_LIT("unix:")) || ip_prefix_parse(s, &prefix);
+}
+
+static bool
+shape_dns(span s, unsigned part, const char **why)
+{
+	struct ip ip;
+	uint64_t port = 0;
+
+	(void)part;
+	*why = "expected the address of a name server, for example 192.0.2.1 "
+	       "or [2001:db8::1]:53";
+	return ip_parse(s, &ip) ||
+	       (split_address(s, false, &ip, &port) && port > 0);
+}
+
+static bool
+shape_path(span s, unsigned part, const char **why)
+{
+	(void)part;
+	*why = "expected a path that begins with '/'";
+	if (s.len == 0 || s.p[0] != '/')
+		return false;
+	*why = "a prefix holds no blanks, no '?' and no '#'";
+	for (size_t i = 0; i < s.len; i++) {
+		if (strchr(" \t?#", s.p[i]) != NULL)
+			return false;
+	}
+	return true;
+}
+
+/* Take "200" and the blanks behind it off the front. */
+static bool
+take_status(span *s, uint64_t *status)
+{
+	span word;
+
+	if (!span_word(s, &word) || word.len != 3 ||
+	    !span_u64(word, 599, status))
+		return false;
+	*s = span_trim(*s);
+	return true;
+}
+
+static bool
+shape_respond(span s, unsigned part, const char **why)
+{
+	uint64_t status = 0;
+
+	(void)part;
+	*why = "expected a status from 200 to 599, then a text if wanted";
+	return take_status(&s, &status) && status >= 200;
+}
+
+static bool
+shape_redirect(span s, unsigned part, const char **why)
+{
+	uint64_t status = 0;
+
+	(void)part;
+	*why = "expected 301, 302, 303, 307 or 308 and the target";
+	if (!take_status(&s, &status) || s.len == 0)
+		return false;
+	if (status != 301 && status != 302 && status != 303 && status != 307 &&
+	    status != 308)
+		return false;
+	*why = "a target holds no blanks";
+	return span_chr(s, ' ') < 0 && span_chr(s, '\t') < 0;
+}
+
+/* A field name's bytes (RFC 9110 5.6.2). */
+static bool
+shape_field(span s, unsigned part, const char **why)
+{
+	(void)part;
+	*why = "a header's name holds letters, digits and !#$%&'*+-.^_`|~ only";
+	for (size_t i = 0; i < s.len; i++) {
+		char c = ascii_lower(s.p[i]);
+
+		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') &&
+		    strchr("!#$%&'*+-.^_`|~", c) == NULL)
+			return false;
+	}
+	return s.len > 0;
+}
+
+static bool
+shape_log_format(span s, unsigned part, const char **why)
+{
+	static const unsigned part_squid = 6;
+
+	*why = "squid" LATER;
+	if (span_eq(s, SPAN_LIT("squid")))
+		return part >= part_squid;
+	*why = "expected combined, common, json or a template with {variables}";
+	return span_chr(s, '{') >= 0 || span_eq(s, SPAN_LIT("combined")) ||
+	       span_eq(s, SPAN_LIT("common")) || span_eq(s, SPAN_LIT("json"));
+}
+
+static const struct {
+	const char *name;
+	bool (*check)(span s, unsigned part, const char **why);
+} shapes[] = {
+    {"<listen>", shape_listen},
+    {"<admin>", shape_admin},
+    {"<host>", shape_host},
+    {"<server>", shape_server},
+    {"<prefix>", shape_prefix},
+    {"<dns>", shape_dns},
+    {"<path>", shape_path},
+    {"<respond>", shape_respond},
+    {"<redirect>", shape_redirect},
+    {"<field>", shape_field},
+    {"<log_format>", shape_log_format},
+};
+
+bool
+conf_shape_check(const char *shape, unsigned part, span s, const char **why)
+{
+	for (size_t i = 0; i < NELEMS(shapes); i++) {
+		if (strcmp(shapes[i].name, shape) == 0)
+			return shapes[i].check(s, part, why);
+	}
+	UNREACHED();
+}

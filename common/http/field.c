@@ -1,0 +1,151 @@
+/* http/field: names of fields as small integers. A name is found by its length
+ * and then by its first and last eight bytes; rows of one length stand together
+ * in field.def, and there are few of them. */
+#include "common/http/msg.h"
+
+#include <string.h>
+
+#include "common/base/check.h"
+
+/* Longest name of field.def and its NUL. */
+#define NAME_CAP 40
+
+enum {
+	HOP = FIELD_F_HOP,
+	SINGLE = FIELD_F_SINGLE,
+	NOMINATE_BAD = FIELD_F_NOMINATE_BAD,
+	NO_TRAILER = FIELD_F_NO_TRAILER
+};
+
+struct field_row {
+	char name[NAME_CAP];
+	uint8_t len;
+	uint8_t flags;
+};
+
+static const struct field_row rows[FIELD_N] = {
+#define FIELD(id, name, flags) [FIELD_##id] = {name, sizeof(name) - 1, flags},
+#include "common/http/field.def"
+#undef FIELD
+};
+
+/* The last row of each length, 0 when there is none. A later initializer of an
+ * element replaces the earlier (C11 6.7.9), which is what makes it the last. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Woverride-init"
+static const uint16_t last_of_len[NAME_CAP] = {
+#define FIELD(id, name, flags) [sizeof(name) - 1] = FIELD_##id,
+#include "common/http/field.def"
+#undef FIELD
+};
+#pragma GCC diagnostic pop
+
+#define WORD sizeof(uint64_t)
+#define HALF sizeof(uint32_t)
+
+static inline uint64_t
+load_word(const char *p)
+{
+	uint64_t w;
+
+	memcpy(&w, p, sizeof(w));
+	return w;
+}
+
+static inline uint32_t
+load_half(const char *p)
+{
+	uint32_t w;
+
+	memcpy(&w, p, sizeof(w));
+	return w;
+}
+
+/* ascii_lower() on eight bytes: bit 7 of a byte is carried into by exactly the
+ * additions below when the byte is a capital, and becomes bit 5. */
+static inline uint64_t
+lower_word(uint64_t w)
+{
+	const uint64_t ones = 0x0101010101010101;
+	uint64_t low = w & ones * 0x7f;
+	uint64_t from_a = low + ones * (0x80 - 'A');
+	uint64_t past_z = low + ones * (0x7f - 'Z');
+
+	return w | ((from_a & ~past_z & ~w & ones * 0x80) >> 2);
+}
+
+/* All bytes of a name of 1 .. 8 bytes in one word; names of one length give
+ * equal words only when they are equal. */
+static inline uint64_t
+word_of_short(const char *p, size_t len)
+{
+	if (len >= HALF)
+		return load_half(p) | (uint64_t)load_half(p + len - HALF) << 32;
+	return (uint8_t)p[0] | (unsigned)(uint8_t)p[len / 2] << 8 |
+	       (unsigned)(uint8_t)p[len - 1] << 16;
+}
+
+static enum field_id
+lookup_short(span name, unsigned id)
+{
+	uint64_t word = lower_word(word_of_short(name.p, name.len));
+
+	for (; rows[id].len == name.len; id--)
+		if (word_of_short(rows[id].name, name.len) == word)
+			return (enum field_id)id;
+	return FIELD_OTHER;
+}
+
+/* The bytes between the first and the last eight. */
+static bool
+is_middle_equal(span name, const char *row_name)
+{
+	for (size_t i = WORD; i + WORD < name.len; i += WORD)
+		if (lower_word(load_word(name.p + i)) !=
+		    load_word(row_name + i))
+			return false;
+	return true;
+}
+
+static enum field_id
+lookup_long(span name, unsigned id)
+{
+	size_t tail_at = name.len - WORD;
+	uint64_t head = lower_word(load_word(name.p));
+	uint64_t tail = lower_word(load_word(name.p + tail_at));
+
+	for (; rows[id].len == name.len; id--)
+		if (load_word(rows[id].name) == head &&
+		    load_word(rows[id].name + tail_at) == tail &&
+		    is_middle_equal(name, rows[id].name))
+			return (enum field_id)id;
+	return FIELD_OTHER;
+}
+
+enum field_id
+field_lookup(span name)
+{
+	unsigned id;
+
+	if (name.len == 0 || name.len >= NAME_CAP)
+		return FIELD_OTHER;
+	/* row 0 has length 0 and ends the walk downwards */
+	id = last_of_len[name.len];
+	if (id == 0)
+		return FIELD_OTHER;
+	return name.len > WORD ? lookup_long(name, id) : lookup_short(name, id);
+}
+
+span
+field_name(enum field_id id)
+{
+	REQUIRE(id > FIELD_OTHER && id < FIELD_N);
+	return span_of(rows[id].name, rows[id].len);
+}
+
+unsigned
+field_flags(enum field_id id)
+{
+	REQUIRE(id < FIELD_N);
+	return rows[id].flags;
+}

@@ -1,0 +1,45 @@
+/* http/uri: pieces of request targets (RFC 3986, RFC 9110 4.2). Pure. */
+#ifndef GH_URI_H
+#define GH_URI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/span.h"
+
+/* Split host[:port]; brackets of an IPv6 literal are taken off *host (its
+ * content must be an IPv6 address). The host is checked: reg-name of RFC 3986
+ * without percent-encoding, 1 .. 253 bytes, or an address; no userinfo. Port
+ * 0 .. 65535, digits only; *port 0 when none is told ("host" and "host:"). */
+bool uri_parse_authority(span authority, span *host, uint16_t *port);
+
+/* A configured or told URL: scheme://authority[/path][?query][#fragment];
+ * path is "/" when empty. */
+struct uri {
+	span scheme;
+	span authority;
+	span host;
+	uint16_t port; /* as told, 0 when not */
+	span path;
+	span query;
+	bool has_query;
+};
+bool uri_parse(span s, struct uri *out);
+
+/* Default port of a scheme (http 80, https 443, ws, wss), 0 when unknown. */
+uint16_t uri_default_port(span scheme);
+
+/* The path in the one form that rules compare: escapes of visible ASCII are
+ * decoded, dot segments resolved, empty segments ("//") merged. What is not
+ * visible ASCII, and '%', '?', '#', '/' and '\', stay escaped, in capitals: the
+ * result can be sent as it is. Slashes and NUL in escapes, backslashes in any
+ * spelling, ill-formed escapes, overlong UTF-8, dot segments with parameters
+ * ("..;x") and ".." above the root make it ambiguous, and so does a path
+ * without '/' at its start ("*" excepted) or with raw bytes that are not
+ * visible ASCII. Writes at most in.len bytes to out and sets *out_len; out may
+ * be in.p. URI_PATH_AMBIGUOUS: out still holds the best reading. */
+enum uri_path { URI_PATH_PLAIN, URI_PATH_CHANGED, URI_PATH_AMBIGUOUS };
+enum uri_path uri_normalize_path(span in, char *out, size_t *out_len);
+
+#endif

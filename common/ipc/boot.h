@@ -1,0 +1,104 @@
+/* ipc/boot: the seam between master and worker: four functions, and what a
+ * process is given at its birth. Worker code never includes anything of
+ * master/. */
+#ifndef GH_BOOT_H
+#define GH_BOOT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "common/base/diag.h"
+#include "common/base/log.h"
+#include "common/conf/conf.h"
+#include "common/net/sock.h"
+#include "common/shm/counters.h"
+#include "common/shm/segment.h"
+#include "common/shm/slot.h"
+#include "common/shm/wake.h"
+
+/* A bound socket of one `address =` word of one [listen]. */
+struct boot_listen {
+	const struct conf_section *section; /* NULL: the implied :80 */
+	struct sock_addr addr;
+	int fd;
+};
+
+/* An open log file of one [log]. */
+struct boot_log {
+	const struct conf_section *section;
+	int fd;
+};
+
+struct prepared;
+struct claims; /* common/store/tenants.h */
+struct names; /* common/store/names.h */
+struct upstate; /* common/store/upstate.h */
+
+/* All of it lives as long as the process. */
+struct boot {
+	const struct conf_tree *conf;
+	struct segment *segment;
+	struct slots *slots;
+	struct counters *counters;
+	struct upstate *upstate;
+	struct names *names;
+	/* Called when nothing needs a path any more: none can be opened and no
+	 * program run after it. false with errno. */
+	bool (*confine)(void);
+	const struct wake_fds *wakes;
+	const struct claims *claims; /* NULL: nothing is shared (-t) */
+	const struct boot_listen *listens;
+	uint32_t n_listens;
+	const struct boot_log *logs; /* without [log error] */
+	uint32_t n_logs;
+	int error_log_fd;
+	enum log_level log_level;
+	uint32_t generation;
+	uint32_t n_workers;
+	/* below here: of one worker */
+	uint32_t slot;
+	uint32_t incarnation;
+	uint32_t worker; /* 0 .. n_workers - 1 */
+	int ctl_fd;
+	int cpu; /* -1: not pinned */
+	struct prepared *prepared;
+};
+
+/* Compile everything that workers share copy-on-write: sites, routes, regexes,
+ * templates. Runs before fork in a process of its own, and for -t. Goes on
+ * after an error so that all of them are found. NULL when d holds an error.
+ * `listens` of the boot may be empty (-t): sockets are not needed. */
+struct prepared *worker_prepare(const struct boot *b, struct diag *d);
+/* Give it back; NULL is allowed. */
+void worker_prepare_free(struct prepared *p);
+
+/* A word of the command line that only the rules can answer. */
+enum command_word {
+	COMMAND_EXPLAIN /* one request, run dry */
+};
+
+struct command {
+	enum command_word word;
+	const struct diag *sources; /* names the files of places */
+	FILE *out;
+	/* explain: as they are to stand in the request, unread */
+	const char *method;
+	const char *url; /* with "http://HOST" in front, or a bare target */
+	const char *const *headers; /* "Name: value" */
+	unsigned n_headers;
+	const char *from; /* the client's address, or "unix:" */
+	const char *listen; /* name of a [listen]; NULL: by the URL's port */
+	unsigned answer_status; /* what servers are taken to answer */
+};
+
+/* Answer a word, from a prepared boot without sockets. Has no effect outside of
+ * the process but what is written to c->out. Returns the exit status; what is
+ * wrong with the command goes to standard error. */
+int worker_command(const struct boot *b, const struct command *c);
+
+/* Be a worker until told to retire or the control socket ends. Privileges are
+ * already dropped. Returns the exit status. */
+int worker_main(const struct boot *b);
+
+#endif

@@ -1,0 +1,73 @@
+/* ipc/ctl: control messages between the master and the processes below it, over
+ * a SOCK_SEQPACKET pair each: fixed-size head, bounded text, passed
+ * descriptors, and the sender's credentials as the kernel knows them. */
+#ifndef GH_CTL_H
+#define GH_CTL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/base/span.h"
+
+enum ctl_type {
+	/* to a nursery */
+	CTL_SPAWN = 1, /* slot, incarnation; one fd: the worker's ctl end */
+	/* from a nursery */
+	CTL_PREPARED, /* ready to spawn */
+	CTL_REFUSED, /* text: a piece of diag_serialize(); arg 1: the last one
+		      */
+	/* from a worker or the steward */
+	CTL_HELLO, /* first word: the kernel's credentials name its pid */
+	CTL_READY, /* it accepts */
+	CTL_RETIRED, /* it no longer accepts; arg: connections left */
+	/* to a worker or the steward */
+	CTL_RETIRE, /* stop accepting, finish, exit; arg: milliseconds to do
+		     * so, 0: as long as it takes */
+	CTL_CLOSE_IDLE, /* nobody will be there for their next request */
+	CTL_LOG, /* arg: index of the log; one fd to use from now on */
+	CTL_LOGS_DONE, /* all reopened */
+	/* to the steward */
+	CTL_STATE, /* one fd: a file with what only the master knows, as JSON.
+		      What CTL_CONF and CTL_ADMIN told before holds from now */
+	CTL_CONF, /* one fd: a file with what it needs of the configuration, as
+	             JSON; arg: admin sockets that follow */
+	CTL_ADMIN, /* one fd: the next admin socket; arg: its index */
+	/* from the steward */
+	CTL_ASK /* arg: enum ctl_ask. CTL_STATE tells what came of it */
+};
+
+/* What the steward may ask of the master: what signals ask, too. */
+enum ctl_ask { ASK_RELOAD = 1, ASK_REOPEN, ASK_QUIT, ASK_STOP, ASK_DRAIN };
+
+/* Index of the error log in CTL_LOG; others count boot.logs. */
+#define CTL_LOG_ERROR UINT64_MAX
+
+#define CTL_TEXT_MAX 32768
+
+struct ctl_msg {
+	uint32_t type;
+	uint32_t slot;
+	uint32_t incarnation;
+	uint32_t len; /* bytes of text */
+	uint64_t arg;
+	char text[CTL_TEXT_MAX];
+};
+
+/* A pair of non-blocking, close-on-exec ends that pass credentials. -1, errno.
+ */
+int ctl_pair(int fds[2]);
+/* Send; fd -1: none. 0, or -1 with errno (EAGAIN: the peer does not read). */
+int ctl_send(int s, const struct ctl_msg *m, int fd);
+/* Whether the errno of a send says that the other end is closed: its process
+ * has ended, which is told by who waits for it. */
+bool ctl_is_gone(int err);
+/* A message without text. */
+int ctl_send_word(int s, enum ctl_type type, uint64_t arg, int fd);
+/* Receive one. 1: got it; 0: the peer is gone; -1 with errno (EAGAIN, EPROTO
+ * for malformed, or with more than one descriptor). *fd is -1 or a passed
+ * descriptor that the caller owns; *pid is the sender's. Pointers may be NULL
+ * (then a descriptor is closed). */
+int ctl_recv(int s, struct ctl_msg *m, int *fd, pid_t *pid);
+
+#endif

@@ -1,0 +1,54 @@
+/* net/sock: sockets and their addresses. */
+#ifndef GH_SOCK_H
+#define GH_SOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <netinet/in.h>
+
+#include "common/base/ip.h"
+#include "common/base/span.h"
+
+/* An address of any family this program speaks. */
+struct sock_addr {
+	union {
+		struct sockaddr sa;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+		struct sockaddr_un un;
+	} u;
+	socklen_t len;
+};
+
+/* Longest text of sock_addr_format(), its NUL included. */
+#define SOCK_ADDR_TEXT_CAP 128
+
+/* ":80" (all of IPv4 and IPv6: [::] without V6ONLY), "127.0.0.1:80",
+ * "[::1]:443", "unix:/run/x.sock". Port 0 is allowed. false when malformed or a
+ * name. */
+bool sock_addr_parse(span s, struct sock_addr *out);
+void sock_addr_from_ip(
+    const struct ip *ip, uint16_t port, struct sock_addr *out);
+/* false for a unix socket. */
+bool sock_addr_ip(const struct sock_addr *a, struct ip *ip, uint16_t *port);
+/* "1.2.3.4:80", "[::1]:80", "unix:/path" with NUL; returns the length. */
+size_t sock_addr_format(
+    const struct sock_addr *a, char out[SOCK_ADDR_TEXT_CAP]);
+bool sock_addr_eq(const struct sock_addr *a, const struct sock_addr *b);
+
+/* A bound, listening, non-blocking, close-on-exec socket with SO_REUSEADDR; an
+ * existing unix socket that nobody answers on is replaced. `is_v6only` leaves
+ * the addresses of IPv4 to others. -1 with errno. */
+int sock_listen(const struct sock_addr *a, bool is_v6only, int backlog);
+/* A non-blocking, close-on-exec socket whose connection has been started
+ * (TCP_NODELAY set). -1 with errno; *is_done tells that it is open already. */
+int sock_connect(const struct sock_addr *to, bool *is_done);
+/* accept4 with non-blocking, close-on-exec. -1 with errno. */
+int sock_accept(int fd, struct sock_addr *peer);
+/* The pending error of a socket (SO_ERROR), 0 when none. */
+int sock_error(int fd);
+int sock_local(int fd, struct sock_addr *out);
+
+#endif

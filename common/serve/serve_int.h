@@ -1,0 +1,79 @@
+/* serve/serve_int: what server (accepting), serve_conn (a connection) and
+ * serve_call (what its handler asks) share. */
+#ifndef GH_SERVE_INT_H
+#define GH_SERVE_INT_H
+
+#include <sys/socket.h>
+
+#include "common/base/arena.h"
+#include "common/base/check.h"
+#include "common/net/stream.h"
+#include "common/serve/recv.h"
+#include "common/serve/server.h"
+
+#define MAGIC_SERVE MAGIC('S', 'R', 'V', 'E')
+#define MAGIC_SERVE_CALL MAGIC('S', 'R', 'V', 'C')
+
+struct serve {
+	uint32_t magic;
+	struct loop *loop;
+	struct serve_limits limits;
+	const struct serve_route *routes;
+	uint32_t n_routes;
+	void *self; /* of the handlers */
+	struct list listeners;
+	struct list owing; /* connections that owe a request, oldest first */
+	struct list busy; /* all others */
+	uint32_t n_conns;
+	struct timer pause; /* set: nobody is accepted */
+	struct arena_pool arenas;
+	struct task reap;
+};
+
+enum serve_state {
+	SERVE_IDLE, /* no byte of a request */
+	SERVE_HEAD,
+	SERVE_BODY,
+	SERVE_CALL, /* its handler has it */
+	SERVE_SEND,
+	SERVE_LINGER, /* our direction has ended */
+	SERVE_CLOSED
+};
+
+/* A connection, and the one call it may have. */
+struct serve_call {
+	uint32_t magic;
+	struct list node; /* in serve.owing or serve.busy */
+	struct serve *serve;
+	enum serve_state state;
+	struct stream stream;
+	struct timer timer; /* the state's end */
+	struct timer again; /* the next turn */
+	struct task task;
+	bool is_used; /* a request was answered */
+	bool has_cred;
+	struct ucred cred;
+	struct recv_buf in;
+	/* the request */
+	struct h1_scan scan;
+	struct arena arena;
+	struct http_msg req;
+	struct recv_body body;
+	const struct serve_route *route;
+	serve_cancel_f *cancel;
+	void *cancel_self;
+	/* the answer */
+	struct http_msg resp;
+	bool wants_close;
+	char *out;
+	size_t out_len;
+	size_t out_at;
+};
+
+/* Serve a connected socket. Takes fd. */
+void serve_conn_new(struct serve *s, int fd);
+/* End it now; a call under way is cancelled. */
+void serve_conn_close(struct serve_call *c);
+struct serve_call *serve_conn_of(struct list *node);
+
+#endif

@@ -1,0 +1,94 @@
+/* shm/segment: the one block of memory that all processes share: a sparse,
+ * sealed memfd mapped before the first fork. A super block and a directory of
+ * ranges come first; each tenant (slots, counters, later caches and limits) is
+ * a range found by kind, name, version and size. Nothing in it is a pointer.
+ * Bytes and protocol: doc/shm.md. */
+#ifndef GH_SEGMENT_H
+#define GH_SEGMENT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SEGMENT_MAGIC 0x67617465686f7573u /* "gatehous" */
+#define SEGMENT_VERSION 2u
+#define SEGMENT_NAME_CAP 48
+#define SEGMENT_RANGES_MAX 1024
+/* Masters that may live at once, while upgrades are under way. */
+#define SEGMENT_MASTERS 8
+/* Virtual room; halved until the address space has it. */
+#define SEGMENT_ROOM (UINT64_C(1) << 40)
+#define SEGMENT_PAGE 4096u
+
+enum segment_kind {
+	SEGMENT_KIND_NONE = 0,
+	SEGMENT_KIND_SLOTS,
+	SEGMENT_KIND_COUNTERS,
+	SEGMENT_KIND_REGISTRY,
+	SEGMENT_KIND_UPSTATE,
+	SEGMENT_KIND_NAMES
+};
+
+/* What a tenant asks for. */
+struct segment_want {
+	enum segment_kind kind;
+	uint32_t version; /* layout of what lives there */
+	uint64_t size; /* bytes of room */
+	uint64_t commit; /* of these, from the start, usable at once */
+	const char *name; /* shorter than SEGMENT_NAME_CAP */
+};
+
+/* Who repairs, see doc/shm.md 6. */
+struct segment_lease {
+	_Atomic uint64_t owner; /* struct slot_name as a word; 0: nobody */
+	_Atomic uint64_t renewed_ms; /* CLOCK_MONOTONIC */
+};
+
+struct segment;
+
+/* Make and map a segment that may use `budget` bytes of memory. The caller is
+ * master number 1. NULL with errno; ENOMEM when the budget cannot even hold the
+ * super block. */
+struct segment *segment_new(uint64_t budget);
+/* Map one that was inherited as a descriptor, as the next master. NULL with
+ * errno: EPROTO when its magic, version or layout is not ours, EBUSY when too
+ * many masters before this one still live. */
+struct segment *segment_open(int fd);
+void segment_free(struct segment *s);
+int segment_fd(const struct segment *s);
+/* The budget becomes another one; what is committed stays. Master only. */
+void segment_set_budget(struct segment *s, uint64_t budget);
+uint64_t segment_budget(const struct segment *s);
+uint64_t segment_committed(const struct segment *s);
+
+/* The number of this master, from 1; children inherit it. */
+uint64_t segment_epoch(const struct segment *s);
+/* Where this master counts in refs[SEGMENT_MASTERS]. */
+uint32_t segment_party(uint64_t epoch);
+/* A number that no generation had before. Master only. */
+uint32_t segment_next_generation(struct segment *s);
+/* A master of this segment that has ended, other than this one. false: there is
+ * none. Master only. */
+bool segment_find_gone(struct segment *s, uint64_t *epoch);
+/* Its claims of ranges fall, and its place is free: the last thing that is done
+ * about it. Master only. */
+void segment_forget(struct segment *s, uint64_t epoch);
+struct segment_lease *segment_lease(struct segment *s);
+
+/* Find the range or make it, and count one user more. Pages are zero when the
+ * range is new. NULL with errno: ENOSPC (directory or room), ENOMEM (budget).
+ * Master only. */
+void *segment_claim(struct segment *s, const struct segment_want *w);
+/* One user less; with the last one of all masters the range is given back.
+ * `at` is what segment_claim() gave. Master only. */
+void segment_unclaim(struct segment *s, const void *at);
+/* Find it, for anybody: NULL when it is not there. `commit` is not looked at.
+ */
+void *segment_find(struct segment *s, const struct segment_want *w);
+
+/* Make more of a range usable: the pages that hold `len` bytes from `at`. What
+ * is committed already costs nothing. -1 with errno (ENOMEM). Master only. */
+int segment_commit(struct segment *s, const void *at, uint64_t len);
+
+#endif

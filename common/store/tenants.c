@@ -1,0 +1,152 @@
+/* store/tenants: the list of what is shared. A name is kind-specific text; the
+ * registry makes an id of it. */
+#include "common/store/tenants.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/arena.h"
+#include "common/base/check.h"
+#include "common/base/map.h"
+
+/* "UPSTREAM SERVER": neither holds a blank. */
+#define NAME_CAP 1024
+
+struct claims {
+	struct map by_name; /* of struct claim */
+};
+
+struct claim {
+	uint32_t id;
+	char name[]; /* NUL-terminated for nobody */
+};
+
+bool
+tenants_open(struct tenants *t, struct segment *s)
+{
+	t->names = names_map(s, true);
+	if (t->names == NULL)
+		return false;
+	t->upstate = upstate_open(s, true);
+	if (t->upstate == NULL)
+		return false;
+	t->servers = registry_open(
+	    s, "server", UPSTATE_SERVERS_MAX, upstate_ready, t->upstate);
+	if (t->servers != NULL)
+		return true;
+	upstate_free(t->upstate);
+	return false;
+}
+
+void
+tenants_close(struct tenants *t)
+{
+	registry_close(t->servers);
+	upstate_free(t->upstate);
+}
+
+void
+tenants_forget(struct tenants *t, uint64_t epoch)
+{
+	registry_forget(t->servers, epoch);
+}
+
+/* Length of the name in out, 0 when it is too long. */
+static size_t
+server_name(span upstream, span server, char out[NAME_CAP])
+{
+	if (upstream.len + 1 + server.len > NAME_CAP)
+		return 0;
+	memcpy(out, upstream.p, upstream.len);
+	out[upstream.len] = ' ';
+	memcpy(out + upstream.len + 1, server.p, server.len);
+	return upstream.len + 1 + server.len;
+}
+
+static void
+claims_add_server(struct claims *c, struct tenants *t, span upstream,
+    const struct conf_value *v, struct diag *d)
+{
+	char name[NAME_CAP];
+	size_t len = server_name(upstream, v->words[0].text, name);
+	struct claim *claim;
+	uint32_t id;
+
+	if (len == 0) {
+		diag_error(d, v->at, "this name is too long");
+		return;
+	}
+	/* the same server twice in an upstream is one server */
+	if (map_get(&c->by_name, span_of(name, len)) != NULL)
+		return;
+	id = registry_claim(t->servers, span_of(name, len));
+	if (id == REGISTRY_NONE) {
+		diag_error(d, v->at,
+		    "the numbers of this server do not fit: %s",
+		    errno == ENOMEM ? "raise shared_memory"
+				    : "too many servers in all");
+		return;
+	}
+	claim = malloc(sizeof(*claim) + len);
+	REQUIRE(claim != NULL);
+	claim->id = id;
+	memcpy(claim->name, name, len);
+	(void)map_put(&c->by_name, span_of(claim->name, len), claim);
+}
+
+struct claims *
+claims_new(struct tenants *t, const struct conf_tree *conf, struct diag *d)
+{
+	struct claims *c = calloc(1, sizeof(*c));
+
+	REQUIRE(c != NULL);
+	map_init(&c->by_name, false);
+	for (const struct conf_section *s = conf_first(conf, CONF_UPSTREAM);
+	     s != NULL; s = s->next) {
+		struct conf_scope scope = conf_scope_of(conf, s);
+		struct conf_iter it = {NULL, 0, false};
+		const struct conf_value *v;
+
+		while (
+		    (v = conf_next(&scope, KEY_UPSTREAM_SERVER, &it)) != NULL)
+			claims_add_server(c, t, s->name, v, d);
+	}
+	return c;
+}
+
+void
+claims_free(struct tenants *t, struct claims *c)
+{
+	if (c == NULL)
+		return;
+	map_foreach (slot, &c->by_name) {
+		struct claim *claim = slot->value;
+
+		registry_unclaim(t->servers, claim->id);
+		free(claim);
+	}
+	map_fini(&c->by_name);
+	free(c);
+}
+
+uint32_t
+claims_server(const struct claims *c, span upstream, span server)
+{
+	char name[NAME_CAP];
+	size_t len = server_name(upstream, server, name);
+	const struct claim *claim;
+
+	if (c == NULL || len == 0)
+		return REGISTRY_NONE;
+	claim = map_get(&c->by_name, span_of(name, len));
+	return claim == NULL ? REGISTRY_NONE : claim->id;
+}
+
+bool
+tenants_repair(struct upstate *u, struct names *n, const struct slots *t,
+    struct slot_name me, uint32_t dead_slot)
+{
+	names_repair(n, t, me, dead_slot);
+	return upstate_repair(u, t, dead_slot);
+}

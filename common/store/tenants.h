@@ -1,0 +1,48 @@
+/* store/tenants: all that lives in the segment, as the master opens it, a
+ * generation claims it and the steward repairs it. One place knows the list. */
+#ifndef GH_TENANTS_H
+#define GH_TENANTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/diag.h"
+#include "common/base/span.h"
+#include "common/conf/conf.h"
+#include "common/shm/registry.h"
+#include "common/shm/segment.h"
+#include "common/shm/slot.h"
+#include "common/store/names.h"
+#include "common/store/upstate.h"
+
+/* Master only. */
+struct tenants {
+	struct upstate *upstate;
+	struct names *names;
+	struct registry *servers;
+};
+
+/* Open, or make, all of them. false with errno. */
+bool tenants_open(struct tenants *t, struct segment *s);
+void tenants_close(struct tenants *t);
+/* A master before this one is gone, with what it claimed. */
+void tenants_forget(struct tenants *t, uint64_t epoch);
+
+/* The ids of what one generation shares. */
+struct claims;
+
+/* Claim all that the configuration names; what does not fit goes to d. Never
+ * NULL. Master only. */
+struct claims *claims_new(
+    struct tenants *t, const struct conf_tree *conf, struct diag *d);
+/* The generation is gone. */
+void claims_free(struct tenants *t, struct claims *c);
+/* Id of a server of an upstream; REGISTRY_NONE when it was not claimed. `c` may
+ * be NULL (a configuration that is only checked). */
+uint32_t claims_server(const struct claims *c, span upstream, span server);
+
+/* Mend whatever a dead slot left. false: call again later. Steward only. */
+bool tenants_repair(struct upstate *u, struct names *n, const struct slots *t,
+    struct slot_name me, uint32_t dead_slot);
+
+#endif

@@ -1,0 +1,283 @@
+/* store/upstate: totals that all change by one atomic step, and ledgers in
+ * which each process notes its own share, from which the totals can be counted
+ * anew. */
+#include "common/store/upstate.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "common/base/check.h"
+#include "common/shm/crash.h"
+
+/* Tries of one recount before it is left for later. */
+#define RECOUNT_TRIES 1000
+
+/* Ids whose pages are made usable together: about one page of a ledger. */
+#define UPSTATE_BLOCK 1024u
+
+/* A word of {version, count}: each step changes both. */
+#define STEP_VERSION (UINT64_C(1) << 32)
+#define COUNT_OF(word) ((uint32_t)(word))
+
+struct upstate_server {
+	_Atomic uint64_t total; /* requests now */
+	_Atomic uint64_t count[UPSTATE_COUNTS];
+} __attribute__((aligned(64)));
+
+/* What one process did; written by it alone. */
+struct upstate_ledger {
+	_Atomic uint64_t intent; /* id + 1 of the total it is changing; 0 */
+	_Atomic uint32_t active[UPSTATE_SERVERS_MAX];
+} __attribute__((aligned(4096)));
+
+struct upstate_table {
+	_Atomic uint32_t used; /* ids below it were made ready at some time */
+	struct upstate_server server[UPSTATE_SERVERS_MAX];
+	struct upstate_ledger ledger[SLOTS_MAX];
+};
+
+struct upstate {
+	struct segment *segment;
+	uint32_t n_usable; /* master: ids below it have their pages */
+	struct upstate_table *t;
+};
+
+static const struct segment_want upstate_want = {
+    .kind = SEGMENT_KIND_UPSTATE,
+    .version = 1,
+    .size = sizeof(struct upstate_table),
+    .commit = 0,
+    .name = "upstate",
+};
+
+/* The first page, and for every process the page of its intent. */
+static bool
+upstate_commit_first(struct upstate *u)
+{
+	if (segment_commit(u->segment, &u->t->used, sizeof(u->t->used)) < 0)
+		return false;
+	for (uint32_t i = 0; i < SLOTS_MAX; i++)
+		if (segment_commit(u->segment, &u->t->ledger[i].intent,
+			sizeof(u->t->ledger[i].intent)) < 0)
+			return false;
+	return true;
+}
+
+struct upstate *
+upstate_open(struct segment *s, bool may_make)
+{
+	struct upstate *u = calloc(1, sizeof(*u));
+
+	REQUIRE(u != NULL);
+	u->segment = s;
+	u->t = may_make ? segment_claim(s, &upstate_want)
+			: segment_find(s, &upstate_want);
+	if (u->t != NULL && (!may_make || upstate_commit_first(u)))
+		return u;
+	free(u);
+	return NULL;
+}
+
+void
+upstate_free(struct upstate *u)
+{
+	free(u);
+}
+
+/* The pages of the next ids, in the table and in every ledger. */
+static bool
+upstate_commit_more(struct upstate *u)
+{
+	uint32_t from = u->n_usable;
+
+	if (segment_commit(u->segment, &u->t->server[from],
+		sizeof(u->t->server[0]) * UPSTATE_BLOCK) < 0)
+		return false;
+	for (uint32_t i = 0; i < SLOTS_MAX; i++)
+		if (segment_commit(u->segment, &u->t->ledger[i].active[from],
+			sizeof(u->t->ledger[0].active[0]) * UPSTATE_BLOCK) < 0)
+			return false;
+	u->n_usable += UPSTATE_BLOCK;
+	return true;
+}
+
+bool
+upstate_ready(void *self, uint32_t id)
+{
+	struct upstate *u = self;
+	struct upstate_server *v = &u->t->server[id];
+
+	while (id >= u->n_usable)
+		if (!upstate_commit_more(u))
+			return false;
+	if (id >= atomic_load(&u->t->used)) {
+		atomic_store(&u->t->used, id + 1);
+		return true;
+	}
+	for (uint32_t i = 0; i < SLOTS_MAX; i++)
+		atomic_store(&u->t->ledger[i].active[id], 0);
+	atomic_store(&v->total, 0);
+	for (uint32_t i = 0; i < UPSTATE_COUNTS; i++)
+		atomic_store(&v->count[i], 0);
+	return true;
+}
+
+/* --- counting ------------------------------------------------------------- */
+
+static void
+upstate_step(struct upstate *u, uint32_t slot, uint32_t id, int by)
+{
+	struct upstate_ledger *l = &u->t->ledger[slot];
+	uint32_t own =
+	    atomic_load_explicit(&l->active[id], memory_order_relaxed);
+
+	atomic_store(&l->intent, (uint64_t)id + 1);
+	CRASH_POINT();
+	/* release: who sees the new count sees the intent, too */
+	atomic_store_explicit(
+	    &l->active[id], own + (uint32_t)by, memory_order_release);
+	CRASH_POINT();
+	/* one less is 2^32 - 1 more: the carry steps the version as well */
+	(void)atomic_fetch_add(&u->t->server[id].total,
+	    by > 0 ? STEP_VERSION + 1 : STEP_VERSION - 1);
+	CRASH_POINT();
+	atomic_store(&l->intent, 0);
+}
+
+void
+upstate_begin(struct upstate *u, uint32_t slot, uint32_t id)
+{
+	REQUIRE(slot < SLOTS_MAX && id < UPSTATE_SERVERS_MAX);
+	upstate_step(u, slot, id, 1);
+	upstate_add(u, id, UPSTATE_REQUESTS);
+}
+
+void
+upstate_end(struct upstate *u, uint32_t slot, uint32_t id)
+{
+	REQUIRE(slot < SLOTS_MAX && id < UPSTATE_SERVERS_MAX);
+	upstate_step(u, slot, id, -1);
+}
+
+uint32_t
+upstate_active(const struct upstate *u, uint32_t id)
+{
+	return COUNT_OF(atomic_load_explicit(
+	    &u->t->server[id].total, memory_order_relaxed));
+}
+
+void
+upstate_add(struct upstate *u, uint32_t id, enum upstate_count what)
+{
+	(void)atomic_fetch_add_explicit(
+	    &u->t->server[id].count[what], 1, memory_order_relaxed);
+}
+
+uint64_t
+upstate_get(const struct upstate *u, uint32_t id, enum upstate_count what)
+{
+	return atomic_load_explicit(
+	    &u->t->server[id].count[what], memory_order_relaxed);
+}
+
+/* --- repair --------------------------------------------------------------- */
+
+static uint32_t
+upstate_used(const struct upstate *u)
+{
+	uint32_t n = atomic_load(&u->t->used);
+
+	return n < UPSTATE_SERVERS_MAX ? n : UPSTATE_SERVERS_MAX;
+}
+
+static bool
+ledger_is_alive(const struct slots *t, uint32_t slot)
+{
+	uint32_t state = atomic_load(&t->at[slot].state);
+
+	return state != SLOT_FREE && state != SLOT_DEAD;
+}
+
+/* Whether somebody alive is in the middle of changing this total. */
+static bool
+upstate_is_changing(const struct upstate *u, const struct slots *t, uint32_t id)
+{
+	for (uint32_t i = 0; i < SLOTS_MAX; i++)
+		if (ledger_is_alive(t, i) &&
+		    atomic_load(&u->t->ledger[i].intent) == (uint64_t)id + 1)
+			return true;
+	return false;
+}
+
+static uint32_t
+upstate_sum(const struct upstate *u, const struct slots *t, uint32_t id)
+{
+	uint32_t sum = 0;
+
+	for (uint32_t i = 0; i < SLOTS_MAX; i++)
+		if (ledger_is_alive(t, i))
+			sum += atomic_load(&u->t->ledger[i].active[id]);
+	return sum;
+}
+
+/* Count one total anew. false: it changed all the time. */
+static bool
+upstate_recount(struct upstate *u, const struct slots *t, uint32_t id)
+{
+	_Atomic uint64_t *total = &u->t->server[id].total;
+
+	for (int i = 0; i < RECOUNT_TRIES; i++) {
+		uint64_t seen = atomic_load(total);
+		uint64_t truth;
+
+		if (upstate_is_changing(u, t, id))
+			continue;
+		truth = ((seen + STEP_VERSION) & ~(STEP_VERSION - 1)) |
+			upstate_sum(u, t, id);
+		if (upstate_is_changing(u, t, id))
+			continue;
+		CRASH_POINT();
+		if (atomic_compare_exchange_strong(total, &seen, truth))
+			return true;
+	}
+	return false;
+}
+
+bool
+upstate_repair(struct upstate *u, const struct slots *t, uint32_t dead)
+{
+	uint32_t n = upstate_used(u);
+	struct upstate_ledger *l = &u->t->ledger[dead];
+	uint64_t intent = atomic_load(&l->intent);
+	bool is_done = true;
+
+	for (uint32_t id = 0; id < n; id++) {
+		if (atomic_load(&l->active[id]) == 0 &&
+		    intent != (uint64_t)id + 1)
+			continue;
+		/* the dead one's share counts no more; it is cleared only when
+		 * the total is right, so that this can be repeated */
+		if (!upstate_recount(u, t, id)) {
+			is_done = false;
+			continue;
+		}
+		CRASH_POINT();
+		atomic_store(&l->active[id], 0);
+	}
+	CRASH_POINT();
+	if (is_done)
+		atomic_store(&l->intent, 0);
+	return is_done;
+}
+
+bool
+upstate_check(const struct upstate *u, const struct slots *t)
+{
+	uint32_t n = upstate_used(u);
+
+	for (uint32_t id = 0; id < n; id++)
+		if (upstate_is_changing(u, t, id) ||
+		    upstate_active(u, id) != upstate_sum(u, t, id))
+			return false;
+	return true;
+}

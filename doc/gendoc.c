@@ -1,0 +1,121 @@
+/* doc/gendoc: writes one of the generated documents to standard output. Called
+ * by `make docs`, and by the test that proves them up to date. */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/check.h"
+#include "common/conf/conf.h"
+#include "common/shm/counters.h"
+#include "worker/exch/fault.h"
+#include "worker/exch/vars.h"
+
+static void
+write_variables(FILE *out)
+{
+	static const char *const kinds[] = {
+	    [VAR_KIND_TEXT] = "text",
+	    [VAR_KIND_NAME] = "text without case",
+	    [VAR_KIND_ADDRESS] = "address",
+	    [VAR_KIND_NUMBER] = "number",
+	    [VAR_KIND_SIZE] = "size",
+	    [VAR_KIND_SECONDS] = "duration, as seconds",
+	    [VAR_KIND_MILLIS] = "duration, as milliseconds",
+	};
+	static const char *const whens[] = {
+	    [VAR_WHEN_REQUEST] = "request",
+	    [VAR_WHEN_RESPONSE] = "answer",
+	    [VAR_WHEN_END] = "end",
+	};
+
+	(void)fputs(
+	    "## Variables\n\nWith braces in `redirect`, `respond`, "
+	    "`request_header`, `response_header` and the `format` of a "
+	    "`[log]`; without them as the subject of a `match`. `known` says "
+	    "from when on there is a value: a request can be judged and "
+	    "changed "
+	    "by the first kind, an answer by the first two.\n\n"
+	    "| variable | value | known | what it is |\n|---|---|---|---|\n",
+	    out);
+	for (int i = 0; i < VAR_N; i++) {
+		enum var_id id = (enum var_id)i;
+
+		(void)fprintf(out, "| `{%s%s}` | %s | %s | %s |\n",
+		    var_name(id), var_takes_arg(id) ? ":NAME" : "",
+		    kinds[var_kind(id)], whens[var_when(id)], var_doc(id));
+	}
+}
+
+static void
+write_faults(FILE *out)
+{
+	static const char *const sides[] = {
+	    [SIDE_CLIENT] = "client",
+	    [SIDE_ORIGIN] = "origin",
+	    [SIDE_GATE] = "gatehouse",
+	};
+
+	(void)fputs(
+	    "\n## Faults\n\nWhat can end an exchange other than well: "
+	    "the word that logs show as `{fault}`, whose doing it is, and the "
+	    "status that the client gets while nothing was sent (0: the "
+	    "connection is closed).\n\n"
+	    "| word | side | status | meaning |\n|---|---|---|---|\n",
+	    out);
+	for (int i = F_NONE + 1; i < F_N; i++) {
+		const struct fault_row *r = fault_row((enum fault_id)i);
+
+		(void)fprintf(out, "| `%s` | %s | %u | %s |\n", r->word,
+		    sides[r->side], r->status, r->text);
+	}
+}
+
+static void
+write_counters(FILE *out)
+{
+	(void)fputs("\n## Counters\n\nKept in shared memory for each process "
+		    "and added up over all of them.\n\n"
+		    "| counter | meaning |\n|---|---|\n",
+	    out);
+	for (int i = 0; i < COUNTER_N; i++)
+		(void)fprintf(out, "| `%s` | %s |\n",
+		    counter_name((enum counter_id)i),
+		    counter_help((enum counter_id)i));
+}
+
+static void
+write_reference(FILE *out)
+{
+	(void)fputs(
+	    "# Variables, faults and counters\n\n"
+	    "Generated from the tables of the source; `make docs` writes it "
+	    "anew.\n\n",
+	    out);
+	write_variables(out);
+	write_faults(out);
+	write_counters(out);
+}
+
+static const struct {
+	const char *name;
+	void (*write)(FILE *out);
+} documents[] = {
+    {"config.md", conf_write_doc},
+    {"gatehouse.ini", conf_write_sample},
+    {"reference.md", write_reference},
+};
+
+int
+main(int argc, char **argv)
+{
+	for (size_t i = 0; argc == 2 && i < NELEMS(documents); i++) {
+		if (strcmp(argv[1], documents[i].name) == 0) {
+			documents[i].write(stdout);
+			return fflush(stdout) == 0 ? 0 : 1;
+		}
+	}
+	(void)fputs("usage: gendoc NAME, one of:", stderr);
+	for (size_t i = 0; i < NELEMS(documents); i++)
+		(void)fprintf(stderr, " %s", documents[i].name);
+	(void)fputc('\n', stderr);
+	return 2;
+}

@@ -1,0 +1,84 @@
+/* master/admin: the administration: its sockets (the master's), what the
+ * steward is told of the master and asks of it, and the interface it serves.
+ *
+ * The master tells and never waits: what changes is marked, and sent when the
+ * steward's control socket takes it, the newest state only. What is told is a
+ * file in memory, so that one message holds all of it. What the steward asks is
+ * one number out of a list; nothing else of it is read. */
+#ifndef GH_ADMIN_H
+#define GH_ADMIN_H
+
+#include <jansson.h>
+
+#include "common/serve/server.h"
+#include "master/master.h"
+
+/* --- in the master: admin_listen.c ---------------------------------------- */
+
+/* Whether the group exists; problems go to d. */
+void admin_check(const struct conf_tree *t, struct diag *d);
+/* Bind what g's [admin] names, into g->admin; problems go to g->diag. */
+void admin_open(struct gen *g);
+/* Close what nobody else uses. */
+void admin_close(struct master *m, struct admin_set *a);
+/* g serves: its sockets are the administration's from now on. */
+void admin_use(struct gen *g);
+/* A new master serves them: let go. */
+void admin_hand_over(struct master *m);
+
+/* --- in the master: tell.c ------------------------------------------------ */
+
+void tell_init(struct master *m);
+/* There is a new steward: it knows nothing. */
+void tell_all(struct master *m);
+void tell_state(struct master *m);
+void tell_conf(struct master *m);
+/* Send what could not be sent before. */
+void tell_again(struct master *m);
+/* What the steward needs of g's configuration, as JSON; malloc'd. */
+char *tell_render_conf(const struct gen *g);
+
+/* --- in the master: ask.c ------------------------------------------------- */
+
+/* A reading of the configuration begins that is not the first. */
+void reload_begin(struct gen *g);
+/* It has ended, once: it serves (why == NULL), or `why`, unless its diag says
+ * more. */
+void reload_end(struct gen *g, const char *why);
+/* The steward asks; what is none of enum ctl_ask is logged. */
+void ask_obey(struct master *m, uint64_t what);
+
+/* --- in the steward: admin.c ---------------------------------------------- */
+
+struct ask;
+
+/* The administration as it is served. */
+struct admin {
+	struct loop *loop;
+	const struct boot *boot;
+	struct serve *serve;
+	json_t *state; /* CTL_STATE; NULL: not yet told */
+	json_t *conf; /* CTL_CONF */
+	json_t *next_conf; /* told, but the state that goes with it was not */
+	uint32_t n_fds; /* admin sockets that came since CTL_CONF */
+	uint32_t n_fds_wanted;
+	int *fds;
+	struct list asks; /* that wait for an answer */
+	uint32_t n_asked;
+};
+
+/* boot.ctl_fd is where it asks. */
+void admin_init(struct admin *a, struct loop *l, const struct boot *b);
+/* One of CTL_STATE, CTL_CONF, CTL_ADMIN. Takes fd. */
+void admin_hear(struct admin *a, const struct ctl_msg *m, int fd);
+/* The process is told to end: answer those who wait, and nobody more. */
+void admin_end(struct admin *a);
+/* Answer with JSON. Takes j. */
+void admin_answer(struct serve_call *c, unsigned status, json_t *j);
+
+/* --- in the steward: admin_status.c --------------------------------------- */
+
+/* GET /v1/status */
+json_t *admin_status(const struct admin *a);
+
+#endif

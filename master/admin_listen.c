@@ -1,0 +1,144 @@
+/* master/admin_listen: the administration's sockets. Bound with the other
+ * sockets of a reading of the configuration, in effect when that one serves,
+ * and until another one does: they are of no generation, so that a drained or
+ * quitting gatehouse can still be asked. */
+#include <errno.h>
+#include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/base/check.h"
+#include "common/base/log.h"
+#include "master/admin.h"
+
+#define ADMIN_BACKLOG 511
+#define ADMIN_MODE 0600
+#define ADMIN_GROUP_MODE 0660
+#define NAME_CAP 64
+
+static struct conf_scope
+admin_scope(const struct conf_tree *t)
+{
+	return conf_scope_of(t, conf_first(t, CONF_ADMIN));
+}
+
+static bool
+admin_find_group(span group, gid_t *gid)
+{
+	const struct group *gr;
+	char name[NAME_CAP];
+
+	if (group.len >= sizeof(name))
+		return false;
+	(void)snprintf(name, sizeof(name), "%.*s", SPAN_FMT(group));
+	gr = getgrnam(name);
+	if (gr == NULL)
+		return false;
+	*gid = gr->gr_gid;
+	return true;
+}
+
+void
+admin_check(const struct conf_tree *t, struct diag *d)
+{
+	struct conf_scope s = admin_scope(t);
+	const struct conf_value *v = conf_get(&s, KEY_ADMIN_GROUP);
+	gid_t gid;
+
+	if (v != NULL && !admin_find_group(v->text, &gid))
+		diag_error(d, v->at, "group = %.*s: there is no such group",
+		    SPAN_FMT(v->text));
+}
+
+static void
+admin_add(struct gen *g, const struct conf_word *w)
+{
+	struct admin_set *a = &g->admin;
+	struct lsock *s;
+	/* nobody's until it serves: admin_use() opens it */
+	mode_t old = umask(0177);
+
+	s = lsock_get(g, w->text, w->at, ADMIN_BACKLOG, true);
+	(void)umask(old);
+	if (s == NULL)
+		return;
+	s->refs++;
+	a->at = reallocarray(a->at, a->n + 1, sizeof(struct lsock *));
+	REQUIRE(a->at != NULL);
+	a->at[a->n++] = s;
+}
+
+void
+admin_open(struct gen *g)
+{
+	struct conf_scope s = admin_scope(g->conf);
+	const struct conf_value *group = conf_get(&s, KEY_ADMIN_GROUP);
+	const struct conf_value *v;
+	struct conf_iter it = {0};
+
+	if (conf_first(g->conf, CONF_ADMIN) == NULL)
+		return;
+	g->admin.has_group =
+	    group != NULL && admin_find_group(group->text, &g->admin.gid);
+	while ((v = conf_next(&s, KEY_ADMIN_LISTEN, &it)) != NULL)
+		for (uint32_t i = 0; i < v->n_words; i++)
+			admin_add(g, &v->words[i]);
+}
+
+static void
+admin_drop_sockets(struct master *m, struct admin_set *a)
+{
+	for (uint32_t i = 0; i < a->n; i++)
+		lsock_unref(m, a->at[i]);
+	free(a->at);
+	a->at = NULL;
+	a->n = 0;
+}
+
+void
+admin_close(struct master *m, struct admin_set *a)
+{
+	admin_drop_sockets(m, a);
+	free(a->facts);
+	*a = (struct admin_set){0};
+}
+
+/* Let those connect who may. */
+static void
+admin_permit(const struct admin_set *a, const struct lsock *s)
+{
+	const char *path = s->addr.u.un.sun_path;
+	gid_t gid = a->has_group ? a->gid : getegid();
+
+	if (lchown(path, (uid_t)-1, gid) < 0 ||
+	    chmod(path, a->has_group ? ADMIN_GROUP_MODE : ADMIN_MODE) < 0)
+		log_msg(LOG_ERROR,
+		    "admin socket not permitted path=\"%s\" error=\"%s\"", path,
+		    strerror(errno));
+}
+
+void
+admin_use(struct gen *g)
+{
+	struct master *m = g->master;
+	struct admin_set old = m->admin;
+
+	m->admin = g->admin;
+	g->admin = (struct admin_set){0};
+	m->admin.facts = tell_render_conf(g);
+	for (uint32_t i = 0; i < m->admin.n; i++)
+		admin_permit(&m->admin, m->admin.at[i]);
+	tell_conf(m);
+	/* the steward closes its twins when it hears of the new ones */
+	admin_close(m, &old);
+}
+
+void
+admin_hand_over(struct master *m)
+{
+	admin_drop_sockets(m, &m->admin);
+	tell_conf(m);
+}

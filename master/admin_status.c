@@ -1,0 +1,180 @@
+/* master/admin_status: everything about the running gatehouse in one answer:
+ * what the master told, and what the segment shows. Numbers in the segment are
+ * their writers'; nothing but numbers is taken from it. */
+#include "common/base/check.h"
+#include "common/shm/counters.h"
+#include "common/shm/slot.h"
+#include "common/store/upstate.h"
+#include "master/admin.h"
+
+static const char *
+slot_state_name(uint32_t state)
+{
+	static const char *const names[] = {
+	    [SLOT_FREE] = "free",
+	    [SLOT_STARTING] = "starting",
+	    [SLOT_SERVING] = "serving",
+	    [SLOT_RETIRING] = "retiring",
+	    [SLOT_DEAD] = "dead",
+	};
+
+	return state < NELEMS(names) ? names[state] : "?";
+}
+
+static uint64_t
+now_ms(const struct admin *a)
+{
+	return clock_mono_ms(loop_clock(a->loop));
+}
+
+static json_t *
+age_ms(uint64_t since_ms, uint64_t ms)
+{
+	if (since_ms == 0)
+		return json_null();
+	return json_integer(ms > since_ms ? (json_int_t)(ms - since_ms) : 0);
+}
+
+static void
+set_number(json_t *j, const char *key, uint64_t n)
+{
+	(void)json_object_set_new(j, key, json_integer((json_int_t)n));
+}
+
+/* Seconds since the time that `from` holds. */
+static void
+set_age(json_t *j, const char *key, const json_t *from, uint64_t ms)
+{
+	uint64_t began =
+	    (uint64_t)json_integer_value(json_object_get(from, "began_ms"));
+
+	set_number(j, key, ms > began ? (ms - began) / 1000 : 0);
+}
+
+static json_t *
+status_slot(const struct slot *s, uint32_t no, uint64_t ms)
+{
+	json_t *j = json_object();
+
+	set_number(j, "slot", no);
+	set_number(j, "incarnation", atomic_load(&s->incarnation));
+	set_number(j, "pid", atomic_load(&s->pid));
+	(void)json_object_set_new(
+	    j, "state", json_string(slot_state_name(atomic_load(&s->state))));
+	(void)json_object_set_new(
+	    j, "heartbeat_age_ms", age_ms(atomic_load(&s->heartbeat_ms), ms));
+	return j;
+}
+
+static json_t *
+status_workers(const struct admin *a)
+{
+	json_t *all = json_array();
+
+	for (uint32_t i = 0; i < SLOTS_MAX; i++) {
+		const struct slot *s = &a->boot->slots->at[i];
+		json_t *j;
+
+		if (atomic_load(&s->state) == SLOT_FREE ||
+		    atomic_load(&s->role) != SLOT_WORKER)
+			continue;
+		j = status_slot(s, i, now_ms(a));
+		set_number(j, "generation", atomic_load(&s->generation));
+		set_number(j, "connections", atomic_load(&s->connections));
+		set_number(j, "tunnels", atomic_load(&s->tunnels));
+		(void)json_array_append_new(all, j);
+	}
+	return all;
+}
+
+static json_t *
+status_counters(const struct admin *a)
+{
+	json_t *j = json_object();
+
+	for (uint32_t i = 0; i < COUNTER_N; i++)
+		set_number(
+		    j, counter_name(i), counters_sum(a->boot->counters, i));
+	return j;
+}
+
+static json_t *
+status_generations(const struct admin *a)
+{
+	json_t *all = json_deep_copy(json_object_get(a->state, "generations"));
+	json_t *j;
+	size_t i;
+
+	json_array_foreach(all, i, j)
+	{
+		set_age(j, "age_s", j, now_ms(a));
+		(void)json_object_del(j, "began_ms");
+	}
+	return all;
+}
+
+/* The numbers that all workers keep of one server in the place of its id. */
+static void
+status_server(const struct admin *a, json_t *server)
+{
+	const struct upstate *u = a->boot->upstate;
+	uint64_t id =
+	    (uint64_t)json_integer_value(json_object_get(server, "id"));
+	bool is_known = id < UPSTATE_SERVERS_MAX;
+	uint32_t at = is_known ? (uint32_t)id : 0;
+
+	(void)json_object_del(server, "id");
+	set_number(server, "active", is_known ? upstate_active(u, at) : 0);
+	set_number(server, "requests",
+	    is_known ? upstate_get(u, at, UPSTATE_REQUESTS) : 0);
+	set_number(server, "failures",
+	    is_known ? upstate_get(u, at, UPSTATE_FAILURES) : 0);
+}
+
+static json_t *
+status_upstreams(const struct admin *a)
+{
+	json_t *all = json_deep_copy(json_object_get(a->conf, "upstreams"));
+	json_t *upstream;
+	json_t *server;
+	size_t i;
+	size_t k;
+
+	json_array_foreach(all, i, upstream)
+	{
+		json_array_foreach(
+		    json_object_get(upstream, "servers"), k, server)
+		{
+			status_server(a, server);
+		}
+	}
+	return all;
+}
+
+/* What was told, as it was told. */
+static void
+set_told(json_t *j, const char *key, const json_t *from)
+{
+	(void)json_object_set(j, key, json_object_get(from, key));
+}
+
+json_t *
+admin_status(const struct admin *a)
+{
+	json_t *j = json_object();
+
+	(void)json_object_set_new(j, "version", json_string(PACKAGE_VERSION));
+	set_told(j, "pid", a->state);
+	set_age(j, "uptime_s", a->state, now_ms(a));
+	set_told(j, "state", a->state);
+	set_told(j, "config", a->conf);
+	set_told(j, "reload", a->state);
+	(void)json_object_set_new(j, "generations", status_generations(a));
+	(void)json_object_set_new(j, "workers", status_workers(a));
+	(void)json_object_set_new(j, "steward",
+	    status_slot(
+		&a->boot->slots->at[a->boot->slot], a->boot->slot, now_ms(a)));
+	(void)json_object_set_new(j, "counters", status_counters(a));
+	(void)json_object_set_new(j, "upstreams", status_upstreams(a));
+	return j;
+}

@@ -1,0 +1,95 @@
+/* master/cmd_conf: -t and -T. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "master/admin.h"
+#include "master/cmd.h"
+#include "master/priv.h"
+#include "master/report.h"
+
+/* What would be shared, in memory that nobody else sees. */
+static void
+prepare_shared(struct cmd_boot *c)
+{
+	struct conf_scope global =
+	    conf_scope_of(c->conf, conf_first(c->conf, CONF_GLOBAL));
+
+	c->segment =
+	    segment_new((uint64_t)conf_num(&global, KEY_GLOBAL_SHARED_MEMORY));
+	if (c->segment == NULL || !tenants_open(&c->tenants, c->segment)) {
+		diag_error(c->diag, (struct place){0},
+		    "cannot make the shared memory: %s", strerror(errno));
+		return;
+	}
+	c->claims = claims_new(&c->tenants, c->conf, c->diag);
+	c->boot.segment = c->segment;
+	c->boot.upstate = c->tenants.upstate;
+	c->boot.names = c->tenants.names;
+	c->boot.claims = c->claims;
+}
+
+bool
+cmd_prepare(struct cmd_boot *c, const struct conf_source *src)
+{
+	struct conf_scope global;
+
+	memset(c, 0, sizeof(*c));
+	c->diag = diag_new();
+	c->conf = conf_source_load(src, c->diag);
+	global = conf_scope_of(c->conf, conf_first(c->conf, CONF_GLOBAL));
+	priv_check(&global, c->diag);
+	admin_check(c->conf, c->diag);
+	if (diag_count(c->diag, DIAG_ERROR) == 0)
+		prepare_shared(c);
+	c->boot.conf = c->conf;
+	c->boot.prepared = worker_prepare(&c->boot, c->diag);
+	return c->boot.prepared != NULL;
+}
+
+void
+cmd_release(struct cmd_boot *c)
+{
+	worker_prepare_free(c->boot.prepared);
+	if (c->claims != NULL) {
+		claims_free(&c->tenants, c->claims);
+		tenants_close(&c->tenants);
+	}
+	segment_free(c->segment);
+	conf_free(c->conf);
+	diag_free(c->diag);
+}
+
+bool
+conf_is_valid(const struct conf_source *src)
+{
+	struct cmd_boot c;
+	bool is_valid = cmd_prepare(&c, src);
+
+	report_diag(c.diag);
+	cmd_release(&c);
+	return is_valid;
+}
+
+int
+cmd_test(const struct conf_source *src)
+{
+	if (!conf_is_valid(src))
+		return EXIT_FAILURE;
+	(void)printf("%s: configuration is valid\n", src->path);
+	return report_flush();
+}
+
+int
+cmd_dump(const struct conf_source *src)
+{
+	struct cmd_boot c;
+	bool is_valid = cmd_prepare(&c, src);
+
+	report_diag(c.diag);
+	if (is_valid)
+		conf_dump(c.conf, stdout);
+	cmd_release(&c);
+	return is_valid ? report_flush() : EXIT_FAILURE;
+}

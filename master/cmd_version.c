@@ -1,0 +1,49 @@
+/* master/cmd_version: -V. */
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <ares.h>
+#include <jansson.h>
+#include <openssl/crypto.h>
+#include <pcre2.h>
+#include <stdio.h>
+
+#include "common/base/check.h"
+#include "master/cmd.h"
+#include "master/report.h"
+
+#define PCRE2_VERSION_CAP 64
+
+/* Parts that a build may do without. */
+static const struct {
+	const char *name;
+	bool is_there;
+} options[] = {
+#ifdef HAVE_SECCOMP
+    {"seccomp", true},
+#else
+    {"seccomp", false},
+#endif
+#ifdef GH_STAGE_COSTS
+    {"stage-costs", true},
+#else
+    {"stage-costs", false},
+#endif
+};
+
+int
+cmd_version(void)
+{
+	char pcre2[PCRE2_VERSION_CAP] = "?";
+
+	(void)pcre2_config(PCRE2_CONFIG_VERSION, pcre2);
+	(void)printf("gatehouse %s\n", PACKAGE_VERSION);
+	(void)printf("compiler %s\n", __VERSION__);
+	(void)printf("library OpenSSL %s\n", OpenSSL_version(OPENSSL_VERSION));
+	(void)printf("library PCRE2 %s\n", pcre2);
+	(void)printf("library c-ares %s\n", ares_version(NULL));
+	(void)printf("library jansson %s\n", jansson_version_str());
+	(void)printf("library inih %s\n", GH_INIH_VERSION);
+	for (size_t i = 0; i < NELEMS(options); i++)
+		(void)printf("option %s %s\n", options[i].name,
+		    options[i].is_there ? "on" : "absent");
+	return report_flush();
+}

@@ -1,0 +1,120 @@
+/* master/main: the command line. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/base/check.h"
+#include "master/cmd.h"
+#include "master/title.h"
+#include "master/upgrade.h"
+
+#define DEFAULT_PATH GH_SYSCONFDIR "/gatehouse/gatehouse.ini"
+
+static const char usage[] =
+    "usage: gatehouse [-c FILE]             run\n"
+    "       gatehouse [-c FILE] -t          check the configuration\n"
+    "       gatehouse [-c FILE] -T          print the effective one\n"
+    "       gatehouse [-c FILE] -s WORD     signal the running one: reload\n"
+    "                                       reopen upgrade quit stop drain\n"
+    "       gatehouse status [--json] [-c FILE]   ask the running one\n"
+    "       gatehouse explain METHOD URL [-H 'NAME: VALUE'] ...\n"
+    "                 [--from IP] [--listen NAME] [--answer STATUS] [-c FILE]\n"
+    "       gatehouse reverse --from ADDRESS --to ADDRESS ... [--print]\n"
+    "       gatehouse -V                    version, libraries, options\n"
+    "       gatehouse -h                    this\n"
+    "FILE is " DEFAULT_PATH " when it is not told.\n";
+
+/* Words that this version knows of and does not have. */
+static const char *const later[] = {"forward", "top", "purge", "server",
+    "maintenance", "why", "diff", "waf", "import", "categories"};
+
+static int
+main_word(const struct conf_source *src, int argc, char **argv)
+{
+	if (strcmp(argv[0], "status") == 0)
+		return cmd_status(src, argc - 1, argv + 1);
+	if (strcmp(argv[0], "explain") == 0)
+		return cmd_explain(src, argc - 1, argv + 1);
+	if (strcmp(argv[0], "reverse") == 0)
+		return cmd_reverse(argc - 1, argv + 1);
+	for (size_t i = 0; i < NELEMS(later); i++) {
+		if (strcmp(argv[0], later[i]) != 0)
+			continue;
+		(void)fprintf(
+		    stderr, "gatehouse: '%s' is not built yet\n", later[i]);
+		return EXIT_USAGE;
+	}
+	(void)fprintf(
+	    stderr, "gatehouse: unknown word '%s'\n%s", argv[0], usage);
+	return EXIT_USAGE;
+}
+
+static int
+main_action(char action, const struct conf_source *src, const char *word)
+{
+	switch (action) {
+	case 't':
+		return cmd_test(src);
+	case 'T':
+		return cmd_dump(src);
+	case 's':
+		return cmd_signal(src, word);
+	case 'V':
+		return cmd_version();
+	case 'h':
+		(void)fputs(usage, stdout);
+		return EXIT_SUCCESS;
+	default:
+		return master_run(src);
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	struct conf_source src = {.path = DEFAULT_PATH};
+	const char *word = NULL;
+	char *path = NULL;
+	char action = 'r';
+	int opt;
+	int rc;
+
+	upgrade_remember(argc, argv);
+	title_init(argc, argv);
+	while ((opt = getopt(argc, argv, "+c:tTs:Vh")) != -1) {
+		switch (opt) {
+		case 'c':
+			/* titles overwrite the arguments */
+			free(path);
+			src.path = path = strdup(optarg);
+			REQUIRE(path != NULL);
+			break;
+		case 's':
+			word = optarg;
+			action = 's';
+			break;
+		case 't':
+		case 'T':
+		case 'V':
+		case 'h':
+			action = (char)opt;
+			break;
+		default:
+			(void)fputs(usage, stderr);
+			return EXIT_USAGE;
+		}
+	}
+	if (optind < argc && optind > 1) {
+		(void)fprintf(stderr,
+		    "gatehouse: '%s' does not go with options before it\n%s",
+		    argv[optind], usage);
+		return EXIT_USAGE;
+	}
+	if (optind < argc)
+		rc = main_word(&src, argc - optind, argv + optind);
+	else
+		rc = main_action(action, &src, word);
+	free(path);
+	return rc;
+}

@@ -1,0 +1,267 @@
+/* master/tell: what the steward is told. The state is small and changes often;
+ * what it needs of the configuration is large and changes with the generation
+ * that serves; sockets go with the latter. Each has its mark; what is marked is
+ * sent at the end of a batch of events, and again a second later while the
+ * steward does not read. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "common/base/check.h"
+#include "common/base/date.h"
+#include "common/base/log.h"
+#include "common/base/num.h"
+#include "master/admin.h"
+
+/* --- JSON ----------------------------------------------------------------- */
+
+static json_t *
+tell_text(span s)
+{
+	json_t *j = json_stringn(s.p != NULL ? s.p : "", s.len);
+
+	/* not UTF-8: a path may be anything */
+	return j != NULL ? j : json_string("?");
+}
+
+static json_t *
+tell_server(const struct gen *g, span upstream, const struct conf_value *v)
+{
+	json_t *j = json_object();
+	span weight;
+	uint64_t n = 1;
+
+	if (conf_option(v, "weight", &weight))
+		(void)span_u64(weight, UINT32_MAX, &n);
+	(void)json_object_set_new(j, "address", tell_text(v->words[0].text));
+	(void)json_object_set_new(j, "weight", json_integer((json_int_t)n));
+	(void)json_object_set_new(
+	    j, "backup", json_boolean(conf_option(v, "backup", NULL)));
+	/* the reader makes numbers of it */
+	(void)json_object_set_new(j, "id",
+	    json_integer(claims_server(g->claims, upstream, v->words[0].text)));
+	return j;
+}
+
+static json_t *
+tell_upstream(const struct gen *g, const struct conf_section *sec)
+{
+	struct conf_scope s = conf_scope_of(g->conf, sec);
+	struct conf_iter it = {0};
+	const struct conf_value *v;
+	json_t *servers = json_array();
+	json_t *j = json_object();
+
+	while ((v = conf_next(&s, KEY_UPSTREAM_SERVER, &it)) != NULL)
+		if (v->n_words > 0)
+			(void)json_array_append_new(
+			    servers, tell_server(g, sec->name, v));
+	(void)json_object_set_new(j, "name", tell_text(sec->name));
+	(void)json_object_set_new(j, "servers", servers);
+	return j;
+}
+
+char *
+tell_render_conf(const struct gen *g)
+{
+	const struct admin_set *a = &g->master->admin;
+	json_t *upstreams = json_array();
+	json_t *j = json_object();
+	char *text;
+
+	for (const struct conf_section *s = conf_first(g->conf, CONF_UPSTREAM);
+	     s != NULL; s = s->next)
+		(void)json_array_append_new(upstreams, tell_upstream(g, s));
+	(void)json_object_set_new(
+	    j, "config", tell_text(span_str(g->master->source.path)));
+	(void)json_object_set_new(j, "upstreams", upstreams);
+	(void)json_object_set_new(j, "uid", json_integer(geteuid()));
+	if (a->has_group)
+		(void)json_object_set_new(j, "gid", json_integer(a->gid));
+	text = json_dumps(j, JSON_COMPACT);
+	REQUIRE(text != NULL);
+	json_decref(j);
+	return text;
+}
+
+static const char *
+tell_state_name(const struct master *m)
+{
+	switch (m->state) {
+	case MASTER_STARTING:
+		return "starting";
+	case MASTER_RUNNING:
+		return m->is_drained ? "drained" : "running";
+	case MASTER_QUITTING:
+		return "quitting";
+	case MASTER_STOPPING:
+		return "stopping";
+	}
+	UNREACHED();
+}
+
+static json_t *
+tell_generations(const struct master *m)
+{
+	json_t *all = json_array();
+
+	list_foreach (n, &m->gens) {
+		const struct gen *g = LIST_ENTRY(n, struct gen, node);
+		json_t *j = json_object();
+
+		(void)json_object_set_new(j, "number", json_integer(g->no));
+		(void)json_object_set_new(
+		    j, "state", json_string(gen_state_name(g->state)));
+		(void)json_object_set_new(
+		    j, "workers", json_integer(g->n_live));
+		(void)json_object_set_new(j, "ready", json_integer(g->n_ready));
+		/* the reader makes an age of it */
+		(void)json_object_set_new(
+		    j, "began_ms", json_integer((json_int_t)g->began_ms));
+		(void)json_object_set_new(
+		    j, "config", tell_text(span_str(m->source.path)));
+		(void)json_array_append_new(all, j);
+	}
+	return all;
+}
+
+static json_t *
+tell_reload(const struct reload *r)
+{
+	char when[DATE_ISO_LEN];
+	json_t *j;
+
+	if (r->n_ended == 0)
+		return json_null();
+	date_format_iso(r->wall_us, when);
+	j = json_object();
+	(void)json_object_set_new(j, "ok", json_boolean(r->is_ok));
+	(void)json_object_set_new(j, "generation", json_integer(r->generation));
+	(void)json_object_set_new(
+	    j, "time", tell_text(span_of(when, sizeof(when))));
+	(void)json_object_set_new(
+	    j, "problems", tell_text(span_str(r->problems)));
+	return j;
+}
+
+static char *
+tell_render_state(const struct master *m)
+{
+	const struct reload *r = &m->reload;
+	json_t *j = json_object();
+	char *text;
+
+	(void)json_object_set_new(j, "state", json_string(tell_state_name(m)));
+	(void)json_object_set_new(j, "pid", json_integer(getpid()));
+	(void)json_object_set_new(
+	    j, "began_ms", json_integer((json_int_t)m->began_ms));
+	(void)json_object_set_new(j, "generations", tell_generations(m));
+	(void)json_object_set_new(j, "reload", tell_reload(r));
+	(void)json_object_set_new(j, "reloads", json_integer(r->n_ended));
+	(void)json_object_set_new(j, "asks", json_integer(r->n_asks));
+	(void)json_object_set_new(j, "asked", json_integer(r->asked));
+	text = json_dumps(j, JSON_COMPACT);
+	REQUIRE(text != NULL);
+	json_decref(j);
+	return text;
+}
+
+/* --- sending -------------------------------------------------------------- */
+
+/* One message with the text in a file of memory; false with errno. */
+static bool
+tell_send_text(int ctl, enum ctl_type type, uint64_t arg, const char *text)
+{
+	size_t len = strlen(text);
+	int fd = memfd_create("gatehouse", MFD_CLOEXEC);
+	bool is_sent;
+	int err;
+
+	if (fd < 0)
+		return false;
+	is_sent = pwrite(fd, text, len, 0) == (ssize_t)len &&
+		  ctl_send_word(ctl, type, arg, fd) == 0;
+	err = errno;
+	(void)close(fd);
+	errno = err;
+	return is_sent;
+}
+
+/* All that is marked, until the socket is full. The state comes last and puts
+ * the rest into effect: it is never told of a configuration that is not there
+ * yet, nor the other way round. */
+static bool
+tell_send(struct master *m, int ctl)
+{
+	struct tell *t = &m->tell;
+	char *text;
+
+	if (t->has_conf && m->admin.facts != NULL) {
+		if (!tell_send_text(ctl, CTL_CONF, m->admin.n, m->admin.facts))
+			return false;
+		t->has_conf = false;
+		t->next_admin = 0;
+	}
+	for (; t->next_admin < m->admin.n; t->next_admin++)
+		if (ctl_send_word(ctl, CTL_ADMIN, t->next_admin,
+			m->admin.at[t->next_admin]->fd) < 0)
+			return false;
+	if (!t->has_state)
+		return true;
+	text = tell_render_state(m);
+	t->has_state = !tell_send_text(ctl, CTL_STATE, 0, text);
+	free(text);
+	return !t->has_state;
+}
+
+void
+tell_again(struct master *m)
+{
+	struct child *c = m->steward;
+
+	if (c == NULL || c->ctl < 0)
+		return;
+	if (!tell_send(m, c->ctl) && errno != EAGAIN && !ctl_is_gone(errno))
+		log_msg(LOG_ERROR, "steward not told pid=%d error=\"%s\"",
+		    (int)c->pid, strerror(errno));
+}
+
+static void
+tell_on_task(void *self)
+{
+	tell_again(self);
+}
+
+void
+tell_init(struct master *m)
+{
+	task_init(&m->tell.task, tell_on_task, m);
+}
+
+void
+tell_state(struct master *m)
+{
+	m->tell.has_state = true;
+	loop_defer_batch(m->loop, &m->tell.task);
+}
+
+void
+tell_conf(struct master *m)
+{
+	m->tell.has_conf = true;
+	m->tell.has_state = true;
+	/* sockets only behind the facts they belong to */
+	m->tell.next_admin = UINT32_MAX;
+	loop_defer_batch(m->loop, &m->tell.task);
+}
+
+void
+tell_all(struct master *m)
+{
+	m->reload.n_asks = 0;
+	m->reload.asked = 0;
+	tell_conf(m);
+	tell_state(m);
+}

@@ -1,0 +1,103 @@
+"""gatehouse in front of some servers, with an access log that says which one
+was asked and what went wrong."""
+import contextlib
+import pathlib
+import tempfile
+
+import pytest
+
+from lib.dns import Dns
+from lib.gatehouse import Gatehouse
+from lib.origin import ok
+from lib.procs import until
+
+INI = """
+[global]
+workers = %(workers)s
+%(global)s
+[listen x]
+address = 127.0.0.1:{port}
+%(listen)s
+[log access]
+path = {dir}/access.log
+buffer = none
+format = {status} {fault} {tries} {origin_status} {server}
+[site test]
+hosts = *
+upstream = app
+%(site)s
+[upstream app]
+%(servers)s
+%(upstream)s
+"""
+
+
+class Front(Gatehouse):
+    """One of these."""
+
+    def log(self, n=1):
+        """The first n lines of the access log as dicts, once there are so
+        many."""
+        path = self.dir / "access.log"
+        lines = until(lambda: (got := path.read_text().splitlines())
+                      and len(got) >= n and got, what=f"{n} lines of log")
+        keys = ("status", "fault", "tries", "origin_status", "server")
+        return [dict(zip(keys, line.split())) for line in lines]
+
+    def fault(self):
+        """The fault of the one exchange that was."""
+        lines = self.log()
+        assert len(lines) == 1
+        return lines[0]["fault"]
+
+
+@pytest.fixture
+def front(tmp_path):
+    """front([server, ...], upstream="key = value", ...): a server is an origin
+    or the text of a server line."""
+    with contextlib.ExitStack() as stack:
+        def make(servers, ports=1, wait=True, **sections):
+            lines = {"workers": 1, "global": "", "listen": "", "site": "",
+                     "upstream": "", **sections}
+            lines["servers"] = "\n".join(
+                "server = " + getattr(s, "address", s) for s in servers)
+            gh = Front(tmp_path, INI % lines, ports=ports, wait=wait)
+            stack.callback(gh.close)
+            return gh
+
+        yield make
+
+
+@pytest.fixture
+def dns():
+    """dns(zone, ...) starts a name server."""
+    with contextlib.ExitStack() as stack:
+        def make(*args, **kwargs):
+            server = Dns(*args, **kwargs)
+            stack.callback(server.close)
+            return server
+
+        yield make
+
+
+@pytest.fixture
+def named(origin):
+    """named(b"text", ...) starts an origin that says its name."""
+    return lambda text, **kwargs: origin(
+        lambda conn, request: conn.send(ok(text)), **kwargs)
+
+
+@pytest.fixture
+def unix_origin(named):
+    """unix_origin(b"text") starts one on a unix socket that workers reach,
+    whoever they are."""
+    with tempfile.TemporaryDirectory() as folder:
+        pathlib.Path(folder).chmod(0o755)
+
+        def make(text):
+            path = pathlib.Path(folder) / text.decode()
+            made = named(text, path=path)
+            path.chmod(0o777)
+            return made
+
+        yield make

@@ -1,0 +1,48 @@
+"""A client of the administration's socket."""
+import json
+import subprocess
+
+from .gatehouse import BINARY
+from .wire import Client
+
+# Longer than any answer may take.
+WAIT_S = 60
+SECTION = "\n[admin]\nlisten = unix:{dir}/admin.sock\n"
+
+
+def path(gh):
+    return str(gh.dir / "admin.sock")
+
+
+def connect(gh, where=None):
+    return Client(where or path(gh), timeout=WAIT_S)
+
+
+def ask(gh, method, target, where=None):
+    """One request on a connection of its own: (status, object)."""
+    with connect(gh, where) as c:
+        answer = c.get(target, method=method)
+        return answer.status, json.loads(answer.text)
+
+
+def status(gh, where=None):
+    code, answer = ask(gh, "GET", "/v1/status", where)
+    assert code == 200, answer
+    return answer
+
+
+def post(gh, word):
+    return ask(gh, "POST", f"/v1/{word}")
+
+
+def cli(gh, *args, **kwargs):
+    """gatehouse status -c FILE ..."""
+    return subprocess.run([BINARY, "status", "-c", str(gh.ini), *args],
+                          text=True, capture_output=True, timeout=WAIT_S,
+                          check=False, **kwargs)
+
+
+def steward(gh):
+    """Its pid, or None while there is none."""
+    pids = list(gh.children("master (health)"))
+    return pids[0] if pids else None

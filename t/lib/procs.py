@@ -1,0 +1,201 @@
+"""Processes as the kernel shows them, and load that notices every failure."""
+import os
+import pathlib
+import select
+import signal
+import socket
+import struct
+import subprocess
+import threading
+import time
+
+from .gatehouse import BINARY, Notify, children, free_port
+
+WAIT_S = 30
+POLL_S = 0.01
+
+
+def until(check, timeout=WAIT_S, what="what was awaited"):
+    """Ask again and again, for things that the kernel tells nobody. Returns
+    the first true answer."""
+    never = threading.Event()
+    end = time.monotonic() + timeout
+    while True:
+        answer = check()
+        if answer:
+            return answer
+        assert time.monotonic() < end, f"{what} did not happen"
+        never.wait(POLL_S)
+
+
+def wait_gone(pid, timeout=WAIT_S):
+    """Wait for the end of any process."""
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        ready, _, _ = select.select([fd], [], [], timeout)
+        assert ready, f"{pid} did not end"
+    finally:
+        os.close(fd)
+
+
+def kill_and_wait(pid, sig=signal.SIGKILL):
+    """End it and wait until its parent has noticed, too."""
+    os.kill(pid, sig)
+    wait_gone(pid)
+
+
+def status(pid):
+    """/proc/PID/status as a dict."""
+    text = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return {k: v.strip() for k, v in
+            (line.split(":", 1) for line in text.splitlines())}
+
+
+def worker_pids(gh):
+    """{worker's number: pid}."""
+    return {int(title.rsplit(" ", 1)[1]): pid
+            for pid, title in gh.children("worker").items()}
+
+
+def abort_on_close(sock):
+    """Make close() send a reset, so that no port waits."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                    struct.pack("ii", 1, 0))
+
+
+class Daemon:
+    """gatehouse with `daemon = on`: the starting command has ended when this
+    is made; .result is what came of it."""
+
+    def __init__(self, folder, ini, **names):
+        self.dir = pathlib.Path(folder)
+        self.dir.chmod(0o755)
+        self.port = free_port()
+        self.ini = self.dir / "gatehouse.ini"
+        self.pid_file = self.dir / "pid"
+        self.names = names
+        self.write(ini)
+        self.notify = Notify(self.dir / "notify")
+        self.result = subprocess.run(
+            [BINARY, "-c", str(self.ini)], text=True, capture_output=True,
+            timeout=WAIT_S, check=False, stdin=subprocess.DEVNULL,
+            env={**os.environ, "NOTIFY_SOCKET": self.notify.path})
+
+    def write(self, ini):
+        for key, value in {"port": self.port, "dir": self.dir,
+                           **self.names}.items():
+            ini = ini.replace("{%s}" % key, str(value))
+        self.ini.write_text(ini)
+
+    @property
+    def pid(self):
+        return int(self.pid_file.read_text())
+
+    def children(self, title=None):
+        return children(self.pid, title)
+
+    def workers(self):
+        return list(self.children("worker"))
+
+    def signal(self, sig):
+        os.kill(self.pid, sig)
+
+    def close(self):
+        self.notify.close()
+        if not self.pid_file.exists():
+            return
+        pid = self.pid
+        pids = [pid, *self.children()]
+        os.kill(pid, signal.SIGTERM)
+        for one in pids:
+            wait_gone(one)
+
+
+class Load:
+    """Clients that ask without pause, each on a thread: half of them over
+    connections that they keep, half over a new one for each request. Every
+    answer that is not a whole 200 is a failure: (kind, what, answers so far on
+    that connection)."""
+
+    def __init__(self, port, keepers=4, shots=4, path="/"):
+        self.address = ("127.0.0.1", port)
+        self.request = f"GET {path} HTTP/1.1\r\nHost: test\r\n".encode()
+        self.is_over = threading.Event()
+        self.failures = []
+        self.answers = 0
+        self.lock = threading.Lock()
+        self.threads = [threading.Thread(target=self._run, args=(way,))
+                        for way in [self._keep] * keepers +
+                        [self._shot] * shots]
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def stop(self):
+        self.is_over.set()
+        for thread in self.threads:
+            thread.join(WAIT_S)
+            assert not thread.is_alive(), "a client hangs"
+
+    def _run(self, way):
+        while not self.is_over.is_set():
+            done = [0]
+            try:
+                with socket.create_connection(self.address, WAIT_S) as sock:
+                    way(sock, done)
+            except (OSError, ValueError) as err:
+                with self.lock:
+                    self.failures.append((way.__name__, repr(err), done[0]))
+
+    def _answer(self, stream, done):
+        """Read one; whether it is the last of its connection."""
+        line = stream.readline()
+        if not line.startswith(b"HTTP/1.1 200 "):
+            raise ValueError(f"answer {line!r}")
+        length = None
+        is_last = False
+        while True:
+            field = stream.readline()
+            if field == b"\r\n":
+                break
+            name, _, value = field.partition(b":")
+            if name.lower() == b"content-length":
+                length = int(value)
+            elif name.lower() == b"connection" and b"close" in value:
+                is_last = True
+        if length is None or len(stream.read(length)) != length:
+            raise ValueError("truncated")
+        done[0] += 1
+        with self.lock:
+            self.answers += 1
+        return is_last
+
+    def _keep(self, sock, done):
+        with sock.makefile("rb") as stream:
+            while not self.is_over.is_set():
+                sock.sendall(self.request + b"\r\n")
+                if self._answer(stream, done):
+                    return
+
+    def _shot(self, sock, done):
+        with sock.makefile("rb") as stream:
+            sock.sendall(self.request + b"Connection: close\r\n\r\n")
+            self._answer(stream, done)
+            if stream.read():
+                raise ValueError("bytes behind the answer")
+
+    def refused(self):
+        return [f for f in self.failures if "ConnectionRefused" in f[1]]
+
+    def wait_answers(self, more):
+        """Until so many more answers came."""
+        goal = self.answers + more
+        until(lambda: self.answers >= goal, what=f"{more} more answers")

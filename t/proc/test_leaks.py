@@ -1,0 +1,96 @@
+"""What each reload takes it gives back."""
+import os
+import signal
+
+from lib.procs import status, until
+
+INI = """
+[global]
+workers = 2
+shutdown_timeout = 100ms
+[listen x]
+address = 127.0.0.1:{port} unix:{dir}/sock
+[log access]
+path = {dir}/access.log
+[log error]
+path = {dir}/error.log
+[site test]
+hosts = *
+upstream = app
+[upstream app]
+server = 127.0.0.1:1
+server = localhost:1
+"""
+# The allocator's own unevenness, in KiB.
+SLACK_KB = 512
+
+
+def fds(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def settle(gh):
+    """Only the newest generation is left: 2 workers, nursery, steward."""
+    until(lambda: len(gh.children()) == 4, what="the end of the old ones")
+
+
+def fds_of_all(gh):
+    """{title without its generation: descriptors}, of all processes."""
+    settle(gh)
+    found = {title.replace("generation", "nursery").rsplit(" ", 1)[0] +
+             str(i): fds(pid) for i, (title, pid) in enumerate(
+                 sorted((t, p) for p, t in gh.children().items()))}
+    return {"master": fds(gh.process.pid), **found}
+
+
+def test_50_reloads_leave_no_descriptor(gatehouse):
+    """Good ones and refused ones; counted in the master and in everybody it
+    makes."""
+    gh = gatehouse(INI)
+    gh.reload()
+    before = fds_of_all(gh)
+    assert len(before) == 5
+    for i in range(50):
+        if i % 10 == 9:
+            gh.reload(INI.replace("workers", "wrokers"))
+            gh.reload(INI + "[route test ~ (]\n")
+            gh.write(INI)
+        gh.reload()
+    assert fds_of_all(gh) == before
+
+
+def test_200_reloads_leave_the_masters_memory_flat(gatehouse):
+    """RSS of the master after 20 reloads and after 200 more."""
+    gh = gatehouse(INI)
+
+    def rss_kb():
+        settle(gh)
+        return int(status(gh.process.pid)["VmRSS"].split()[0])
+    for _ in range(20):
+        gh.reload()
+    before = rss_kb()
+    for i in range(200):
+        if i % 20 == 0:
+            gh.reload(INI + "nonsense = 1\n")
+            gh.write(INI)
+        gh.reload()
+    assert rss_kb() <= before + SLACK_KB
+
+
+def test_drained_reloads_leave_no_descriptor(daemon):
+    """WINCH and HUP in turn: no generation is left in between."""
+    d = daemon(INI.replace("[global]", "[global]\ndaemon = on\n"
+                           "pid_file = {dir}/pid"))
+    most = None
+    for i in range(6):
+        d.signal(signal.SIGWINCH)
+        until(lambda: not d.workers(), what="the drain")
+        until(lambda: len(d.children()) == 1, what="the nursery's end")
+        d.signal(signal.SIGHUP)
+        until(lambda: len(d.children()) == 4, what="new workers")
+        d.notify.wait("READY=1")
+        if i == 1:
+            most = fds(d.pid)
+        elif i > 1:
+            # the socket that said READY=1 is closed after that
+            until(lambda: fds(d.pid) <= most, what="as few descriptors")

@@ -1,0 +1,347 @@
+"""Signals and the words of -s: what each asks for (README, "Signals")."""
+import os
+import signal
+import socket
+import time
+
+import pytest
+
+from lib.gatehouse import run
+from lib.procs import Load, kill_and_wait, status, until, wait_gone
+
+INI = """
+[global]
+workers = 2
+pid_file = {dir}/pid
+shutdown_timeout = 30s
+[listen x]
+address = 127.0.0.1:{port}
+[site test]
+hosts = *
+respond = 200 one
+"""
+DAEMON = INI.replace("[global]", "[global]\ndaemon = on\n"
+                     "error_log = {dir}/error.log")
+
+
+def proxy(ini, to):
+    return ini.replace("respond = 200 one", f"upstream = {to}")
+
+
+def send(gh, how):
+    """By a signal's number, or by the word of -s."""
+    if isinstance(how, str):
+        done = run("-c", gh.ini, "-s", how)
+        assert (done.returncode, done.stderr) == (0, "")
+    else:
+        gh.send_signal(how)
+
+
+@pytest.mark.parametrize("how", [signal.SIGHUP, "reload"])
+def test_hup_reads_the_configuration_again(gatehouse, how):
+    """HUP, -s reload."""
+    gh = gatehouse(INI)
+    gh.write(INI.replace("200 one", "200 two"))
+    send(gh, how)
+    gh.notify.wait("RELOADING=1")
+    gh.notify.wait("READY=1")
+    with gh.client() as c:
+        assert c.get().text == "two"
+
+
+@pytest.mark.parametrize("how", [signal.SIGUSR1, "reopen"])
+def test_usr1_opens_the_logs_again(gatehouse, how):
+    """USR1, -s reopen: after a rename, lines go to a new file and none is
+    lost."""
+    gh = gatehouse(INI + "[log access]\npath = {dir}/a.log\n"
+                   "format = {path}\nbuffer = none\n[log error]\n"
+                   "path = {dir}/e.log\n")
+    with gh.client() as c:
+        c.get("/before")
+        for name in ("a.log", "e.log"):
+            (gh.dir / name).rename(gh.dir / (name + ".1"))
+        send(gh, how)
+        until(lambda: (gh.dir / "a.log").exists() and
+              (gh.dir / "e.log").exists(), what="new files")
+
+        def is_new():
+            c.get("/after")
+            return "/after" in (gh.dir / "a.log").read_text()
+        until(is_new)
+    assert "/before\n" in (gh.dir / "a.log.1").read_text()
+    assert gh.stop() == 0
+    assert "graceful stop" in (gh.dir / "e.log").read_text()
+
+
+def is_refused(gh):
+    try:
+        gh.client().close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("how", [signal.SIGQUIT, "quit"])
+def test_quit_finishes_what_runs_and_closes_what_idles(gatehouse, origin, how):
+    """QUIT, -s quit: a running exchange gets its whole answer, an idle
+    connection ends at once, nobody new is accepted, the status is 0."""
+    held = []
+    o = origin(lambda conn, request: held.append(conn))
+    gh = gatehouse(proxy(INI, o.address))
+    idle = gh.client()
+    idle.send(b"GET / HTTP/1.1\r\nHost: t\r\n\r\n")
+    until(lambda: held)
+    held.pop().send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    assert idle.response().status == 200
+    with idle, gh.client() as c:
+        c.send(b"GET / HTTP/1.1\r\nHost: t\r\n\r\n")
+        until(lambda: held)
+        begin = time.monotonic()
+        send(gh, how)
+        gh.notify.wait("STOPPING=1")
+        assert idle.is_closed()
+        assert gh.process.poll() is None
+        until(lambda: is_refused(gh), what="the end of the listening")
+        held[0].send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate")
+        r = c.response()
+        assert (r.text, r.get("connection")) == ("late", "close")
+        assert gh.process.wait(20) == 0
+        # far from shutdown_timeout
+        assert time.monotonic() - begin < 20
+    assert not (gh.dir / "pid").exists()
+
+
+def test_quit_answers_what_has_already_been_sent(gatehouse):
+    """Under load of kept connections no request is left without its answer:
+    an idle connection is closed only when nothing is waiting in it."""
+    gh = gatehouse(INI)
+    conns = [gh.client() for _ in range(40)]
+    for c in conns:
+        assert c.get().status == 200
+    workers = gh.workers()
+    for pid in workers:
+        os.kill(pid, signal.SIGSTOP)
+    for c in conns:
+        c.send(b"GET / HTTP/1.1\r\nHost: t\r\n\r\n")
+    gh.send_signal(signal.SIGQUIT)
+    gh.notify.wait("STOPPING=1")
+    for pid in workers:
+        os.kill(pid, signal.SIGCONT)
+    for c in conns:
+        assert c.response().text == "one"
+        c.close()
+    assert gh.process.wait(20) == 0
+
+
+def test_quit_ends_at_the_shutdown_timeout(gatehouse, origin):
+    """shutdown_timeout bounds the graceful stop."""
+    held = []
+    o = origin(lambda conn, request: held.append(conn))
+    gh = gatehouse(proxy(INI, o.address).replace("= 30s", "= 200ms"))
+    with gh.client() as c:
+        c.send(b"GET / HTTP/1.1\r\nHost: t\r\n\r\n")
+        until(lambda: held)
+        assert gh.stop(signal.SIGQUIT) == 0
+
+
+def test_without_a_shutdown_timeout_a_quit_takes_as_long_as_it_takes(
+        gatehouse, origin):
+    """`shutdown_timeout = none`: what runs is finished (reload and quit)."""
+    held = []
+    o = origin(lambda conn, request: held.append(conn))
+    gh = gatehouse(proxy(INI, o.address).replace("= 30s", "= none"))
+    with gh.client() as old, gh.client() as c:
+        old.send(b"GET /old HTTP/1.1\r\nHost: t\r\n\r\n")
+        until(lambda: len(held) == 1)
+        gh.reload()
+        c.send(b"GET /new HTTP/1.1\r\nHost: t\r\n\r\n")
+        until(lambda: len(held) == 2)
+        gh.send_signal(signal.SIGQUIT)
+        gh.notify.wait("STOPPING=1")
+        # longer than the time that a bounded stop would have
+        with pytest.raises(TimeoutError):
+            gh.notify.wait("nothing", timeout=5)
+        for conn in held:
+            conn.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate")
+        assert [old.response().text, c.response().text] == ["late"] * 2
+    assert gh.process.wait(20) == 0
+
+
+def test_a_quit_tells_nothing_of_a_worker_that_has_ended(gatehouse):
+    """QUIT: a worker that ends before it is told to is no failure to tell it;
+    that it died is said once."""
+    gh = gatehouse(INI)
+    dead = gh.workers()[0]
+    gh.send_signal(signal.SIGSTOP)
+    until(lambda: status(gh.process.pid)["State"].startswith("T"))
+    # the master sees the request first, then the death
+    gh.send_signal(signal.SIGQUIT)
+    os.kill(dead, signal.SIGKILL)
+    until(lambda: status(dead)["State"].startswith("Z"))
+    gh.send_signal(signal.SIGCONT)
+    assert gh.process.wait(20) == 0
+    assert gh.stderr().count(f"worker died pid={dead} signal=9") == 1
+    assert "not told" not in gh.stderr()
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, "stop"])
+def test_term_is_fast(gatehouse, origin, how):
+    """TERM, INT, -s stop: what runs is cut, no child is left, status 0."""
+    held = []
+    o = origin(lambda conn, request: held.append(conn))
+    gh = gatehouse(proxy(INI, o.address).replace("= 30s", "= none"))
+    children = list(gh.children())
+    with gh.client() as c:
+        c.send(b"GET / HTTP/1.1\r\nHost: t\r\n\r\n")
+        until(lambda: held)
+        send(gh, how)
+        assert gh.process.wait(20) == 0
+    for pid in children:
+        wait_gone(pid, 1)
+    assert not (gh.dir / "pid").exists()
+
+
+def test_term_after_quit_is_fast(gatehouse, origin):
+    """Who lost patience with a graceful stop."""
+    held = []
+    o = origin(lambda conn, request: held.append(conn))
+    gh = gatehouse(proxy(INI, o.address).replace("= 30s", "= none"))
+    with gh.client() as c:
+        c.send(b"GET / HTTP/1.1\r\nHost: t\r\n\r\n")
+        until(lambda: held)
+        gh.send_signal(signal.SIGQUIT)
+        gh.notify.wait("STOPPING=1")
+        assert gh.stop(signal.SIGTERM) == 0
+
+
+@pytest.mark.parametrize("sig", [signal.SIGWINCH, signal.SIGTTIN,
+                                 signal.SIGTTOU])
+def test_the_foreground_ignores_what_terminals_send(gatehouse, sig):
+    """WINCH, TTIN and TTOU come from a window and from job control; who sent
+    one by hand is told that it did nothing."""
+    gh = gatehouse(INI)
+    before = sorted(gh.workers())
+    gh.send_signal(sig)
+    until(lambda: f"signal={int(sig)} ignored" in gh.stderr())
+    assert sorted(gh.workers()) == before
+    with gh.client() as c:
+        assert c.get().status == 200
+
+
+def refused(d):
+    try:
+        socket.create_connection(("127.0.0.1", d.port), 5).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("how", [signal.SIGWINCH, "drain"])
+def test_winch_drains_a_daemon_and_hup_brings_it_back(daemon, how):
+    """WINCH, -s drain: workers finish and go, the master stays."""
+    d = daemon(DAEMON)
+    assert d.result.returncode == 0, d.result.stderr
+    old = d.workers()
+    if isinstance(how, str):
+        assert run("-c", d.ini, "-s", how).returncode == 0
+    else:
+        d.signal(how)
+    for pid in old:
+        wait_gone(pid)
+    assert refused(d)
+    # its helper dies meanwhile: nothing to give the next one, no reason to end
+    steward, = d.children("(health)")
+    kill_and_wait(steward)
+    # what is wrong with the next configuration is still told
+    d.write(DAEMON.replace("workers", "wrokers"))
+    d.signal(signal.SIGHUP)
+    until(lambda: "did you mean 'workers'" in
+          (d.dir / "error.log").read_text())
+    d.write(DAEMON)
+    d.signal(signal.SIGHUP)
+    until(lambda: len(d.workers()) == 2, what="new workers")
+    until(lambda: not refused(d), what="service")
+    until(lambda: len(d.children("(health)")) == 1, what="a new steward")
+
+
+def test_ttin_and_ttou_change_the_number_of_workers(daemon):
+    """One more, one fewer, never none; a reload keeps the difference."""
+    d = daemon(DAEMON.replace("30s", "1s"))
+    for sig, n in ((signal.SIGTTIN, 3), (signal.SIGTTIN, 4),
+                   (signal.SIGHUP, 4), (signal.SIGTTOU, 3),
+                   (signal.SIGTTOU, 2), (signal.SIGTTOU, 1)):
+        d.signal(sig)
+        until(lambda: len(d.workers()) == n, what=f"{n} workers")
+    d.signal(signal.SIGTTOU)
+    with Load(d.port, 1, 1) as load:
+        load.wait_answers(20)
+    assert not load.failures
+    assert len(d.workers()) == 1
+
+
+def test_a_worker_that_leaves_does_not_stand_in_for_a_dead_one(daemon, origin):
+    """TTOU with a long exchange: the last one that accepts is replaced at
+    once when it dies."""
+    held = []
+    o = origin(lambda conn, request: held.append(conn))
+    d = daemon(proxy(DAEMON, o.address))
+    old = set(d.workers())
+    socks = []
+    # until both workers hold one
+    for _ in range(64):
+        s = socket.create_connection(("127.0.0.1", d.port))
+        s.sendall(b"GET / HTTP/1.1\r\nHost: t\r\n\r\n")
+        socks.append(s)
+    until(lambda: len(held) == 64)
+    d.signal(signal.SIGTTOU)
+    log = d.dir / "error.log"
+    until(lambda: "workers=1" in log.read_text())
+    # the one that stays: the oldest
+    stays = min(old, key=lambda pid: d.children()[pid])
+    kill_and_wait(stays)
+    o.script = lambda conn, request: conn.send(
+        b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    with Load(d.port, 0, 1) as load:
+        load.wait_answers(3)
+    for s in socks:
+        s.close()
+
+
+@pytest.mark.parametrize("pid_file, words", [
+    (None, "names no pid_file"),
+    ("none-there", "cannot read"),
+    ("stale", "is stale: no gatehouse runs there"),
+    ("junk", "is stale"),
+    ("empty", "is stale"),
+])
+def test_s_without_a_running_one_is_a_clear_error(tmp_path, pid_file, words):
+    """-s: no pid_file, no such file, nobody behind it."""
+    (tmp_path / "stale").write_text(f"{os.getpid()}\n")
+    (tmp_path / "junk").write_text("-1\n")
+    (tmp_path / "empty").write_text("")
+    ini = tmp_path / "x.ini"
+    line = f"pid_file = {tmp_path / pid_file}\n" if pid_file else ""
+    ini.write_text(f"[global]\n{line}[site s]\nrespond = 200 x\n")
+    done = run("-c", ini, "-s", "reload")
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert done.stderr.startswith("gatehouse: ")
+
+
+def test_s_with_an_unknown_word_names_the_known_ones():
+    """-s relaod."""
+    done = run("-s", "relaod")
+    assert done.returncode == 2
+    for word in ("relaod", "reload", "reopen", "upgrade", "quit", "stop",
+                 "drain"):
+        assert word in done.stderr
+
+
+def test_s_works_with_a_broken_configuration(gatehouse):
+    """Its errors are told, but a stop is a stop."""
+    gh = gatehouse(INI)
+    gh.write(INI + "nonsense = 1\n")
+    done = run("-c", gh.ini, "-s", "quit")
+    assert done.returncode == 0
+    assert "unknown key 'nonsense'" in done.stderr
+    assert gh.process.wait(20) == 0

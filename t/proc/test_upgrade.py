@@ -1,0 +1,257 @@
+"""USR2: another binary takes over while this one serves, or nothing happens."""
+import os
+import pathlib
+import shutil
+import signal
+import stat
+
+import pytest
+
+from lib.gatehouse import BINARY, children
+from lib.procs import Load, until, wait_gone
+
+INI = """
+[global]
+workers = 2
+log_level = info
+pid_file = {dir}/pid
+shutdown_timeout = 5s
+upgrade_timeout = 20s
+[listen x]
+address = 127.0.0.1:{port} unix:{dir}/sock
+[site test]
+hosts = *
+respond = 200 one
+"""
+
+
+def pid_of(gh):
+    return int((gh.dir / "pid").read_text().splitlines()[0])
+
+
+def get(gh, port=None):
+    with gh.client(port) as c:
+        return c.get().text
+
+
+def upgrade(gh):
+    """Ask for it and wait until the new master has the pid file and the old one
+    is gone."""
+    old = pid_of(gh)
+    os.kill(old, signal.SIGUSR2)
+    until(lambda: pid_of(gh) != old, what="a new master")
+    gh.others.append(pid_of(gh))
+    wait_gone(old)
+    return pid_of(gh)
+
+
+@pytest.fixture
+def upgradable(gatehouse):
+    """upgradable(ini, ...) starts one whose later masters are ended, too."""
+    made = []
+
+    def factory(*args, **kwargs):
+        gh = gatehouse(*args, **kwargs)
+        gh.others = []
+        made.append(gh)
+        return gh
+
+    yield factory
+    for gh in made:
+        for pid in gh.others:
+            left = [pid, *children(pid)]
+            try:
+                os.kill(pid, signal.SIGTERM)
+            except ProcessLookupError:
+                pass
+            for one in left:
+                wait_gone(one)
+
+
+def test_the_new_one_serves_with_its_configuration(upgradable):
+    """The file is read anew; the pid file and the service manager follow."""
+    gh = upgradable(INI)
+    first = gh.process.pid
+    gh.write(INI.replace("200 one", "200 two"))
+    second = upgrade(gh)
+    assert second != first and get(gh) == "two"
+    assert gh.process.wait(20) == 0
+    assert gh.notify.wait(f"MAINPID={second}")
+    assert stat.S_ISSOCK(os.stat(gh.dir / "sock").st_mode)
+    assert len(until(lambda: children(second, "worker"))) == 2
+    # what it was started with is good for one more
+    gh.write(INI.replace("200 one", "200 three"))
+    assert upgrade(gh) != second and get(gh) == "three"
+
+
+def test_rolled_forward_and_back_under_load(upgradable):
+    """Twenty times: no request fails, no kept connection is reset."""
+    gh = upgradable(INI)
+    with Load(gh.port, 4, 4) as load:
+        for i in range(20):
+            gh.write(INI.replace("200 one", f"200 text{i}"))
+            upgrade(gh)
+            load.wait_answers(20)
+    assert not load.failures, load.failures[:5]
+    assert get(gh) == "text19"
+
+
+def test_counters_go_on(upgradable):
+    """What workers counted is kept, and the segment does not grow."""
+    gh = upgradable(INI)
+    for _ in range(5):
+        get(gh)
+    sizes = []
+    for _ in range(4):
+        pid = upgrade(gh)
+        get(gh)
+        sizes.append(segment_kib(pid))
+    assert sizes[-1] == sizes[0], sizes
+    assert "begins empty" not in gh.stderr()
+
+
+def segment_kib(pid):
+    """Memory of the segment that the process has mapped."""
+    text = pathlib.Path(f"/proc/{pid}/maps").read_text()
+    where = next(line for line in text.splitlines() if "memfd:gatehouse" in line)
+    for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+        if "memfd:gatehouse" in os.readlink(fd):
+            return os.stat(fd).st_blocks // 2
+    raise AssertionError(where)
+
+
+@pytest.mark.parametrize("how, words", [
+    ("bad", ["unknown key 'workres'", "it ended before it was ready"]),
+    ("port", ["cannot listen on", "it ended before it was ready"]),
+    ("regex", ["regex", "it ended before it was ready"]),
+    ("pid", ["it ended before it was ready"]),
+])
+def test_one_that_cannot_start_changes_nothing(upgradable, how, words):
+    """The old one goes on, with the same processes, and says why."""
+    gh = upgradable(INI)
+    before = sorted(gh.children())
+    gh.write({
+        "bad": INI.replace("workers", "workres"),
+        "port": INI.replace("[site", "[listen y]\naddress = 1.2.3.4:5\n[site"),
+        "regex": INI + "[route test ~ (]\nrespond = 200 x\n",
+        "pid": INI.replace("workers = 2", "workers = 2\nuser = nobody-here"),
+    }[how])
+    gh.send_signal(signal.SIGUSR2)
+    until(lambda: "upgrade failed" in gh.stderr(), what="the failure")
+    for word in words:
+        assert word in gh.stderr()
+    until(lambda: sorted(gh.children()) == before, what="only the old ones")
+    assert pid_of(gh) == gh.process.pid
+    assert get(gh) == "one"
+    gh.write(INI.replace("200 one", "200 mended"))
+    upgrade(gh)
+    assert get(gh) == "mended"
+
+
+def test_a_binary_that_is_no_program(gatehouse, tmp_path):
+    """It was replaced by junk: the old one says so and goes on."""
+    binary = tmp_path / "gatehouse"
+    shutil.copy(BINARY, binary)
+    gh = gatehouse(INI, binary=binary)
+    binary.unlink()
+    binary.write_text("no program")
+    binary.chmod(0o755)
+    gh.send_signal(signal.SIGUSR2)
+    until(lambda: "upgrade failed" in gh.stderr(), what="the failure")
+    assert "Exec format error" in gh.stderr()
+    assert get(gh) == "one"
+
+
+def test_a_binary_that_hangs_is_ended_in_time(gatehouse, tmp_path):
+    """upgrade_timeout: then it is killed, and another try is possible."""
+    binary = tmp_path / "gatehouse"
+    shutil.copy(BINARY, binary)
+    gh = gatehouse(INI.replace("upgrade_timeout = 20s",
+                               "upgrade_timeout = 1s"), binary=binary)
+    binary.unlink()
+    binary.write_text("#!/bin/sh\nexec tail -f /dev/null\n")
+    binary.chmod(0o755)
+    for i in range(1, 3):
+        gh.send_signal(signal.SIGUSR2)
+        until(lambda: gh.stderr().count("upgrade_timeout is over") == i,
+              what="the end of its time")
+        until(lambda: not gh.children("tail"), what="its end")
+    assert get(gh) == "one"
+
+
+def test_a_second_usr2_while_one_runs_is_refused(gatehouse, tmp_path):
+    """One at a time."""
+    binary = tmp_path / "gatehouse"
+    shutil.copy(BINARY, binary)
+    gh = gatehouse(INI, binary=binary)
+    binary.unlink()
+    binary.write_text("#!/bin/sh\nexec tail -f /dev/null\n")
+    binary.chmod(0o755)
+    gh.send_signal(signal.SIGUSR2)
+    until(lambda: gh.children("tail"), what="the new one")
+    gh.send_signal(signal.SIGUSR2)
+    until(lambda: "upgrade refused reason=\"one is under way\"" in gh.stderr())
+    os.kill(next(iter(gh.children("tail"))), signal.SIGKILL)
+    until(lambda: "upgrade failed" in gh.stderr(), what="the failure")
+    assert get(gh) == "one"
+
+
+def test_a_binary_of_another_segment_begins_with_an_empty_one(
+        upgradable, tmp_path):
+    """Its version of the super block is another one: no request is lost."""
+    data = pathlib.Path(BINARY).read_bytes()
+    binary = tmp_path / "gatehouse"
+    binary.write_bytes(data)
+    binary.chmod(0o755)
+    gh = upgradable(INI, binary=binary)
+    # another magic number: as good as another version
+    magic = 0x67617465686f7573.to_bytes(8, "little")
+    assert magic in data
+    binary.unlink()
+    binary.write_bytes(data.replace(magic, magic[::-1]))
+    binary.chmod(0o755)
+    with Load(gh.port, 2, 2) as load:
+        upgrade(gh)
+        load.wait_answers(20)
+    assert not load.failures
+    assert "shared memory begins empty" in gh.stderr()
+    # and back
+    binary.unlink()
+    binary.write_bytes(data)
+    binary.chmod(0o755)
+    with Load(gh.port, 2, 2) as load:
+        upgrade(gh)
+        load.wait_answers(20)
+    assert not load.failures
+
+
+def test_tunnels_outlive_the_upgrade(upgradable, origin):
+    """The old master ends with its last tunnel, not before."""
+    def script(conn, request):
+        conn.send(b"HTTP/1.1 101 Switching Protocols\r\n"
+                  b"Upgrade: websocket\r\nConnection: upgrade\r\n\r\n")
+        while data := conn.reader.buf or conn.sock.recv(100):
+            conn.reader.buf = b""
+            conn.send(data)
+        return False
+
+    o = origin(script)
+    gh = upgradable(INI.replace("respond = 200 one", "upstream = {origin}")
+                    .replace("shutdown_timeout = 5s", "shutdown_timeout = 1s"),
+                    origin=o.address)
+    with gh.client() as c:
+        c.send(b"GET / HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\n"
+               b"Connection: upgrade\r\nSec-WebSocket-Version: 13\r\n"
+               b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+        assert c.response().status == 101
+        old = pid_of(gh)
+        os.kill(old, signal.SIGUSR2)
+        until(lambda: pid_of(gh) != old, what="a new master")
+        gh.others.append(pid_of(gh))
+        until(lambda: "to=keeping_tunnels" in gh.stderr() or
+              "upgrade done" in gh.stderr())
+        for i in range(3):
+            c.send(b"ping%d" % i)
+            assert c.reader.exactly(5) == b"ping%d" % i
+        assert gh.process.poll() is None
+    wait_gone(old)

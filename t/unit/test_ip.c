@@ -1,0 +1,311 @@
+/* Addresses, prefixes, and sets of them. */
+#include <check.h>
+#include <stdlib.h>
+
+#include "common/base/check.h"
+#include "common/base/iptrie.h"
+#include "t/unit/unit.h"
+
+#define N_RANDOM 300
+
+static struct ip
+ip_of(const char *text)
+{
+	struct ip ip;
+
+	ck_assert_msg(ip_parse(span_str(text), &ip), "%s", text);
+	return ip;
+}
+
+static struct ip_prefix
+prefix_of(const char *text)
+{
+	struct ip_prefix p;
+
+	ck_assert_msg(ip_prefix_parse(span_str(text), &p), "%s", text);
+	return p;
+}
+
+/* From memory of exactly its size. */
+static bool
+parse(span s, struct ip *out)
+{
+	char *copy = malloc(s.len > 0 ? s.len : 1);
+	bool ok;
+
+	ck_assert_ptr_nonnull(copy);
+	memcpy(copy, s.p, s.len);
+	ok = ip_parse(span_of(copy, s.len), out);
+	free(copy);
+	return ok;
+}
+
+/* RFC 5952 4 says how; NULL: malformed. */
+START_TEST(addresses_have_one_text)
+{
+	static const struct {
+		const char *in;
+		const char *out;
+	} rows[] = {
+	    {"0.0.0.0", "0.0.0.0"},
+	    {"255.255.255.255", "255.255.255.255"},
+	    {"10.9.87.100", "10.9.87.100"},
+	    {"::ffff:10.1.2.3", "10.1.2.3"},
+	    {"::FFFF:0a01:0203", "10.1.2.3"},
+	    {"::", "::"},
+	    {"::1", "::1"},
+	    {"2001:0DB8:0:0:0:0:0:1", "2001:db8::1"},
+	    {"2001:db8:0:1:1:1:1:1", "2001:db8:0:1:1:1:1:1"},
+	    {"2001:0:0:1:0:0:0:1", "2001:0:0:1::1"},
+	    {"2001:db8:0:0:1:0:0:1", "2001:db8::1:0:0:1"},
+	    {"ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255",
+		"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"},
+	    {"", NULL},
+	    {"1.2.3", NULL},
+	    {"1.2.3.4.5", NULL},
+	    {"1.2.3.256", NULL},
+	    {"01.2.3.4", NULL},
+	    {"0x1.2.3.4", NULL},
+	    {"1.2.3.4 ", NULL},
+	    {" 1.2.3.4", NULL},
+	    {"1.2..4", NULL},
+	    {"16909060", NULL},
+	    {"[::1]", NULL},
+	    {"::1%lo", NULL},
+	    {":", NULL},
+	    {":::", NULL},
+	    {"1::2::3", NULL},
+	    {"1:2:3:4:5:6:7", NULL},
+	    {"1:2:3:4:5:6:7:8:9", NULL},
+	    {"12345::", NULL},
+	    {"::g", NULL},
+	    {"::1.2.3", NULL},
+	    {"localhost", NULL},
+	};
+
+	for (size_t i = 0; i < NELEMS(rows); i++) {
+		char text[IP_TEXT_CAP];
+		struct ip ip, again;
+		bool ok = parse(span_str(rows[i].in), &ip);
+
+		ck_assert_msg(ok == (rows[i].out != NULL), "%s", rows[i].in);
+		if (!ok)
+			continue;
+		ck_assert_uint_eq(ip_format(&ip, text), strlen(rows[i].out));
+		ck_assert_str_eq(text, rows[i].out);
+		ck_assert(parse(span_str(text), &again));
+		ck_assert(ip_eq(&ip, &again));
+		ck_assert_int_eq(ip_is_v4(&ip), strchr(text, ':') == NULL);
+	}
+}
+END_TEST
+
+START_TEST(a_nul_ends_no_address)
+{
+	struct ip ip;
+
+	ck_assert(!parse(SPAN_LIT("1.2.3.4\0"), &ip));
+	ck_assert(!parse(SPAN_LIT("::1\0x"), &ip));
+}
+END_TEST
+
+START_TEST(a_text_cut_at_every_byte_is_read_within_its_length)
+{
+	static const char longest[] =
+	    "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.2555";
+	struct ip ip;
+
+	for (size_t len = 0; len < sizeof(longest); len++) {
+		bool ok = parse(span_of(longest, len), &ip);
+
+		/* only the whole one, with a last number of 1 to 3 digits, is
+		 * an address */
+		ck_assert_int_eq(ok, len >= 43 && len <= 45);
+	}
+}
+END_TEST
+
+START_TEST(prefixes_have_no_host_bits)
+{
+	static const struct {
+		const char *text;
+		int bits; /* -1: refused */
+	} rows[] = {
+	    {"10.0.0.0/8", 104},
+	    {"0.0.0.0/0", 96},
+	    {"10.1.2.3", 128},
+	    {"10.1.2.3/32", 128},
+	    {"10.1.2.128/25", 121},
+	    {"::/0", 0},
+	    {"2001:db8::/32", 32},
+	    {"::1", 128},
+	    {"::ffff:10.0.0.0/104", 104},
+	    {"10.0.0.1/8", -1},
+	    {"10.1.2.64/25", -1},
+	    {"2001:db8::1/64", -1},
+	    {"8000::/0", -1},
+	    {"10.0.0.0/33", -1},
+	    {"::/129", -1},
+	    {"10.0.0.0/", -1},
+	    {"10.0.0.0/-1", -1},
+	    {"10.0.0.0/8/8", -1},
+	    {"10.0.0.0/255.0.0.0", -1},
+	    {"/8", -1},
+	    {"10/8", -1},
+	    {"", -1},
+	};
+
+	for (size_t i = 0; i < NELEMS(rows); i++) {
+		struct ip_prefix p;
+		bool ok = ip_prefix_parse(span_str(rows[i].text), &p);
+
+		ck_assert_msg(ok == (rows[i].bits >= 0), "%s", rows[i].text);
+		if (ok)
+			ck_assert_int_eq(p.bits, rows[i].bits);
+	}
+}
+END_TEST
+
+START_TEST(a_prefix_holds_what_begins_with_its_bits)
+{
+	static const struct {
+		const char *prefix;
+		const char *ip;
+		bool has;
+	} rows[] = {
+	    {"10.0.0.0/8", "10.255.0.1", true},
+	    {"10.0.0.0/8", "11.0.0.0", false},
+	    {"10.128.0.0/9", "10.128.0.0", true},
+	    {"10.128.0.0/9", "10.127.255.255", false},
+	    {"1.2.3.4", "1.2.3.4", true},
+	    {"1.2.3.4", "1.2.3.5", false},
+	    {"0.0.0.0/0", "255.1.2.3", true},
+	    {"0.0.0.0/0", "::1", false},
+	    {"::/0", "1.2.3.4", true},
+	    {"::/0", "ffff::", true},
+	    {"2001:db8::/33", "2001:db8:7fff::", true},
+	    {"2001:db8::/33", "2001:db8:8000::", false},
+	};
+
+	for (size_t i = 0; i < NELEMS(rows); i++) {
+		struct ip_prefix p = prefix_of(rows[i].prefix);
+		struct ip ip = ip_of(rows[i].ip);
+
+		ck_assert_msg(ip_prefix_has(&p, &ip) == rows[i].has, "%s %s",
+		    rows[i].prefix, rows[i].ip);
+	}
+}
+END_TEST
+
+START_TEST(an_empty_set_holds_nothing)
+{
+	struct iptrie *t = iptrie_new();
+	struct ip ip = ip_of("1.2.3.4");
+	uint32_t value = 7;
+
+	ck_assert(!iptrie_find(t, &ip, &value));
+	ck_assert(!iptrie_find(NULL, &ip, &value));
+	ck_assert_uint_eq(value, 7);
+	ck_assert_uint_eq(iptrie_count(t), 0);
+	iptrie_free(t);
+	iptrie_free(NULL);
+}
+END_TEST
+
+START_TEST(the_longest_prefix_wins_and_the_later_of_two_equal_ones)
+{
+	static const char *const texts[] = {"0.0.0.0/0", "10.1.0.0/16",
+	    "10.0.0.0/8", "10.1.2.3", "::/0", "10.0.0.0/8"};
+	struct iptrie *t = iptrie_new();
+	uint32_t value;
+
+	for (uint32_t i = 0; i < NELEMS(texts); i++) {
+		struct ip_prefix p = prefix_of(texts[i]);
+
+		iptrie_add(t, &p, i);
+	}
+	ck_assert_uint_eq(iptrie_count(t), NELEMS(texts) - 1);
+	ck_assert(iptrie_find(t, &(struct ip){{0}}, &value) && value == 4);
+	for (size_t i = 0; i < 4; i++) {
+		static const char *const ips[] = {
+		    "9.0.0.0", "10.1.2.4", "10.2.0.0", "10.1.2.3"};
+		static const uint32_t want[] = {0, 1, 5, 3};
+		struct ip ip = ip_of(ips[i]);
+
+		ck_assert(iptrie_find(t, &ip, NULL));
+		ck_assert(iptrie_find(t, &ip, &value));
+		ck_assert_uint_eq(value, want[i]);
+	}
+	iptrie_free(t);
+}
+END_TEST
+
+/* Few distinct bits, so that prefixes nest and meet. */
+static struct ip
+random_ip(uint32_t *state)
+{
+	struct ip ip = {{0}};
+
+	for (size_t i = 0; i < sizeof(ip.b); i++) {
+		*state = *state * 1103515245u + 12345u;
+		ip.b[i] = (uint8_t)(*state >> 16 & (i < 2 ? 0x81 : 0xff));
+	}
+	return ip;
+}
+
+static void
+mask(struct ip_prefix *p)
+{
+	for (unsigned i = p->bits; i < 128; i++)
+		p->ip.b[i / 8] &= (uint8_t) ~(0x80u >> i % 8);
+}
+
+START_TEST(a_set_agrees_with_a_look_at_each_prefix)
+{
+	static struct ip_prefix prefixes[N_RANDOM];
+	struct iptrie *t = iptrie_new();
+	uint32_t state = 3;
+
+	for (uint32_t i = 0; i < N_RANDOM; i++) {
+		prefixes[i].ip = random_ip(&state);
+		prefixes[i].bits = (uint8_t)(i % 3 == 0 ? i % 129 : i % 20);
+		mask(&prefixes[i]);
+		iptrie_add(t, &prefixes[i], i);
+	}
+	for (unsigned k = 0; k < 3000; k++) {
+		struct ip ip =
+		    k % 2 ? random_ip(&state) : prefixes[k % N_RANDOM].ip;
+		uint32_t value = UINT32_MAX;
+		uint32_t want = UINT32_MAX;
+		int bits = -1;
+
+		for (uint32_t i = 0; i < N_RANDOM; i++) {
+			if (prefixes[i].bits < bits ||
+			    !ip_prefix_has(&prefixes[i], &ip))
+				continue;
+			bits = prefixes[i].bits;
+			want = i;
+		}
+		ck_assert_int_eq(iptrie_find(t, &ip, &value), bits >= 0);
+		ck_assert_uint_eq(value, want);
+	}
+	iptrie_free(t);
+}
+END_TEST
+
+int
+main(void)
+{
+	const TTest *const tests[] = {
+	    addresses_have_one_text,
+	    a_nul_ends_no_address,
+	    a_text_cut_at_every_byte_is_read_within_its_length,
+	    prefixes_have_no_host_bits,
+	    a_prefix_holds_what_begins_with_its_bits,
+	    an_empty_set_holds_nothing,
+	    the_longest_prefix_wins_and_the_later_of_two_equal_ones,
+	    a_set_agrees_with_a_look_at_each_prefix,
+	};
+
+	return unit_run("ip", tests, NELEMS(tests));
+}

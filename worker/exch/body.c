@@ -1,0 +1,202 @@
+/* exch/body: a bounded queue of slices between producer and consumer. Knows
+ * nothing of wires, framing or sockets. Slices before `at` were consumed and
+ * stay only while is_kept. */
+#include "worker/exch/body.h"
+
+#include "common/base/check.h"
+#include "common/base/num.h"
+
+static struct slice *
+body_slot(struct body *b, unsigned i)
+{
+	return &b->q[(b->first + i) % BODY_SLICES];
+}
+
+static const struct slice *
+body_slot_const(const struct body *b, unsigned i)
+{
+	return &b->q[(b->first + i) % BODY_SLICES];
+}
+
+void
+body_init(struct body *b, uint32_t high)
+{
+	b->state = BODY_OPEN;
+	b->fault = F_NONE;
+	b->first = b->at = b->n = 0;
+	b->is_kept = false;
+	b->at_off = b->len = b->held = 0;
+	b->high = high;
+	b->total = 0;
+}
+
+/* Drop consumed slices from the front of the queue. */
+static void
+body_trim(struct body *b)
+{
+	while (b->at > 0) {
+		struct slice *s = body_slot(b, 0);
+
+		b->held -= s->len;
+		slice_drop(s);
+		b->first = (uint8_t)((b->first + 1) % BODY_SLICES);
+		b->at--;
+		b->n--;
+	}
+}
+
+void
+body_fini(struct body *b)
+{
+	while (b->n > 0) {
+		slice_drop(body_slot(b, (unsigned)b->n - 1));
+		b->n--;
+	}
+	b->at = 0;
+	b->at_off = b->len = b->held = 0;
+	b->is_kept = false;
+}
+
+uint32_t
+body_room(struct body *b)
+{
+	if (b->state != BODY_OPEN)
+		return 0;
+	if (b->is_kept && (b->n == BODY_SLICES || b->held >= b->high))
+		body_forget(b);
+	if (b->n == BODY_SLICES || b->len >= b->high)
+		return 0;
+	return b->high - b->len;
+}
+
+/* Whether the slice goes on where the last one held ends. */
+static bool
+body_extends(const struct body *b, const struct slice *s)
+{
+	const struct slice *last;
+
+	if (b->n == 0 || b->at == b->n)
+		return false;
+	last = body_slot_const(b, (unsigned)b->n - 1);
+	return last->buf == s->buf && last->p + last->len == s->p;
+}
+
+void
+body_push(struct body *b, struct slice *s)
+{
+	uint32_t len = s->len;
+
+	REQUIRE(b->state == BODY_OPEN);
+	if (len == 0) {
+		slice_drop(s);
+		return;
+	}
+	if (body_extends(b, s)) {
+		body_slot(b, (unsigned)b->n - 1)->len += len;
+		slice_drop(s);
+	} else {
+		REQUIRE(b->n < BODY_SLICES);
+		*body_slot(b, b->n) = *s;
+		b->n++;
+		*s = (struct slice){NULL, NULL, 0};
+	}
+	b->len += len;
+	b->held += len;
+	b->total += len;
+}
+
+void
+body_end(struct body *b)
+{
+	REQUIRE(b->state == BODY_OPEN);
+	b->state = BODY_LAST;
+}
+
+void
+body_reopen(struct body *b)
+{
+	REQUIRE(b->state == BODY_LAST);
+	b->state = BODY_OPEN;
+}
+
+void
+body_abort(struct body *b, enum fault_id why)
+{
+	if (b->state == BODY_ABORTED)
+		return;
+	b->state = BODY_ABORTED;
+	b->fault = why;
+}
+
+int
+body_peek(const struct body *b, struct iovec *iov, int n, uint64_t max,
+    uint64_t *bytes)
+{
+	uint32_t off = b->at_off;
+	int used = 0;
+
+	*bytes = 0;
+	for (unsigned i = b->at; i < b->n && used < n && *bytes < max; i++) {
+		const struct slice *s = body_slot_const(b, i);
+		uint64_t len = u64_min(s->len - off, max - *bytes);
+
+		/* iovec has no const; the bytes are only read */
+		memcpy(&iov[used].iov_base, &(const char *){s->p + off},
+		    sizeof(char *));
+		iov[used].iov_len = len;
+		*bytes += len;
+		used++;
+		off = 0;
+	}
+	return used;
+}
+
+void
+body_consume(struct body *b, uint64_t bytes)
+{
+	REQUIRE(bytes <= b->len);
+	b->len -= (uint32_t)bytes;
+	while (bytes > 0) {
+		const struct slice *s = body_slot(b, b->at);
+		uint32_t left = s->len - b->at_off;
+
+		if (bytes < left) {
+			b->at_off += (uint32_t)bytes;
+			break;
+		}
+		bytes -= left;
+		b->at++;
+		b->at_off = 0;
+	}
+	if (!b->is_kept)
+		body_trim(b);
+}
+
+void
+body_keep(struct body *b)
+{
+	REQUIRE(b->total == b->held);
+	b->is_kept = true;
+}
+
+void
+body_forget(struct body *b)
+{
+	b->is_kept = false;
+	body_trim(b);
+}
+
+bool
+body_can_rewind(const struct body *b)
+{
+	return b->total == b->held;
+}
+
+void
+body_rewind(struct body *b)
+{
+	REQUIRE(body_can_rewind(b));
+	b->at = 0;
+	b->at_off = 0;
+	b->len = b->held;
+}

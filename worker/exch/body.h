@@ -1,0 +1,73 @@
+/* exch/body: one direction of an exchange's content, between a producer and a
+ * consumer who never call each other: a bounded queue of slices that ends as
+ * complete (LAST) or as broken (ABORTED). A broken one can never look complete:
+ * nothing but body_end() makes it LAST. What was consumed can be kept and
+ * played again while it fits. */
+#ifndef GH_BODY_H
+#define GH_BODY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "common/base/buf.h"
+#include "worker/exch/fault.h"
+
+/* Slices in flight; more means that the consumer is far behind. */
+#define BODY_SLICES 16
+
+enum body_state { BODY_OPEN, BODY_LAST, BODY_ABORTED };
+
+struct body {
+	enum body_state state;
+	enum fault_id fault; /* with ABORTED */
+	uint8_t first; /* oldest slice held, kept ones included */
+	uint8_t at; /* slices from `first` to the next one to consume */
+	uint8_t n; /* slices held */
+	bool is_kept; /* consumed slices stay for body_rewind() */
+	uint32_t at_off; /* bytes consumed of slice `at` */
+	uint32_t len; /* bytes not yet consumed */
+	uint32_t held; /* bytes held, consumed ones included */
+	uint32_t high; /* no room from here on */
+	uint64_t total; /* bytes ever pushed */
+	struct slice q[BODY_SLICES];
+};
+
+void body_init(struct body *b, uint32_t high);
+/* Drop all that is held. */
+void body_fini(struct body *b);
+
+/* Bytes the producer may push now; 0: wait. May let go of what was kept. */
+uint32_t body_room(struct body *b);
+/* Take a slice (emptied by the call); there must have been room. Contiguous
+ * slices become one. */
+void body_push(struct body *b, struct slice *s);
+/* The content is complete. */
+void body_end(struct body *b);
+/* An upgrade turns an ended body into the raw bytes of a tunnel. */
+void body_reopen(struct body *b);
+/* The content broke; what is queued may still be consumed, or not. */
+void body_abort(struct body *b, enum fault_id why);
+
+/* Up to n pieces and `max` bytes of what is not yet consumed. Returns how many
+ * pieces; *bytes their sum. Valid until the next call that changes b. */
+int body_peek(const struct body *b, struct iovec *iov, int n, uint64_t max,
+    uint64_t *bytes);
+void body_consume(struct body *b, uint64_t bytes);
+
+/* Keep consumed slices from now on (call before the first is consumed). */
+void body_keep(struct body *b);
+/* Let go of them. */
+void body_forget(struct body *b);
+/* Whether everything ever pushed is still held. */
+bool body_can_rewind(const struct body *b);
+void body_rewind(struct body *b);
+
+/* Complete and all consumed. */
+static inline bool
+body_is_done(const struct body *b)
+{
+	return b->state == BODY_LAST && b->len == 0;
+}
+
+#endif

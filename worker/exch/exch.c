@@ -1,0 +1,365 @@
+/* exch/exch: the life of one exchange. exch_run() is the one driver: it walks
+ * the stage tables, then moves bytes between front and handler until both
+ * block. Who calls it: the loop, through the exchange's task, and nobody else.
+ */
+#include "worker/exch/exch.h"
+
+#include "common/base/check.h"
+#include "common/base/num.h"
+#include "worker/exch/handler.h"
+#include "worker/exch/plan.h"
+#include "worker/exch/reqid.h"
+#include "worker/exch/sink.h"
+#include "worker/exch/stage.h"
+#include "worker/exch/stage_cost.h"
+
+/* Bytes in flight per direction before the producer waits. Large enough to
+ * fill a fast path between two reads, small enough that thousands of slow
+ * clients stay cheap. */
+#define EXCH_BODY_HIGH (64u * 1024)
+/* Rounds of moving bytes before other connections get their turn. */
+#define EXCH_TURNS 8
+#define EXCH_US_PER_MS 1000
+
+#define TO(s) (1u << (s))
+
+static const uint16_t exch_edges[] = {
+    [EXCH_REQUEST] = TO(EXCH_HANDLER) | TO(EXCH_RESPONSE) | TO(EXCH_DONE),
+    [EXCH_HANDLER] = TO(EXCH_RESPONSE) | TO(EXCH_DONE),
+    [EXCH_RESPONSE] = TO(EXCH_SENDING) | TO(EXCH_TUNNEL) | TO(EXCH_DONE),
+    [EXCH_SENDING] = TO(EXCH_DONE),
+    [EXCH_TUNNEL] = TO(EXCH_DONE),
+    [EXCH_DONE] = 0,
+};
+
+/* The limit counts from the first byte of the request to the last of
+ * the answer. It ends with a tunnel, and with the answer that says that it was
+ * reached. */
+static void
+exch_set_deadline(struct exch *x)
+{
+	uint64_t spent_ms =
+	    clock_mono_ms(worker_clock(x->w)) - x->t.begin_us / EXCH_US_PER_MS;
+
+	switch (x->state) {
+	case EXCH_HANDLER:
+	case EXCH_RESPONSE:
+		if (x->is_settled || timer_is_set(&x->timer) ||
+		    x->set->timeout_ms == 0)
+			break;
+		loop_timer_set(x->w->loop, &x->timer,
+		    x->set->timeout_ms - u64_min(spent_ms, x->set->timeout_ms));
+		break;
+	case EXCH_TUNNEL:
+		loop_timer_clear(x->w->loop, &x->timer);
+		break;
+	case EXCH_REQUEST:
+	case EXCH_SENDING:
+	case EXCH_DONE:
+		break;
+	}
+}
+
+static void
+exch_goto(struct exch *x, enum exch_state to)
+{
+	REQUIRE(exch_edges[x->state] & TO(to));
+	x->state = to;
+	x->stage = 0;
+	exch_set_deadline(x);
+}
+
+static void exch_run(void *self);
+static void exch_timeout(void *self);
+
+struct exch *
+exch_new(struct worker *w, const struct front_ops *front, void *front_self,
+    const struct plan_listen *listen)
+{
+	struct arena a;
+	struct exch *x;
+
+	arena_init(&a, &w->arenas);
+	x = arena_zalloc(&a, sizeof(*x));
+	x->magic = MAGIC_EXCH;
+	x->state = EXCH_REQUEST;
+	x->arena = a;
+	x->w = w;
+	x->front = front;
+	x->front_self = front_self;
+	x->listen = listen;
+	x->set = &listen->set;
+	x->sink = w->sink;
+	task_init(&x->task, exch_run, x);
+	timer_init(&x->timer, exch_timeout, x);
+	body_init(&x->req_body, EXCH_BODY_HIGH);
+	body_init(&x->resp_body, EXCH_BODY_HIGH);
+	return x;
+}
+
+void
+exch_kick(struct exch *x)
+{
+	if (!task_is_queued(&x->task))
+		loop_defer(x->w->loop, &x->task);
+}
+
+void
+exch_fault(struct exch *x, enum fault_id id, int err)
+{
+	x->is_failing = true;
+	if (x->fault != F_NONE)
+		return;
+	x->fault = id;
+	x->fault_errno = err;
+	sink_note(x, "fault", SINK_NOWHERE, "%s: %s", fault_row(id)->word,
+	    x->fault_detail != NULL ? x->fault_detail : fault_row(id)->text);
+}
+
+void
+exch_fault_as(
+    struct exch *x, enum fault_id id, unsigned status, const char *detail)
+{
+	if (x->fault == F_NONE) {
+		x->fault_status = (uint16_t)status;
+		x->fault_detail = detail;
+	}
+	exch_fault(x, id, 0);
+}
+
+void
+exch_answer(struct exch *x)
+{
+	x->is_answered = true;
+	x->t.answer_us = worker_clock(x->w)->mono_us;
+}
+
+span
+exch_req_field(const struct exch *x, enum field_id id)
+{
+	const struct http_field *f = fields_find(&x->req.fields, id);
+
+	return f == NULL ? span_of(NULL, 0) : f->value;
+}
+
+static void
+exch_timeout(void *self)
+{
+	struct exch *x = self;
+
+	OBJ_CHECK(x, MAGIC_EXCH);
+	exch_fault(x, F_TIMEOUT, 0);
+	exch_kick(x);
+}
+
+static void
+exch_close_handler(struct exch *x)
+{
+	const struct handler *h = x->handler;
+
+	x->handler = NULL;
+	if (h != NULL && h->close != NULL)
+		h->close(x);
+}
+
+/* The end of every exchange: logged once, handed back, freed. */
+static void
+exch_finish(struct exch *x)
+{
+	struct arena a;
+
+	exch_close_handler(x);
+	exch_goto(x, EXCH_DONE);
+	x->t.end_us = worker_clock(x->w)->mono_us;
+	pipeline_log(x);
+	if (x->sink != NULL)
+		x->sink->is_over = true;
+	task_cancel(&x->task);
+	loop_timer_clear(x->w->loop, &x->timer);
+	x->front->done(x->front_self, x);
+	body_fini(&x->req_body);
+	body_fini(&x->resp_body);
+	x->magic = 0;
+	a = x->arena;
+	arena_fini(&a);
+}
+
+void
+exch_kill(struct exch *x, enum fault_id why)
+{
+	OBJ_CHECK(x, MAGIC_EXCH);
+	exch_fault(x, why, 0);
+	exch_finish(x);
+}
+
+/* A fault before anything was sent becomes an answer; after that, a visible
+ * break. Returns whether the exchange is over. */
+static bool
+exch_settle_fault(struct exch *x)
+{
+	const struct fault_row *row = fault_row(x->fault);
+	unsigned status = x->fault_status ? x->fault_status : row->status;
+	bool was_answering = x->is_settled;
+
+	x->is_failing = false;
+	x->is_settled = true;
+	exch_close_handler(x);
+	if (x->is_begun || was_answering || status == 0) {
+		x->front->abort(x->front_self, x);
+		return true;
+	}
+	reqid_make(x);
+	exch_reply_status(x, status);
+	if (row->side == SIDE_CLIENT && x->req_body.state == BODY_ABORTED)
+		x->wants_close = true;
+	if (x->state == EXCH_RESPONSE)
+		x->stage = 0;
+	else
+		exch_goto(x, EXCH_RESPONSE);
+	return false;
+}
+
+/* Walk a table from where it stopped. */
+static enum verdict
+exch_stages(struct exch *x, const struct stage *table)
+{
+	while (table[x->stage].name != NULL) {
+		enum verdict v = stage_cost_run(x, table, x->stage);
+
+		if (v != VERDICT_NEXT)
+			return v;
+		x->stage++;
+	}
+	return VERDICT_NEXT;
+}
+
+static void
+exch_request_stages(struct exch *x)
+{
+	switch (exch_stages(x, pipeline_request)) {
+	case VERDICT_WAIT:
+		if (x->handler != NULL)
+			exch_goto(x, EXCH_HANDLER);
+		return;
+	case VERDICT_NEXT:
+	case VERDICT_REPLY:
+	case VERDICT_TUNNEL:
+		REQUIRE(x->is_answered);
+		exch_goto(x, EXCH_RESPONSE);
+		return;
+	case VERDICT_FAULT:
+		REQUIRE(x->fault != F_NONE);
+		return;
+	}
+	UNREACHED();
+}
+
+static void
+exch_response_stages(struct exch *x)
+{
+	switch (exch_stages(x, pipeline_response)) {
+	case VERDICT_WAIT:
+		return;
+	case VERDICT_NEXT:
+	case VERDICT_REPLY:
+		x->is_begun = true;
+		exch_goto(x, EXCH_SENDING);
+		return;
+	case VERDICT_TUNNEL:
+		/* before anybody can take the request's end for the tunnel's */
+		body_reopen(&x->req_body);
+		x->is_begun = true;
+		exch_goto(x, EXCH_TUNNEL);
+		return;
+	case VERDICT_FAULT:
+		REQUIRE(x->fault != F_NONE);
+		return;
+	}
+	UNREACHED();
+}
+
+/* One round of moving bytes in both directions. */
+static bool
+exch_move(struct exch *x)
+{
+	bool moved = false;
+
+	if (x->handler != NULL && x->handler->pump != NULL) {
+		if (body_room(&x->req_body) > 0)
+			moved |= x->front->pull(x->front_self, x);
+		if (!x->is_failing)
+			moved |= x->handler->pump(x);
+	}
+	if (!x->is_failing && x->is_begun && !x->is_sent)
+		moved |= x->front->send(x->front_self, x);
+	return moved;
+}
+
+/* Take the state's next step if it can be taken at once. */
+static bool
+exch_step(struct exch *x)
+{
+	enum exch_state before = x->state;
+
+	if (x->state == EXCH_REQUEST)
+		exch_request_stages(x);
+	if (x->state == EXCH_HANDLER && x->is_answered)
+		exch_goto(x, EXCH_RESPONSE);
+	if (x->state == EXCH_RESPONSE && !x->is_failing)
+		exch_response_stages(x);
+	return x->state != before;
+}
+
+/* The answer is out. What is left of an upload that nobody waits for does not
+ * keep the exchange alive: the front decides what becomes of the connection. A
+ * tunnel has two directions to finish. */
+static bool
+exch_is_over(const struct exch *x)
+{
+	if (x->state == EXCH_TUNNEL)
+		return x->is_sent && body_is_done(&x->req_body);
+	return x->is_sent;
+}
+
+/* A tunnel of which one direction has ended waits for the other only as long
+ * as something moves. */
+static void
+exch_watch_tunnel(struct exch *x)
+{
+	if (x->state == EXCH_TUNNEL &&
+	    (x->is_sent || body_is_done(&x->req_body)))
+		loop_timer_set(
+		    x->w->loop, &x->timer, x->listen->idle_timeout_ms);
+}
+
+static void
+exch_run(void *self)
+{
+	struct exch *x = self;
+
+	OBJ_CHECK(x, MAGIC_EXCH);
+	for (int turn = 0; turn < EXCH_TURNS; turn++) {
+		bool moved = !x->is_failing && exch_step(x);
+
+		if (!x->is_failing && x->state != EXCH_REQUEST &&
+		    x->state != EXCH_RESPONSE)
+			moved |= exch_move(x);
+		if (x->is_failing) {
+			if (exch_settle_fault(x)) {
+				exch_finish(x);
+				return;
+			}
+			moved = true;
+		}
+		if (exch_is_over(x)) {
+			exch_finish(x);
+			return;
+		}
+		if (!moved)
+			return;
+		exch_watch_tunnel(x);
+	}
+	/* it may have been kicked on the way */
+	if (!task_is_queued(&x->task))
+		loop_yield(x->w->loop, &x->task);
+}

@@ -1,0 +1,185 @@
+/* exch/exch: one request and its answer, whatever the wire. An exchange is
+ * driven by exch_run() alone: it walks the stages, then moves bytes between the
+ * front and the handler until both block. Fronts and handlers never call it or
+ * each other; they change what is theirs and exch_kick(). */
+#ifndef GH_EXCH_H
+#define GH_EXCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/arena.h"
+#include "common/base/ip.h"
+#include "common/http/msg.h"
+#include "common/net/loop.h"
+#include "common/net/sock.h"
+#include "worker/exch/body.h"
+#include "worker/exch/fault.h"
+#include "worker/exch/verdict.h"
+#include "worker/exch/worker.h"
+
+#define MAGIC_EXCH MAGIC('E', 'X', 'C', 'H')
+
+struct exch;
+struct plan_listen;
+struct plan_route;
+struct plan_settings;
+struct plan_site;
+struct sink;
+struct handler;
+
+enum exch_state {
+	EXCH_REQUEST, /* request stages run or wait */
+	EXCH_HANDLER, /* the handler works on the answer */
+	EXCH_RESPONSE, /* response stages run or wait */
+	EXCH_SENDING, /* the front sends; the handler may still produce */
+	EXCH_TUNNEL, /* both directions are raw bytes */
+	EXCH_DONE
+};
+
+/* What a client speaks. All calls return without calling back. */
+struct front_ops {
+	const char *name; /* "HTTP/1.1", for logs */
+	/* Put request content into x->req_body while it has room (LAST or
+	 * ABORTED at its end). Returns whether anything moved. */
+	bool (*pull)(void *self, struct exch *x);
+	/* Send x->resp's head once it was begun, and x->resp_body as far as the
+	 * client takes it. Returns whether anything moved. Sets x->is_sent when
+	 * the whole answer is handed to the kernel, x->fault when the client is
+	 * gone. */
+	bool (*send)(void *self, struct exch *x);
+	/* Send an interim answer (1xx) now; its fields may change. */
+	void (*send_info)(void *self, struct exch *x, struct http_msg *info);
+	/* The client was promised content that will not come: make that visible
+	 * (reset), never a complete-looking end. */
+	void (*abort)(void *self, struct exch *x);
+	/* The exchange is over and about to be freed; go on with the next. */
+	void (*done)(void *self, struct exch *x);
+	/* The address that the client connected to. false when unknown. */
+	bool (*local_addr)(void *self, struct sock_addr *out);
+};
+
+/* Whose request it is, after trust was applied. */
+struct exch_client {
+	struct ip ip; /* the client as believed */
+	uint16_t port;
+	bool is_trusted; /* the peer may tell us who the client is */
+	bool is_unix; /* came over a unix socket: peer is not set */
+	span scheme; /* "http" or "https" as the client saw it */
+	struct ip peer; /* who the connection is really from */
+	uint16_t peer_port;
+	uint16_t local_port; /* of the listen; 0 for a unix socket */
+};
+
+/* Whether the client's address is known: a peer on a unix socket has none, but
+ * may have told its client's. */
+static inline bool
+exch_client_has_ip(const struct exch_client *c)
+{
+	static const struct ip none;
+
+	return !c->is_unix || !ip_eq(&c->ip, &none);
+}
+
+/* Microseconds of CLOCK_MONOTONIC; 0: did not happen. */
+struct exch_times {
+	uint64_t begin_us; /* first byte of the request */
+	uint64_t head_us; /* head complete */
+	uint64_t connect_us; /* origin connection at hand */
+	uint64_t answer_us; /* head of the answer */
+	uint64_t end_us;
+	int64_t begin_wall_us;
+};
+
+/* What logs say of the origin's side. */
+struct exch_origin {
+	span server; /* text of the last server tried; empty: none */
+	span upstream;
+	uint32_t tries;
+	uint16_t status; /* of the origin's last answer */
+	bool is_reused; /* the connection came from the pool */
+};
+
+struct exch {
+	uint32_t magic;
+	enum exch_state state;
+	struct arena arena; /* the exchange itself lives in it */
+	struct worker *w;
+	struct task task; /* exch_run() */
+	struct timer timer; /* total limit */
+
+	const struct front_ops *front;
+	void *front_self;
+	const struct handler *handler; /* opened, not yet closed; else NULL */
+	void *handler_state;
+	uint16_t stage; /* next row of the table that runs */
+
+	const struct plan_listen *listen;
+	const struct plan_site *site; /* NULL before routing */
+	const struct plan_route *route;
+	const struct plan_settings *set; /* what holds for it; never NULL */
+	const struct plan_settings *request_set; /* the same when the request
+	                                            was let through, or NULL */
+
+	struct exch_client client;
+	struct http_msg req;
+	struct http_msg resp;
+	struct body req_body;
+	struct body resp_body;
+	span path; /* normalized: what rules compare */
+	bool path_is_ambiguous;
+	span request_id;
+
+	enum fault_id fault; /* the first one; stays for the log */
+	int fault_errno;
+	uint16_t fault_status; /* instead of the row's; 0: the row's */
+	const char *fault_detail; /* what exactly, for logs; or NULL */
+	bool is_failing; /* a fault waits to be settled */
+	bool is_settled; /* one was: the answer says so */
+	bool is_answered; /* x->resp is the answer (own or the origin's) */
+	bool is_begun; /* its head was handed to the front's wire */
+	bool is_sent; /* all of it */
+	bool is_own_answer; /* made here, not by an origin */
+	bool wants_tunnel; /* an upgrade was asked and may be granted */
+	bool wants_close; /* the client connection ends after this answer */
+
+	struct exch_times t;
+	struct exch_origin origin;
+	uint64_t bytes_in; /* head and content from the client */
+	uint64_t bytes_out; /* to the client, framing included */
+	struct sink *sink; /* what is decided is recorded here; NULL: live */
+};
+
+/* A new exchange of the worker, in state REQUEST, its messages empty. The front
+ * fills req, client, listen and then calls exch_kick(). */
+struct exch *exch_new(struct worker *w, const struct front_ops *front,
+    void *front_self, const struct plan_listen *listen);
+
+/* Let it run soon (idempotent, cheap, from anywhere). */
+void exch_kick(struct exch *x);
+
+/* Note that it cannot go on. The first fault wins. */
+void exch_fault(struct exch *x, enum fault_id id, int err);
+/* The same with another status than the row's and a word of explanation that
+ * lives forever. */
+void exch_fault_as(
+    struct exch *x, enum fault_id id, unsigned status, const char *detail);
+
+/* The handler filled x->resp: it is the answer. */
+void exch_answer(struct exch *x);
+
+/* Make an own answer with this status and content (borrowed; it must live as
+ * long as the exchange). type empty: no Content-Type. The caller may add fields
+ * to x->resp after it. */
+void exch_reply(struct exch *x, unsigned status, span type, span content);
+/* The same with a short text page for the status. */
+void exch_reply_status(struct exch *x, unsigned status);
+
+/* End it without regard for the client (worker shutdown, client lost). Calls
+ * front->done. */
+void exch_kill(struct exch *x, enum fault_id why);
+
+/* Value of a field of the request, or the empty span. */
+span exch_req_field(const struct exch *x, enum field_id id);
+
+#endif

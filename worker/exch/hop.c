@@ -1,0 +1,64 @@
+/* exch/hop: removes what must not be forwarded. Both directions use it, fronts
+ * and origins of any wire version. */
+#include "worker/exch/hop.h"
+
+/* Take out what one Connection value names. *n counts the names of all. */
+static bool
+hop_remove_nominated(struct http_fields *f, span value, unsigned *n)
+{
+	span rest = value;
+	span name;
+
+	while (span_member(&rest, &name)) {
+		enum field_id id = field_lookup(name);
+
+		if (id == FIELD_OTHER) {
+			/* "close" is the one that most of them say */
+			if (span_ieq(name, SPAN_LIT("close")))
+				continue;
+			if (++*n > HOP_NOMINATIONS_MAX)
+				return false;
+			(void)fields_del_name(f, name);
+			continue;
+		}
+		if ((field_flags(id) & (FIELD_F_HOP | FIELD_F_NOMINATE_BAD)) ==
+		    0)
+			(void)fields_del(f, id);
+	}
+	return true;
+}
+
+bool
+hop_remove(struct http_fields *f, bool keeps_upgrade)
+{
+	unsigned n = 0;
+	bool ok = true;
+
+	for (struct http_field *fld = fields_find(f, FIELD_CONNECTION);
+	     fld != NULL && ok; fld = fields_next(f, fld))
+		ok = hop_remove_nominated(f, fld->value, &n);
+	fields_foreach(fld, f)
+	{
+		if (fld->id == FIELD_OTHER ||
+		    (field_flags(fld->id) & FIELD_F_HOP) == 0)
+			continue;
+		if (fld->id != FIELD_UPGRADE || !keeps_upgrade)
+			fld->is_gone = true;
+	}
+	return ok;
+}
+
+void
+hop_remove_trailers(struct http_msg *m)
+{
+	const struct http_fields *f = &m->fields;
+	unsigned n = 0;
+
+	if (m->trailers.n == 0)
+		return;
+	/* those that are gone, too: the head's work is done earlier */
+	for (uint32_t i = 0; i < f->n; i++)
+		if (f->at[i].id == FIELD_CONNECTION &&
+		    !hop_remove_nominated(&m->trailers, f->at[i].value, &n))
+			return;
+}

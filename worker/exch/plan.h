@@ -1,0 +1,162 @@
+/* exch/plan: the configuration compiled for serving, made once before fork and
+ * then read-only. Folders of rank 7 fill and read it; what only one of them
+ * understands is an opaque pointer here. Each thing knows its place in the
+ * configuration, for logs and explanations. */
+#ifndef GH_PLAN_H
+#define GH_PLAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/diag.h"
+#include "common/base/iptrie.h"
+#include "common/base/map.h"
+#include "common/base/span.h"
+#include "common/conf/conf.h"
+#include "common/http/h1.h"
+#include "worker/exch/field_rule.h"
+#include "worker/exch/handler.h"
+#include "worker/exch/vars.h"
+
+struct access_log; /* worker/log */
+struct dns_conf; /* common/net/dns.h */
+struct match;
+struct route_table; /* worker/route */
+struct upstream; /* worker/up */
+
+#define PLAN_LOGS_MAX 8
+
+/* Where finished exchanges are written. */
+struct plan_logs {
+	const struct access_log *at[PLAN_LOGS_MAX];
+	uint32_t n;
+	bool is_told; /* by the configuration; else the listen's hold */
+};
+
+/* Everything that a route decides about an exchange: what an exchange asks is
+ * asked of its x->set. */
+struct plan_settings {
+	const struct handler *handler; /* NULL where there is no route */
+	const void *handler_conf; /* of that handler */
+	struct place handler_at;
+	span strip_prefix;
+	span add_prefix;
+	uint64_t max_body; /* bytes; 0: no limit */
+	struct place max_body_at;
+	uint64_t timeout_ms; /* of the whole exchange; 0: none */
+	bool allows_websocket;
+	struct plan_logs logs;
+	struct field_rules request_fields; /* for what servers get */
+	struct field_rules hidden_fields; /* of servers' answers */
+	struct field_rules response_fields; /* for what clients get */
+};
+
+/* Which settings a rule has a say in. */
+enum {
+	RULE_HANDLER = 1 << 0,
+	RULE_STRIP_PREFIX = 1 << 1,
+	RULE_ADD_PREFIX = 1 << 2,
+	RULE_MAX_BODY = 1 << 3,
+	RULE_TIMEOUT = 1 << 4,
+	RULE_WEBSOCKET = 1 << 5,
+	/* what adds, and whether it empties first */
+	RULE_LOGS = 1 << 6,
+	RULE_LOGS_ALL = 1 << 7,
+	RULE_REQUEST_ALL = 1 << 8,
+	RULE_HIDDEN_ALL = 1 << 9,
+	RULE_RESPONSE_ALL = 1 << 10
+};
+
+/* One line of a rule's condition. */
+struct plan_term {
+	struct match *match;
+	span text;
+	struct place at;
+};
+
+/* One [rule] of a site. */
+struct plan_rule {
+	span name;
+	struct place at;
+	struct plan_term *terms; /* ANDed */
+	uint32_t n_terms;
+	enum var_when when; /* it can be judged: REQUEST or RESPONSE */
+	unsigned says; /* RULE_x: which of `set` hold */
+	struct plan_settings set;
+};
+
+struct plan_route {
+	const struct plan_site *site;
+	const struct conf_section
+	    *section; /* the site's own for its bare route */
+	struct place at;
+	span text; /* "/api/", "=/x", "~ ^/re": as written */
+	struct plan_settings set;
+};
+
+struct plan_site {
+	span name;
+	struct place at;
+	const struct conf_section *section;
+	struct route_table *routes;
+	struct plan_settings set; /* for exchanges that met no route */
+	struct plan_rule *rules; /* in file order */
+	uint32_t n_rules;
+};
+
+/* One [listen]. */
+struct plan_listen {
+	span name;
+	struct place at;
+	const struct conf_section *section;
+	/* hosts: the most exact one wins; values are struct plan_site */
+	struct map hosts; /* exact names, lower case */
+	struct map suffixes; /* ".example.com" -> site, for *. and . patterns */
+	const struct plan_site *any; /* hosts = * or default_site, or NULL */
+	struct plan_settings set; /* for exchanges that met no site */
+	struct iptrie *trusted; /* whose forwarding fields are believed */
+	bool trusts_unix; /* those of peers on unix sockets are */
+	struct h1_limits limits;
+	uint64_t header_timeout_ms;
+	uint64_t body_timeout_ms;
+	uint64_t send_timeout_ms;
+	uint64_t idle_timeout_ms;
+	bool proxy_protocol;
+	span via_name; /* our name in Via, as this listen */
+	span via_1_0; /* "1.0 NAME", and so on */
+	span via_1_1;
+	span via_2;
+};
+
+struct plan {
+	const struct conf_tree *conf;
+	struct plan_listen *listens;
+	uint32_t n_listens;
+	struct plan_site *sites;
+	uint32_t n_sites;
+	struct upstream **upstreams;
+	uint32_t n_upstreams;
+	struct access_log **logs;
+	uint32_t n_logs;
+	struct dns_conf *dns; /* what the system says of names */
+};
+
+/* Whether what this peer says of its client is believed. */
+static inline bool
+plan_trusts(const struct plan_listen *l, const struct ip *peer, bool is_unix)
+{
+	if (is_unix)
+		return l->trusts_unix;
+	return l->trusted != NULL && iptrie_find(l->trusted, peer, NULL);
+}
+
+/* The member that we add to Via of a message that came in this version. */
+static inline span
+plan_via(const struct plan_listen *l, enum http_version v)
+{
+	if (v == HTTP_2)
+		return l->via_2;
+	return v == HTTP_1_0 ? l->via_1_0 : l->via_1_1;
+}
+
+#endif

@@ -1,0 +1,55 @@
+/* exch/reply: answers that are made here instead of by an origin. */
+#include "common/base/check.h"
+#include "worker/exch/exch.h"
+
+/* Forget a half-received answer of an origin. */
+static void
+reply_begin(struct exch *x, unsigned status)
+{
+	uint32_t high = x->resp_body.high;
+
+	body_fini(&x->resp_body);
+	body_init(&x->resp_body, high);
+	memset(&x->resp, 0, sizeof(x->resp));
+	fields_init(&x->resp.fields, &x->arena, 8);
+	x->resp.version = HTTP_1_1;
+	x->resp.status = (uint16_t)status;
+	x->resp.reason = status_reason(status);
+	x->is_own_answer = true;
+}
+
+void
+exch_reply(struct exch *x, unsigned status, span type, span content)
+{
+	reply_begin(x, status);
+	REQUIRE(content.len <= UINT32_MAX);
+	if (type.len > 0)
+		fields_add_id(
+		    &x->resp.fields, &x->arena, FIELD_CONTENT_TYPE, type);
+	x->resp.body = LENGTH_KNOWN;
+	x->resp.length = content.len;
+	if (content.len > 0) {
+		struct slice s = {NULL, content.p, (uint32_t)content.len};
+
+		body_push(&x->resp_body, &s);
+	}
+	body_end(&x->resp_body);
+	exch_answer(x);
+}
+
+/* A page that names the status, what happened and the request, and nothing of
+ * the machines behind. */
+void
+exch_reply_status(struct exch *x, unsigned status)
+{
+	span reason = status_reason(status);
+	const char *why = x->fault == F_NONE ? "" : fault_row(x->fault)->text;
+	span page = arena_printf(&x->arena,
+	    "<!doctype html>\n<html lang=\"en\"><head><title>%u %.*s</title>"
+	    "</head>\n<body><h1>%u %.*s</h1>\n<p>%s</p>\n<p>%.*s</p>\n"
+	    "</body></html>\n",
+	    status, SPAN_FMT(reason), status, SPAN_FMT(reason), why,
+	    SPAN_FMT(x->request_id));
+
+	exch_reply(x, status, SPAN_LIT("text/html; charset=utf-8"), page);
+}

@@ -1,0 +1,23 @@
+/* exch/target: the target that an origin is asked for. */
+#ifndef GH_TARGET_H
+#define GH_TARGET_H
+
+#include <stdbool.h>
+
+#include "common/base/arena.h"
+#include "common/base/span.h"
+
+struct exch;
+
+/* Path and query for the origin: as they came, unless the route strips or adds
+ * a prefix. Begins with '/', or is "*". Borrowed from the exchange or in its
+ * arena. p == NULL when the route rewrites a path that can be read in more than
+ * one way (F_PATH_AMBIGUOUS is the caller's to set). */
+span route_target(struct exch *x);
+
+/* A prefix of the configuration in the form that the above compares with:
+ * normalized, no slash at its end ("" for "/"); in the arena. false when it is
+ * no plain path. */
+bool target_prepare_prefix(span text, struct arena *a, span *out);
+
+#endif

@@ -1,0 +1,548 @@
+/* exch/vars: what the variables of vars.def are worth. Knows the exchange and
+ * what it points at; knows nothing of who asks, so values are never escaped
+ * here. */
+#include "worker/exch/vars.h"
+
+#include <assert.h>
+
+#include "common/base/check.h"
+#include "common/base/date.h"
+#include "common/base/num.h"
+#include "worker/exch/exch.h"
+#include "worker/exch/plan.h"
+
+static_assert(VAR_SCRATCH >= IP_TEXT_CAP, "an address fits");
+static_assert(VAR_SCRATCH >= DATE_HTTP_LEN, "a date fits");
+
+/* Answered by nobody: the client left first. nginx gave it this number, and
+ * log readers know it. */
+#define STATUS_CLIENT_GONE 499
+
+enum var_arg { ARG_NONE, ARG_FIELD, ARG_NAME };
+
+struct var_row {
+	const char *name;
+	enum var_kind kind;
+	enum var_arg arg;
+	enum var_when when;
+	const char *doc;
+};
+
+static const struct var_row rows[] = {
+#define VAR(id, name, kind, arg, when, doc) \
+	[VAR_##id] = {name, VAR_KIND_##kind, ARG_##arg, VAR_WHEN_##when, doc},
+#include "worker/exch/vars.def"
+#undef VAR
+};
+
+static const char *const names[] = {
+#define VAR(id, name, kind, arg, when, doc) [VAR_##id] = name,
+#include "worker/exch/vars.def"
+#undef VAR
+};
+
+const char *
+var_name(enum var_id id)
+{
+	REQUIRE((unsigned)id < VAR_N);
+	return rows[id].name;
+}
+
+enum var_kind
+var_kind(enum var_id id)
+{
+	REQUIRE((unsigned)id < VAR_N);
+	return rows[id].kind;
+}
+
+bool
+var_is_number(enum var_id id)
+{
+	return var_kind(id) >= VAR_KIND_NUMBER;
+}
+
+enum var_when
+var_when(enum var_id id)
+{
+	REQUIRE((unsigned)id < VAR_N);
+	return rows[id].when;
+}
+
+const char *
+var_doc(enum var_id id)
+{
+	REQUIRE((unsigned)id < VAR_N);
+	return rows[id].doc;
+}
+
+bool
+var_takes_arg(enum var_id id)
+{
+	REQUIRE((unsigned)id < VAR_N);
+	return rows[id].arg != ARG_NONE;
+}
+
+static void
+var_unknown(span name, struct place at, struct diag *d)
+{
+	const char *near = diag_suggest(name, names, VAR_N);
+
+	if (near != NULL)
+		diag_error(d, at, "unknown variable {%.*s}; did you mean {%s}?",
+		    SPAN_FMT(name), near);
+	else
+		diag_error(d, at,
+		    "unknown variable {%.*s}; doc/reference.md lists them, and "
+		    "a brace as text is written {{",
+		    SPAN_FMT(name));
+}
+
+struct place
+var_src_place(const struct var_src *src, size_t off, size_t len)
+{
+	struct place at = src->at;
+
+	at.col = (uint16_t)size_min(at.col + off, UINT16_MAX);
+	at.len = (uint16_t)size_min(len, UINT16_MAX);
+	return at;
+}
+
+/* Whether the row takes what was written, at the time it is asked. */
+static bool
+var_check(const struct var_src *src, const struct var *v, bool has_arg,
+    struct diag *d)
+{
+	static const char *const known[] = {
+	    [VAR_WHEN_REQUEST] = "",
+	    [VAR_WHEN_RESPONSE] = "when the answer begins",
+	    [VAR_WHEN_END] = "at the end of the exchange",
+	};
+	const struct var_row *row = &rows[v->id];
+
+	if (row->arg == ARG_NONE && has_arg) {
+		diag_error(
+		    d, src->at, "{%s} takes nothing behind a colon", row->name);
+		return false;
+	}
+	if (row->arg != ARG_NONE && v->arg.len == 0) {
+		diag_error(d, src->at, "{%s} needs a name: {%s:NAME}",
+		    row->name, row->name);
+		return false;
+	}
+	if (row->when > src->when) {
+		diag_error(d, src->at, "{%s} is known only %s, later than this",
+		    row->name, known[row->when]);
+		return false;
+	}
+	return true;
+}
+
+bool
+var_parse(const struct var_src *src, struct var *out, struct diag *d)
+{
+	ptrdiff_t colon = span_chr(src->text, ':');
+	span name =
+	    colon < 0 ? src->text : span_first(src->text, (size_t)colon);
+	unsigned id = 0;
+
+	memset(out, 0, sizeof(*out));
+	while (id < VAR_N && !span_eq(span_str(rows[id].name), name))
+		id++;
+	if (id == VAR_N) {
+		var_unknown(name, src->at, d);
+		return false;
+	}
+	out->id = (enum var_id)id;
+	if (colon >= 0)
+		out->arg = span_trim(span_from(src->text, (size_t)colon + 1));
+	if (!var_check(src, out, colon >= 0, d))
+		return false;
+	if (rows[id].arg == ARG_FIELD)
+		out->field = field_lookup(out->arg);
+	return true;
+}
+
+static span
+var_u64(uint64_t v, char *scratch)
+{
+	return span_of(scratch, u64_format(v, scratch));
+}
+
+/* With its brackets when it is an IPv6 address, so that it can stand in a URL.
+ */
+static span
+var_host(const struct exch *x)
+{
+	span host = x->req.host;
+	span all = x->req.authority;
+
+	if (all.len >= host.len + 2 && all.p[0] == '[' && host.p == all.p + 1)
+		return span_of(all.p, host.len + 2);
+	return host;
+}
+
+static span
+var_uri(struct exch *x)
+{
+	const struct http_msg *m = &x->req;
+	span parts[3] = {m->path, SPAN_LIT("?"), m->query};
+
+	if (!m->has_query)
+		return m->path;
+	if (m->path.p + m->path.len + 1 == m->query.p)
+		return span_of(m->path.p, m->path.len + 1 + m->query.len);
+	return arena_concat(&x->arena, parts, NELEMS(parts));
+}
+
+static span
+var_protocol(const struct exch *x)
+{
+	switch (x->req.version) {
+	case HTTP_1_0:
+		return SPAN_LIT("HTTP/1.0");
+	case HTTP_1_1:
+		return SPAN_LIT("HTTP/1.1");
+	case HTTP_2:
+		return SPAN_LIT("HTTP/2.0");
+	}
+	return span_of(NULL, 0); /* its head was never read */
+}
+
+static span
+var_request(struct exch *x)
+{
+	span parts[5] = {x->req.method_text, SPAN_LIT(" "), x->req.raw_target,
+	    SPAN_LIT(" "), var_protocol(x)};
+
+	if (x->req.method_text.len == 0)
+		return span_of(NULL, 0);
+	return arena_concat(&x->arena, parts, NELEMS(parts));
+}
+
+static span
+var_field(struct exch *x, const struct http_fields *f, const struct var *v)
+{
+	const struct http_field *fld;
+
+	if (v->field != FIELD_OTHER)
+		return fields_joined(f, v->field, &x->arena);
+	fld = fields_find_name(f, v->arg);
+	return fld == NULL ? span_of(NULL, 0) : fld->value;
+}
+
+/* The value of `name` in "a=1; b=2" (RFC 6265 4.2.1), or p == NULL. */
+static span
+var_cookie_in(span value, span name)
+{
+	span rest = value;
+	span pair;
+
+	while (span_cut(&rest, ';', &pair)) {
+		ptrdiff_t eq;
+
+		pair = span_trim(pair);
+		eq = span_chr(pair, '=');
+		if (eq >= 0 && span_eq(span_first(pair, (size_t)eq), name))
+			return span_from(pair, (size_t)eq + 1);
+	}
+	return span_of(NULL, 0);
+}
+
+static span
+var_cookie(const struct exch *x, span name)
+{
+	const struct http_field *f = fields_find(&x->req.fields, FIELD_COOKIE);
+
+	for (; f != NULL; f = fields_next(&x->req.fields, f)) {
+		span v = var_cookie_in(f->value, name);
+
+		if (v.p != NULL)
+			return v;
+	}
+	return span_of(NULL, 0);
+}
+
+static span
+var_query_arg(const struct exch *x, span name)
+{
+	span rest = x->req.query;
+	span pair;
+
+	while (span_cut(&rest, '&', &pair)) {
+		ptrdiff_t eq = span_chr(pair, '=');
+		span key = eq < 0 ? pair : span_first(pair, (size_t)eq);
+
+		if (span_eq(key, name))
+			return span_from(pair, key.len + (eq < 0 ? 0 : 1));
+	}
+	return span_of(NULL, 0);
+}
+
+/* What the client was answered; 499 when it left first. */
+static unsigned
+var_status(const struct exch *x)
+{
+	const struct fault_row *row = fault_row(x->fault);
+
+	if (x->is_answered || x->fault == F_NONE)
+		return x->resp.status;
+	if (row->status == 0)
+		return STATUS_CLIENT_GONE;
+	return x->fault_status != 0 ? x->fault_status : row->status;
+}
+
+static uint64_t
+var_since_us(const struct exch *x, uint64_t then_us)
+{
+	return then_us > x->t.begin_us ? then_us - x->t.begin_us : 0;
+}
+
+static uint64_t
+var_duration_us(const struct exch *x)
+{
+	uint64_t end_us = x->t.end_us;
+
+	return var_since_us(
+	    x, end_us != 0 ? end_us : worker_clock(x->w)->mono_us);
+}
+
+/* Seconds with three decimals. */
+static span
+var_seconds(uint64_t ms, char *scratch)
+{
+	size_t n = u64_format(ms / 1000, scratch);
+
+	scratch[n++] = '.';
+	scratch[n++] = (char)('0' + ms / 100 % 10);
+	scratch[n++] = (char)('0' + ms / 10 % 10);
+	scratch[n++] = (char)('0' + ms % 10);
+	return span_of(scratch, n);
+}
+
+/* A number of which 0 means: not known. */
+static bool
+var_if_known(uint64_t v, uint64_t *out)
+{
+	*out = v;
+	return v != 0;
+}
+
+/* Milliseconds until a point of time; nothing when it was not reached. */
+static bool
+var_ms_until(const struct exch *x, uint64_t then_us, uint64_t *out)
+{
+	*out = var_since_us(x, then_us) / 1000;
+	return then_us != 0;
+}
+
+bool
+var_get_number(const struct exch *x, enum var_id id, uint64_t *out)
+{
+	switch ((unsigned)id) {
+	case VAR_CLIENT_PORT:
+		return var_if_known(x->client.port, out);
+	case VAR_PEER_PORT:
+		return var_if_known(x->client.peer_port, out);
+	case VAR_PORT:
+		return var_if_known(x->client.local_port, out);
+	case VAR_ORIGIN_STATUS:
+		return var_if_known(x->origin.status, out);
+	case VAR_CONNECT_MS:
+		return var_ms_until(x, x->t.connect_us, out);
+	case VAR_ANSWER_MS:
+		return var_ms_until(x, x->t.answer_us, out);
+	case VAR_TRIES:
+		*out = x->origin.tries;
+		return true;
+	case VAR_STATUS:
+		*out = var_status(x);
+		return true;
+	case VAR_BYTES_IN:
+		*out = x->bytes_in;
+		return true;
+	case VAR_BYTES_OUT:
+		*out = x->bytes_out;
+		return true;
+	case VAR_BODY_BYTES_IN:
+		*out = x->req_body.total;
+		return true;
+	case VAR_BODY_BYTES_OUT:
+		*out = x->resp_body.total - x->resp_body.len;
+		return true;
+	case VAR_DURATION:
+	case VAR_DURATION_MS:
+		*out = var_duration_us(x) / 1000;
+		return true;
+	case VAR_TIME_UNIX:
+		*out = (uint64_t)clock_wall_s(worker_clock(x->w));
+		return true;
+	case VAR_WORKER:
+		*out = x->w->boot->worker;
+		return true;
+	default:
+		UNREACHED();
+	}
+}
+
+bool
+var_get_ip(const struct exch *x, enum var_id id, struct ip *out)
+{
+	REQUIRE(var_kind(id) == VAR_KIND_ADDRESS);
+	if (id == VAR_PEER_IP) {
+		*out = x->client.peer;
+		return !x->client.is_unix;
+	}
+	*out = x->client.ip;
+	return exch_client_has_ip(&x->client);
+}
+
+static span
+var_time(const struct exch *x, enum var_id id, char *scratch)
+{
+	const struct clock *now = worker_clock(x->w);
+
+	if (id == VAR_TIME_CLF) {
+		date_format_clf(clock_wall_s(now), scratch);
+		return span_of(scratch, DATE_CLF_LEN);
+	}
+	date_format_iso(now->wall_us, scratch);
+	return span_of(scratch, DATE_ISO_LEN);
+}
+
+static span
+var_ip(const struct exch *x, enum var_id id, char *scratch)
+{
+	struct ip ip;
+
+	if (!var_get_ip(x, id, &ip))
+		return SPAN_LIT("unix:");
+	return span_of(scratch, ip_format(&ip, scratch));
+}
+
+/* What the client asked. */
+static span
+var_get_request(struct exch *x, const struct var *v, char *scratch)
+{
+	switch ((unsigned)v->id) {
+	case VAR_CLIENT_IP:
+	case VAR_PEER_IP:
+		return var_ip(x, v->id, scratch);
+	case VAR_SCHEME:
+		return x->client.scheme;
+	case VAR_HOST:
+		return var_host(x);
+	case VAR_AUTHORITY:
+		return x->req.authority;
+	case VAR_METHOD:
+		return x->req.method_text;
+	case VAR_URI:
+		return var_uri(x);
+	case VAR_PATH:
+		return x->path;
+	case VAR_RAW_PATH:
+		return x->req.path;
+	case VAR_QUERY:
+		return x->req.query;
+	case VAR_ARG:
+		return var_query_arg(x, v->arg);
+	case VAR_TARGET:
+		return x->req.raw_target;
+	case VAR_PROTOCOL:
+		return var_protocol(x);
+	case VAR_REQUEST:
+		return var_request(x);
+	case VAR_HEADER:
+		return var_field(x, &x->req.fields, v);
+	case VAR_COOKIE:
+		return var_cookie(x, v->arg);
+	case VAR_REQUEST_ID:
+		return x->request_id;
+	default:
+		UNREACHED();
+	}
+}
+
+/* What became of it. */
+static span
+var_get_outcome(struct exch *x, const struct var *v, char *scratch)
+{
+	switch ((unsigned)v->id) {
+	case VAR_LISTEN:
+		return x->listen->name;
+	case VAR_SITE:
+		return x->site != NULL ? x->site->name : span_of(NULL, 0);
+	case VAR_ROUTE:
+		return x->route != NULL ? x->route->text : span_of(NULL, 0);
+	case VAR_UPSTREAM:
+		return x->origin.upstream;
+	case VAR_SERVER:
+		return x->origin.server;
+	case VAR_RESPONSE_HEADER:
+		return var_field(x, &x->resp.fields, v);
+	case VAR_FAULT:
+		return x->fault == F_NONE ? span_of(NULL, 0)
+					  : span_str(fault_row(x->fault)->word);
+	case VAR_FAULT_DETAIL:
+		return span_str(x->fault_detail);
+	case VAR_TIME:
+	case VAR_TIME_CLF:
+		return var_time(x, v->id, scratch);
+	default:
+		UNREACHED();
+	}
+}
+
+static span
+var_number_text(const struct exch *x, enum var_id id, char *scratch)
+{
+	uint64_t n;
+
+	if (!var_get_number(x, id, &n))
+		return span_of(NULL, 0);
+	return var_kind(id) == VAR_KIND_SECONDS ? var_seconds(n, scratch)
+						: var_u64(n, scratch);
+}
+
+span
+var_get(struct exch *x, const struct var *v, char *scratch)
+{
+	REQUIRE((unsigned)v->id < VAR_N);
+	if (var_is_number(v->id))
+		return var_number_text(x, v->id, scratch);
+	if (v->id < VAR_LISTEN)
+		return var_get_request(x, v, scratch);
+	return var_get_outcome(x, v, scratch);
+}
+
+/* The next line of the same field, or its first. */
+static const struct http_field *
+var_next_line(const struct http_fields *f, const struct var *v,
+    const struct http_field *at)
+{
+	if (v->field != FIELD_OTHER)
+		return at == NULL ? fields_find(f, v->field)
+				  : fields_next(f, at);
+	for (at = at == NULL ? f->at : at + 1; at < f->at + f->n; at++)
+		if (!at->is_gone && span_ieq(at->name, v->arg))
+			return at;
+	return NULL;
+}
+
+bool
+var_next(struct exch *x, const struct var *v, struct var_walk *w, span *out)
+{
+	bool is_first = !w->is_begun;
+
+	w->is_begun = true;
+	if (rows[v->id].arg != ARG_FIELD) {
+		if (is_first)
+			*out = var_get(x, v, w->scratch);
+		return is_first;
+	}
+	if (!is_first && w->at == NULL)
+		return false;
+	w->at = var_next_line(
+	    v->id == VAR_HEADER ? &x->req.fields : &x->resp.fields, v, w->at);
+	*out = w->at == NULL ? span_of(NULL, 0) : w->at->value;
+	return is_first || w->at != NULL;
+}

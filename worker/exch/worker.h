@@ -1,0 +1,74 @@
+/* exch/worker: what all code of a worker shares: loop, pools, counters and the
+ * plan. One per process, passed down by pointer. */
+#ifndef GH_WORKER_H
+#define GH_WORKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/arena.h"
+#include "common/base/buf.h"
+#include "common/base/list.h"
+#include "common/ipc/boot.h"
+#include "common/net/dns.h"
+#include "common/net/loop.h"
+
+struct plan;
+struct up_worker;
+struct log_worker;
+struct sink;
+struct stage_costs;
+
+/* A date or a clock text, made once a second. */
+#define WORKER_DATE_CAP 32
+
+struct worker {
+	const struct boot *boot;
+	const struct plan *plan;
+	struct loop *loop;
+	struct counter_set *counters;
+	struct slot *slot;
+	struct arena_pool arenas;
+	struct buf_pool bufs;
+	struct buf *spare; /* where the next read goes; see worker_read_buf() */
+	struct dns *dns;
+	struct up_worker *up; /* servers and pools of this worker */
+	struct log_worker *log;
+	struct list conns; /* client connections, for retiring */
+	uint32_t n_conns;
+	uint32_t n_conns_max;
+	/* publishes their number, and ends a retiring worker with the last */
+	void (*on_conns)(struct worker *w);
+	struct sink *sink; /* a dry run records its exchanges here; else NULL */
+	struct stage_costs *costs; /* counted in some builds; else NULL */
+	bool is_retiring;
+	bool is_done; /* the loop ends after this turn */
+	uint64_t request_seq; /* for request ids */
+	uint64_t id_salt;
+	int64_t date_s; /* the second that date_text stands for */
+	char date_text[WORKER_DATE_CAP]; /* IMF-fixdate, 29 bytes */
+};
+
+/* The block for the next read of any socket: empty, and nobody else refers to
+ * it. One block serves all connections as long as what it held was done with at
+ * once; who keeps bytes takes a reference, and the next call gives another
+ * block. Borrowed: valid until the next call. */
+struct buf *worker_read_buf(struct worker *w);
+
+/* A client connection came or went; n_conns is up to date. */
+static inline void
+worker_conns_changed(struct worker *w)
+{
+	w->on_conns(w);
+}
+
+/* IMF-fixdate of now, valid for this batch of events. */
+span worker_date(struct worker *w);
+
+static inline const struct clock *
+worker_clock(const struct worker *w)
+{
+	return loop_clock(w->loop);
+}
+
+#endif

@@ -1,0 +1,349 @@
+/* explain: one request, run dry. A client connection is made of a socket pair,
+ * the request is written into it as bytes, and the worker's own front, stages
+ * and handlers do the rest, recording what they decide instead of having an
+ * effect. Nothing is decided here but which [listen] is meant. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/base/check.h"
+#include "common/base/text.h"
+#include "common/ipc/boot.h"
+#include "worker/exch/plan.h"
+#include "worker/exch/sink.h"
+#include "worker/front/h1f.h"
+#include "worker/prepare.h"
+#include "worker/setup.h"
+
+/* Largest request: what a socket pair holds without being read. */
+#define EXPLAIN_REQUEST_MAX 65536
+/* Head of the answer that is shown. */
+#define EXPLAIN_ANSWER_MAX 65536
+/* A dry run waits for nobody; longer than this it hangs. */
+#define EXPLAIN_MS 10000u
+#define EXPLAIN_TURN_MS 10u
+#define EXPLAIN_WORD_WIDTH 16
+#define EXPLAIN_WHERE_CAP 4096
+
+struct explain {
+	struct worker w;
+	const struct command *c;
+	struct counter_set counters; /* nobody's */
+	struct sink sink;
+	struct arena arena;
+	struct plan_listen listen;
+	struct sock_addr local;
+	span authority; /* of the URL; p == NULL: it has none */
+	span target;
+	uint16_t port; /* that the URL asks for */
+	int fd; /* the client's end */
+	char *answer;
+	size_t answer_len;
+};
+
+static void
+explain_on_conns(struct worker *w)
+{
+	(void)w;
+}
+
+/* --- the request ---------------------------------------------------------- */
+
+static uint16_t
+explain_port(span authority, uint16_t deflt)
+{
+	ptrdiff_t colon = span_rchr(authority, ':');
+	uint64_t port;
+
+	if (colon < 0 ||
+	    span_chr(span_from(authority, (size_t)colon), ']') >= 0)
+		return deflt;
+	if (!span_u64(
+		span_from(authority, (size_t)colon + 1), UINT16_MAX, &port))
+		return deflt;
+	return (uint16_t)port;
+}
+
+/* "http://host:81/x?y" is host:81 and /x?y; anything else is a target. */
+static void
+explain_read_url(struct explain *e)
+{
+	span url = span_str(e->c->url);
+	bool is_https = span_starts(url, SPAN_LIT("https://"));
+	size_t n = 0;
+
+	e->target = url;
+	e->port = 80;
+	if (!is_https && !span_starts(url, SPAN_LIT("http://")))
+		return;
+	url = span_from(url, is_https ? 8 : 7);
+	while (n < url.len && strchr("/?#", url.p[n]) == NULL)
+		n++;
+	e->authority = span_first(url, n);
+	e->port = explain_port(e->authority, is_https ? 443 : 80);
+	e->target = span_from(url, n);
+	n = 0;
+	while (n < e->target.len && e->target.p[n] != '#')
+		n++;
+	/* a fragment is never sent (RFC 9110 7.1) */
+	e->target = span_first(e->target, n);
+}
+
+static bool
+explain_has_host(const struct command *c)
+{
+	for (unsigned i = 0; i < c->n_headers; i++)
+		if (span_ieq(span_first(span_str(c->headers[i]), 5),
+			SPAN_LIT("host:")))
+			return true;
+	return false;
+}
+
+/* The bytes a client would send; false when they are too many. */
+static bool
+explain_write_request(struct explain *e)
+{
+	const struct command *c = e->c;
+	char *room = arena_alloc(&e->arena, EXPLAIN_REQUEST_MAX);
+	struct text t;
+
+	text_init(&t, room, EXPLAIN_REQUEST_MAX);
+	text_add_str(&t, c->method);
+	text_add_char(&t, ' ');
+	if (e->authority.p != NULL &&
+	    (e->target.len == 0 || e->target.p[0] != '/'))
+		text_add_char(&t, '/');
+	text_add(&t, e->target);
+	text_add_str(&t, " HTTP/1.1\r\n");
+	if (e->authority.p != NULL && !explain_has_host(c)) {
+		text_add_str(&t, "Host: ");
+		text_add(&t, e->authority);
+		text_add_str(&t, "\r\n");
+	}
+	for (unsigned i = 0; i < c->n_headers; i++) {
+		text_add_str(&t, c->headers[i]);
+		text_add_str(&t, "\r\n");
+	}
+	text_add_str(&t, "\r\n");
+	return !t.is_cut &&
+	       send(e->fd, t.p, t.len, MSG_NOSIGNAL) == (ssize_t)t.len;
+}
+
+/* --- the listen ----------------------------------------------------------- */
+
+/* The address of the listen with this port (0: any that can be read). */
+static bool
+explain_address(const struct explain *e, const struct plan_listen *l,
+    uint16_t port, struct sock_addr *out)
+{
+	struct conf_scope s = conf_scope_of(e->w.plan->conf, l->section);
+	struct conf_iter it = {NULL, 0, false};
+	const struct conf_value *v;
+
+	while ((v = conf_next(&s, KEY_LISTEN_ADDRESS, &it)) != NULL) {
+		for (uint32_t i = 0; i < v->n_words; i++) {
+			uint16_t have = 0;
+			struct ip ip;
+
+			if (!sock_addr_parse(v->words[i].text, out))
+				continue;
+			(void)sock_addr_ip(out, &ip, &have);
+			if (port == 0 || have == port)
+				return true;
+		}
+	}
+	return false;
+}
+
+static const struct plan_listen *
+explain_named_listen(const struct explain *e)
+{
+	const struct plan *p = e->w.plan;
+
+	for (uint32_t i = 0; i < p->n_listens; i++)
+		if (span_eq(p->listens[i].name, span_str(e->c->listen)))
+			return &p->listens[i];
+	return NULL;
+}
+
+/* By name, else by the port that the URL asks for, else the first one. */
+static bool
+explain_choose_listen(struct explain *e)
+{
+	const struct plan *p = e->w.plan;
+	const struct plan_listen *l = NULL;
+
+	if (e->c->listen != NULL) {
+		l = explain_named_listen(e);
+		if (l == NULL) {
+			(void)fprintf(stderr,
+			    "gatehouse: there is no listen '%s'\n",
+			    e->c->listen);
+			return false;
+		}
+	}
+	for (uint32_t i = 0; i < p->n_listens && l == NULL; i++)
+		if (explain_address(e, &p->listens[i], e->port, &e->local))
+			l = &p->listens[i];
+	if (l == NULL)
+		l = &p->listens[0];
+	if (!explain_address(e, l, e->port, &e->local) &&
+	    !explain_address(e, l, 0, &e->local)) {
+		static const struct ip any;
+
+		/* an inherited socket: its address is not known here */
+		sock_addr_from_ip(&any, e->port, &e->local);
+	}
+	e->listen = *l;
+	/* what the header tells is --from */
+	e->listen.proxy_protocol = false;
+	sink_add(&e->sink, "listen", l->at, "%.*s", SPAN_FMT(l->name));
+	return true;
+}
+
+/* --- the run -------------------------------------------------------------- */
+
+static bool
+explain_peer(const struct command *c, struct sock_addr *out)
+{
+	struct ip ip;
+
+	memset(out, 0, sizeof(*out));
+	out->u.sa.sa_family = AF_UNIX;
+	out->len = sizeof(out->u.sa.sa_family);
+	if (strcmp(c->from, "unix:") == 0)
+		return true;
+	if (!ip_parse(span_str(c->from), &ip)) {
+		(void)fprintf(stderr,
+		    "gatehouse: --from %s is no address and not unix:\n",
+		    c->from);
+		return false;
+	}
+	sock_addr_from_ip(&ip, 0, out);
+	return true;
+}
+
+/* Take what came back; the head is kept. */
+static void
+explain_read(struct explain *e)
+{
+	char more[4096];
+	ssize_t n;
+
+	while ((n = recv(e->fd, more, sizeof(more), MSG_DONTWAIT)) > 0) {
+		size_t room = EXPLAIN_ANSWER_MAX - e->answer_len;
+		size_t len = (size_t)n < room ? (size_t)n : room;
+
+		memcpy(e->answer + e->answer_len, more, len);
+		e->answer_len += len;
+	}
+}
+
+static void
+explain_turn(struct explain *e)
+{
+	uint64_t end_ms = clock_mono_ms(worker_clock(&e->w)) + EXPLAIN_MS;
+
+	while (!e->sink.is_over && !list_is_empty(&e->w.conns) &&
+	       clock_mono_ms(worker_clock(&e->w)) < end_ms) {
+		loop_step(e->w.loop, EXPLAIN_TURN_MS);
+		explain_read(e);
+	}
+	list_foreach_safe (n, &e->w.conns)
+		h1f_expire(LIST_ENTRY(n, struct h1_front, node));
+	loop_step(e->w.loop, 0);
+	explain_read(e);
+}
+
+static void
+explain_print(const struct explain *e)
+{
+	char where[EXPLAIN_WHERE_CAP];
+	FILE *out = e->c->out;
+
+	for (const struct sink_line *l = e->sink.first; l != NULL;
+	     l = l->next) {
+		(void)fprintf(out, "%-*s ", EXPLAIN_WORD_WIDTH, l->word);
+		for (size_t i = 0; i < l->text.len; i++) {
+			unsigned char c = (unsigned char)l->text.p[i];
+
+			/* what controls a terminal is not for it */
+			(void)fputc(c < ' ' || c == 0x7f ? '?' : c, out);
+		}
+		if (l->at.line > 0) {
+			diag_where(e->c->sources, l->at, where, sizeof(where));
+			(void)fprintf(out, "  (%s)", where);
+		}
+		(void)fputc('\n', out);
+	}
+}
+
+/* The head of the answer, as it came over the wire. */
+static void
+explain_note_answer(struct explain *e)
+{
+	span rest = span_of(e->answer, e->answer_len);
+	span line;
+
+	while (span_cut(&rest, '\n', &line) && line.len > 1)
+		sink_add(&e->sink, "answer", SINK_NOWHERE, "%.*s",
+		    SPAN_FMT(span_first(line, line.len - 1)));
+}
+
+/* false: the command was wrong, and that was said. */
+static bool
+explain_run(struct explain *e)
+{
+	struct sock_addr peer;
+	int fds[2];
+
+	explain_read_url(e);
+	if (!explain_peer(e->c, &peer) || !explain_choose_listen(e))
+		return false;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
+		fds) < 0) {
+		perror("gatehouse: socketpair");
+		return false;
+	}
+	e->fd = fds[0];
+	if (!explain_write_request(e)) {
+		(void)fputs("gatehouse: the request is too long\n", stderr);
+		(void)close(fds[1]);
+	} else {
+		h1f_accept(&e->w, &e->listen, fds[1], &peer, &e->local);
+		explain_turn(e);
+	}
+	(void)close(e->fd);
+	explain_note_answer(e);
+	explain_print(e);
+	return e->sink.is_over;
+}
+
+int
+worker_command(const struct boot *b, const struct command *c)
+{
+	struct explain *e = calloc(1, sizeof(*e));
+	bool ok;
+
+	REQUIRE(e != NULL && c->word == COMMAND_EXPLAIN);
+	e->c = c;
+	e->w.counters = &e->counters;
+	e->w.on_conns = explain_on_conns;
+	e->w.sink = &e->sink;
+	if (setup_open(&e->w, b) < 0) {
+		perror("gatehouse: explain");
+		free(e);
+		return EXIT_FAILURE;
+	}
+	arena_init(&e->arena, &e->w.arenas);
+	sink_init(&e->sink, &e->arena);
+	e->sink.answer_status = c->answer_status;
+	e->answer = arena_alloc(&e->arena, EXPLAIN_ANSWER_MAX);
+	ok = explain_run(e);
+	arena_fini(&e->arena);
+	setup_close(&e->w);
+	free(e);
+	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+}

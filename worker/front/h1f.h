@@ -1,0 +1,95 @@
+/* front/h1f: a client connection that speaks HTTP/1.x (RFC 9112). One exchange
+ * at a time; what is pipelined waits in the connection's buffer or the kernel.
+ * An idle connection owns no buffer and no exchange. */
+#ifndef GH_H1F_H
+#define GH_H1F_H
+
+#include "common/base/check.h"
+#include "common/net/sock.h"
+#include "common/net/stream.h"
+#include "worker/exch/exch.h"
+#include "worker/exch/inbuf.h"
+#include "worker/exch/plan.h"
+#include "worker/exch/wire_in.h"
+#include "worker/exch/wire_out.h"
+
+#define MAGIC_H1F MAGIC('H', '1', 'F', 'R')
+
+enum h1f_state {
+	H1F_PROXY, /* the PROXY header is awaited */
+	H1F_IDLE, /* nothing of the next request is here */
+	H1F_HEAD, /* a part of its head is here */
+	H1F_EXCH, /* an exchange runs */
+	H1F_LINGER, /* our direction has ended; theirs is read and dropped */
+	H1F_CLOSED
+};
+
+/* Wire state of the running exchange; lives in its arena. */
+struct h1f_msg {
+	struct wire_in in;
+	struct wire_out out;
+	uint32_t head_len; /* bytes of the request's head */
+	bool has_head; /* the final head was rendered */
+	bool is_close_delimited;
+	bool wants_close;
+};
+
+/* Addresses told by a PROXY header. */
+struct h1f_told {
+	struct sock_addr dst;
+};
+
+struct h1_front {
+	uint32_t magic;
+	enum h1f_state state;
+	struct stream stream;
+	struct worker *w;
+	const struct plan_listen *listen;
+	struct list node; /* in worker.conns */
+	struct timer timer;
+	struct task task; /* next request; at the end: freeing */
+	struct exch *x;
+	struct h1f_msg *m; /* with x */
+	struct inbuf in;
+	struct h1_scan scan;
+	struct h1f_told *told;
+	uint64_t begin_us; /* first byte of the request being read */
+	uint64_t linger_until_ms;
+	size_t unsent; /* while sending is blocked: what the kernel held */
+	struct ip peer;
+	uint16_t peer_port;
+	uint16_t local_port;
+	bool is_unix;
+	bool is_send_blocked;
+	bool is_used; /* had a request before */
+};
+
+/* Serve an accepted, non-blocking descriptor (taken, also on failure, where it
+ * is closed). */
+void h1f_accept(struct worker *w, const struct plan_listen *l, int fd,
+    const struct sock_addr *peer, const struct sock_addr *local);
+
+/* Its time is over: an idle one closes, a running exchange or a tunnel is
+ * broken off. */
+void h1f_expire(struct h1_front *c);
+bool h1f_is_tunnel(const struct h1_front *c);
+/* Close it when it has had a request and waits for the next one. */
+void h1f_close_idle(struct h1_front *c);
+
+/* --- between the files of this folder ------------------------------------ */
+
+/* h1f_recv.c: front_ops.pull, and reading into nothing. */
+bool h1f_pull(void *self, struct exch *x);
+/* Read and drop what is left of a small request content that is already here.
+ * Whether the message is complete now. */
+bool h1f_drain(struct h1_front *c);
+
+/* h1f_send.c */
+/* While sending is blocked: whether the client took some of what the kernel
+ * holds since it was last asked. The kernel tells of room only when much of its
+ * buffer is free, which takes a slow client long. */
+bool h1f_is_taking(struct h1_front *c);
+bool h1f_send(void *self, struct exch *x);
+void h1f_send_info(void *self, struct exch *x, struct http_msg *info);
+
+#endif

@@ -1,0 +1,573 @@
+/* front/h1f_conn: the life of a client connection: accept, wait for a head,
+ * make an exchange of it, then the next, linger, close. */
+#include "worker/front/h1f.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/base/log.h"
+#include "common/net/proxyproto.h"
+
+/* How long the client's bytes are read after our direction has ended, so that a
+ * reset does not overtake the last answer (RFC 9112 9.6): while they come, and
+ * a while after the last. The times are nginx's lingering_time and
+ * lingering_timeout, which clients are used to. */
+#define LINGER_MS 30000u
+#define LINGER_IDLE_MS 5000u
+/* Reads before other connections get their turn. */
+#define LINGER_READS 64
+
+#define TO(s) (1u << (s))
+
+static const uint16_t h1f_edges[] = {
+    [H1F_PROXY] = TO(H1F_IDLE) | TO(H1F_CLOSED),
+    [H1F_IDLE] = TO(H1F_HEAD) | TO(H1F_EXCH) | TO(H1F_CLOSED),
+    [H1F_HEAD] = TO(H1F_EXCH) | TO(H1F_CLOSED),
+    [H1F_EXCH] = TO(H1F_IDLE) | TO(H1F_LINGER) | TO(H1F_CLOSED),
+    [H1F_LINGER] = TO(H1F_CLOSED),
+    [H1F_CLOSED] = 0,
+};
+
+static void
+h1f_set_deadline(struct h1_front *c)
+{
+	struct loop *l = c->w->loop;
+
+	switch (c->state) {
+	case H1F_PROXY:
+	case H1F_HEAD:
+		loop_timer_set(l, &c->timer, c->listen->header_timeout_ms);
+		break;
+	case H1F_IDLE:
+		/* a new connection owes its first request as soon as a head
+		 * that has begun */
+		loop_timer_set(l, &c->timer,
+		    c->is_used ? c->listen->idle_timeout_ms
+			       : c->listen->header_timeout_ms);
+		break;
+	case H1F_LINGER:
+		loop_timer_set(l, &c->timer, LINGER_IDLE_MS);
+		break;
+	case H1F_EXCH:
+	case H1F_CLOSED:
+		loop_timer_clear(l, &c->timer);
+		break;
+	}
+}
+
+static void
+h1f_goto(struct h1_front *c, enum h1f_state to)
+{
+	REQUIRE(h1f_edges[c->state] & TO(to));
+	c->state = to;
+	h1f_set_deadline(c);
+}
+
+static void
+h1f_free(void *self)
+{
+	free(self);
+}
+
+/* No event comes after it; memory goes at the end of the batch. */
+static void
+h1f_gone(struct h1_front *c)
+{
+	h1f_goto(c, H1F_CLOSED);
+	inbuf_drop(&c->in);
+	list_del(&c->node);
+	c->w->n_conns--;
+	worker_conns_changed(c->w);
+	free(c->told);
+	c->told = NULL;
+	c->magic = 0;
+	task_cancel(&c->task);
+	task_init(&c->task, h1f_free, c);
+	loop_reap(c->w->loop, &c->task);
+}
+
+static void
+h1f_close(struct h1_front *c)
+{
+	stream_close(&c->stream);
+	h1f_gone(c);
+}
+
+/* Read once; the head may be as long as the listen allows. */
+static ssize_t
+h1f_fill(struct h1_front *c)
+{
+	return inbuf_fill(&c->in, c->w, &c->stream, c->listen->limits.head_max);
+}
+
+/* --- exchanges ------------------------------------------------------------ */
+
+static void h1f_done(void *self, struct exch *x);
+static void h1f_abort(void *self, struct exch *x);
+static bool h1f_local_addr(void *self, struct sock_addr *out);
+
+static const struct front_ops h1f_ops = {
+    .name = "HTTP/1.1",
+    .pull = h1f_pull,
+    .send = h1f_send,
+    .send_info = h1f_send_info,
+    .abort = h1f_abort,
+    .done = h1f_done,
+    .local_addr = h1f_local_addr,
+};
+
+static struct exch *
+h1f_exch_new(struct h1_front *c)
+{
+	struct exch *x = exch_new(c->w, &h1f_ops, c, c->listen);
+	const struct clock *now = worker_clock(c->w);
+
+	c->is_used = true;
+	c->x = x;
+	c->m = arena_zalloc(&x->arena, sizeof(*c->m));
+	x->client.ip = x->client.peer = c->peer;
+	x->client.port = x->client.peer_port = c->peer_port;
+	x->client.is_unix = c->is_unix;
+	x->client.local_port = c->local_port;
+	x->client.scheme = SPAN_LIT("http");
+	x->t.begin_us = c->begin_us;
+	x->t.head_us = now->mono_us;
+	x->t.begin_wall_us =
+	    now->wall_us - (int64_t)(now->mono_us - c->begin_us);
+	h1f_goto(c, H1F_EXCH);
+	return x;
+}
+
+/* A request that could not be read is answered and the connection ends. */
+static void
+h1f_refuse(struct h1_front *c, enum fault_id why, enum h1_bad bad)
+{
+	struct exch *x = h1f_exch_new(c);
+
+	if (why == F_CLIENT_BAD)
+		counter_add(c->w->counters, COUNTER_BAD_REQUESTS, 1);
+	x->req.version = HTTP_1_1;
+	x->wants_close = true;
+	x->bytes_in = inbuf_span(&c->in).len;
+	c->m->in.how = WIRE_IN_DONE;
+	body_abort(&x->req_body, why);
+	if (bad == H1_BAD_NONE)
+		exch_fault(x, why, 0);
+	else
+		exch_fault_as(x, why, h1_bad_status(bad), h1_bad_text(bad));
+	exch_kick(x);
+}
+
+/* The head is complete: it moves into the exchange, which begins. */
+static void
+h1f_begin(struct h1_front *c)
+{
+	span head = span_from(
+	    span_first(inbuf_span(&c->in), c->scan.at), c->scan.skipped);
+	struct exch *x = h1f_exch_new(c);
+	enum h1_bad bad;
+
+	x->bytes_in = c->m->head_len = c->scan.at;
+	head = arena_span(&x->arena, head);
+	inbuf_use(&c->in, c->scan.at);
+	if (h1_parse_request(head, &x->arena, &x->req, &bad) != H1_OK) {
+		counter_add(c->w->counters, COUNTER_BAD_REQUESTS, 1);
+		x->req.want_close = false;
+		x->wants_close = true;
+		c->m->in.how = WIRE_IN_DONE;
+		body_abort(&x->req_body, F_CLIENT_BAD);
+		exch_fault_as(x,
+		    bad == H1_BAD_EXPECTATION ? F_EXPECTATION : F_CLIENT_BAD,
+		    h1_bad_status(bad), h1_bad_text(bad));
+	} else {
+		wire_in_init(&c->m->in, &x->req_body, &x->req, false, false);
+	}
+	exch_kick(x);
+}
+
+/* Look for a head in what is at hand. false when more bytes are needed. */
+static bool
+h1f_try_head(struct h1_front *c)
+{
+	span in = inbuf_span(&c->in);
+
+	if (in.len == 0)
+		return false;
+	if (c->state == H1F_IDLE) {
+		c->begin_us = worker_clock(c->w)->mono_us;
+		memset(&c->scan, 0, sizeof(c->scan));
+	}
+	switch (h1_scan(&c->scan, H1_REQUEST, in, &c->listen->limits)) {
+	case H1_OK:
+		h1f_begin(c);
+		return true;
+	case H1_BAD:
+		h1f_refuse(c, F_CLIENT_BAD, c->scan.bad);
+		return true;
+	case H1_MORE:
+		if (c->state == H1F_IDLE)
+			h1f_goto(c, H1F_HEAD);
+		return false;
+	}
+	UNREACHED();
+}
+
+/* The stream gave no more bytes while a head was awaited. */
+static void
+h1f_head_stopped(struct h1_front *c, ssize_t rc)
+{
+	if (rc == STREAM_RC_AGAIN)
+		return;
+	if (rc == STREAM_RC_EOF && c->state == H1F_HEAD)
+		h1f_refuse(c, F_CLIENT_CUT, H1_BAD_NONE);
+	else
+		h1f_close(c);
+}
+
+static void
+h1f_read_head(struct h1_front *c)
+{
+	while (!h1f_try_head(c)) {
+		ssize_t n = h1f_fill(c);
+
+		if (n <= 0) {
+			h1f_head_stopped(c, n);
+			return;
+		}
+	}
+}
+
+/* --- after an exchange ---------------------------------------------------- */
+
+static void
+h1f_linger(struct h1_front *c)
+{
+	uint64_t now_ms = clock_mono_ms(worker_clock(c->w));
+
+	if (now_ms >= c->linger_until_ms) {
+		h1f_close(c);
+		return;
+	}
+	for (int reads = 0; reads < LINGER_READS; reads++) {
+		ssize_t n;
+
+		inbuf_drop(&c->in);
+		n = h1f_fill(c);
+		if (n > 0)
+			continue;
+		if (n != STREAM_RC_AGAIN)
+			h1f_close(c);
+		else if (reads > 0)
+			loop_timer_set(c->w->loop, &c->timer, LINGER_IDLE_MS);
+		return;
+	}
+	loop_yield(c->w->loop, &c->task);
+}
+
+/* End our direction. The peer may still be sending: unless it said that it
+ * would not, what comes is read and dropped for a while. */
+static void
+h1f_end(struct h1_front *c, bool may_send_more)
+{
+	if (!may_send_more && inbuf_span(&c->in).len == 0) {
+		h1f_close(c);
+		return;
+	}
+	h1f_goto(c, H1F_LINGER);
+	c->linger_until_ms = clock_mono_ms(worker_clock(c->w)) + LINGER_MS;
+	if (stream_shutdown(&c->stream) == STREAM_RC_ERROR) {
+		h1f_close(c);
+		return;
+	}
+	inbuf_drop(&c->in);
+	h1f_linger(c);
+}
+
+static void
+h1f_next(void *self)
+{
+	struct h1_front *c = self;
+
+	OBJ_CHECK(c, MAGIC_H1F);
+	if (c->state == H1F_IDLE)
+		h1f_read_head(c);
+	else if (c->state == H1F_LINGER)
+		h1f_linger(c);
+}
+
+static void
+h1f_done(void *self, struct exch *x)
+{
+	struct h1_front *c = self;
+	struct h1f_msg *m = c->m;
+	bool may_send_more = m->in.how != WIRE_IN_DONE || !x->req.want_close;
+
+	OBJ_CHECK(c, MAGIC_H1F);
+	counter_add(c->w->counters, COUNTER_BYTES_IN, x->bytes_in);
+	counter_add(c->w->counters, COUNTER_BYTES_OUT, x->bytes_out);
+	c->is_send_blocked = false;
+	if (stream_is_closed(&c->stream)) {
+		h1f_gone(c);
+		return;
+	}
+	if (!x->is_sent) {
+		h1f_abort(c, x);
+		h1f_gone(c);
+		return;
+	}
+	c->x = NULL;
+	c->m = NULL;
+	if (m->wants_close || m->in.how != WIRE_IN_DONE) {
+		h1f_end(c, may_send_more);
+		return;
+	}
+	h1f_goto(c, H1F_IDLE);
+	/* the next request of a pipeline takes its turn behind other clients */
+	if (c->in.buf != NULL || c->stream.may_read)
+		loop_yield(c->w->loop, &c->task);
+}
+
+static void
+h1f_abort(void *self, struct exch *x)
+{
+	struct h1_front *c = self;
+
+	OBJ_CHECK(c, MAGIC_H1F);
+	/* a framed answer that ends early shows it; others need the reset, and
+	 * so does a client that would leave the rest with our kernel */
+	if ((x->is_begun && c->m->is_close_delimited) ||
+	    x->fault == F_CLIENT_SEND_TIMEOUT)
+		stream_reset(&c->stream);
+	else
+		stream_close(&c->stream);
+}
+
+static bool
+h1f_local_addr(void *self, struct sock_addr *out)
+{
+	const struct h1_front *c = self;
+
+	if (c->told != NULL) {
+		*out = c->told->dst;
+		return true;
+	}
+	return !stream_is_closed(&c->stream) &&
+	       sock_local(c->stream.watch.fd, out) == 0;
+}
+
+/* --- events --------------------------------------------------------------- */
+
+/* Who may send a PROXY header: everybody, or those that are named ("only
+ * trusted proxies", proxy-protocol.txt 2). */
+static bool
+h1f_may_tell(const struct plan_listen *l, const struct h1_front *c)
+{
+	return (l->trusted == NULL && !l->trusts_unix) ||
+	       plan_trusts(l, &c->peer, c->is_unix);
+}
+
+static void
+h1f_log_proxy(const struct h1_front *c, const char *why)
+{
+	char peer[IP_TEXT_CAP] = "unix:";
+
+	if (!log_is_on(LOG_INFO))
+		return;
+	if (!c->is_unix)
+		(void)ip_format(&c->peer, peer);
+	log_msg(LOG_INFO, "connection closed peer=%s why=\"PROXY header %s\"",
+	    peer, why);
+}
+
+/* The header is complete: its addresses are the client's. */
+static void
+h1f_believe(struct h1_front *c, const struct proxyproto *pp)
+{
+	struct ip ignored;
+
+	if (!pp->has_addrs || !sock_addr_ip(&pp->src, &c->peer, &c->peer_port))
+		return;
+	c->is_unix = false;
+	if (!sock_addr_ip(&pp->dst, &ignored, &c->local_port))
+		c->local_port = 0;
+	c->told = malloc(sizeof(*c->told));
+	REQUIRE(c->told != NULL);
+	c->told->dst = pp->dst;
+}
+
+/* The PROXY header comes first and is believed: the listen says so. Whether it
+ * is complete. */
+static bool
+h1f_read_proxy(struct h1_front *c)
+{
+	enum proxyproto_rc rc;
+	struct proxyproto pp;
+	size_t used;
+
+	while ((rc = proxyproto_parse(inbuf_span(&c->in), &pp, &used)) ==
+	       PROXYPROTO_MORE) {
+		ssize_t n =
+		    inbuf_fill(&c->in, c->w, &c->stream, PROXYPROTO_MAX);
+
+		if (n == STREAM_RC_AGAIN)
+			return false;
+		if (n <= 0)
+			break;
+	}
+	if (rc != PROXYPROTO_OK) {
+		h1f_log_proxy(
+		    c, rc == PROXYPROTO_BAD ? "malformed" : "incomplete");
+		h1f_close(c);
+		return false;
+	}
+	inbuf_use(&c->in, used);
+	h1f_believe(c, &pp);
+	h1f_goto(c, H1F_IDLE);
+	return true;
+}
+
+/* A tunnel whose other side has ended, and so has our direction: that the
+ * client's now ends too is no loss, and what it sent before is still read. */
+static bool
+h1f_has_sent_tunnel(const struct h1_front *c)
+{
+	return h1f_is_tunnel(c) && c->x->is_sent;
+}
+
+static void
+h1f_on_event(void *self, unsigned events)
+{
+	struct h1_front *c = self;
+
+	OBJ_CHECK(c, MAGIC_H1F);
+	switch (c->state) {
+	case H1F_PROXY:
+		if (h1f_read_proxy(c))
+			h1f_read_head(c);
+		return;
+	case H1F_IDLE:
+	case H1F_HEAD:
+		h1f_read_head(c);
+		return;
+	case H1F_EXCH:
+		if ((events & STREAM_DEAD) && !h1f_has_sent_tunnel(c))
+			exch_fault(
+			    c->x, F_CLIENT_GONE, stream_errno(&c->stream));
+		exch_kick(c->x);
+		return;
+	case H1F_LINGER:
+		h1f_linger(c);
+		return;
+	case H1F_CLOSED:
+		return;
+	}
+	UNREACHED();
+}
+
+/* The client neither takes of the answer nor sends of the request. */
+static void
+h1f_exch_due(struct h1_front *c)
+{
+	if (!c->is_send_blocked) {
+		body_abort(&c->x->req_body, F_CLIENT_BODY_TIMEOUT);
+		exch_fault(c->x, F_CLIENT_BODY_TIMEOUT, 0);
+	} else if (h1f_is_taking(c)) {
+		loop_timer_set(
+		    c->w->loop, &c->timer, c->listen->send_timeout_ms);
+		return;
+	} else {
+		exch_fault(c->x, F_CLIENT_SEND_TIMEOUT, 0);
+	}
+	exch_kick(c->x);
+}
+
+static void
+h1f_on_timer(void *self)
+{
+	struct h1_front *c = self;
+
+	OBJ_CHECK(c, MAGIC_H1F);
+	switch (c->state) {
+	case H1F_HEAD:
+		h1f_refuse(c, F_CLIENT_HEADER_TIMEOUT, H1_BAD_NONE);
+		return;
+	case H1F_EXCH:
+		h1f_exch_due(c);
+		return;
+	case H1F_PROXY:
+		h1f_log_proxy(c, "too late");
+		h1f_close(c);
+		return;
+	case H1F_IDLE:
+	case H1F_LINGER:
+		h1f_close(c);
+		return;
+	case H1F_CLOSED:
+		return;
+	}
+	UNREACHED();
+}
+
+void
+h1f_accept(struct worker *w, const struct plan_listen *l, int fd,
+    const struct sock_addr *peer, const struct sock_addr *local)
+{
+	struct h1_front *c = calloc(1, sizeof(*c));
+	struct ip ignored;
+
+	REQUIRE(c != NULL);
+	c->magic = MAGIC_H1F;
+	c->state = l->proxy_protocol ? H1F_PROXY : H1F_IDLE;
+	c->w = w;
+	c->listen = l;
+	c->is_unix = !sock_addr_ip(peer, &c->peer, &c->peer_port);
+	if (!sock_addr_ip(local, &ignored, &c->local_port))
+		c->local_port = 0;
+	timer_init(&c->timer, h1f_on_timer, c);
+	task_init(&c->task, h1f_next, c);
+	if (c->state == H1F_PROXY && !h1f_may_tell(l, c)) {
+		h1f_log_proxy(c, "from one who may send none");
+		(void)close(fd);
+		free(c);
+		return;
+	}
+	if (stream_open_fd(&c->stream, w->loop, fd, h1f_on_event, c) < 0) {
+		(void)close(fd);
+		free(c);
+		return;
+	}
+	list_push_back(&w->conns, &c->node);
+	w->n_conns++;
+	worker_conns_changed(w);
+	counter_add(w->counters, COUNTER_CONNECTIONS, 1);
+	h1f_set_deadline(c);
+}
+
+bool
+h1f_is_tunnel(const struct h1_front *c)
+{
+	return c->state == H1F_EXCH && c->x->state == EXCH_TUNNEL;
+}
+
+void
+h1f_close_idle(struct h1_front *c)
+{
+	OBJ_CHECK(c, MAGIC_H1F);
+	if (c->state != H1F_IDLE || !c->is_used)
+		return;
+	/* a request that is here already is answered */
+	h1f_read_head(c);
+	if (c->state == H1F_IDLE)
+		h1f_close(c);
+}
+
+void
+h1f_expire(struct h1_front *c)
+{
+	OBJ_CHECK(c, MAGIC_H1F);
+	if (c->state == H1F_EXCH) {
+		exch_kill(c->x, F_SHUTDOWN);
+		return;
+	}
+	h1f_close(c);
+}

@@ -1,0 +1,126 @@
+/* front/h1f_recv: the content of requests, read while the exchange has room
+ * for it. Decides what a stop of the wire means. Called by the exchange's
+ * driver. */
+#include "worker/front/h1f.h"
+
+/* What is read and dropped at most to keep a connection whose request content
+ * nobody wanted. */
+#define DRAIN_MAX (64u * 1024)
+
+/* The wire has no more for now, or ended. */
+static void
+recv_stopped(struct h1_front *c, ssize_t rc)
+{
+	struct exch *x = c->x;
+	bool is_raw = c->m->in.how == WIRE_IN_RAW;
+
+	if (rc == STREAM_RC_AGAIN) {
+		/* set already: nothing came since then */
+		if (!is_raw && !c->is_send_blocked && !timer_is_set(&c->timer))
+			loop_timer_set(
+			    c->w->loop, &c->timer, c->listen->body_timeout_ms);
+		return;
+	}
+	if (rc == STREAM_RC_EOF && is_raw) {
+		c->m->in.how = WIRE_IN_DONE;
+		body_end(&x->req_body);
+		return;
+	}
+	if (rc == STREAM_RC_EOF) {
+		body_abort(&x->req_body, F_CLIENT_CUT);
+		exch_fault(x, F_CLIENT_CUT, 0);
+		return;
+	}
+	body_abort(&x->req_body, F_CLIENT_GONE);
+	exch_fault(x, F_CLIENT_GONE, stream_errno(&c->stream));
+}
+
+static void
+recv_check_limit(struct exch *x)
+{
+	uint64_t max = x->set->max_body;
+
+	if (max == 0 || x->state == EXCH_TUNNEL || x->req_body.total <= max)
+		return;
+	body_abort(&x->req_body, F_BODY_TOO_LARGE);
+	exch_fault(x, F_BODY_TOO_LARGE, 0);
+}
+
+/* Read once. false when nothing came. */
+static bool
+recv_fill(struct h1_front *c)
+{
+	ssize_t n =
+	    inbuf_fill(&c->in, c->w, &c->stream, c->listen->limits.head_max);
+
+	if (n <= 0) {
+		recv_stopped(c, n);
+		return false;
+	}
+	if (!c->is_send_blocked)
+		loop_timer_clear(c->w->loop, &c->timer);
+	return true;
+}
+
+bool
+h1f_pull(void *self, struct exch *x)
+{
+	struct h1_front *c = self;
+	struct wire_in *in = &c->m->in;
+	bool moved = false;
+
+	OBJ_CHECK(c, MAGIC_H1F);
+	while (in->how != WIRE_IN_DONE && !x->is_failing &&
+	       body_room(&x->req_body) > 0) {
+		switch (wire_in_step(in, &c->in, &x->req_body, &x->req,
+		    &x->arena, &c->listen->limits)) {
+		case WIRE_IN_OK:
+			moved = true;
+			x->bytes_in = c->m->head_len + x->req_body.total;
+			recv_check_limit(x);
+			break;
+		case WIRE_IN_MORE:
+			if (!recv_fill(c))
+				return moved;
+			break;
+		case WIRE_IN_BAD:
+			body_abort(&x->req_body, F_CLIENT_BODY_BAD);
+			exch_fault_as(x, F_CLIENT_BODY_BAD,
+			    h1_bad_status(in->bad), h1_bad_text(in->bad));
+			break;
+		}
+	}
+	if (!c->is_send_blocked)
+		loop_timer_clear(c->w->loop, &c->timer);
+	return moved;
+}
+
+/* The client waits to be told to send: it will not, and need not. */
+static bool
+recv_is_unsent(const struct h1_front *c)
+{
+	return c->x->req.want_continue && c->x->req_body.total == 0 &&
+	       inbuf_span(&c->in).len == 0;
+}
+
+bool
+h1f_drain(struct h1_front *c)
+{
+	struct exch *x = c->x;
+	struct wire_in *in = &c->m->in;
+
+	if (in->how == WIRE_IN_DONE)
+		return true;
+	if (x->req_body.state != BODY_OPEN || recv_is_unsent(c) ||
+	    (in->how == WIRE_IN_LENGTH && in->left > DRAIN_MAX))
+		return false;
+	body_forget(&x->req_body);
+	do {
+		body_consume(&x->req_body, x->req_body.len);
+	} while (
+	    x->req_body.total < DRAIN_MAX && h1f_pull(c, x) && !x->is_failing);
+	/* what is wrong with content that nobody wanted is nobody's concern:
+	 * the connection ends, the answer stays */
+	x->is_failing = false;
+	return in->how == WIRE_IN_DONE;
+}

@@ -1,0 +1,229 @@
+/* front/h1f_send: answers onto the wire. Decides framing and whether the
+ * connection persists (RFC 9112 6, 9.3). */
+#include "worker/front/h1f.h"
+
+#include "common/base/num.h"
+
+/* An answer that has no content whatever its fields say (RFC 9112 6.3). */
+static bool
+send_is_bare(const struct exch *x)
+{
+	unsigned status = x->resp.status;
+
+	return x->req.method == METHOD_HEAD || status < 200 || status == 204 ||
+	       status == 304;
+}
+
+/* An answer that must not even speak of a length (RFC 9110 8.6). */
+static bool
+send_has_no_length(unsigned status)
+{
+	return status < 200 || status == 204;
+}
+
+static bool
+send_must_close(struct h1_front *c)
+{
+	const struct exch *x = c->x;
+
+	if (x->wants_close || x->req.want_close || c->w->is_retiring)
+		return true;
+	if (c->m->in.how == WIRE_IN_DONE)
+		return false;
+	/* an own answer leaves content unread; an origin that answers early may
+	 * still be reading it, but nobody does after the answer */
+	return !x->is_own_answer || !h1f_drain(c);
+}
+
+static void
+send_frame_length(struct exch *x)
+{
+	char digits[20];
+	span len = span_of(digits, u64_format(x->resp.length, digits));
+
+	if (x->resp.status == 304)
+		return;
+	if (fields_find(&x->resp.fields, FIELD_CONTENT_LENGTH) == NULL)
+		fields_add_id(&x->resp.fields, &x->arena, FIELD_CONTENT_LENGTH,
+		    arena_span(&x->arena, len));
+}
+
+/* Fields of framing and persistence; all hop-by-hop ones are gone by now. */
+static void
+send_frame(struct h1_front *c)
+{
+	struct exch *x = c->x;
+	struct h1f_msg *m = c->m;
+	struct http_fields *f = &x->resp.fields;
+	bool is_bare = send_is_bare(x);
+
+	m->wants_close = send_must_close(c);
+	m->out.how = is_bare ? WIRE_OUT_BARE : WIRE_OUT_PLAIN;
+	if (send_has_no_length(x->resp.status)) {
+		(void)fields_del(f, FIELD_CONTENT_LENGTH);
+	} else if (x->resp.body == LENGTH_KNOWN) {
+		send_frame_length(x);
+	} else if (x->resp.body == LENGTH_OPEN && !is_bare) {
+		fields_del(f, FIELD_CONTENT_LENGTH);
+		m->is_close_delimited = x->req.version == HTTP_1_0;
+		if (m->is_close_delimited) {
+			m->wants_close = true;
+		} else {
+			m->out.how = WIRE_OUT_CHUNKED;
+			fields_add_id(f, &x->arena, FIELD_TRANSFER_ENCODING,
+			    SPAN_LIT("chunked"));
+		}
+	}
+	/* RFC 9110 7.8: who sends Upgrade says so in Connection */
+	if (fields_find(f, FIELD_UPGRADE) != NULL)
+		fields_add_id(
+		    f, &x->arena, FIELD_CONNECTION, SPAN_LIT("upgrade"));
+	if (m->wants_close)
+		fields_add_id(
+		    f, &x->arena, FIELD_CONNECTION, SPAN_LIT("close"));
+	else if (x->req.version == HTTP_1_0)
+		fields_add_id(
+		    f, &x->arena, FIELD_CONNECTION, SPAN_LIT("keep-alive"));
+}
+
+/* From here on both directions are raw bytes. */
+static void
+send_frame_tunnel(struct h1_front *c)
+{
+	struct exch *x = c->x;
+
+	c->m->out.how = WIRE_OUT_PLAIN;
+	c->m->is_close_delimited = true;
+	c->m->wants_close = true;
+	c->m->in.how = WIRE_IN_RAW;
+	loop_timer_clear(c->w->loop, &c->timer);
+	if (x->resp.status == 101)
+		fields_add_id(&x->resp.fields, &x->arena, FIELD_CONNECTION,
+		    SPAN_LIT("upgrade"));
+	/* RFC 9110 8.6 */
+	(void)fields_del(&x->resp.fields, FIELD_CONTENT_LENGTH);
+}
+
+static void
+send_queue_head(struct h1_front *c, const struct http_msg *msg)
+{
+	struct arena *a = &c->x->arena;
+	char *p = arena_alloc(a, h1_response_size(msg));
+
+	wire_out_head(&c->m->out, a, span_of(p, h1_write_response(msg, p)));
+}
+
+static void
+send_render(struct h1_front *c)
+{
+	if (c->x->state == EXCH_TUNNEL)
+		send_frame_tunnel(c);
+	else
+		send_frame(c);
+	/* ours, whatever the origin's was (RFC 9110 2.5) */
+	c->x->resp.version = HTTP_1_1;
+	send_queue_head(c, &c->x->resp);
+	c->m->has_head = true;
+}
+
+static void
+send_blocked(struct h1_front *c)
+{
+	if (c->is_send_blocked)
+		return;
+	c->is_send_blocked = true;
+	c->unsent = stream_unsent(&c->stream);
+	if (c->x->state != EXCH_TUNNEL)
+		loop_timer_set(
+		    c->w->loop, &c->timer, c->listen->send_timeout_ms);
+}
+
+bool
+h1f_is_taking(struct h1_front *c)
+{
+	size_t left = stream_unsent(&c->stream);
+	bool is_less = left < c->unsent;
+
+	c->unsent = left;
+	return is_less;
+}
+
+static void
+send_progressed(struct h1_front *c)
+{
+	if (!c->is_send_blocked)
+		return;
+	c->is_send_blocked = false;
+	loop_timer_clear(c->w->loop, &c->timer);
+}
+
+/* Write what is at hand once. Whether anything went out. */
+static bool
+send_once(struct h1_front *c)
+{
+	struct exch *x = c->x;
+	ssize_t rc;
+
+	/* they come after the stages have seen the head */
+	if (x->resp.trailers.n > 0)
+		field_rules_apply(&x->set->hidden_fields, x, &x->resp.trailers);
+	rc = wire_out_step(&c->m->out, &c->stream, &x->resp_body,
+	    &x->resp.trailers, &x->arena);
+	if (rc == 0)
+		return false;
+	if (rc == STREAM_RC_AGAIN) {
+		send_blocked(c);
+		return false;
+	}
+	if (rc < 0) {
+		exch_fault(x, F_CLIENT_GONE, stream_errno(&c->stream));
+		return false;
+	}
+	send_progressed(c);
+	x->bytes_out += (uint64_t)rc;
+	return true;
+}
+
+bool
+h1f_send(void *self, struct exch *x)
+{
+	struct h1_front *c = self;
+	bool moved = false;
+
+	OBJ_CHECK(c, MAGIC_H1F);
+	if (!c->m->has_head)
+		send_render(c);
+	while (!wire_out_is_done(&c->m->out, &x->resp_body) && send_once(c))
+		moved = true;
+	if (x->is_failing)
+		return moved;
+	if (wire_out_is_done(&c->m->out, &x->resp_body)) {
+		if (x->state == EXCH_TUNNEL)
+			(void)stream_shutdown(&c->stream);
+		x->is_sent = true;
+		return true;
+	}
+	if (x->resp_body.state == BODY_ABORTED)
+		exch_fault(x, x->resp_body.fault, 0);
+	return moved;
+}
+
+void
+h1f_send_info(void *self, struct exch *x, struct http_msg *info)
+{
+	struct h1_front *c = self;
+	struct body none;
+	ssize_t rc;
+
+	OBJ_CHECK(c, MAGIC_H1F);
+	if (x->req.version == HTTP_1_0 || x->is_begun)
+		return;
+	(void)fields_del(&info->fields, FIELD_CONTENT_LENGTH);
+	send_queue_head(c, info);
+	body_init(&none, 0);
+	c->m->out.how = WIRE_OUT_BARE;
+	/* what the kernel does not take now goes out before the answer */
+	rc = wire_out_step(&c->m->out, &c->stream, &none, NULL, &x->arena);
+	if (rc > 0)
+		x->bytes_out += (uint64_t)rc;
+}

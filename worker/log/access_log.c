@@ -1,0 +1,296 @@
+/* log/access_log: compiles [log] sections, and gives each finished exchange its
+ * line in every log that wants it. */
+#include "worker/log/access_log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/base/check.h"
+#include "common/base/log.h"
+#include "worker/exch/exch.h"
+#include "worker/exch/plan.h"
+#include "worker/exch/sink.h"
+#include "worker/log/log_line.h"
+#include "worker/log/log_sink.h"
+
+/* Lines wait at most this long. */
+#define LOG_FLUSH_MS 1000u
+
+struct access_log {
+	uint32_t index;
+	span name;
+	const struct conf_section *section;
+	size_t buffer;
+	struct log_format format;
+};
+
+struct log_preset {
+	const char *name;
+	const char *text;
+};
+
+/* What Apache and nginx call combined and common, and an object a line. */
+static const struct log_preset presets[] = {
+    {"combined",
+	"{client_ip} - - [{time_clf}] \"{method} {target} {protocol}\" "
+	"{status} {body_bytes_out} \"{header:Referer}\" "
+	"\"{header:User-Agent}\""},
+    {"common", "{client_ip} - - [{time_clf}] \"{method} {target} {protocol}\" "
+	       "{status} {body_bytes_out}"},
+    {"json", "{\"time\":\"{time}\",\"request_id\":\"{request_id}\","
+	     "\"client_ip\":\"{client_ip}\",\"client_port\":{client_port},"
+	     "\"scheme\":\"{scheme}\",\"method\":\"{method}\","
+	     "\"host\":\"{authority}\",\"uri\":\"{target}\","
+	     "\"protocol\":\"{protocol}\",\"status\":{status},"
+	     "\"bytes_in\":{bytes_in},\"bytes_out\":{bytes_out},"
+	     "\"body_bytes_out\":{body_bytes_out},\"duration\":{duration},"
+	     "\"listen\":\"{listen}\",\"site\":\"{site}\","
+	     "\"route\":\"{route}\",\"upstream\":\"{upstream}\","
+	     "\"server\":\"{server}\",\"tries\":{tries},"
+	     "\"origin_status\":{origin_status},\"connect_ms\":{connect_ms},"
+	     "\"answer_ms\":{answer_ms},\"fault\":\"{fault}\","
+	     "\"referer\":\"{header:Referer}\","
+	     "\"user_agent\":\"{header:User-Agent}\"}"},
+};
+
+/* A sink, and what was told of it. */
+struct log_out {
+	struct log_sink sink;
+	bool is_failing;
+	uint64_t n_lost; /* since it fails */
+};
+
+struct log_worker {
+	struct worker *w;
+	struct timer timer; /* set while something waits */
+	struct log_times times;
+	uint32_t n;
+	struct log_out outs[];
+};
+
+/* A template that begins like an object is one. */
+static bool
+log_is_json(span text)
+{
+	return span_starts(text, SPAN_LIT("{")) &&
+	       span_starts(span_trim(span_from(text, 1)), SPAN_LIT("\""));
+}
+
+/* The template that `format` stands for. */
+static span
+log_format_text(span format)
+{
+	for (size_t i = 0; i < NELEMS(presets); i++)
+		if (span_eq(format, span_str(presets[i].name)))
+			return span_str(presets[i].text);
+	return format;
+}
+
+struct access_log *
+access_log_prepare(const struct conf_tree *t, const struct conf_section *s,
+    uint32_t index, struct arena *a, struct diag *d)
+{
+	struct conf_scope scope = conf_scope_of(t, s);
+	const struct conf_value *v = conf_get(&scope, KEY_LOG_FORMAT);
+	struct access_log *l = arena_zalloc(a, sizeof(*l));
+	struct var_src src = {
+	    .text = log_format_text(conf_text(&scope, KEY_LOG_FORMAT)),
+	    .at = v == NULL ? s->at : v->at,
+	    .when = VAR_WHEN_END,
+	};
+
+	l->index = index;
+	l->name = s->name;
+	l->section = s;
+	l->buffer = (size_t)conf_num(&scope, KEY_LOG_BUFFER);
+	if (!tmpl_prepare(&l->format.tmpl, a, &src, d))
+		return NULL;
+	if (l->format.tmpl.text_len +
+		l->format.tmpl.n_vars * (size_t)LOG_VALUE_MIN >=
+	    LOG_LINE_MIN) {
+		diag_error(
+		    d, src.at, "the format is longer than a line may be");
+		return NULL;
+	}
+	if (log_is_json(src.text))
+		l->format.escape = LOG_ESCAPE_JSON;
+	return l;
+}
+
+span
+access_log_name(const struct access_log *l)
+{
+	return l->name;
+}
+
+/* The descriptor that the master opened for a log, or -1. */
+static int
+log_boot_fd(const struct boot *b, const struct access_log *l)
+{
+	for (uint32_t i = 0; i < b->n_logs; i++)
+		if (b->logs[i].section == l->section)
+			return b->logs[i].fd;
+	return -1;
+}
+
+/* Count what was lost; say so when it begins. */
+static void
+log_note_loss(struct log_worker *lw, uint32_t i)
+{
+	struct log_out *o = &lw->outs[i];
+	int err = o->sink.err;
+
+	counter_add(lw->w->counters, COUNTER_LOG_LINES_DROPPED, o->sink.n_lost);
+	o->n_lost += o->sink.n_lost;
+	o->sink.n_lost = 0;
+	if (!o->is_failing)
+		/* no error: a reader that is too slow */
+		log_msg(LOG_ERROR, "access log fails log=%.*s error=\"%s\"",
+		    SPAN_FMT(lw->w->plan->logs[i]->name),
+		    strerror(err != 0 ? err : EAGAIN));
+	o->is_failing = true;
+}
+
+static bool
+log_is_losing(const struct log_sink *s)
+{
+	return s->n_lost > 0 || s->err != 0;
+}
+
+/* A turn of the timer went by without a loss. */
+static void
+log_note_recovery(struct log_worker *lw, uint32_t i)
+{
+	struct log_out *o = &lw->outs[i];
+
+	log_msg(LOG_NOTICE, "access log goes on log=%.*s lines_lost=%llu",
+	    SPAN_FMT(lw->w->plan->logs[i]->name),
+	    (unsigned long long)o->n_lost);
+	o->is_failing = false;
+	o->n_lost = 0;
+}
+
+static void
+log_flush_all(struct log_worker *lw)
+{
+	for (uint32_t i = 0; i < lw->n; i++) {
+		struct log_out *o = &lw->outs[i];
+
+		log_sink_flush(&o->sink);
+		if (log_is_losing(&o->sink))
+			log_note_loss(lw, i);
+		else if (o->is_failing)
+			log_note_recovery(lw, i);
+	}
+}
+
+static bool
+log_has_waiting(const struct log_worker *lw)
+{
+	for (uint32_t i = 0; i < lw->n; i++)
+		if (lw->outs[i].sink.len > 0 || lw->outs[i].is_failing)
+			return true;
+	return false;
+}
+
+static void
+log_on_timer(void *self)
+{
+	struct log_worker *lw = self;
+
+	log_flush_all(lw);
+	if (log_has_waiting(lw))
+		loop_timer_set(lw->w->loop, &lw->timer, LOG_FLUSH_MS);
+}
+
+struct log_worker *
+log_worker_new(struct worker *w)
+{
+	const struct plan *plan = w->plan;
+	struct log_worker *lw =
+	    calloc(1, sizeof(*lw) + plan->n_logs * sizeof(lw->outs[0]));
+
+	REQUIRE(lw != NULL);
+	lw->w = w;
+	lw->n = plan->n_logs;
+	lw->times.s = -1;
+	timer_init(&lw->timer, log_on_timer, lw);
+	for (uint32_t i = 0; i < lw->n; i++)
+		log_sink_init(&lw->outs[i].sink,
+		    log_boot_fd(w->boot, plan->logs[i]), plan->logs[i]->buffer);
+	return lw;
+}
+
+void
+log_worker_free(struct log_worker *lw)
+{
+	if (lw == NULL)
+		return;
+	log_flush_all(lw);
+	loop_timer_clear(lw->w->loop, &lw->timer);
+	for (uint32_t i = 0; i < lw->n; i++)
+		log_sink_fini(&lw->outs[i].sink);
+	free(lw);
+}
+
+/* Close a descriptor that no log writes to any more. */
+static void
+log_close(const struct log_worker *lw, int fd)
+{
+	for (uint32_t i = 0; i < lw->n; i++)
+		if (lw->outs[i].sink.fd == fd)
+			return;
+	if (fd > STDERR_FILENO)
+		(void)close(fd);
+}
+
+void
+log_worker_take_fd(struct log_worker *lw, uint32_t index, int fd)
+{
+	const struct boot *b = lw->w->boot;
+	const struct plan *plan = lw->w->plan;
+
+	for (uint32_t i = 0; i < lw->n && index < b->n_logs; i++) {
+		int old = lw->outs[i].sink.fd;
+
+		if (plan->logs[i]->section != b->logs[index].section)
+			continue;
+		log_sink_set_fd(&lw->outs[i].sink, fd);
+		log_close(lw, old);
+		return;
+	}
+	(void)close(fd);
+}
+
+static void
+log_exchange_into(
+    struct log_worker *lw, const struct access_log *l, struct exch *x)
+{
+	struct log_out *o = &lw->outs[l->index];
+	size_t cap;
+	char *room = log_sink_room(&o->sink, &cap);
+
+	if (room != NULL)
+		log_sink_added(
+		    &o->sink, log_line(&l->format, &lw->times, x, room, cap));
+	if (log_is_losing(&o->sink))
+		log_note_loss(lw, l->index);
+	if ((o->sink.len > 0 || o->is_failing) && !timer_is_set(&lw->timer))
+		loop_timer_set(lw->w->loop, &lw->timer, LOG_FLUSH_MS);
+}
+
+void
+log_exchange(struct exch *x)
+{
+	const struct plan_logs *logs =
+	    x->set->logs.is_told ? &x->set->logs : &x->listen->set.logs;
+
+	for (uint32_t i = 0; i < logs->n; i++) {
+		sink_note(x, "log", logs->at[i]->section->at, "%.*s",
+		    SPAN_FMT(logs->at[i]->name));
+		if (x->sink == NULL)
+			log_exchange_into(x->w->log, logs->at[i], x);
+	}
+}

@@ -1,0 +1,57 @@
+/* pipeline: THE stage tables. The whole way of a request can be read here; a
+ * stage never calls another one. */
+#include "common/base/check.h"
+#include "worker/exch/exch.h"
+#include "worker/exch/handler.h"
+#include "worker/exch/plan.h"
+#include "worker/exch/sink.h"
+#include "worker/exch/stage.h"
+#include "worker/log/access_log.h"
+#include "worker/route/route.h"
+
+/* The last stage of a request: whoever the route names makes the answer. */
+static enum verdict
+stage_handler(struct exch *x)
+{
+	REQUIRE(x->set->handler != NULL);
+	sink_note(
+	    x, "handler", x->set->handler_at, "%s", x->set->handler->name);
+	x->handler = x->set->handler;
+	return x->handler->open(x);
+}
+
+/* The last stage of an answer. */
+static enum verdict
+stage_send(struct exch *x)
+{
+	if (x->resp.status == 101)
+		return VERDICT_TUNNEL;
+	return VERDICT_NEXT;
+}
+
+const struct stage pipeline_request[] = {
+    {"normalize", STAGE_REVERSE, stage_normalize},
+    {"client", STAGE_REVERSE, stage_client},
+    {"route", STAGE_REVERSE, stage_route},
+    {"rules", STAGE_REVERSE, stage_rules},
+    {"admit", STAGE_REVERSE, stage_admit},
+    {"rewrite-fields", STAGE_REVERSE, stage_request_fields},
+    {"handler", STAGE_REVERSE, stage_handler},
+    {NULL, 0, NULL},
+};
+
+const struct stage pipeline_response[] = {
+    {"rules", STAGE_REVERSE, stage_answer_rules},
+    {"rewrite", STAGE_REVERSE, stage_response_fields},
+    {"send", STAGE_REVERSE, stage_send},
+    {NULL, 0, NULL},
+};
+
+void
+pipeline_log(struct exch *x)
+{
+	counter_add(x->w->counters, COUNTER_REQUESTS, 1);
+	if (x->resp.status == 101)
+		counter_add(x->w->counters, COUNTER_TUNNELS, 1);
+	log_exchange(x);
+}

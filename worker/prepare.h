@@ -1,0 +1,53 @@
+/* prepare: the configuration compiled for serving; see worker_prepare() in
+ * common/ipc/boot.h. */
+#ifndef GH_PREPARE_H
+#define GH_PREPARE_H
+
+#include "common/base/arena.h"
+#include "common/base/map.h"
+#include "common/base/vec.h"
+#include "worker/exch/plan.h"
+
+struct prepared {
+	struct plan plan;
+	struct map upstreams; /* of the plan, by name */
+	struct arena_pool pool;
+	struct arena arena; /* what the plan points at and nobody else owns */
+	struct map fields; /* struct field_rule, by the address of their word */
+};
+
+const struct plan *prepared_plan(const struct prepared *p);
+
+/* --- between the files of worker/prepare* --------------------------------- */
+
+/* Fill plan.sites and put them into plan.listens; upstreams, logs and listens
+ * stand in the plan already. Problems go to d. */
+void prepare_sites(struct prepared *p, struct diag *d);
+void prepare_free_sites(struct prepared *p);
+
+/* Put each site into the listens that serve it, by its hosts. */
+void prepare_hosts(struct prepared *p, struct diag *d);
+
+/* The rules of a site from its [rule] sections in file order. */
+void prepare_rules(struct prepared *p, struct plan_site *site,
+    const struct vec *sections, struct diag *d);
+/* What they hold outside of the arena. */
+void prepare_free_rules(struct plan_site *site);
+
+/* The line nearest in scope that says who answers, or NULL. */
+const struct conf_value *prepare_handler_line(const struct conf_scope *s);
+/* Who answers by such a line. */
+void prepare_handler(struct prepared *p, struct plan_settings *set,
+    const struct conf_value *v, struct diag *d);
+/* Everything but who answers. */
+void prepare_settings(struct prepared *p, const struct conf_scope *s,
+    struct plan_settings *set, struct diag *d);
+/* What response_header says in a scope. */
+void prepare_response_fields(struct prepared *p, const struct conf_scope *s,
+    struct field_rules *out, struct diag *d);
+
+/* The logs of a scope. */
+void prepare_scope_logs(struct prepared *p, const struct conf_scope *s,
+    struct plan_logs *out, struct diag *d);
+
+#endif

@@ -1,0 +1,145 @@
+/* prepare_set: what a scope of sections says about an exchange. */
+#include "common/base/check.h"
+#include "common/base/vec.h"
+#include "worker/exch/target.h"
+#include "worker/prepare.h"
+#include "worker/route/route.h"
+#include "worker/up/up.h"
+
+static const enum conf_key handler_keys[] = {
+    KEY_SCOPE_UPSTREAM,
+    KEY_SCOPE_RESPOND,
+    KEY_SCOPE_REDIRECT,
+};
+
+/* `none` takes what is farther away. Two in one section were refused by the
+ * reader. */
+const struct conf_value *
+prepare_handler_line(const struct conf_scope *s)
+{
+	bool is_none[NELEMS(handler_keys)] = {false};
+
+	for (uint32_t i = 0; i < s->n; i++) {
+		for (size_t k = 0; k < NELEMS(handler_keys); k++) {
+			const struct conf_value *v =
+			    s->at[i]->first[handler_keys[k]];
+
+			if (v == NULL || is_none[k])
+				continue;
+			if (!v->is_none)
+				return v;
+			is_none[k] = true;
+		}
+	}
+	return NULL;
+}
+
+void
+prepare_handler(struct prepared *p, struct plan_settings *set,
+    const struct conf_value *v, struct diag *d)
+{
+	set->handler_at = v->at;
+	if (v->key == KEY_SCOPE_UPSTREAM) {
+		set->handler = &up_handler;
+		/* one that is not there, or wrong, has been told */
+		set->handler_conf = map_get(&p->upstreams, v->text);
+	} else if (v->key == KEY_SCOPE_RESPOND) {
+		set->handler = &respond_handler;
+		set->handler_conf = respond_prepare(v, &p->arena, d);
+	} else {
+		set->handler = &redirect_handler;
+		set->handler_conf = redirect_prepare(v, &p->arena, d);
+	}
+}
+
+static span
+set_prefix(struct prepared *p, const struct conf_scope *s, enum conf_key k,
+    struct diag *d)
+{
+	const struct conf_value *v = conf_get(s, k);
+	span out = span_of(NULL, 0);
+
+	if (v != NULL && !target_prepare_prefix(v->text, &p->arena, &out))
+		diag_error(d, v->at,
+		    "%s: '%.*s' is no plain path that begins with '/'",
+		    conf_key_name(k), SPAN_FMT(v->text));
+	return out;
+}
+
+/* The rule of a line, compiled once however many routes inherit it. NULL: it is
+ * wrong, and that was said when it was met first. */
+static const struct field_rule *
+set_field(struct prepared *p, const struct conf_value *v, uint32_t word,
+    struct diag *d)
+{
+	const struct conf_word *w = &v->words[word];
+	span key = span_of((const char *)&w, sizeof(w));
+	struct field_rule *r = map_get(&p->fields, key);
+	bool ok;
+
+	if (r != NULL)
+		return r->name.len > 0 ? r : NULL;
+	r = arena_alloc(&p->arena, sizeof(*r));
+	ok = v->key == KEY_SCOPE_HIDE_HEADER
+		 ? field_rule_prepare_hidden(r, v, word, d)
+		 : field_rule_prepare(r, &p->arena, v, d);
+	(void)map_put(&p->fields, arena_span(&p->arena, key), r);
+	if (!ok)
+		r->name.len = 0;
+	return ok ? r : NULL;
+}
+
+/* All lines of a key that changes fields. */
+static void
+set_fields(struct prepared *p, const struct conf_scope *s, enum conf_key k,
+    struct field_rules *out, struct diag *d)
+{
+	struct conf_iter it = {NULL, 0, false};
+	const struct field_rule **rules;
+	const struct conf_value *v;
+	struct vec found;
+
+	vec_init(&found);
+	while ((v = conf_next(s, k, &it)) != NULL) {
+		/* a header line is one, whatever its words */
+		uint32_t n = k == KEY_SCOPE_HIDE_HEADER ? v->n_words : 1;
+
+		for (uint32_t i = 0; i < n; i++) {
+			const struct field_rule *r = set_field(p, v, i, d);
+
+			if (r != NULL)
+				vec_push(&found, (void *)(uintptr_t)r);
+		}
+	}
+	rules = arena_alloc(&p->arena, found.n * sizeof(*rules));
+	for (uint32_t i = 0; i < found.n; i++)
+		rules[i] = found.at[i];
+	*out = (struct field_rules){rules, found.n};
+	vec_fini(&found);
+}
+
+void
+prepare_settings(struct prepared *p, const struct conf_scope *s,
+    struct plan_settings *set, struct diag *d)
+{
+	const struct conf_value *v = conf_get(s, KEY_SCOPE_MAX_BODY);
+
+	set->strip_prefix = set_prefix(p, s, KEY_SCOPE_STRIP_PREFIX, d);
+	set->add_prefix = set_prefix(p, s, KEY_SCOPE_ADD_PREFIX, d);
+	set->max_body = (uint64_t)conf_num(s, KEY_SCOPE_MAX_BODY);
+	if (v != NULL)
+		set->max_body_at = v->at;
+	set->timeout_ms = (uint64_t)conf_num(s, KEY_SCOPE_TIMEOUT);
+	set->allows_websocket = conf_bool(s, KEY_SCOPE_WEBSOCKET);
+	prepare_scope_logs(p, s, &set->logs, d);
+	set_fields(p, s, KEY_SCOPE_REQUEST_HEADER, &set->request_fields, d);
+	set_fields(p, s, KEY_SCOPE_HIDE_HEADER, &set->hidden_fields, d);
+	prepare_response_fields(p, s, &set->response_fields, d);
+}
+
+void
+prepare_response_fields(struct prepared *p, const struct conf_scope *s,
+    struct field_rules *out, struct diag *d)
+{
+	set_fields(p, s, KEY_SCOPE_RESPONSE_HEADER, out, d);
+}

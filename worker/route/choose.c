@@ -1,0 +1,143 @@
+/* route/choose: host to site, path to route, and what the route's settings say
+ * about this request before anything of it is forwarded. */
+#include <inttypes.h>
+
+#include "common/http/chars.h"
+#include "worker/exch/exch.h"
+#include "worker/exch/plan.h"
+#include "worker/exch/sink.h"
+#include "worker/route/route.h"
+#include "worker/route/table.h"
+
+/* A key of RFC 6455 4.1: 16 bytes in base64. */
+#define CHOOSE_WS_KEY_LEN 24
+
+/* Longest host; more cannot be a name (RFC 1035 2.3.4). */
+#define CHOOSE_HOST_MAX 253
+
+const struct plan_site *
+route_site(const struct plan_listen *l, span host)
+{
+	const struct plan_site *site;
+
+	if (host.len > 1 && host.p[host.len - 1] == '.')
+		host.len--;
+	if (host.len == 0 || host.len > CHOOSE_HOST_MAX)
+		return l->any;
+	site = map_get(&l->hosts, host);
+	if (site != NULL || l->suffixes.n == 0)
+		return site != NULL ? site : l->any;
+	for (size_t i = 1; i < host.len; i++) {
+		if (host.p[i] != '.')
+			continue;
+		site = map_get(&l->suffixes, span_from(host, i));
+		if (site != NULL)
+			return site;
+	}
+	return l->any;
+}
+
+/* Whether the request asks for a WebSocket that may be granted. Any other
+ * upgrade is ignored (RFC 9110 7.8): the request is an ordinary one. */
+static bool
+choose_wants_websocket(const struct exch *x)
+{
+	return x->req.want_upgrade && x->set->allows_websocket &&
+	       x->req.method == METHOD_GET && x->req.version == HTTP_1_1 &&
+	       fields_has_token(
+		   &x->req.fields, FIELD_UPGRADE, SPAN_LIT("websocket"));
+}
+
+static bool
+choose_is_base64(char c)
+{
+	char low = ascii_lower(c);
+
+	return (low >= 'a' && low <= 'z') || char_is_digit(c) || c == '+' ||
+	       c == '/';
+}
+
+/* Whether what a handshake must have is there (RFC 6455 4.1, 4.2.1). Which
+ * version it is stays between the ends. */
+static bool
+choose_is_handshake(const struct exch *x)
+{
+	span key = exch_req_field(x, FIELD_SEC_WEBSOCKET_KEY);
+
+	if (x->req.body != LENGTH_NONE || key.len != CHOOSE_WS_KEY_LEN ||
+	    !span_ends(key, SPAN_LIT("==")))
+		return false;
+	for (size_t i = 0; i < key.len - 2; i++)
+		if (!choose_is_base64(key.p[i]))
+			return false;
+	return exch_req_field(x, FIELD_SEC_WEBSOCKET_VERSION).len > 0;
+}
+
+/* Whether an absolute target asks for a resource of another scheme than the one
+ * the client came by: nobody here may answer for it (RFC 9110 7.4). */
+static bool
+choose_is_other_scheme(const struct exch *x)
+{
+	return x->req.scheme.len > 0 &&
+	       !span_ieq(x->req.scheme, x->client.scheme);
+}
+
+static enum verdict
+choose_fault(struct exch *x, enum fault_id why)
+{
+	exch_fault(x, why, 0);
+	return VERDICT_FAULT;
+}
+
+enum verdict
+stage_route(struct exch *x)
+{
+	const struct plan_route *r = NULL;
+	bool is_ours = !choose_is_other_scheme(x);
+
+	if (is_ours)
+		x->site = route_site(x->listen, x->req.host);
+	if (x->site == NULL) {
+		sink_note(x, "site", x->listen->at,
+		    "none is served here for %s '%.*s'",
+		    is_ours ? "the host" : "the scheme",
+		    SPAN_FMT(is_ours ? x->req.host : x->req.scheme));
+		return choose_fault(x, F_MISDIRECTED);
+	}
+	sink_note(x, "site", x->site->at, "%.*s", SPAN_FMT(x->site->name));
+	x->set = &x->site->set;
+	switch (table_find(x->site->routes, x->path, &r)) {
+	case TABLE_LIMIT:
+		exch_fault_as(x, F_INTERNAL, 0,
+		    "a route's regex needed too many steps for this path");
+		return VERDICT_FAULT;
+	case TABLE_NONE:
+		sink_note(x, "route", x->site->at, "none serves the path %.*s",
+		    SPAN_FMT(x->path));
+		return choose_fault(x, F_NOT_FOUND);
+	case TABLE_FOUND:
+		break;
+	}
+	sink_note(x, "route", r->at, "%.*s",
+	    SPAN_FMT(r->text.len > 0 ? r->text : SPAN_LIT("the site's own")));
+	x->route = r;
+	x->set = &r->set;
+	return VERDICT_NEXT;
+}
+
+enum verdict
+stage_admit(struct exch *x)
+{
+	const struct plan_settings *set = x->set;
+
+	if (set->max_body > 0 && x->req.body == LENGTH_KNOWN &&
+	    x->req.length > set->max_body) {
+		sink_note(
+		    x, "max_body", set->max_body_at, "%" PRIu64, set->max_body);
+		return choose_fault(x, F_BODY_TOO_LARGE);
+	}
+	x->wants_tunnel = choose_wants_websocket(x);
+	if (x->wants_tunnel && !choose_is_handshake(x))
+		return choose_fault(x, F_UPGRADE_BAD);
+	return VERDICT_NEXT;
+}

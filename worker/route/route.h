@@ -1,0 +1,60 @@
+/* route/route: the stages that understand a request, find who serves it and fit
+ * its fields for the next hop; and the two handlers that answer by themselves.
+ */
+#ifndef GH_ROUTE_H
+#define GH_ROUTE_H
+
+#include <stdbool.h>
+
+#include "common/base/arena.h"
+#include "common/base/diag.h"
+#include "worker/exch/handler.h"
+#include "worker/exch/plan.h"
+#include "worker/exch/verdict.h"
+
+struct exch;
+
+/* Request stages, in this order. */
+
+/* x->path, a request id, and what is answered before any site is asked:
+ * CONNECT and TRACE are refused (RFC 9110 9.3.6, 9.3.8: TRACE would reflect
+ * what proxies added), `OPTIONS *` and OPTIONS with Max-Forwards: 0 are
+ * answered (7.6.2), a request whose Via names us is a loop (508). */
+enum verdict stage_normalize(struct exch *x);
+/* x->client: who it is, as far as its peer is trusted to tell. */
+enum verdict stage_client(struct exch *x);
+/* x->site and x->route by host and path, and with them x->set. */
+enum verdict stage_route(struct exch *x);
+/* The site's rules that match the request change x->set. */
+enum verdict stage_rules(struct exch *x);
+/* What the settings say about this request before anything of it is forwarded:
+ * max_body, x->wants_tunnel. */
+enum verdict stage_admit(struct exch *x);
+/* Hop-by-hop fields and forged ones go, ours come, then what the configuration
+ * says. */
+enum verdict stage_request_fields(struct exch *x);
+
+/* Response stages, in this order. */
+
+/* The site's rules that match the answer change x->set. */
+enum verdict stage_answer_rules(struct exch *x);
+/* Hop-by-hop and hidden fields go, Via and Date come, then what the
+ * configuration says. */
+enum verdict stage_response_fields(struct exch *x);
+
+/* Handlers; their conf is what the functions below gave. */
+extern const struct handler respond_handler;
+extern const struct handler redirect_handler;
+
+/* `respond = STATUS [TEXT | file:PATH]`. The file is read now; a relative path
+ * counts from the folder of the configuration file. NULL with a message. */
+const void *respond_prepare(
+    const struct conf_value *v, struct arena *a, struct diag *d);
+/* `redirect = STATUS TEMPLATE`. NULL with a message. */
+const void *redirect_prepare(
+    const struct conf_value *v, struct arena *a, struct diag *d);
+
+/* The site that a host belongs to on this listen, or NULL. */
+const struct plan_site *route_site(const struct plan_listen *l, span host);
+
+#endif

@@ -1,0 +1,185 @@
+/* route/rules: the rules of a site that match, on top of what its route says.
+ * Those that judge the request apply before anything looks at the settings;
+ * those that judge the answer when its head is there. */
+#include "common/base/check.h"
+#include "worker/exch/exch.h"
+#include "worker/exch/match.h"
+#include "worker/exch/plan.h"
+#include "worker/exch/sink.h"
+#include "worker/route/route.h"
+
+/* A list behind another, or instead of it. */
+static void
+rules_add_fields(struct exch *x, struct field_rules *to,
+    const struct field_rules *more, bool is_all)
+{
+	const struct field_rule **at;
+
+	if (is_all)
+		to->n = 0;
+	if (more->n == 0)
+		return;
+	at = arena_alloc(&x->arena, (to->n + more->n) * sizeof(*at));
+	for (uint32_t i = 0; i < to->n; i++)
+		at[i] = to->at[i];
+	for (uint32_t i = 0; i < more->n; i++)
+		at[to->n + i] = more->at[i];
+	to->at = at;
+	to->n += more->n;
+}
+
+static bool
+rules_has_log(const struct plan_logs *logs, const struct access_log *l)
+{
+	for (uint32_t i = 0; i < logs->n; i++)
+		if (logs->at[i] == l)
+			return true;
+	return false;
+}
+
+static void
+rules_add_logs(struct plan_logs *to, const struct plan_logs *more, bool is_all)
+{
+	/* what only a default gave is no list to add to */
+	if (is_all || !to->is_told)
+		to->n = 0;
+	to->is_told = true;
+	for (uint32_t i = 0; i < more->n; i++) {
+		if (rules_has_log(to, more->at[i]))
+			continue;
+		/* the plan was refused if that could happen */
+		REQUIRE(to->n < PLAN_LOGS_MAX);
+		to->at[to->n++] = more->at[i];
+	}
+}
+
+static void
+rules_apply(struct exch *x, struct plan_settings *to, const struct plan_rule *r)
+{
+	const struct plan_settings *from = &r->set;
+
+	if (r->says & RULE_HANDLER) {
+		to->handler = from->handler;
+		to->handler_conf = from->handler_conf;
+		to->handler_at = from->handler_at;
+	}
+	if (r->says & RULE_STRIP_PREFIX)
+		to->strip_prefix = from->strip_prefix;
+	if (r->says & RULE_ADD_PREFIX)
+		to->add_prefix = from->add_prefix;
+	if (r->says & RULE_MAX_BODY) {
+		to->max_body = from->max_body;
+		to->max_body_at = from->max_body_at;
+	}
+	if (r->says & RULE_TIMEOUT)
+		to->timeout_ms = from->timeout_ms;
+	if (r->says & RULE_WEBSOCKET)
+		to->allows_websocket = from->allows_websocket;
+	if (r->says & RULE_LOGS)
+		rules_add_logs(&to->logs, &from->logs, r->says & RULE_LOGS_ALL);
+	rules_add_fields(x, &to->request_fields, &from->request_fields,
+	    r->says & RULE_REQUEST_ALL);
+	rules_add_fields(x, &to->hidden_fields, &from->hidden_fields,
+	    r->says & RULE_HIDDEN_ALL);
+	rules_add_fields(x, &to->response_fields, &from->response_fields,
+	    r->says & RULE_RESPONSE_ALL);
+}
+
+/* Whether all lines match; *line is the one that decided it otherwise. */
+static enum match_rc
+rules_judge(
+    struct exch *x, const struct plan_rule *r, const struct plan_term **line)
+{
+	for (uint32_t i = 0; i < r->n_terms; i++) {
+		enum match_rc rc = match_eval(r->terms[i].match, x);
+
+		*line = &r->terms[i];
+		if (rc != MATCH_YES)
+			return rc;
+	}
+	return MATCH_YES;
+}
+
+/* Judge a rule and apply it. false: it could not be judged. */
+static bool
+rules_run_one(
+    struct exch *x, struct plan_settings **own, const struct plan_rule *r)
+{
+	const struct plan_term *line = NULL;
+
+	switch (rules_judge(x, r, &line)) {
+	case MATCH_NO:
+		sink_note(x, "rule", line->at, "%.*s does not match: %.*s",
+		    SPAN_FMT(r->name), SPAN_FMT(line->text));
+		return true;
+	case MATCH_LIMIT:
+		sink_note(x, "rule", line->at,
+		    "%.*s needs too many steps: %.*s", SPAN_FMT(r->name),
+		    SPAN_FMT(line->text));
+		return false;
+	case MATCH_YES:
+		break;
+	case MATCH_WAIT_USER:
+	case MATCH_WAIT_ADDR:
+		/* no variable of a rule is known that late */
+		UNREACHED();
+	}
+	sink_note(x, "rule", r->at, "%.*s matches", SPAN_FMT(r->name));
+	if (*own == NULL) {
+		*own = arena_alloc(&x->arena, sizeof(**own));
+		**own = *x->set;
+		x->set = *own;
+	}
+	rules_apply(x, *own, r);
+	return true;
+}
+
+/* All rules that can be judged at this point. false: one could not. */
+static bool
+rules_run(struct exch *x, enum var_when when)
+{
+	struct plan_settings *own = NULL;
+	bool ok = true;
+
+	for (uint32_t i = 0; i < x->site->n_rules; i++) {
+		const struct plan_rule *r = &x->site->rules[i];
+
+		if (r->when == when)
+			ok &= rules_run_one(x, &own, r);
+		else if (r->when > when)
+			sink_note(x, "rule", r->at, "%.*s waits for the answer",
+			    SPAN_FMT(r->name));
+	}
+	return ok;
+}
+
+static enum verdict
+rules_fault(struct exch *x)
+{
+	exch_fault_as(x, F_INTERNAL, 0,
+	    "a rule's regex needed too many steps for this exchange");
+	return VERDICT_FAULT;
+}
+
+enum verdict
+stage_rules(struct exch *x)
+{
+	if (!rules_run(x, VAR_WHEN_REQUEST))
+		return rules_fault(x);
+	x->request_set = x->set;
+	return VERDICT_NEXT;
+}
+
+enum verdict
+stage_answer_rules(struct exch *x)
+{
+	if (x->site == NULL)
+		return VERDICT_NEXT;
+	/* another answer may have been here before a fault took its place */
+	if (x->request_set != NULL)
+		x->set = x->request_set;
+	/* the answer that says what went wrong is not judged again */
+	if (!rules_run(x, VAR_WHEN_RESPONSE) && !x->is_settled)
+		return rules_fault(x);
+	return VERDICT_NEXT;
+}

@@ -1,0 +1,47 @@
+/* setup: opens and closes the parts of a worker that every exchange may use. */
+#include "worker/setup.h"
+
+#include "worker/exch/plan.h"
+#include "worker/exch/stage_cost.h"
+#include "worker/prepare.h"
+#include "worker/up/up.h"
+
+/* Blocks and chunks that stay for reuse when they are free. */
+#define FREE_CHUNKS 256
+#define FREE_BUFS 64
+
+int
+setup_open(struct worker *w, const struct boot *b)
+{
+	struct conf_scope s =
+	    conf_scope_of(b->conf, conf_first(b->conf, CONF_GLOBAL));
+
+	w->boot = b;
+	w->plan = prepared_plan(b->prepared);
+	w->n_conns_max = (uint32_t)conf_num(&s, KEY_GLOBAL_WORKER_CONNECTIONS);
+	list_init(&w->conns);
+	arena_pool_init(&w->arenas, FREE_CHUNKS);
+	buf_pool_init(&w->bufs, FREE_BUFS);
+	w->loop = loop_new();
+	if (w->loop == NULL)
+		return -1;
+	w->dns = dns_new(w->loop, w->plan->dns);
+	if (w->dns == NULL)
+		return -1;
+	w->up = up_worker_new(w);
+	stage_cost_open(w);
+	return 0;
+}
+
+void
+setup_close(struct worker *w)
+{
+	stage_cost_close(w);
+	up_worker_free(w->up);
+	dns_free(w->dns);
+	loop_step(w->loop, 0);
+	loop_free(w->loop);
+	buf_unref(w->spare);
+	buf_pool_fini(&w->bufs);
+	arena_pool_fini(&w->arenas);
+}

@@ -1,0 +1,201 @@
+/* up/up: handler "upstream": one exchange's way to an origin and back, over as
+ * many tries as the rules allow (RFC 9110 9.2.2). Reads the answer only while
+ * the client has room for it. */
+#include "worker/up/up.h"
+
+#include "worker/exch/plan.h"
+#include "worker/exch/sink.h"
+#include "worker/up/lb.h"
+#include "worker/up/up_try.h"
+
+/* --- sending -------------------------------------------------------------- */
+
+static bool
+try_send(struct up_try *t)
+{
+	struct exch *x = t->x;
+	bool moved = false;
+
+	while (!t->is_send_over && !wire_out_is_done(&t->out, &x->req_body)) {
+		ssize_t rc = wire_out_step(&t->out, &t->o->stream, &x->req_body,
+		    &x->req.trailers, &x->arena);
+
+		if (rc == 0 || rc == STREAM_RC_AGAIN)
+			break;
+		if (rc < 0) {
+			/* an early answer may still be waiting to be read */
+			t->is_send_over = true;
+			if (x->state == EXCH_TUNNEL)
+				exch_fault(x, F_ORIGIN_RESET,
+				    stream_errno(&t->o->stream));
+			break;
+		}
+		t->is_any_sent = true;
+		moved = true;
+	}
+	return moved;
+}
+
+/* --- the handler ---------------------------------------------------------- */
+
+static void
+try_on_timer(void *self)
+{
+	struct up_try *t = self;
+	struct exch *x = t->x;
+	const struct upstream *u = t->group->conf;
+	uint64_t idle_ms = try_now_ms(t) - t->progress_ms;
+	bool is_ours = !t->is_send_over &&
+		       !wire_out_is_done(&t->out, &x->req_body) &&
+		       x->req_body.len == 0;
+
+	OBJ_CHECK(t, MAGIC_TRY);
+	if (t->state == UP_NAME) {
+		up_waiter_cancel(&t->wait);
+		if (!up_server_make_do(t->server))
+			try_failed(t, F_ORIGIN_NAME, 0);
+		exch_kick(x);
+		return;
+	}
+	if (t->state == UP_CONNECT) {
+		try_failed(t, F_ORIGIN_CONNECT_TIMEOUT, 0);
+		exch_kick(x);
+		return;
+	}
+	if (x->state == EXCH_TUNNEL)
+		return;
+	/* the client is what we wait for, or something moved meanwhile */
+	if (is_ours || body_room(&x->resp_body) == 0)
+		idle_ms = 0;
+	if (idle_ms < u->response_timeout_ms) {
+		loop_timer_set(
+		    x->w->loop, &t->timer, u->response_timeout_ms - idle_ms);
+		return;
+	}
+	if (t->state == UP_HEAD) {
+		try_failed(t, F_ORIGIN_TIMEOUT, 0);
+	} else {
+		body_abort(&x->resp_body, F_ORIGIN_STALL);
+		exch_fault(x, F_ORIGIN_STALL, 0);
+	}
+	exch_kick(x);
+}
+
+static void
+try_on_name(void *self)
+{
+	struct up_try *t = self;
+
+	OBJ_CHECK(t, MAGIC_TRY);
+	loop_timer_clear(t->x->w->loop, &t->timer);
+	exch_kick(t->x);
+}
+
+static bool
+try_pump_connect(struct up_try *t)
+{
+	struct h1_origin *o = t->o;
+
+	if (o->stream.is_open) {
+		try_begin(t);
+		return true;
+	}
+	if (o->stream.err != 0 || o->stream.got_hup) {
+		try_failed(t, F_ORIGIN_CONNECT, stream_errno(&o->stream));
+		return true;
+	}
+	return false;
+}
+
+/* The tunnel's client ended its direction: so does ours. */
+static bool
+try_pump_tunnel_end(struct up_try *t)
+{
+	struct exch *x = t->x;
+
+	if (x->state != EXCH_TUNNEL || !body_is_done(&x->req_body) ||
+	    t->is_send_over || t->o == NULL)
+		return false;
+	t->is_send_over = true;
+	(void)stream_shutdown(&t->o->stream);
+	return false;
+}
+
+static bool
+up_pump(struct exch *x)
+{
+	struct up_try *t = x->handler_state;
+	bool moved = false;
+
+	OBJ_CHECK(t, MAGIC_TRY);
+	if (t->state == UP_PICK)
+		try_pick(t);
+	if (t->state == UP_NAME && !list_is_linked(&t->wait.node))
+		try_open(t);
+	if (t->state == UP_CONNECT)
+		moved |= try_pump_connect(t);
+	if (t->state == UP_HEAD || t->state == UP_BODY)
+		moved |= try_send(t);
+	if (t->state == UP_HEAD)
+		moved |= try_recv_head(t);
+	if (t->state == UP_BODY)
+		moved |= try_recv_body(t) || try_pump_tunnel_end(t);
+	if (moved)
+		t->progress_ms = try_now_ms(t);
+	return moved;
+}
+
+static enum verdict
+up_open(struct exch *x)
+{
+	const struct upstream *u = x->set->handler_conf;
+	size_t words = (u->n_servers + 63u) / 64;
+	struct up_try *t =
+	    arena_zalloc(&x->arena, sizeof(*t) + words * sizeof(t->skip[0]));
+
+	t->magic = MAGIC_TRY;
+	t->state = UP_PICK;
+	t->x = x;
+	t->group = &x->w->up->groups[u->index];
+	up_waiter_init(&t->wait, try_on_name, t);
+	timer_init(&t->timer, try_on_timer, t);
+	x->handler_state = t;
+	x->origin.upstream = u->name;
+	sink_note(x, "upstream", u->at, "%.*s, by %s", SPAN_FMT(u->name),
+	    u->lb->name);
+	if (!try_render(t))
+		return VERDICT_FAULT;
+	if (x->sink != NULL)
+		return try_explain(t);
+	/* what may be sent twice is kept until an answer comes */
+	if (method_is_idempotent(x->req.method) &&
+	    x->req_body.total == x->req_body.held)
+		body_keep(&x->req_body);
+	exch_kick(x);
+	return VERDICT_WAIT;
+}
+
+static void
+up_close(struct exch *x)
+{
+	struct up_try *t = x->handler_state;
+
+	OBJ_CHECK(t, MAGIC_TRY);
+	up_waiter_cancel(&t->wait);
+	loop_timer_clear(x->w->loop, &t->timer);
+	/* nothing else tells where a tunnel's bytes end */
+	if (x->state == EXCH_TUNNEL && !body_is_done(&x->req_body))
+		try_break_origin(t);
+	else
+		try_drop_origin(t);
+	try_uncount(t);
+	t->magic = 0;
+	x->handler_state = NULL;
+}
+
+const struct handler up_handler = {
+    .name = "upstream",
+    .open = up_open,
+    .pump = up_pump,
+    .close = up_close,
+};

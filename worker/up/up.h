@@ -1,0 +1,77 @@
+/* up: servers that requests are sent to. The plan side (struct upstream) is
+ * read-only and shared; the worker side keeps what moves: who is next, pooled
+ * connections, resolved names. */
+#ifndef GH_UP_H
+#define GH_UP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/diag.h"
+#include "common/base/span.h"
+#include "common/conf/conf.h"
+#include "common/net/sock.h"
+#include "worker/exch/handler.h"
+#include "worker/exch/worker.h"
+
+struct lb_ops;
+
+/* One `server =`. */
+struct up_server_conf {
+	span text; /* as written, without options */
+	span host; /* a name to resolve, or empty: addr holds the address */
+	uint16_t port;
+	struct sock_addr addr;
+	uint32_t weight; /* 1 .. UP_WEIGHT_MAX */
+	bool is_backup;
+	uint32_t id; /* of its shared numbers; REGISTRY_NONE: nothing shared */
+	struct place at;
+};
+
+#define UP_WEIGHT_MAX 1000
+#define UP_SERVERS_MAX 10000
+
+/* What a failed try may be repeated for (`retry =`). */
+enum { UP_RETRY_CONNECT = 1, UP_RETRY_RESET = 2, UP_RETRY_TIMEOUT = 4 };
+
+struct upstream {
+	uint32_t index; /* in plan.upstreams */
+	span name;
+	struct place at;
+	struct up_server_conf *servers;
+	uint32_t n_servers;
+	const struct lb_ops *lb;
+	uint32_t keepalive; /* idle connections kept per worker */
+	uint64_t connect_timeout_ms;
+	uint64_t response_timeout_ms;
+	uint64_t idle_timeout_ms; /* of a pooled connection */
+	unsigned retry; /* UP_RETRY_x */
+	int send_proxy; /* 0, 1 or 2 */
+};
+
+/* From an [upstream] section of the boot's configuration, whose values were
+ * checked when they were read; `index` numbers it in the plan. Never NULL;
+ * problems go to d. */
+struct upstream *up_prepare(const struct boot *b, const struct conf_section *s,
+    uint32_t index, struct diag *d);
+void upstream_free(struct upstream *u);
+
+/* Whether a connection to it may serve a second request: one that began with a
+ * PROXY header speaks for one client alone. */
+static inline bool
+upstream_can_keep(const struct upstream *u)
+{
+	return u->keepalive > 0 && u->send_proxy == 0;
+}
+
+/* Handler "upstream"; its handler_conf is a struct upstream. */
+extern const struct handler up_handler;
+
+/* The moving side for all upstreams of the worker's plan. */
+struct up_worker *up_worker_new(struct worker *w);
+/* Close all pooled connections and forget. Exchanges must be gone. */
+void up_worker_free(struct up_worker *u);
+/* Retiring: pooled connections close, and none is pooled from now on. */
+void up_worker_retire(struct up_worker *u);
+
+#endif

@@ -1,0 +1,56 @@
+/* up/up_explain: the upstream in a dry run: what would be sent, and to whom, by
+ * the same code that sends. Opens nothing. */
+#include "worker/exch/plan.h"
+#include "worker/exch/sink.h"
+#include "worker/up/up_try.h"
+
+/* The servers in the order in which a worker that knows nothing yet would try
+ * them. */
+static void
+explain_servers(struct up_try *t)
+{
+	struct exch *x = t->x;
+	struct up_server *s;
+
+	while ((s = up_group_pick(t->group, x, t->skip)) != NULL) {
+		uint32_t i = (uint32_t)(s - t->group->servers);
+
+		if (x->origin.server.len == 0)
+			x->origin.server = s->conf->text;
+		t->skip[i / 64] |= UINT64_C(1) << (i % 64);
+		sink_note(x, "server", s->conf->at, "%.*s%s",
+		    SPAN_FMT(s->conf->text),
+		    s->conf->is_backup ? ", when no other is left" : "");
+	}
+}
+
+static void
+explain_head(const struct up_try *t)
+{
+	span rest = t->head;
+	span line;
+
+	while (span_cut(&rest, '\n', &line) && line.len > 1)
+		sink_note(t->x, "sends", SINK_NOWHERE, "%.*s",
+		    SPAN_FMT(span_first(line, line.len - 1)));
+}
+
+enum verdict
+try_explain(struct up_try *t)
+{
+	struct exch *x = t->x;
+	unsigned status = x->sink->answer_status;
+
+	t->state = UP_DONE;
+	explain_servers(t);
+	if (x->origin.server.len == 0) {
+		exch_fault(x, F_NO_SERVER, 0);
+		return VERDICT_FAULT;
+	}
+	explain_head(t);
+	sink_note(x, "assumed", SINK_NOWHERE, "the server answers %u", status);
+	exch_reply(x, status, span_of(NULL, 0), span_of(NULL, 0));
+	x->is_own_answer = false;
+	x->origin.status = (uint16_t)status;
+	return VERDICT_REPLY;
+}

@@ -1,0 +1,91 @@
+/* up/up_group: one worker's view of its upstreams. */
+#include "worker/up/up_group.h"
+
+#include <stdlib.h>
+
+#include "common/base/check.h"
+#include "worker/exch/plan.h"
+#include "worker/up/h1o.h"
+
+static void
+group_open(struct up_group *g, struct worker *w, const struct upstream *u)
+{
+	g->w = w;
+	g->conf = u;
+	g->servers = calloc(u->n_servers, sizeof(*g->servers));
+	REQUIRE(g->servers != NULL);
+	for (uint32_t i = 0; i < u->n_servers; i++) {
+		struct up_server *s = &g->servers[i];
+
+		s->conf = &u->servers[i];
+		s->group = g;
+		list_init(&s->idle);
+		if (s->conf->host.len > 0)
+			s->name = up_name_new(s);
+	}
+	g->lb_state = u->lb->open(g);
+}
+
+/* Close what is pooled. */
+static void
+group_drain(struct up_group *g)
+{
+	for (uint32_t i = 0; i < g->conf->n_servers; i++) {
+		struct list *idle = &g->servers[i].idle;
+
+		while (!list_is_empty(idle))
+			h1o_close(
+			    LIST_ENTRY(idle->next, struct h1_origin, node));
+	}
+}
+
+struct up_worker *
+up_worker_new(struct worker *w)
+{
+	struct up_worker *u = calloc(1, sizeof(*u));
+
+	REQUIRE(u != NULL);
+	u->w = w;
+	u->n_groups = w->plan->n_upstreams;
+	u->groups = calloc(u->n_groups + 1u, sizeof(*u->groups));
+	REQUIRE(u->groups != NULL);
+	for (uint32_t i = 0; i < u->n_groups; i++)
+		group_open(&u->groups[i], w, w->plan->upstreams[i]);
+	return u;
+}
+
+void
+up_worker_retire(struct up_worker *u)
+{
+	for (uint32_t i = 0; i < u->n_groups; i++) {
+		u->groups[i].is_retiring = true;
+		group_drain(&u->groups[i]);
+	}
+}
+
+void
+up_worker_free(struct up_worker *u)
+{
+	for (uint32_t i = 0; i < u->n_groups; i++) {
+		struct up_group *g = &u->groups[i];
+
+		group_drain(g);
+		for (uint32_t k = 0; k < g->conf->n_servers; k++)
+			up_name_free(g->servers[k].name);
+		g->conf->lb->close(g->lb_state);
+		free(g->servers);
+	}
+	free(u->groups);
+	free(u);
+}
+
+struct up_server *
+up_group_pick(struct up_group *g, struct exch *x, const uint64_t *skip)
+{
+	const struct lb_ops *lb = g->conf->lb;
+	int i = lb->pick(g->lb_state, g, x, skip, false);
+
+	if (i < 0)
+		i = lb->pick(g->lb_state, g, x, skip, true);
+	return i < 0 ? NULL : &g->servers[i];
+}

@@ -1,0 +1,81 @@
+/* up/up_group: an upstream as one worker sees it. */
+#ifndef GH_UP_GROUP_H
+#define GH_UP_GROUP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/list.h"
+#include "common/net/dns.h"
+#include "worker/up/lb.h"
+#include "worker/up/up.h"
+
+struct up_name;
+
+struct up_server {
+	const struct up_server_conf *conf;
+	struct up_group *group;
+	struct list idle; /* pooled connections, last used first */
+	uint32_t n_idle;
+	struct up_name *name; /* NULL: the address is fixed */
+};
+
+struct up_group {
+	const struct upstream *conf;
+	struct worker *w;
+	struct up_server *servers;
+	void *lb_state;
+	bool is_retiring;
+};
+
+struct up_worker {
+	struct worker *w;
+	struct up_group *groups; /* by upstream.index */
+	uint32_t n_groups;
+};
+
+/* Pick a server for the exchange: the policy's choice among those not in
+ * `skip`, backups when no other is left. NULL when none is. */
+struct up_server *up_group_pick(
+    struct up_group *g, struct exch *x, const uint64_t *skip);
+
+/* --- names: up_name.c ----------------------------------------------------- */
+
+/* Somebody who waits for an address. */
+struct up_waiter {
+	struct list node;
+	void (*fn)(void *self);
+	void *self;
+};
+
+struct up_name *up_name_new(struct up_server *s);
+void up_name_free(struct up_name *n);
+
+enum up_name_rc { UP_NAME_OK, UP_NAME_WAIT, UP_NAME_FAILED };
+
+/* Whether the server's addresses are known. WAIT: the waiter's fn is called
+ * when it is worth asking again (up_waiter_cancel() before it goes away). */
+enum up_name_rc up_server_find(struct up_server *s, struct up_waiter *wait);
+
+/* Which of a server's addresses one exchange was given so far. */
+struct up_turn {
+	uint32_t first;
+	uint32_t n;
+};
+
+/* An address that the turn was not given yet, as long as there is one; after
+ * up_server_find() said OK. */
+void up_server_addr(
+    struct up_server *s, struct up_turn *turn, struct sock_addr *out);
+/* Whether the next address of the turn may be tried after one that does not
+ * answer. */
+bool up_server_has_more(const struct up_server *s, const struct up_turn *turn);
+/* The wait took too long: until the answer comes, the addresses whose time is
+ * over serve. false when there are none. */
+bool up_server_make_do(struct up_server *s);
+/* Whether connections to this address are still connections to the server. */
+bool up_server_is_at(const struct up_server *s, const struct ip *ip);
+void up_waiter_init(struct up_waiter *wt, void (*fn)(void *), void *self);
+void up_waiter_cancel(struct up_waiter *wt);
+
+#endif

@@ -1,0 +1,144 @@
+/* up/up_prepare: an [upstream] section compiled for serving. The shape of every
+ * value was checked when the configuration was read. */
+#include <stdlib.h>
+
+#include "common/base/check.h"
+#include "common/http/uri.h"
+#include "common/store/tenants.h"
+#include "worker/up/lb.h"
+#include "worker/up/up.h"
+
+/* An address, else a name that is resolved when it is needed. false for what is
+ * neither. */
+static bool
+server_address(struct up_server_conf *s)
+{
+	struct ip ip;
+	span host;
+	uint16_t port;
+
+	if (span_starts(s->text, SPAN_LIT("unix:")))
+		return sock_addr_parse(s->text, &s->addr);
+	if (!uri_parse_authority(s->text, &host, &port))
+		return false;
+	if (port == 0)
+		port = uri_default_port(SPAN_LIT("http"));
+	if (ip_parse(host, &ip)) {
+		sock_addr_from_ip(&ip, port, &s->addr);
+		return true;
+	}
+	s->host = host;
+	s->port = port;
+	return true;
+}
+
+static void
+server_read(
+    struct up_server_conf *s, const struct conf_value *v, struct diag *d)
+{
+	span text = v->words[0].text;
+	span weight;
+	uint64_t n;
+
+	if (span_starts(text, SPAN_LIT("http://")))
+		text = span_from(text, sizeof("http://") - 1);
+	s->text = text;
+	s->at = v->at;
+	s->weight = 1;
+	if (conf_option(v, "weight", &weight) &&
+	    span_u64(weight, UP_WEIGHT_MAX, &n))
+		s->weight = (uint32_t)n;
+	s->is_backup = conf_option(v, "backup", NULL);
+	if (!server_address(s))
+		diag_error(d, v->at,
+		    "'%.*s' is neither address:port nor "
+		    "name:port",
+		    SPAN_FMT(text));
+}
+
+static void
+upstream_read_servers(struct upstream *u, const struct conf_scope *s,
+    const struct claims *claims, struct diag *d)
+{
+	struct conf_iter it = {NULL, 0, false};
+	const struct conf_value *v;
+	uint32_t n = 0;
+
+	while (conf_next(s, KEY_UPSTREAM_SERVER, &it) != NULL)
+		n++;
+	if (n > UP_SERVERS_MAX) {
+		diag_error(d, u->at, "[upstream %.*s] has more than %u servers",
+		    SPAN_FMT(u->name), UP_SERVERS_MAX);
+		n = UP_SERVERS_MAX;
+	}
+	u->servers = calloc(n + 1u, sizeof(*u->servers));
+	REQUIRE(u->servers != NULL);
+	it = (struct conf_iter){NULL, 0, false};
+	while (u->n_servers < n &&
+	       (v = conf_next(s, KEY_UPSTREAM_SERVER, &it)) != NULL) {
+		struct up_server_conf *server = &u->servers[u->n_servers++];
+
+		server_read(server, v, d);
+		server->id = claims_server(claims, u->name, v->words[0].text);
+	}
+}
+
+static unsigned
+upstream_retry(const struct conf_scope *s)
+{
+	static const struct {
+		const char *word;
+		unsigned bit;
+	} words[] = {
+	    {"connect", UP_RETRY_CONNECT},
+	    {"reset", UP_RETRY_RESET},
+	    {"timeout", UP_RETRY_TIMEOUT},
+	};
+	struct conf_iter it = {NULL, 0, false};
+	const struct conf_value *v;
+	unsigned bits = 0;
+
+	while ((v = conf_next(s, KEY_UPSTREAM_RETRY, &it)) != NULL)
+		for (uint32_t i = 0; i < v->n_words; i++)
+			for (size_t k = 0; k < NELEMS(words); k++)
+				if (span_eq(v->words[i].text,
+					span_str(words[k].word)))
+					bits |= words[k].bit;
+	return bits;
+}
+
+struct upstream *
+up_prepare(const struct boot *b, const struct conf_section *sec, uint32_t index,
+    struct diag *d)
+{
+	struct conf_scope s = conf_scope_of(b->conf, sec);
+	struct upstream *u = calloc(1, sizeof(*u));
+
+	REQUIRE(u != NULL);
+	u->index = index;
+	u->name = sec->name;
+	u->at = sec->at;
+	upstream_read_servers(u, &s, b->claims, d);
+	u->lb = lb_find(conf_text(&s, KEY_UPSTREAM_BALANCE));
+	if (u->lb == NULL)
+		diag_error(d, u->at, "[upstream %.*s]: unknown balance",
+		    SPAN_FMT(u->name));
+	u->keepalive = (uint32_t)conf_num(&s, KEY_UPSTREAM_KEEPALIVE);
+	u->connect_timeout_ms =
+	    (uint64_t)conf_num(&s, KEY_UPSTREAM_CONNECT_TIMEOUT);
+	u->response_timeout_ms =
+	    (uint64_t)conf_num(&s, KEY_UPSTREAM_RESPONSE_TIMEOUT);
+	u->idle_timeout_ms = (uint64_t)conf_num(&s, KEY_UPSTREAM_IDLE_TIMEOUT);
+	u->retry = upstream_retry(&s);
+	u->send_proxy = (int)conf_num(&s, KEY_UPSTREAM_SEND_PROXY);
+	return u;
+}
+
+void
+upstream_free(struct upstream *u)
+{
+	if (u == NULL)
+		return;
+	free(u->servers);
+	free(u);
+}

@@ -1,0 +1,283 @@
+/* up/up_try: choosing a server, beginning a try, failing and trying again
+ * (RFC 9110 9.2.2). */
+#include "worker/up/up_try.h"
+
+#include <errno.h>
+
+#include "common/net/proxyproto.h"
+#include "common/store/upstate.h"
+#include "worker/exch/plan.h"
+#include "worker/exch/target.h"
+
+/* Tries of one exchange, whatever the number of servers. */
+#define UP_TRIES_MAX 8
+
+void
+try_drop_origin(struct up_try *t)
+{
+	if (t->o != NULL)
+		h1o_close(t->o);
+	t->o = NULL;
+}
+
+void
+try_break_origin(struct up_try *t)
+{
+	if (t->o != NULL)
+		h1o_break(t->o);
+	t->o = NULL;
+}
+
+/* The server's requests in flight, as all workers see them. */
+static void
+try_count(struct up_try *t)
+{
+	const struct boot *b = t->x->w->boot;
+
+	upstate_begin(b->upstate, b->slot, t->server->conf->id);
+	t->is_counted = true;
+}
+
+void
+try_uncount(struct up_try *t)
+{
+	const struct boot *b = t->x->w->boot;
+
+	if (t->is_counted)
+		upstate_end(b->upstate, b->slot, t->server->conf->id);
+	t->is_counted = false;
+}
+
+/* --- the request's head --------------------------------------------------- */
+
+/* Framing and connection fields; hop-by-hop ones of the client are gone. */
+static void
+try_frame(struct up_try *t)
+{
+	struct exch *x = t->x;
+	struct http_fields *f = &x->req.fields;
+	struct arena *a = &x->arena;
+
+	t->out.how = WIRE_OUT_PLAIN;
+	if (x->req.body == LENGTH_OPEN) {
+		fields_del(f, FIELD_CONTENT_LENGTH);
+		fields_add_id(
+		    f, a, FIELD_TRANSFER_ENCODING, SPAN_LIT("chunked"));
+		t->out.how = WIRE_OUT_CHUNKED;
+	}
+	if (fields_find(f, FIELD_HOST) == NULL)
+		fields_add_id(f, a, FIELD_HOST, t->group->conf->name);
+	if (x->wants_tunnel) {
+		fields_add_id(f, a, FIELD_CONNECTION, SPAN_LIT("upgrade"));
+		fields_add_id(f, a, FIELD_UPGRADE, SPAN_LIT("websocket"));
+	} else if (!upstream_can_keep(t->group->conf)) {
+		fields_add_id(f, a, FIELD_CONNECTION, SPAN_LIT("close"));
+	}
+}
+
+bool
+try_render(struct up_try *t)
+{
+	struct exch *x = t->x;
+	enum http_version told = x->req.version;
+	span target = route_target(x);
+	char *p;
+
+	if (target.len == 0) {
+		exch_fault(x, F_PATH_AMBIGUOUS, 0);
+		return false;
+	}
+	try_frame(t);
+	p = arena_alloc(&x->arena, h1_request_size(&x->req, target));
+	x->req.version = HTTP_1_1;
+	t->head = span_of(p, h1_write_request(&x->req, target, p));
+	x->req.version = told;
+	return true;
+}
+
+/* The PROXY header that goes before all else on a fresh connection. */
+static span
+try_proxy_header(struct up_try *t)
+{
+	struct exch *x = t->x;
+	struct sock_addr src, dst;
+	char *p;
+
+	memset(&dst, 0, sizeof(dst));
+	memset(&src, 0, sizeof(src));
+	if (exch_client_has_ip(&x->client))
+		sock_addr_from_ip(&x->client.ip, x->client.port, &src);
+	(void)x->front->local_addr(x->front_self, &dst);
+	p = arena_alloc(&x->arena, PROXYPROTO_WRITE_CAP);
+	return span_of(
+	    p, proxyproto_write(t->group->conf->send_proxy, &src, &dst, p));
+}
+
+/* --- a try ---------------------------------------------------------------- */
+
+void
+try_begin(struct up_try *t)
+{
+	struct exch *x = t->x;
+	enum wire_out_how how = t->out.how;
+
+	memset(&t->out, 0, sizeof(t->out));
+	memset(&t->scan, 0, sizeof(t->scan));
+	t->out.how = how;
+	if (t->group->conf->send_proxy != 0)
+		wire_out_head(&t->out, &x->arena, try_proxy_header(t));
+	wire_out_head(&t->out, &x->arena, t->head);
+	t->is_any_sent = t->is_any_got = t->is_send_over = false;
+	t->state = UP_HEAD;
+	t->progress_ms = try_now_ms(t);
+	x->t.connect_us = worker_clock(x->w)->mono_us;
+	x->origin.is_reused = t->o->is_reused;
+	loop_timer_set(
+	    x->w->loop, &t->timer, t->group->conf->response_timeout_ms);
+}
+
+/* Whether what was sent may be sent again: nothing was, or the method says that
+ * once more does no harm and no part of an answer came (RFC 9110 9.2.2). */
+static bool
+try_may_repeat(const struct up_try *t)
+{
+	const struct exch *x = t->x;
+
+	if (!fault_row(t->why)->may_retry || x->is_answered || t->is_any_got ||
+	    t->n_tries >= UP_TRIES_MAX)
+		return false;
+	if (!body_can_rewind(&x->req_body))
+		return false;
+	return !t->is_any_sent || method_is_idempotent(x->req.method);
+}
+
+/* Garbage is no reason to ask another server: the request was served. */
+static unsigned
+try_retry_bit(enum fault_id why)
+{
+	if (why == F_ORIGIN_CONNECT || why == F_ORIGIN_NAME)
+		return UP_RETRY_CONNECT;
+	if (why == F_ORIGIN_CONNECT_TIMEOUT)
+		return UP_RETRY_CONNECT | UP_RETRY_TIMEOUT;
+	if (why == F_ORIGIN_TIMEOUT)
+		return UP_RETRY_TIMEOUT;
+	return why == F_ORIGIN_RESET ? UP_RETRY_RESET : 0;
+}
+
+static void
+try_skip_server(struct up_try *t)
+{
+	uint32_t i = (uint32_t)(t->server - t->group->servers);
+
+	t->skip[i / 64] |= UINT64_C(1) << (i % 64);
+}
+
+/* One address of the server does not answer, but it has others. */
+static bool
+try_has_more(const struct up_try *t, enum fault_id why)
+{
+	return (why == F_ORIGIN_CONNECT || why == F_ORIGIN_CONNECT_TIMEOUT) &&
+	       up_server_has_more(t->server, &t->turn);
+}
+
+void
+try_failed(struct up_try *t, enum fault_id why, int err)
+{
+	struct exch *x = t->x;
+	bool was_stale =
+	    t->o != NULL && t->o->is_reused && why == F_ORIGIN_RESET;
+	bool is_same = was_stale || try_has_more(t, why);
+
+	counter_add(x->w->counters, COUNTER_ORIGIN_FAILURES, 1);
+	upstate_add(x->w->boot->upstate, t->server->conf->id, UPSTATE_FAILURES);
+	t->why = why;
+	try_drop_origin(t);
+	loop_timer_clear(x->w->loop, &t->timer);
+	if (was_stale)
+		t->avoids_pool = true;
+	if (!is_same) {
+		try_uncount(t);
+		try_skip_server(t);
+	}
+	if (!try_may_repeat(t) ||
+	    (!is_same && !(t->group->conf->retry & try_retry_bit(why)))) {
+		t->state = UP_DONE;
+		exch_fault(x, why, err);
+		return;
+	}
+	body_rewind(&x->req_body);
+	t->state = is_same ? UP_NAME : UP_PICK;
+	counter_add(x->w->counters, COUNTER_RETRIES, 1);
+	exch_kick(x);
+}
+
+void
+try_pick(struct up_try *t)
+{
+	struct exch *x = t->x;
+	struct up_server *s = up_group_pick(t->group, x, t->skip);
+
+	if (s == NULL) {
+		t->state = UP_DONE;
+		exch_fault(x, t->why == F_NONE ? F_NO_SERVER : t->why, 0);
+		return;
+	}
+	t->server = s;
+	try_count(t);
+	t->turn = (struct up_turn){0, 0};
+	t->state = UP_NAME;
+	x->origin.server = s->conf->text;
+}
+
+static void
+try_connect(struct up_try *t)
+{
+	struct exch *x = t->x;
+	struct sock_addr to;
+
+	up_server_addr(t->server, &t->turn, &to);
+	t->o = h1o_connect(t->server, &to, x);
+	if (t->o == NULL) {
+		try_failed(t, F_ORIGIN_CONNECT, errno);
+		return;
+	}
+	t->state = UP_CONNECT;
+	loop_timer_set(
+	    x->w->loop, &t->timer, t->group->conf->connect_timeout_ms);
+}
+
+/* A pooled connection. What could not be sent again is worth a look at the
+ * kernel before it goes. */
+static struct h1_origin *
+try_take(struct up_try *t)
+{
+	const struct http_msg *req = &t->x->req;
+	bool is_sure =
+	    !method_is_idempotent(req->method) || req->body != LENGTH_NONE;
+
+	return t->avoids_pool ? NULL : h1o_take(t->server, t->x, is_sure);
+}
+
+void
+try_open(struct up_try *t)
+{
+	struct exch *x = t->x;
+	enum up_name_rc rc = up_server_find(t->server, &t->wait);
+
+	if (rc == UP_NAME_WAIT) {
+		loop_timer_set(
+		    x->w->loop, &t->timer, t->group->conf->connect_timeout_ms);
+		return;
+	}
+	t->n_tries++;
+	x->origin.tries++;
+	if (rc == UP_NAME_FAILED) {
+		try_failed(t, F_ORIGIN_NAME, 0);
+		return;
+	}
+	t->o = try_take(t);
+	if (t->o != NULL)
+		try_begin(t);
+	else
+		try_connect(t);
+}

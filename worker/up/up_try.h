@@ -1,0 +1,84 @@
+/* up/up_try: the tries of one exchange, inside handler "upstream". up.c drives
+ * them, up_try.c chooses and begins them, up_recv.c reads what comes back. */
+#ifndef GH_UP_TRY_H
+#define GH_UP_TRY_H
+
+#include "common/base/check.h"
+#include "common/http/h1.h"
+#include "worker/exch/exch.h"
+#include "worker/exch/wire_in.h"
+#include "worker/exch/wire_out.h"
+#include "worker/up/h1o.h"
+#include "worker/up/up_group.h"
+
+#define MAGIC_TRY MAGIC('U', 'P', 'T', 'R')
+
+enum up_state {
+	UP_PICK, /* a server is to be chosen */
+	UP_NAME, /* its name is being resolved */
+	UP_CONNECT,
+	UP_HEAD, /* the request is being sent, no final head came yet */
+	UP_BODY, /* the content of the answer comes */
+	UP_DONE
+};
+
+struct up_try {
+	uint32_t magic;
+	enum up_state state;
+	struct exch *x;
+	struct up_group *group;
+	struct up_server *server;
+	struct h1_origin *o;
+	struct up_turn turn; /* among the server's addresses */
+	struct up_waiter wait;
+	struct timer timer;
+	uint64_t progress_ms; /* when something moved last */
+	span head; /* rendered request head */
+	struct wire_out out;
+	struct wire_in in;
+	struct h1_scan scan;
+	uint32_t n_tries;
+	uint32_t n_infos;
+	bool is_any_sent; /* bytes of the request went to the server */
+	bool is_any_got; /* bytes of an answer came back */
+	bool is_send_over; /* it takes no more, or was told the end */
+	enum fault_id why; /* of the last try that failed */
+	bool can_reuse; /* the answer leaves the connection usable */
+	bool avoids_pool; /* a pooled connection was stale */
+	bool is_counted; /* in the server's requests in flight */
+	uint64_t skip[]; /* servers that failed, by bit */
+};
+
+/* Render the request's head for all tries. false: a fault was raised. */
+bool try_render(struct up_try *t);
+/* Dry run: tell what would be sent and which servers would be tried, and take
+ * it that the first one answers. */
+enum verdict try_explain(struct up_try *t);
+/* A server for the next try, or the fault. */
+void try_pick(struct up_try *t);
+/* A server is chosen: a pooled connection, else its address and a new one. */
+void try_open(struct up_try *t);
+/* The connection is there: begin to send. */
+void try_begin(struct up_try *t);
+/* The try failed: the next server, or the fault. A pooled connection that the
+ * origin closed at the same moment says nothing about the server, and one of
+ * its addresses nothing about the others. */
+void try_failed(struct up_try *t, enum fault_id why, int err);
+void try_drop_origin(struct up_try *t);
+/* The same, and the origin sees that what it got so far was not all. */
+void try_break_origin(struct up_try *t);
+/* The server has nothing more to do for this exchange. */
+void try_uncount(struct up_try *t);
+
+/* Read an answer's head, or its content, as far as it came and the client has
+ * room for it. Whether anything moved. */
+bool try_recv_head(struct up_try *t);
+bool try_recv_body(struct up_try *t);
+
+static inline uint64_t
+try_now_ms(const struct up_try *t)
+{
+	return clock_mono_ms(worker_clock(t->x->w));
+}
+
+#endif
