@@ -14,7 +14,7 @@ DIE = signal.SIGRTMIN
 SPIN = signal.SIGRTMIN + 1
 MAKE_S = 600
 # More connections than two workers need for one each.
-CONNS_MAX = 400
+CONNS_MAX = 40
 LOST = (Closed, Truncated, OSError)
 
 
@@ -48,18 +48,23 @@ class Crashing(Gatehouse):
         until(is_settled, what="two workers, all repaired")
 
     def pair(self):
-        """{number: a connection to that worker}, of both."""
-        found = {}
-        for _ in range(CONNS_MAX):
-            client = self.client()
-            who = int(client.get().text)
-            if who in found:
+        """{number: a connection to that worker}, of both. Those that are not
+        needed stay open meanwhile: who has more of them than the other leaves
+        the next ones to it."""
+        found, more = {}, []
+        try:
+            while len(found) < 2:
+                assert len(more) < CONNS_MAX, "all go to one worker"
+                client = self.client()
+                who = int(client.get().text)
+                if who in found:
+                    more.append(client)
+                else:
+                    found[who] = client
+        finally:
+            for client in more:
                 client.close()
-            else:
-                found[who] = client
-            if len(found) == 2:
-                return found
-        raise AssertionError("all connections go to one worker")
+        return found
 
     def pid_of(self, number):
         return worker_pids(self)[number]

@@ -248,7 +248,7 @@ def test_winch_drains_a_daemon_and_hup_brings_it_back(daemon, how):
         d.signal(how)
     for pid in old:
         wait_gone(pid)
-    assert refused(d)
+    until(lambda: refused(d), what="the end of the last listening socket")
     # its helper dies meanwhile: nothing to give the next one, no reason to end
     steward, = d.children("(health)")
     kill_and_wait(steward)
