@@ -43,14 +43,24 @@ def parent(pid):
     return int(stat.rsplit(")", 1)[1].split()[1])
 
 
+def descendants(pid):
+    """Pids of all that live below it."""
+    parents = {p: parent(p) for p in
+               map(int, filter(str.isdigit, os.listdir("/proc")))}
+    found, more = set(), {pid}
+    while more:
+        more = {p for p, above in parents.items() if above in more} - found
+        found |= more
+    return found
+
+
 def children(master, title=None):
-    """{pid: title} of the live processes below it. Each process is asked for
+    """{pid: title} of the live processes below it. A new worker has another
+    parent for a moment, so all that are below count. Each process is asked for
     its parent: /proc/PID/task/PID/children leaves some out while others end
     (proc(5))."""
     found = {}
-    for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
-        if parent(pid) != master:
-            continue
+    for pid in sorted(descendants(master)):
         try:
             text = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
         except OSError:
