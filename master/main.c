@@ -102,6 +102,7 @@ main(int argc, char **argv)
 			break;
 		default:
 			(void)fputs(usage, stderr);
+			free(path);
 			return EXIT_USAGE;
 		}
 	}
@@ -109,12 +110,12 @@ main(int argc, char **argv)
 		(void)fprintf(stderr,
 		    "gatehouse: '%s' does not go with options before it\n%s",
 		    argv[optind], usage);
-		return EXIT_USAGE;
-	}
-	if (optind < argc)
+		rc = EXIT_USAGE;
+	} else if (optind < argc) {
 		rc = main_word(&src, argc - optind, argv + optind);
-	else
+	} else {
 		rc = main_action(action, &src, word);
+	}
 	free(path);
 	return rc;
 }
