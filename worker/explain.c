@@ -251,8 +251,11 @@ explain_turn(struct explain *e)
 		loop_step(e->w.loop, EXPLAIN_TURN_MS);
 		explain_read(e);
 	}
-	list_foreach_safe (n, &e->w.conns)
-		h1f_expire(LIST_ENTRY(n, struct h1_front, node));
+	list_foreach_safe (n, &e->w.conns) {
+		struct conn *k = LIST_ENTRY(n, struct conn, node);
+
+		k->ops->expire(k, true);
+	}
 	loop_step(e->w.loop, 0);
 	explain_read(e);
 }

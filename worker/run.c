@@ -16,7 +16,7 @@
 #include "worker/exch/plan.h"
 #include "worker/exch/stage_cost.h"
 #include "worker/exch/worker.h"
-#include "worker/front/h1f.h"
+#include "worker/front/conn.h"
 #include "worker/log/access_log.h"
 #include "worker/setup.h"
 #include "worker/up/up.h"
@@ -53,10 +53,9 @@ static void
 run_expire(struct run *r, bool all)
 {
 	list_foreach_safe (n, &r->w.conns) {
-		struct h1_front *c = LIST_ENTRY(n, struct h1_front, node);
+		struct conn *k = LIST_ENTRY(n, struct conn, node);
 
-		if (all || !h1f_is_tunnel(c))
-			h1f_expire(c);
+		k->ops->expire(k, all);
 	}
 }
 
@@ -103,7 +102,9 @@ static void
 run_close_idle(struct run *r)
 {
 	list_foreach_safe (n, &r->w.conns) {
-		h1f_close_idle(LIST_ENTRY(n, struct h1_front, node));
+		struct conn *k = LIST_ENTRY(n, struct conn, node);
+
+		k->ops->close_idle(k);
 	}
 }
 

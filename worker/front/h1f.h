@@ -5,18 +5,15 @@
 #define GH_H1F_H
 
 #include "common/base/check.h"
-#include "common/net/sock.h"
-#include "common/net/stream.h"
 #include "worker/exch/exch.h"
-#include "worker/exch/inbuf.h"
-#include "worker/exch/plan.h"
 #include "worker/exch/wire_in.h"
 #include "worker/exch/wire_out.h"
+#include "worker/front/conn.h"
 
 #define MAGIC_H1F MAGIC('H', '1', 'F', 'R')
 
 enum h1f_state {
-	H1F_PROXY, /* the PROXY header is awaited */
+	H1F_GREETING, /* what comes before the first request */
 	H1F_IDLE, /* nothing of the next request is here */
 	H1F_HEAD, /* a part of its head is here */
 	H1F_EXCH, /* an exchange runs */
@@ -34,32 +31,16 @@ struct h1f_msg {
 	bool wants_close;
 };
 
-/* Addresses told by a PROXY header. */
-struct h1f_told {
-	struct sock_addr dst;
-};
-
 struct h1_front {
+	struct conn conn;
 	uint32_t magic;
 	enum h1f_state state;
-	struct stream stream;
-	struct worker *w;
-	const struct plan_listen *listen;
-	struct list node; /* in worker.conns */
-	struct timer timer;
-	struct task task; /* next request; at the end: freeing */
 	struct exch *x;
 	struct h1f_msg *m; /* with x */
-	struct inbuf in;
 	struct h1_scan scan;
-	struct h1f_told *told;
 	uint64_t begin_us; /* first byte of the request being read */
 	uint64_t linger_until_ms;
 	size_t unsent; /* while sending is blocked: what the kernel held */
-	struct ip peer;
-	uint16_t peer_port;
-	uint16_t local_port;
-	bool is_unix;
 	bool is_send_blocked;
 	bool is_used; /* had a request before */
 };
@@ -68,13 +49,6 @@ struct h1_front {
  * is closed). */
 void h1f_accept(struct worker *w, const struct plan_listen *l, int fd,
     const struct sock_addr *peer, const struct sock_addr *local);
-
-/* Its time is over: an idle one closes, a running exchange or a tunnel is
- * broken off. */
-void h1f_expire(struct h1_front *c);
-bool h1f_is_tunnel(const struct h1_front *c);
-/* Close it when it has had a request and waits for the next one. */
-void h1f_close_idle(struct h1_front *c);
 
 /* --- between the files of this folder ------------------------------------ */
 

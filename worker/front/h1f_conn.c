@@ -3,10 +3,6 @@
 #include "worker/front/h1f.h"
 
 #include <stdlib.h>
-#include <unistd.h>
-
-#include "common/base/log.h"
-#include "common/net/proxyproto.h"
 
 /* How long the client's bytes are read after our direction has ended, so that a
  * reset does not overtake the last answer (RFC 9112 9.6): while they come, and
@@ -20,7 +16,7 @@
 #define TO(s) (1u << (s))
 
 static const uint16_t h1f_edges[] = {
-    [H1F_PROXY] = TO(H1F_IDLE) | TO(H1F_CLOSED),
+    [H1F_GREETING] = TO(H1F_IDLE) | TO(H1F_CLOSED),
     [H1F_IDLE] = TO(H1F_HEAD) | TO(H1F_EXCH) | TO(H1F_CLOSED),
     [H1F_HEAD] = TO(H1F_EXCH) | TO(H1F_CLOSED),
     [H1F_EXCH] = TO(H1F_IDLE) | TO(H1F_LINGER) | TO(H1F_CLOSED),
@@ -31,26 +27,27 @@ static const uint16_t h1f_edges[] = {
 static void
 h1f_set_deadline(struct h1_front *c)
 {
-	struct loop *l = c->w->loop;
+	struct loop *l = c->conn.w->loop;
 
 	switch (c->state) {
-	case H1F_PROXY:
+	case H1F_GREETING:
 	case H1F_HEAD:
-		loop_timer_set(l, &c->timer, c->listen->header_timeout_ms);
+		loop_timer_set(
+		    l, &c->conn.timer, c->conn.listen->header_timeout_ms);
 		break;
 	case H1F_IDLE:
 		/* a new connection owes its first request as soon as a head
 		 * that has begun */
-		loop_timer_set(l, &c->timer,
-		    c->is_used ? c->listen->idle_timeout_ms
-			       : c->listen->header_timeout_ms);
+		loop_timer_set(l, &c->conn.timer,
+		    c->is_used ? c->conn.listen->idle_timeout_ms
+			       : c->conn.listen->header_timeout_ms);
 		break;
 	case H1F_LINGER:
-		loop_timer_set(l, &c->timer, LINGER_IDLE_MS);
+		loop_timer_set(l, &c->conn.timer, LINGER_IDLE_MS);
 		break;
 	case H1F_EXCH:
 	case H1F_CLOSED:
-		loop_timer_clear(l, &c->timer);
+		loop_timer_clear(l, &c->conn.timer);
 		break;
 	}
 }
@@ -63,41 +60,37 @@ h1f_goto(struct h1_front *c, enum h1f_state to)
 	h1f_set_deadline(c);
 }
 
-static void
-h1f_free(void *self)
-{
-	free(self);
-}
-
 /* No event comes after it; memory goes at the end of the batch. */
 static void
 h1f_gone(struct h1_front *c)
 {
 	h1f_goto(c, H1F_CLOSED);
-	inbuf_drop(&c->in);
-	list_del(&c->node);
-	c->w->n_conns--;
-	worker_conns_changed(c->w);
-	free(c->told);
-	c->told = NULL;
 	c->magic = 0;
-	task_cancel(&c->task);
-	task_init(&c->task, h1f_free, c);
-	loop_reap(c->w->loop, &c->task);
+	conn_gone(&c->conn);
 }
 
 static void
 h1f_close(struct h1_front *c)
 {
-	stream_close(&c->stream);
+	stream_close(&c->conn.stream);
 	h1f_gone(c);
+}
+
+static struct h1_front *
+h1f_of(struct conn *k)
+{
+	struct h1_front *c = LIST_ENTRY(k, struct h1_front, conn);
+
+	OBJ_CHECK(c, MAGIC_H1F);
+	return c;
 }
 
 /* Read once; the head may be as long as the listen allows. */
 static ssize_t
 h1f_fill(struct h1_front *c)
 {
-	return inbuf_fill(&c->in, c->w, &c->stream, c->listen->limits.head_max);
+	return inbuf_fill(&c->conn.in, c->conn.w, &c->conn.stream,
+	    c->conn.listen->limits.head_max);
 }
 
 /* --- exchanges ------------------------------------------------------------ */
@@ -119,17 +112,13 @@ static const struct front_ops h1f_ops = {
 static struct exch *
 h1f_exch_new(struct h1_front *c)
 {
-	struct exch *x = exch_new(c->w, &h1f_ops, c, c->listen);
-	const struct clock *now = worker_clock(c->w);
+	struct exch *x = exch_new(c->conn.w, &h1f_ops, c, c->conn.listen);
+	const struct clock *now = worker_clock(c->conn.w);
 
 	c->is_used = true;
 	c->x = x;
 	c->m = arena_zalloc(&x->arena, sizeof(*c->m));
-	x->client.ip = x->client.peer = c->peer;
-	x->client.port = x->client.peer_port = c->peer_port;
-	x->client.is_unix = c->is_unix;
-	x->client.local_port = c->local_port;
-	x->client.scheme = SPAN_LIT("http");
+	conn_tell(&c->conn, &x->client);
 	x->t.begin_us = c->begin_us;
 	x->t.head_us = now->mono_us;
 	x->t.begin_wall_us =
@@ -145,10 +134,10 @@ h1f_refuse(struct h1_front *c, enum fault_id why, enum h1_bad bad)
 	struct exch *x = h1f_exch_new(c);
 
 	if (why == F_CLIENT_BAD)
-		counter_add(c->w->counters, COUNTER_BAD_REQUESTS, 1);
+		counter_add(c->conn.w->counters, COUNTER_BAD_REQUESTS, 1);
 	x->req.version = HTTP_1_1;
 	x->wants_close = true;
-	x->bytes_in = inbuf_span(&c->in).len;
+	x->bytes_in = inbuf_span(&c->conn.in).len;
 	c->m->in.how = WIRE_IN_DONE;
 	body_abort(&x->req_body, why);
 	if (bad == H1_BAD_NONE)
@@ -163,15 +152,15 @@ static void
 h1f_begin(struct h1_front *c)
 {
 	span head = span_from(
-	    span_first(inbuf_span(&c->in), c->scan.at), c->scan.skipped);
+	    span_first(inbuf_span(&c->conn.in), c->scan.at), c->scan.skipped);
 	struct exch *x = h1f_exch_new(c);
 	enum h1_bad bad;
 
 	x->bytes_in = c->m->head_len = c->scan.at;
 	head = arena_span(&x->arena, head);
-	inbuf_use(&c->in, c->scan.at);
+	inbuf_use(&c->conn.in, c->scan.at);
 	if (h1_parse_request(head, &x->arena, &x->req, &bad) != H1_OK) {
-		counter_add(c->w->counters, COUNTER_BAD_REQUESTS, 1);
+		counter_add(c->conn.w->counters, COUNTER_BAD_REQUESTS, 1);
 		x->req.want_close = false;
 		x->wants_close = true;
 		c->m->in.how = WIRE_IN_DONE;
@@ -189,15 +178,15 @@ h1f_begin(struct h1_front *c)
 static bool
 h1f_try_head(struct h1_front *c)
 {
-	span in = inbuf_span(&c->in);
+	span in = inbuf_span(&c->conn.in);
 
 	if (in.len == 0)
 		return false;
 	if (c->state == H1F_IDLE) {
-		c->begin_us = worker_clock(c->w)->mono_us;
+		c->begin_us = worker_clock(c->conn.w)->mono_us;
 		memset(&c->scan, 0, sizeof(c->scan));
 	}
-	switch (h1_scan(&c->scan, H1_REQUEST, in, &c->listen->limits)) {
+	switch (h1_scan(&c->scan, H1_REQUEST, in, &c->conn.listen->limits)) {
 	case H1_OK:
 		h1f_begin(c);
 		return true;
@@ -242,7 +231,7 @@ h1f_read_head(struct h1_front *c)
 static void
 h1f_linger(struct h1_front *c)
 {
-	uint64_t now_ms = clock_mono_ms(worker_clock(c->w));
+	uint64_t now_ms = clock_mono_ms(worker_clock(c->conn.w));
 
 	if (now_ms >= c->linger_until_ms) {
 		h1f_close(c);
@@ -251,17 +240,18 @@ h1f_linger(struct h1_front *c)
 	for (int reads = 0; reads < LINGER_READS; reads++) {
 		ssize_t n;
 
-		inbuf_drop(&c->in);
+		inbuf_drop(&c->conn.in);
 		n = h1f_fill(c);
 		if (n > 0)
 			continue;
 		if (n != STREAM_RC_AGAIN)
 			h1f_close(c);
 		else if (reads > 0)
-			loop_timer_set(c->w->loop, &c->timer, LINGER_IDLE_MS);
+			loop_timer_set(
+			    c->conn.w->loop, &c->conn.timer, LINGER_IDLE_MS);
 		return;
 	}
-	loop_yield(c->w->loop, &c->task);
+	loop_yield(c->conn.w->loop, &c->conn.task);
 }
 
 /* End our direction. The peer may still be sending: unless it said that it
@@ -269,26 +259,25 @@ h1f_linger(struct h1_front *c)
 static void
 h1f_end(struct h1_front *c, bool may_send_more)
 {
-	if (!may_send_more && inbuf_span(&c->in).len == 0) {
+	if (!may_send_more && inbuf_span(&c->conn.in).len == 0) {
 		h1f_close(c);
 		return;
 	}
 	h1f_goto(c, H1F_LINGER);
-	c->linger_until_ms = clock_mono_ms(worker_clock(c->w)) + LINGER_MS;
-	if (stream_shutdown(&c->stream) == STREAM_RC_ERROR) {
+	c->linger_until_ms = clock_mono_ms(worker_clock(c->conn.w)) + LINGER_MS;
+	if (stream_shutdown(&c->conn.stream) == STREAM_RC_ERROR) {
 		h1f_close(c);
 		return;
 	}
-	inbuf_drop(&c->in);
+	inbuf_drop(&c->conn.in);
 	h1f_linger(c);
 }
 
 static void
-h1f_next(void *self)
+h1f_next(struct conn *k)
 {
-	struct h1_front *c = self;
+	struct h1_front *c = h1f_of(k);
 
-	OBJ_CHECK(c, MAGIC_H1F);
 	if (c->state == H1F_IDLE)
 		h1f_read_head(c);
 	else if (c->state == H1F_LINGER)
@@ -303,10 +292,10 @@ h1f_done(void *self, struct exch *x)
 	bool may_send_more = m->in.how != WIRE_IN_DONE || !x->req.want_close;
 
 	OBJ_CHECK(c, MAGIC_H1F);
-	counter_add(c->w->counters, COUNTER_BYTES_IN, x->bytes_in);
-	counter_add(c->w->counters, COUNTER_BYTES_OUT, x->bytes_out);
+	counter_add(c->conn.w->counters, COUNTER_BYTES_IN, x->bytes_in);
+	counter_add(c->conn.w->counters, COUNTER_BYTES_OUT, x->bytes_out);
 	c->is_send_blocked = false;
-	if (stream_is_closed(&c->stream)) {
+	if (stream_is_closed(&c->conn.stream)) {
 		h1f_gone(c);
 		return;
 	}
@@ -323,8 +312,8 @@ h1f_done(void *self, struct exch *x)
 	}
 	h1f_goto(c, H1F_IDLE);
 	/* the next request of a pipeline takes its turn behind other clients */
-	if (c->in.buf != NULL || c->stream.may_read)
-		loop_yield(c->w->loop, &c->task);
+	if (c->conn.in.buf != NULL || c->conn.stream.may_read)
+		loop_yield(c->conn.w->loop, &c->conn.task);
 }
 
 static void
@@ -337,9 +326,9 @@ h1f_abort(void *self, struct exch *x)
 	 * so does a client that would leave the rest with our kernel */
 	if ((x->is_begun && c->m->is_close_delimited) ||
 	    x->fault == F_CLIENT_SEND_TIMEOUT)
-		stream_reset(&c->stream);
+		stream_reset(&c->conn.stream);
 	else
-		stream_close(&c->stream);
+		stream_close(&c->conn.stream);
 }
 
 static bool
@@ -347,83 +336,32 @@ h1f_local_addr(void *self, struct sock_addr *out)
 {
 	const struct h1_front *c = self;
 
-	if (c->told != NULL) {
-		*out = c->told->dst;
-		return true;
-	}
-	return !stream_is_closed(&c->stream) &&
-	       sock_local(c->stream.watch.fd, out) == 0;
+	return conn_local_addr(&c->conn, out);
 }
 
 /* --- events --------------------------------------------------------------- */
 
-/* Who may send a PROXY header: everybody, or those that are named ("only
- * trusted proxies", proxy-protocol.txt 2). */
-static bool
-h1f_may_tell(const struct plan_listen *l, const struct h1_front *c)
-{
-	return (l->trusted == NULL && !l->trusts_unix) ||
-	       plan_trusts(l, &c->peer, c->is_unix);
-}
-
 static void
-h1f_log_proxy(const struct h1_front *c, const char *why)
+h1f_greet(struct h1_front *c)
 {
-	char peer[IP_TEXT_CAP] = "unix:";
-
-	if (!log_is_on(LOG_INFO))
+	switch (conn_greet(&c->conn)) {
+	case CONN_MORE:
 		return;
-	if (!c->is_unix)
-		(void)ip_format(&c->peer, peer);
-	log_msg(LOG_INFO, "connection closed peer=%s why=\"PROXY header %s\"",
-	    peer, why);
-}
-
-/* The header is complete: its addresses are the client's. */
-static void
-h1f_believe(struct h1_front *c, const struct proxyproto *pp)
-{
-	struct ip ignored;
-
-	if (!pp->has_addrs || !sock_addr_ip(&pp->src, &c->peer, &c->peer_port))
+	case CONN_H1:
+		h1f_goto(c, H1F_IDLE);
+		h1f_read_head(c);
 		return;
-	c->is_unix = false;
-	if (!sock_addr_ip(&pp->dst, &ignored, &c->local_port))
-		c->local_port = 0;
-	c->told = malloc(sizeof(*c->told));
-	REQUIRE(c->told != NULL);
-	c->told->dst = pp->dst;
-}
-
-/* The PROXY header comes first and is believed: the listen says so. Whether it
- * is complete. */
-static bool
-h1f_read_proxy(struct h1_front *c)
-{
-	enum proxyproto_rc rc;
-	struct proxyproto pp;
-	size_t used;
-
-	while ((rc = proxyproto_parse(inbuf_span(&c->in), &pp, &used)) ==
-	       PROXYPROTO_MORE) {
-		ssize_t n =
-		    inbuf_fill(&c->in, c->w, &c->stream, PROXYPROTO_MAX);
-
-		if (n == STREAM_RC_AGAIN)
-			return false;
-		if (n <= 0)
-			break;
-	}
-	if (rc != PROXYPROTO_OK) {
-		h1f_log_proxy(
-		    c, rc == PROXYPROTO_BAD ? "malformed" : "incomplete");
+	case CONN_BAD:
 		h1f_close(c);
-		return false;
+		return;
 	}
-	inbuf_use(&c->in, used);
-	h1f_believe(c, &pp);
-	h1f_goto(c, H1F_IDLE);
-	return true;
+	UNREACHED();
+}
+
+static bool
+h1f_is_tunnel(const struct h1_front *c)
+{
+	return c->state == H1F_EXCH && c->x->state == EXCH_TUNNEL;
 }
 
 /* A tunnel whose other side has ended, and so has our direction: that the
@@ -435,15 +373,13 @@ h1f_has_sent_tunnel(const struct h1_front *c)
 }
 
 static void
-h1f_on_event(void *self, unsigned events)
+h1f_on_event(struct conn *k, unsigned events)
 {
-	struct h1_front *c = self;
+	struct h1_front *c = h1f_of(k);
 
-	OBJ_CHECK(c, MAGIC_H1F);
 	switch (c->state) {
-	case H1F_PROXY:
-		if (h1f_read_proxy(c))
-			h1f_read_head(c);
+	case H1F_GREETING:
+		h1f_greet(c);
 		return;
 	case H1F_IDLE:
 	case H1F_HEAD:
@@ -452,7 +388,7 @@ h1f_on_event(void *self, unsigned events)
 	case H1F_EXCH:
 		if ((events & STREAM_DEAD) && !h1f_has_sent_tunnel(c))
 			exch_fault(
-			    c->x, F_CLIENT_GONE, stream_errno(&c->stream));
+			    c->x, F_CLIENT_GONE, stream_errno(&c->conn.stream));
 		exch_kick(c->x);
 		return;
 	case H1F_LINGER:
@@ -472,8 +408,8 @@ h1f_exch_due(struct h1_front *c)
 		body_abort(&c->x->req_body, F_CLIENT_BODY_TIMEOUT);
 		exch_fault(c->x, F_CLIENT_BODY_TIMEOUT, 0);
 	} else if (h1f_is_taking(c)) {
-		loop_timer_set(
-		    c->w->loop, &c->timer, c->listen->send_timeout_ms);
+		loop_timer_set(c->conn.w->loop, &c->conn.timer,
+		    c->conn.listen->send_timeout_ms);
 		return;
 	} else {
 		exch_fault(c->x, F_CLIENT_SEND_TIMEOUT, 0);
@@ -482,11 +418,10 @@ h1f_exch_due(struct h1_front *c)
 }
 
 static void
-h1f_on_timer(void *self)
+h1f_on_timer(struct conn *k)
 {
-	struct h1_front *c = self;
+	struct h1_front *c = h1f_of(k);
 
-	OBJ_CHECK(c, MAGIC_H1F);
 	switch (c->state) {
 	case H1F_HEAD:
 		h1f_refuse(c, F_CLIENT_HEADER_TIMEOUT, H1_BAD_NONE);
@@ -494,8 +429,8 @@ h1f_on_timer(void *self)
 	case H1F_EXCH:
 		h1f_exch_due(c);
 		return;
-	case H1F_PROXY:
-		h1f_log_proxy(c, "too late");
+	case H1F_GREETING:
+		conn_log_late(&c->conn);
 		h1f_close(c);
 		return;
 	case H1F_IDLE:
@@ -508,51 +443,11 @@ h1f_on_timer(void *self)
 	UNREACHED();
 }
 
-void
-h1f_accept(struct worker *w, const struct plan_listen *l, int fd,
-    const struct sock_addr *peer, const struct sock_addr *local)
+static void
+h1f_close_idle(struct conn *k)
 {
-	struct h1_front *c = calloc(1, sizeof(*c));
-	struct ip ignored;
+	struct h1_front *c = h1f_of(k);
 
-	REQUIRE(c != NULL);
-	c->magic = MAGIC_H1F;
-	c->state = l->proxy_protocol ? H1F_PROXY : H1F_IDLE;
-	c->w = w;
-	c->listen = l;
-	c->is_unix = !sock_addr_ip(peer, &c->peer, &c->peer_port);
-	if (!sock_addr_ip(local, &ignored, &c->local_port))
-		c->local_port = 0;
-	timer_init(&c->timer, h1f_on_timer, c);
-	task_init(&c->task, h1f_next, c);
-	if (c->state == H1F_PROXY && !h1f_may_tell(l, c)) {
-		h1f_log_proxy(c, "from one who may send none");
-		(void)close(fd);
-		free(c);
-		return;
-	}
-	if (stream_open_fd(&c->stream, w->loop, fd, h1f_on_event, c) < 0) {
-		(void)close(fd);
-		free(c);
-		return;
-	}
-	list_push_back(&w->conns, &c->node);
-	w->n_conns++;
-	worker_conns_changed(w);
-	counter_add(w->counters, COUNTER_CONNECTIONS, 1);
-	h1f_set_deadline(c);
-}
-
-bool
-h1f_is_tunnel(const struct h1_front *c)
-{
-	return c->state == H1F_EXCH && c->x->state == EXCH_TUNNEL;
-}
-
-void
-h1f_close_idle(struct h1_front *c)
-{
-	OBJ_CHECK(c, MAGIC_H1F);
 	if (c->state != H1F_IDLE || !c->is_used)
 		return;
 	/* a request that is here already is answered */
@@ -561,13 +456,40 @@ h1f_close_idle(struct h1_front *c)
 		h1f_close(c);
 }
 
-void
-h1f_expire(struct h1_front *c)
+static void
+h1f_expire(struct conn *k, bool all)
 {
-	OBJ_CHECK(c, MAGIC_H1F);
-	if (c->state == H1F_EXCH) {
+	struct h1_front *c = h1f_of(k);
+
+	if (!all && h1f_is_tunnel(c))
+		return;
+	if (c->state == H1F_EXCH)
 		exch_kill(c->x, F_SHUTDOWN);
+	else
+		h1f_close(c);
+}
+
+static const struct conn_ops h1f_conn_ops = {
+    .name = "HTTP/1.1",
+    .on_event = h1f_on_event,
+    .on_timer = h1f_on_timer,
+    .on_task = h1f_next,
+    .close_idle = h1f_close_idle,
+    .expire = h1f_expire,
+};
+
+void
+h1f_accept(struct worker *w, const struct plan_listen *l, int fd,
+    const struct sock_addr *peer, const struct sock_addr *local)
+{
+	struct h1_front *c = calloc(1, sizeof(*c));
+
+	REQUIRE(c != NULL);
+	if (!conn_open(&c->conn, &h1f_conn_ops, w, l, fd, peer, local)) {
+		free(c);
 		return;
 	}
-	h1f_close(c);
+	c->magic = MAGIC_H1F;
+	c->state = c->conn.greeting == CONN_GREETED ? H1F_IDLE : H1F_GREETING;
+	h1f_set_deadline(c);
 }

@@ -16,9 +16,10 @@ recv_stopped(struct h1_front *c, ssize_t rc)
 
 	if (rc == STREAM_RC_AGAIN) {
 		/* set already: nothing came since then */
-		if (!is_raw && !c->is_send_blocked && !timer_is_set(&c->timer))
-			loop_timer_set(
-			    c->w->loop, &c->timer, c->listen->body_timeout_ms);
+		if (!is_raw && !c->is_send_blocked &&
+		    !timer_is_set(&c->conn.timer))
+			loop_timer_set(c->conn.w->loop, &c->conn.timer,
+			    c->conn.listen->body_timeout_ms);
 		return;
 	}
 	if (rc == STREAM_RC_EOF && is_raw) {
@@ -32,7 +33,7 @@ recv_stopped(struct h1_front *c, ssize_t rc)
 		return;
 	}
 	body_abort(&x->req_body, F_CLIENT_GONE);
-	exch_fault(x, F_CLIENT_GONE, stream_errno(&c->stream));
+	exch_fault(x, F_CLIENT_GONE, stream_errno(&c->conn.stream));
 }
 
 static void
@@ -50,15 +51,15 @@ recv_check_limit(struct exch *x)
 static bool
 recv_fill(struct h1_front *c)
 {
-	ssize_t n =
-	    inbuf_fill(&c->in, c->w, &c->stream, c->listen->limits.head_max);
+	ssize_t n = inbuf_fill(&c->conn.in, c->conn.w, &c->conn.stream,
+	    c->conn.listen->limits.head_max);
 
 	if (n <= 0) {
 		recv_stopped(c, n);
 		return false;
 	}
 	if (!c->is_send_blocked)
-		loop_timer_clear(c->w->loop, &c->timer);
+		loop_timer_clear(c->conn.w->loop, &c->conn.timer);
 	return true;
 }
 
@@ -72,8 +73,8 @@ h1f_pull(void *self, struct exch *x)
 	OBJ_CHECK(c, MAGIC_H1F);
 	while (in->how != WIRE_IN_DONE && !x->is_failing &&
 	       body_room(&x->req_body) > 0) {
-		switch (wire_in_step(in, &c->in, &x->req_body, &x->req,
-		    &x->arena, &c->listen->limits)) {
+		switch (wire_in_step(in, &c->conn.in, &x->req_body, &x->req,
+		    &x->arena, &c->conn.listen->limits)) {
 		case WIRE_IN_OK:
 			moved = true;
 			x->bytes_in = c->m->head_len + x->req_body.total;
@@ -91,7 +92,7 @@ h1f_pull(void *self, struct exch *x)
 		}
 	}
 	if (!c->is_send_blocked)
-		loop_timer_clear(c->w->loop, &c->timer);
+		loop_timer_clear(c->conn.w->loop, &c->conn.timer);
 	return moved;
 }
 
@@ -100,7 +101,7 @@ static bool
 recv_is_unsent(const struct h1_front *c)
 {
 	return c->x->req.want_continue && c->x->req_body.total == 0 &&
-	       inbuf_span(&c->in).len == 0;
+	       inbuf_span(&c->conn.in).len == 0;
 }
 
 bool

@@ -26,7 +26,7 @@ send_must_close(struct h1_front *c)
 {
 	const struct exch *x = c->x;
 
-	if (x->wants_close || x->req.want_close || c->w->is_retiring)
+	if (x->wants_close || x->req.want_close || c->conn.w->is_retiring)
 		return true;
 	if (c->m->in.how == WIRE_IN_DONE)
 		return false;
@@ -96,7 +96,7 @@ send_frame_tunnel(struct h1_front *c)
 	c->m->is_close_delimited = true;
 	c->m->wants_close = true;
 	c->m->in.how = WIRE_IN_RAW;
-	loop_timer_clear(c->w->loop, &c->timer);
+	loop_timer_clear(c->conn.w->loop, &c->conn.timer);
 	if (x->resp.status == 101)
 		fields_add_id(&x->resp.fields, &x->arena, FIELD_CONNECTION,
 		    SPAN_LIT("upgrade"));
@@ -132,16 +132,16 @@ send_blocked(struct h1_front *c)
 	if (c->is_send_blocked)
 		return;
 	c->is_send_blocked = true;
-	c->unsent = stream_unsent(&c->stream);
+	c->unsent = stream_unsent(&c->conn.stream);
 	if (c->x->state != EXCH_TUNNEL)
-		loop_timer_set(
-		    c->w->loop, &c->timer, c->listen->send_timeout_ms);
+		loop_timer_set(c->conn.w->loop, &c->conn.timer,
+		    c->conn.listen->send_timeout_ms);
 }
 
 bool
 h1f_is_taking(struct h1_front *c)
 {
-	size_t left = stream_unsent(&c->stream);
+	size_t left = stream_unsent(&c->conn.stream);
 	bool is_less = left < c->unsent;
 
 	c->unsent = left;
@@ -154,7 +154,7 @@ send_progressed(struct h1_front *c)
 	if (!c->is_send_blocked)
 		return;
 	c->is_send_blocked = false;
-	loop_timer_clear(c->w->loop, &c->timer);
+	loop_timer_clear(c->conn.w->loop, &c->conn.timer);
 }
 
 /* Write what is at hand once. Whether anything went out. */
@@ -167,7 +167,7 @@ send_once(struct h1_front *c)
 	/* they come after the stages have seen the head */
 	if (x->resp.trailers.n > 0)
 		field_rules_apply(&x->set->hidden_fields, x, &x->resp.trailers);
-	rc = wire_out_step(&c->m->out, &c->stream, &x->resp_body,
+	rc = wire_out_step(&c->m->out, &c->conn.stream, &x->resp_body,
 	    &x->resp.trailers, &x->arena);
 	if (rc == 0)
 		return false;
@@ -176,7 +176,7 @@ send_once(struct h1_front *c)
 		return false;
 	}
 	if (rc < 0) {
-		exch_fault(x, F_CLIENT_GONE, stream_errno(&c->stream));
+		exch_fault(x, F_CLIENT_GONE, stream_errno(&c->conn.stream));
 		return false;
 	}
 	send_progressed(c);
@@ -199,7 +199,7 @@ h1f_send(void *self, struct exch *x)
 		return moved;
 	if (wire_out_is_done(&c->m->out, &x->resp_body)) {
 		if (x->state == EXCH_TUNNEL)
-			(void)stream_shutdown(&c->stream);
+			(void)stream_shutdown(&c->conn.stream);
 		x->is_sent = true;
 		return true;
 	}
@@ -223,7 +223,7 @@ h1f_send_info(void *self, struct exch *x, struct http_msg *info)
 	body_init(&none, 0);
 	c->m->out.how = WIRE_OUT_BARE;
 	/* what the kernel does not take now goes out before the answer */
-	rc = wire_out_step(&c->m->out, &c->stream, &none, NULL, &x->arena);
+	rc = wire_out_step(&c->m->out, &c->conn.stream, &none, NULL, &x->arena);
 	if (rc > 0)
 		x->bytes_out += (uint64_t)rc;
 }

@@ -1,0 +1,213 @@
+/* front/conn: accepting, the PROXY header, and the end. */
+#include "worker/front/conn.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/base/log.h"
+#include "common/net/proxyproto.h"
+
+/* --- life ----------------------------------------------------------------- */
+
+static void
+conn_on_event(void *self, unsigned events)
+{
+	struct conn *k = self;
+
+	OBJ_CHECK(k, MAGIC_CONN);
+	k->ops->on_event(k, events);
+}
+
+static void
+conn_on_timer(void *self)
+{
+	struct conn *k = self;
+
+	OBJ_CHECK(k, MAGIC_CONN);
+	k->ops->on_timer(k);
+}
+
+static void
+conn_on_task(void *self)
+{
+	struct conn *k = self;
+
+	OBJ_CHECK(k, MAGIC_CONN);
+	k->ops->on_task(k);
+}
+
+/* Who may send a PROXY header: everybody, or those that are named ("only
+ * trusted proxies", proxy-protocol.txt 2). */
+static bool
+conn_may_tell(const struct conn *k)
+{
+	const struct plan_listen *l = k->listen;
+
+	return (l->trusted == NULL && !l->trusts_unix) ||
+	       plan_trusts(l, &k->peer, k->is_unix);
+}
+
+static void
+conn_log_proxy(const struct conn *k, const char *why)
+{
+	char peer[IP_TEXT_CAP] = "unix:";
+
+	if (!log_is_on(LOG_INFO))
+		return;
+	if (!k->is_unix)
+		(void)ip_format(&k->peer, peer);
+	log_msg(LOG_INFO, "connection closed peer=%s why=\"PROXY header %s\"",
+	    peer, why);
+}
+
+void
+conn_log_late(const struct conn *k)
+{
+	conn_log_proxy(k, "too late");
+}
+
+/* Whether it may begin at all. */
+static bool
+conn_is_welcome(const struct conn *k)
+{
+	if (k->greeting != CONN_PROXY || conn_may_tell(k))
+		return true;
+	conn_log_proxy(k, "from one who may send none");
+	return false;
+}
+
+bool
+conn_open(struct conn *k, const struct conn_ops *ops, struct worker *w,
+    const struct plan_listen *l, int fd, const struct sock_addr *peer,
+    const struct sock_addr *local)
+{
+	struct ip ignored;
+
+	k->magic = MAGIC_CONN;
+	k->ops = ops;
+	k->w = w;
+	k->listen = l;
+	k->greeting = l->proxy_protocol ? CONN_PROXY : CONN_GREETED;
+	k->is_unix = !sock_addr_ip(peer, &k->peer, &k->peer_port);
+	if (!sock_addr_ip(local, &ignored, &k->local_port))
+		k->local_port = 0;
+	timer_init(&k->timer, conn_on_timer, k);
+	task_init(&k->task, conn_on_task, k);
+	if (!conn_is_welcome(k) ||
+	    stream_open_fd(&k->stream, w->loop, fd, conn_on_event, k) < 0) {
+		(void)close(fd);
+		return false;
+	}
+	list_push_back(&w->conns, &k->node);
+	w->n_conns++;
+	worker_conns_changed(w);
+	counter_add(w->counters, COUNTER_CONNECTIONS, 1);
+	return true;
+}
+
+static void
+conn_free(void *self)
+{
+	free(self);
+}
+
+void
+conn_gone(struct conn *k)
+{
+	struct worker *w = k->w;
+
+	OBJ_CHECK(k, MAGIC_CONN);
+	inbuf_drop(&k->in);
+	list_del(&k->node);
+	w->n_conns--;
+	worker_conns_changed(w);
+	loop_timer_clear(w->loop, &k->timer);
+	free(k->told);
+	k->told = NULL;
+	k->magic = 0;
+	task_cancel(&k->task);
+	task_init(&k->task, conn_free, k);
+	loop_reap(w->loop, &k->task);
+}
+
+/* --- the greeting --------------------------------------------------------- */
+
+/* The header is complete: its addresses are the client's. */
+static void
+conn_believe(struct conn *k, const struct proxyproto *pp)
+{
+	struct ip ignored;
+
+	if (!pp->has_addrs || !sock_addr_ip(&pp->src, &k->peer, &k->peer_port))
+		return;
+	k->is_unix = false;
+	if (!sock_addr_ip(&pp->dst, &ignored, &k->local_port))
+		k->local_port = 0;
+	k->told = malloc(sizeof(*k->told));
+	REQUIRE(k->told != NULL);
+	k->told->dst = pp->dst;
+}
+
+/* The PROXY header comes first and is believed: the listen says so. */
+static enum conn_rc
+conn_read_proxy(struct conn *k)
+{
+	enum proxyproto_rc rc;
+	struct proxyproto pp;
+	size_t used;
+
+	while ((rc = proxyproto_parse(inbuf_span(&k->in), &pp, &used)) ==
+	       PROXYPROTO_MORE) {
+		ssize_t n =
+		    inbuf_fill(&k->in, k->w, &k->stream, PROXYPROTO_MAX);
+
+		if (n == STREAM_RC_AGAIN)
+			return CONN_MORE;
+		if (n <= 0)
+			break;
+	}
+	if (rc != PROXYPROTO_OK) {
+		conn_log_proxy(
+		    k, rc == PROXYPROTO_BAD ? "malformed" : "incomplete");
+		return CONN_BAD;
+	}
+	inbuf_use(&k->in, used);
+	conn_believe(k, &pp);
+	k->greeting = CONN_GREETED;
+	return CONN_H1;
+}
+
+enum conn_rc
+conn_greet(struct conn *k)
+{
+	switch (k->greeting) {
+	case CONN_PROXY:
+		return conn_read_proxy(k);
+	case CONN_GREETED:
+		return CONN_H1;
+	}
+	UNREACHED();
+}
+
+/* --- for exchanges -------------------------------------------------------- */
+
+void
+conn_tell(const struct conn *k, struct exch_client *client)
+{
+	client->ip = client->peer = k->peer;
+	client->port = client->peer_port = k->peer_port;
+	client->is_unix = k->is_unix;
+	client->local_port = k->local_port;
+	client->scheme = SPAN_LIT("http");
+}
+
+bool
+conn_local_addr(const struct conn *k, struct sock_addr *out)
+{
+	if (k->told != NULL) {
+		*out = k->told->dst;
+		return true;
+	}
+	return !stream_is_closed(&k->stream) &&
+	       sock_local(k->stream.watch.fd, out) == 0;
+}

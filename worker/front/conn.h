@@ -1,0 +1,90 @@
+/* front/conn: a client connection, whatever it speaks: what all fronts have in
+ * common, and how it begins. A connection that was accepted is greeted first
+ * (PROXY header, then its protocol); the front that its protocol asks for goes
+ * on with it. A front embeds it as its first member. */
+#ifndef GH_CONN_H
+#define GH_CONN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/check.h"
+#include "common/base/ip.h"
+#include "common/base/list.h"
+#include "common/net/sock.h"
+#include "common/net/stream.h"
+#include "worker/exch/exch.h"
+#include "worker/exch/inbuf.h"
+#include "worker/exch/plan.h"
+
+#define MAGIC_CONN MAGIC('C', 'O', 'N', 'N')
+
+struct conn;
+
+/* What a worker asks of its connections, and the loop tells them. */
+struct conn_ops {
+	const char *name; /* "HTTP/1.1", for logs */
+	void (*on_event)(struct conn *k, unsigned events);
+	void (*on_timer)(struct conn *k);
+	/* Its deferred task: go on where it stopped. */
+	void (*on_task)(struct conn *k);
+	/* Close it if it has had a request and waits for the next one. */
+	void (*close_idle)(struct conn *k);
+	/* Its time is over: an idle one closes, exchanges are broken off, and
+	 * tunnels when `all`. */
+	void (*expire)(struct conn *k, bool all);
+};
+
+/* What comes before the first request, in this order. */
+enum conn_greeting {
+	CONN_PROXY, /* the PROXY header is awaited */
+	CONN_GREETED
+};
+
+/* Addresses told by a PROXY header. */
+struct conn_told {
+	struct sock_addr dst;
+};
+
+struct conn {
+	uint32_t magic;
+	const struct conn_ops *ops;
+	struct stream stream;
+	struct worker *w;
+	const struct plan_listen *listen;
+	struct list node; /* in worker.conns */
+	struct timer timer;
+	struct task task;
+	struct inbuf in;
+	struct conn_told *told;
+	enum conn_greeting greeting;
+	struct ip peer;
+	uint16_t peer_port;
+	uint16_t local_port;
+	bool is_unix;
+};
+
+enum conn_rc {
+	CONN_MORE, /* an event will tell when to go on */
+	CONN_H1, /* it speaks HTTP/1; what is at hand lies in k->in */
+	CONN_BAD /* to be closed; the log says why */
+};
+
+/* Begin: take over an accepted, non-blocking descriptor. `k` is zeroed memory
+ * of the caller's. false: the descriptor is closed and k is not used. */
+bool conn_open(struct conn *k, const struct conn_ops *ops, struct worker *w,
+    const struct plan_listen *l, int fd, const struct sock_addr *peer,
+    const struct sock_addr *local);
+/* Go on with what comes before the first request. */
+enum conn_rc conn_greet(struct conn *k);
+/* What was awaited of the greeting did not come in time: say so in the log. */
+void conn_log_late(const struct conn *k);
+/* It is gone: forget it and free the memory that begins at k at the end of the
+ * batch. The stream is closed already. */
+void conn_gone(struct conn *k);
+/* Whose connection it is, into a new exchange. */
+void conn_tell(const struct conn *k, struct exch_client *client);
+/* For front_ops.local_addr. */
+bool conn_local_addr(const struct conn *k, struct sock_addr *out);
+
+#endif
