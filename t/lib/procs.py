@@ -1,4 +1,5 @@
 """Processes as the kernel shows them, and load that notices every failure."""
+import contextlib
 import os
 import pathlib
 import select
@@ -58,6 +59,18 @@ def worker_pids(gh):
     """{worker's number: pid}."""
     return {int(title.rsplit(" ", 1)[1]): pid
             for pid, title in gh.children("worker").items()}
+
+
+def open_files(pid):
+    """{fd: what it is} of a process; what it closes meanwhile is left out, and
+    one that is gone has none."""
+    found = {}
+    folder = pathlib.Path(f"/proc/{pid}/fd")
+    with contextlib.suppress(FileNotFoundError):
+        for path in folder.iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                found[int(path.name)] = os.readlink(path)
+    return found
 
 
 def abort_on_close(sock):

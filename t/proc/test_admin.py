@@ -1,6 +1,7 @@
 """The administration and its process: what survives whose death, who may use
 it, and that the master never waits for the steward."""
 import ctypes
+import errno
 import os
 import pathlib
 import pwd
@@ -16,7 +17,7 @@ import pytest
 
 from lib import admin
 from lib.gatehouse import BINARY
-from lib.procs import Load, kill_and_wait, until, wait_gone
+from lib.procs import Load, kill_and_wait, open_files, until, wait_gone
 
 INI = """
 [global]
@@ -294,10 +295,12 @@ def control_of(pid):
     libc = ctypes.CDLL(None, use_errno=True)
     pidfd = os.pidfd_open(pid)
     try:
-        for fd in map(int, os.listdir(f"/proc/{pid}/fd")):
-            if not os.readlink(f"/proc/{pid}/fd/{fd}").startswith("socket:"):
+        for fd, name in open_files(pid).items():
+            if not name.startswith("socket:"):
                 continue
             copy = libc.syscall(SYS_PIDFD_GETFD, pidfd, fd, 0)
+            if copy < 0 and ctypes.get_errno() == errno.EBADF:
+                continue
             assert copy >= 0, os.strerror(ctypes.get_errno())
             sock = socket.socket(fileno=copy)
             if sock.type == socket.SOCK_SEQPACKET:

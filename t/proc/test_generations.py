@@ -2,14 +2,14 @@
 segment (doc/shm.md 1.2, 2): what has the same name is the same, all else is
 apart, and nothing stays behind."""
 import collections
+import contextlib
 import os
-import pathlib
 
 import pytest
 
 from lib import admin
 from lib.origin import OK
-from lib.procs import until
+from lib.procs import open_files, until
 
 INI = """
 [global]
@@ -167,14 +167,12 @@ def test_numbers_are_right_in_both(gatehouse, origin, change):
 def segment_bytes(gh):
     """What the kernel has allocated for it."""
     found = []
-    folder = pathlib.Path(f"/proc/{gh.process.pid}/fd")
-    for fd in folder.iterdir():
-        try:
-            if os.readlink(fd).startswith("/memfd:gatehouse"):
-                found.append(os.stat(fd))
-        except FileNotFoundError:
-            continue
-    # others of that name are letters to the steward
+    pid = gh.process.pid
+    for fd, name in open_files(pid).items():
+        if name.startswith("/memfd:gatehouse"):
+            # letters to the steward have that name, too, and are closed
+            with contextlib.suppress(FileNotFoundError):
+                found.append(os.stat(f"/proc/{pid}/fd/{fd}"))
     return max(found, key=lambda st: st.st_size).st_blocks * 512
 
 

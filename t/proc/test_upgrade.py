@@ -8,7 +8,7 @@ import stat
 import pytest
 
 from lib.gatehouse import BINARY, children
-from lib.procs import Load, until, wait_gone
+from lib.procs import Load, open_files, until, wait_gone
 
 INI = """
 [global]
@@ -114,9 +114,9 @@ def segment_kib(pid):
     """Memory of the segment that the process has mapped."""
     text = pathlib.Path(f"/proc/{pid}/maps").read_text()
     where = next(line for line in text.splitlines() if "memfd:gatehouse" in line)
-    for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir():
-        if "memfd:gatehouse" in os.readlink(fd):
-            return os.stat(fd).st_blocks // 2
+    for fd, name in open_files(pid).items():
+        if "memfd:gatehouse" in name:
+            return os.stat(f"/proc/{pid}/fd/{fd}").st_blocks // 2
     raise AssertionError(where)
 
 

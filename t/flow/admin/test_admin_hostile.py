@@ -1,10 +1,9 @@
 """Clients of the admin socket that mean harm: bounded in bytes, connections
 and time, whatever they do."""
-import os
 import socket
 
 from lib import admin
-from lib.procs import kill_and_wait, until
+from lib.procs import kill_and_wait, open_files, until
 
 INI = """
 [global]
@@ -112,8 +111,7 @@ def test_early_ends_at_every_byte_leave_nothing(gatehouse):
     pid = admin.steward(gh)
 
     def n_sockets():
-        return sum(os.readlink(f"/proc/{pid}/fd/{fd}").startswith("socket:")
-                   for fd in os.listdir(f"/proc/{pid}/fd")
-                   if os.path.islink(f"/proc/{pid}/fd/{fd}"))
+        return sum(name.startswith("socket:")
+                   for name in open_files(pid).values())
     # control and admin sockets, a notification socket of the log perhaps
     until(lambda: n_sockets() <= 4, what="the end of all connections")

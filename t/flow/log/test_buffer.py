@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from lib.gatehouse import free_port, run
-from lib.procs import kill_and_wait, until
+from lib.procs import kill_and_wait, open_files, until
 
 INI = """
 [global]
@@ -103,15 +103,8 @@ def test_workers_do_not_tear_each_others_lines(gatehouse, lines):
 
 def holders(gh, path):
     """Processes of it that have that file open."""
-    found = []
-    for pid in [gh.process.pid, *gh.children()]:
-        try:
-            fds = os.listdir(f"/proc/{pid}/fd")
-            found += [pid for fd in fds
-                      if os.readlink(f"/proc/{pid}/fd/{fd}") == str(path)]
-        except OSError:
-            continue
-    return found
+    return [pid for pid in [gh.process.pid, *gh.children()]
+            for name in open_files(pid).values() if name == str(path)]
 
 
 def test_rotation_loses_no_line(gatehouse, lines):
