@@ -171,10 +171,9 @@ prepare_upstreams(struct prepared *p, const struct boot *b, struct diag *d)
 	for (const struct conf_section *s =
 		 conf_first(plan->conf, CONF_UPSTREAM);
 	     s != NULL; s = s->next) {
-		struct upstream *u = up_prepare(b, s, plan->n_upstreams, d);
+		struct upstream *u =
+		    up_prepare(b, s, plan->n_upstreams, &p->arena, d);
 
-		if (u == NULL)
-			continue;
 		plan->upstreams[plan->n_upstreams++] = u;
 		(void)map_put(&p->upstreams, u->name, u);
 	}

@@ -7,14 +7,25 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/base/arena.h"
+#include "common/base/diag.h"
 #include "common/base/span.h"
+#include "common/conf/conf.h"
 
 struct up_group;
+struct upstream;
 struct exch;
 
 struct lb_ops {
-	const char *name; /* word of `balance =` */
-	/* State for n servers, or NULL when the policy needs none. */
+	const char *name; /* first word of `balance =` */
+	/* What all workers share, made with the plan (u->lb_shared) from the
+	 * servers and the other words of the line; what is in the arena stays
+	 * with it. Never NULL; problems go to d. Without it there are no other
+	 * words. */
+	void *(*prepare)(const struct upstream *u, const struct conf_value *v,
+	    struct arena *a, struct diag *d);
+	void (*unprepare)(void *shared);
+	/* One worker's state. */
 	void *(*open)(const struct up_group *g);
 	void (*close)(void *state);
 	/* Index of a server whose bit in `skip` is 0 and whose backup-ness is
@@ -25,6 +36,9 @@ struct lb_ops {
 
 extern const struct lb_ops lb_round_robin;
 extern const struct lb_ops lb_least_conn;
+extern const struct lb_ops lb_random_two;
+extern const struct lb_ops lb_hash;
+extern const struct lb_ops lb_ip_hash;
 
 /* The policy of that name, or NULL. */
 const struct lb_ops *lb_find(span name);
@@ -33,6 +47,15 @@ static inline bool
 lb_is_skipped(const uint64_t *skip, uint32_t i)
 {
 	return (skip[i / 64] >> (i % 64)) & 1;
+}
+
+/* Server a is less busy than b for its weight: (active + 1) / weight, without
+ * division. */
+static inline bool
+lb_is_less(
+    uint64_t a_active, uint32_t a_weight, uint64_t b_active, uint32_t b_weight)
+{
+	return (a_active + 1) * b_weight < (b_active + 1) * a_weight;
 }
 
 #endif

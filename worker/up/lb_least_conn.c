@@ -24,14 +24,6 @@ lc_open(const struct up_group *g)
 	return lc;
 }
 
-/* a is less busy than b: (active + 1) / weight, without division. */
-static bool
-lc_is_less(
-    uint64_t a_active, uint32_t a_weight, uint64_t b_active, uint32_t b_weight)
-{
-	return (a_active + 1) * b_weight < (b_active + 1) * a_weight;
-}
-
 static int
 lc_pick(void *state, const struct up_group *g, struct exch *x,
     const uint64_t *skip, bool is_backup)
@@ -53,7 +45,7 @@ lc_pick(void *state, const struct up_group *g, struct exch *x,
 			continue;
 		n_seen++;
 		active = upstate_active(u, s->id);
-		if (best >= 0 && !lc_is_less(active, s->weight, best_active,
+		if (best >= 0 && !lb_is_less(active, s->weight, best_active,
 				     g->conf->servers[best].weight))
 			continue;
 		best = (int)i;

@@ -41,6 +41,7 @@ struct upstream {
 	struct up_server_conf *servers;
 	uint32_t n_servers;
 	const struct lb_ops *lb;
+	void *lb_shared; /* of lb; NULL when it shares nothing */
 	uint32_t keepalive; /* idle connections kept per worker */
 	uint64_t connect_timeout_ms;
 	uint64_t response_timeout_ms;
@@ -51,9 +52,9 @@ struct upstream {
 
 /* From an [upstream] section of the boot's configuration, whose values were
  * checked when they were read; `index` numbers it in the plan. Never NULL;
- * problems go to d. */
+ * problems go to d. The arena must live as long as it. */
 struct upstream *up_prepare(const struct boot *b, const struct conf_section *s,
-    uint32_t index, struct diag *d);
+    uint32_t index, struct arena *a, struct diag *d);
 void upstream_free(struct upstream *u);
 
 /* Whether a connection to it may serve a second request: one that began with a

@@ -107,9 +107,29 @@ upstream_retry(const struct conf_scope *s)
 	return bits;
 }
 
+/* How servers are chosen; needs to know all of them. */
+static void
+upstream_read_balance(struct upstream *u, const struct conf_scope *s,
+    struct arena *a, struct diag *d)
+{
+	const struct conf_value *v = conf_get(s, KEY_UPSTREAM_BALANCE);
+	span name = v == NULL || v->n_words == 0
+			? conf_text(s, KEY_UPSTREAM_BALANCE)
+			: v->words[0].text;
+
+	u->lb = lb_find(name);
+	/* the reader knows the same words */
+	REQUIRE(u->lb != NULL);
+	if (u->lb->prepare != NULL)
+		u->lb_shared = u->lb->prepare(u, v, a, d);
+	else if (v != NULL && v->n_words > 1)
+		diag_error(
+		    d, v->words[1].at, "'%.*s' takes nothing", SPAN_FMT(name));
+}
+
 struct upstream *
 up_prepare(const struct boot *b, const struct conf_section *sec, uint32_t index,
-    struct diag *d)
+    struct arena *a, struct diag *d)
 {
 	struct conf_scope s = conf_scope_of(b->conf, sec);
 	struct upstream *u = calloc(1, sizeof(*u));
@@ -119,10 +139,7 @@ up_prepare(const struct boot *b, const struct conf_section *sec, uint32_t index,
 	u->name = sec->name;
 	u->at = sec->at;
 	upstream_read_servers(u, &s, b->claims, d);
-	u->lb = lb_find(conf_text(&s, KEY_UPSTREAM_BALANCE));
-	if (u->lb == NULL)
-		diag_error(d, u->at, "[upstream %.*s]: unknown balance",
-		    SPAN_FMT(u->name));
+	upstream_read_balance(u, &s, a, d);
 	u->keepalive = (uint32_t)conf_num(&s, KEY_UPSTREAM_KEEPALIVE);
 	u->connect_timeout_ms =
 	    (uint64_t)conf_num(&s, KEY_UPSTREAM_CONNECT_TIMEOUT);
@@ -139,6 +156,8 @@ upstream_free(struct upstream *u)
 {
 	if (u == NULL)
 		return;
+	if (u->lb_shared != NULL)
+		u->lb->unprepare(u->lb_shared);
 	free(u->servers);
 	free(u);
 }
