@@ -284,6 +284,7 @@ worker_prepare(const struct boot *b, struct diag *d)
 		    p, &p->plan.listens[i], conf_text(&s, KEY_GLOBAL_PID_FILE));
 	prepare_sites(p, d);
 	prepare_hosts(p, d);
+	prepare_tls(p, d);
 	if (diag_count(d, DIAG_ERROR) == 0)
 		return p;
 	worker_prepare_free(p);
@@ -295,6 +296,7 @@ worker_prepare_free(struct prepared *p)
 {
 	if (p == NULL)
 		return;
+	prepare_free_tls(p);
 	prepare_free_sites(p);
 	map_fini(&p->upstreams);
 	for (uint32_t i = 0; i < p->plan.n_upstreams; i++)

@@ -28,6 +28,14 @@ void prepare_free_sites(struct prepared *p);
 /* Put each site into the listens that serve it, by its hosts. */
 void prepare_hosts(struct prepared *p, struct diag *d);
 
+/* Whether a site is served by a listen: it names it, or names none. */
+bool prepare_is_served(const struct prepared *p, const struct plan_site *site,
+    const struct plan_listen *l);
+
+/* Certificates, once sites and hosts are there. */
+void prepare_tls(struct prepared *p, struct diag *d);
+void prepare_free_tls(struct prepared *p);
+
 /* The rules of a site from its [rule] sections in file order. */
 void prepare_rules(struct prepared *p, struct plan_site *site,
     const struct vec *sections, struct diag *d);

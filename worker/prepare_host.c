@@ -73,9 +73,8 @@ host_claim_all(struct prepared *p, struct plan_site *site,
 	}
 }
 
-/* Whether the site is served by this listen: it names it, or names none. */
-static bool
-host_is_served(const struct prepared *p, const struct plan_site *site,
+bool
+prepare_is_served(const struct prepared *p, const struct plan_site *site,
     const struct plan_listen *l)
 {
 	struct conf_scope s = conf_scope_of(p->plan.conf, site->section);
@@ -125,7 +124,7 @@ prepare_hosts(struct prepared *p, struct diag *d)
 
 		for (unsigned pass = 0; pass < 2; pass++)
 			for (uint32_t k = 0; k < plan->n_sites; k++)
-				if (host_is_served(p, &plan->sites[k], l))
+				if (prepare_is_served(p, &plan->sites[k], l))
 					host_claim_all(
 					    p, &plan->sites[k], l, pass == 1);
 		host_set_default(p, l, d);

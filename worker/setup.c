@@ -1,6 +1,7 @@
 /* setup: opens and closes the parts of a worker that every exchange may use. */
 #include "worker/setup.h"
 
+#include "common/tls/tls_stream.h"
 #include "worker/exch/plan.h"
 #include "worker/exch/stage_cost.h"
 #include "worker/prepare.h"
@@ -28,6 +29,7 @@ setup_open(struct worker *w, const struct boot *b)
 	w->dns = dns_new(w->loop, w->plan->dns);
 	if (w->dns == NULL)
 		return -1;
+	w->tls = tls_io_new();
 	w->up = up_worker_new(w);
 	stage_cost_open(w);
 	return 0;
@@ -39,6 +41,7 @@ setup_close(struct worker *w)
 	stage_cost_close(w);
 	up_worker_free(w->up);
 	dns_free(w->dns);
+	tls_io_free(w->tls);
 	loop_step(w->loop, 0);
 	loop_free(w->loop);
 	buf_unref(w->spare);

@@ -135,17 +135,46 @@ imply_value(struct conf_tree *t, struct conf_section *s, enum conf_key k,
 	s->first[k] = v;
 }
 
+static struct conf_section *
+imply_listen(struct conf_tree *t, span name, span address)
+{
+	struct conf_section *s = arena_zalloc(&t->arena, sizeof(*s));
+
+	s->type = CONF_LISTEN;
+	s->name = name;
+	imply_value(t, s, KEY_LISTEN_ADDRESS, address, s->at);
+	conf_tree_add(t, s);
+	return s;
+}
+
+static bool
+has_certificate(const struct conf_tree *t)
+{
+	for (const struct conf_section *s = t->first[CONF_SITE]; s != NULL;
+	     s = s->next) {
+		struct conf_scope scope = conf_scope_of(t, s);
+		struct conf_iter it = {NULL, 0, false};
+
+		if (conf_next(&scope, KEY_SITE_CERTIFICATE, &it) != NULL)
+			return true;
+	}
+	return false;
+}
+
+/* Without any: the ports of http, and of https when there is a certificate. */
 static void
-imply_listen(struct conf_tree *t)
+imply_listens(struct conf_tree *t)
 {
 	struct conf_section *s;
 
 	if (t->first[CONF_LISTEN] != NULL)
 		return;
-	s = arena_zalloc(&t->arena, sizeof(*s));
-	s->type = CONF_LISTEN;
-	imply_value(t, s, KEY_LISTEN_ADDRESS, SPAN_LIT(":80"), s->at);
-	conf_tree_add(t, s);
+	(void)imply_listen(t, span_of(NULL, 0), SPAN_LIT(":80"));
+	if (!has_certificate(t))
+		return;
+	s = imply_listen(t, SPAN_LIT("https"), SPAN_LIT(":443"));
+	imply_value(t, s, KEY_LISTEN_TLS, SPAN_LIT("on"), s->at);
+	s->first[KEY_LISTEN_TLS]->num = 1;
 }
 
 /* `upstream = 127.0.0.1:3000` names a section that stands for that server. */
@@ -211,5 +240,5 @@ conf_join(struct conf_reader *r)
 	if (r->tree->first[CONF_GLOBAL] == NULL && includer != NULL)
 		conf_tree_add(r->tree, includer);
 	imply_upstreams(r);
-	imply_listen(r->tree);
+	imply_listens(r->tree);
 }

@@ -258,6 +258,14 @@ shape_path(span s, unsigned part, const char **why)
 	return true;
 }
 
+static bool
+shape_file(span s, unsigned part, const char **why)
+{
+	(void)part;
+	*why = "expected the path of a file";
+	return s.len > 0 && span_chr(s, '\0') < 0;
+}
+
 /* Take "200" and the blanks behind it off the front. */
 static bool
 take_status(span *s, uint64_t *status)
@@ -337,6 +345,7 @@ static const struct {
     {"<prefix>", shape_prefix},
     {"<dns>", shape_dns},
     {"<path>", shape_path},
+    {"<file>", shape_file},
     {"<respond>", shape_respond},
     {"<redirect>", shape_redirect},
     {"<field>", shape_field},

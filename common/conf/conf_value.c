@@ -391,6 +391,37 @@ parse_path(
 		v->text = conf_path_join(u->r->tree, p->dir, u->text);
 }
 
+static bool
+is_file_list(const struct conf_row *row)
+{
+	return strcmp(row->min, "<file>") == 0;
+}
+
+/* Words that are paths, or `NAME=file:PATH`. */
+static void
+join_files(
+    const struct subject *u, const struct conf_pair *p, struct conf_value *v)
+{
+	struct conf_tree *t = u->r->tree;
+
+	for (uint32_t i = 0; i < v->n_words; i++) {
+		span *w = &v->words[i].text;
+		span name = span_of(w->p, 0);
+		ptrdiff_t eq = span_chr(*w, '=');
+
+		if (eq >= 0 && span_starts(span_from(*w, (size_t)eq + 1),
+				   SPAN_LIT("file:")))
+			name =
+			    span_first(*w, (size_t)eq + sizeof("=file:") - 1);
+		if (name.len > 0)
+			*w = arena_printf(&t->arena, "%.*s%.*s", SPAN_FMT(name),
+			    SPAN_FMT(conf_path_join(
+				t, p->dir, span_from(*w, name.len))));
+		else
+			*w = conf_path_join(t, p->dir, *w);
+	}
+}
+
 /* `file:PATH` is kept as the one word, the secret as the text. */
 static void
 parse_secret(
@@ -478,6 +509,8 @@ conf_value_parse(
 	case KIND_ORDERED:
 		split_words(&u, pair, v);
 		judge_words(&u, v);
+		if (is_file_list(u.row))
+			join_files(&u, pair, v);
 		break;
 	case KIND_HEADER:
 		parse_header(&u, pair, v);

@@ -92,11 +92,24 @@ plain_close(struct stream *s)
 	watch_close(s->loop, &s->watch);
 }
 
+static bool
+plain_is_fresh(struct stream *s)
+{
+	char byte;
+	ssize_t n = recv(s->watch.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+
+	if (n >= 0 || !is_again(errno))
+		return false;
+	s->may_read = false;
+	return true;
+}
+
 static const struct stream_ops plain_ops = {
     .read = plain_read,
     .writev = plain_writev,
     .shutdown = plain_shutdown,
     .close = plain_close,
+    .is_fresh = plain_is_fresh,
 };
 
 /* The first event of a socket that was connecting. */
@@ -129,11 +142,13 @@ stream_on_event(void *self, unsigned events)
 	if (events & LOOP_HUP)
 		s->got_hup = true;
 	if (s->is_open && (events & (LOOP_IN | LOOP_RDHUP | LOOP_HUP))) {
-		s->may_read = true;
+		s->may_read = s->is_ready = true;
 		told |= STREAM_READABLE;
 	}
 	if (s->is_open && (events & LOOP_OUT)) {
 		s->may_write = true;
+		if (s->ops->on_room != NULL)
+			s->ops->on_room(s);
 		told |= STREAM_WRITABLE;
 	}
 	if (events & LOOP_HUP)
@@ -188,6 +203,7 @@ stream_reset(struct stream *s)
 	if (!stream_is_closed(s))
 		(void)setsockopt(
 		    s->watch.fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	s->is_broken = true;
 	stream_close(s);
 }
 

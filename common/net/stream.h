@@ -37,23 +37,31 @@ struct stream_ops {
 	ssize_t (*read)(struct stream *s, void *to, size_t len);
 	/* >= 0 bytes taken (0 never for n > 0), or enum stream_rc. */
 	ssize_t (*writev)(struct stream *s, const struct iovec *iov, int n);
-	/* End our direction; what was written is still delivered. May answer
-	 * AGAIN (close_notify waits); the owner calls again when writable. */
+	/* End our direction; what was written is still delivered. 0 or
+	 * ERROR. */
 	int (*shutdown)(struct stream *s);
 	/* Release everything but the struct itself. */
 	void (*close)(struct stream *s);
+	/* The socket takes bytes again: send what waits beneath the owner. NULL
+	 * where nothing does. */
+	void (*on_room)(struct stream *s);
+	/* See stream_is_fresh(). */
+	bool (*is_fresh)(struct stream *s);
 };
 
 struct stream {
 	const struct stream_ops *ops;
 	struct loop *loop;
 	struct watch watch;
+	void *impl; /* of what lies above the socket (TLS), or NULL */
 	stream_event_f *fn;
 	void *self;
 	int err; /* errno of the failure */
 	bool is_open; /* connected */
+	bool is_broken; /* closed by a reset */
 	bool may_read; /* not known to be drained */
 	bool may_write; /* not known to be full */
+	bool is_ready; /* the socket told of bytes; who reads it clears this */
 	bool got_rdhup; /* the peer's end is on its way: read on to it */
 	bool got_hup;
 };
@@ -73,6 +81,13 @@ void stream_close(struct stream *s);
 void stream_reset(struct stream *s);
 /* Bytes written that the peer's kernel has not taken yet; 0 when unknown. */
 size_t stream_unsent(const struct stream *s);
+/* Whether the open stream has nothing to read: asks the kernel, whatever events
+ * told, and lets through what is no content (tickets of TLS). */
+static inline bool
+stream_is_fresh(struct stream *s)
+{
+	return s->ops->is_fresh(s);
+}
 /* Give the raw descriptor away (plain streams only, for splice or handing on);
  * the stream is closed after it. */
 int stream_take_fd(struct stream *s);

@@ -191,9 +191,11 @@ class Reader:
 
 
 class Client:
-    """A TCP or unix connection on which the test writes exact bytes."""
+    """A TCP or unix connection on which the test writes exact bytes; with
+    `tls` (an ssl.SSLContext) and the name to ask for, through TLS."""
 
-    def __init__(self, address, timeout=TIMEOUT_S, rcvbuf=None):
+    def __init__(self, address, timeout=TIMEOUT_S, rcvbuf=None, tls=None,
+                 name=None, session=None):
         family = socket.AF_UNIX if isinstance(address, str) \
             else socket.AF_INET
         self.sock = socket.socket(family, socket.SOCK_STREAM)
@@ -201,6 +203,9 @@ class Client:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
         self.sock.settimeout(timeout)
         self.sock.connect(address)
+        if tls is not None:
+            self.sock = tls.wrap_socket(self.sock, server_hostname=name,
+                                        session=session)
         self.reader = Reader(self.sock)
 
     def __enter__(self):

@@ -27,6 +27,7 @@ struct plan_settings;
 struct plan_site;
 struct sink;
 struct handler;
+struct tls_facts;
 
 enum exch_state {
 	EXCH_REQUEST, /* request stages run or wait */
@@ -66,6 +67,7 @@ struct exch_client {
 	bool is_trusted; /* the peer may tell us who the client is */
 	bool is_unix; /* came over a unix socket: peer is not set */
 	span scheme; /* "http" or "https" as the client saw it */
+	const struct tls_facts *tls; /* NULL: a plain connection */
 	struct ip peer; /* who the connection is really from */
 	uint16_t peer_port;
 	uint16_t local_port; /* of the listen; 0 for a unix socket */

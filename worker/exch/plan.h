@@ -14,6 +14,7 @@
 #include "common/base/span.h"
 #include "common/conf/conf.h"
 #include "common/http/h1.h"
+#include "common/tls/tls.h"
 #include "worker/exch/field_rule.h"
 #include "worker/exch/handler.h"
 #include "worker/exch/vars.h"
@@ -100,6 +101,9 @@ struct plan_site {
 	const struct conf_section *section;
 	struct route_table *routes;
 	struct plan_settings set; /* for exchanges that met no route */
+	struct tls_context *tls; /* NULL: it has no certificate of its own */
+	bool asks_certificate; /* clients may show one */
+	bool needs_certificate; /* they must */
 	struct plan_rule *rules; /* in file order */
 	uint32_t n_rules;
 };
@@ -122,6 +126,10 @@ struct plan_listen {
 	uint64_t send_timeout_ms;
 	uint64_t idle_timeout_ms;
 	bool proxy_protocol;
+	bool has_tls;
+	struct tls_server tls; /* with has_tls */
+	struct tls_context
+	    *own_tls; /* NULL: only its sites have certificates */
 	span via_name; /* our name in Via, as this listen */
 	span via_1_0; /* "1.0 NAME", and so on */
 	span via_1_1;

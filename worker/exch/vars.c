@@ -8,6 +8,7 @@
 #include "common/base/check.h"
 #include "common/base/date.h"
 #include "common/base/num.h"
+#include "common/tls/tls_stream.h"
 #include "worker/exch/exch.h"
 #include "worker/exch/plan.h"
 
@@ -462,6 +463,40 @@ var_get_request(struct exch *x, const struct var *v, char *scratch)
 	}
 }
 
+/* What the TLS handshake came to. */
+static span
+var_get_tls(const struct exch *x, enum var_id id)
+{
+	const struct tls_facts *f = x->client.tls;
+
+	if (f == NULL)
+		return span_of(NULL, 0);
+	switch ((unsigned)id) {
+	case VAR_TLS_VERSION:
+		return f->version;
+	case VAR_TLS_CIPHER:
+		return f->cipher;
+	case VAR_TLS_SNI:
+		return f->sni;
+	case VAR_TLS_ALPN:
+		return f->alpn;
+	case VAR_TLS_RESUMED:
+		return f->is_resumed ? SPAN_LIT("yes") : SPAN_LIT("no");
+	case VAR_TLS_CLIENT_VERIFY:
+		return f->verified;
+	case VAR_TLS_CLIENT_SUBJECT:
+		return f->subject;
+	case VAR_TLS_CLIENT_ISSUER:
+		return f->issuer;
+	case VAR_TLS_CLIENT_SERIAL:
+		return f->serial;
+	case VAR_TLS_CLIENT_FINGERPRINT:
+		return f->fingerprint;
+	default:
+		UNREACHED();
+	}
+}
+
 /* What became of it. */
 static span
 var_get_outcome(struct exch *x, const struct var *v, char *scratch)
@@ -509,8 +544,10 @@ var_get(struct exch *x, const struct var *v, char *scratch)
 	REQUIRE((unsigned)v->id < VAR_N);
 	if (var_is_number(v->id))
 		return var_number_text(x, v->id, scratch);
-	if (v->id < VAR_LISTEN)
+	if (v->id < VAR_TLS_VERSION)
 		return var_get_request(x, v, scratch);
+	if (v->id < VAR_LISTEN)
+		return var_get_tls(x, v->id);
 	return var_get_outcome(x, v, scratch);
 }
 

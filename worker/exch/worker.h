@@ -18,6 +18,7 @@ struct up_worker;
 struct log_worker;
 struct sink;
 struct stage_costs;
+struct tls_io;
 
 /* A date or a clock text, made once a second. */
 #define WORKER_DATE_CAP 32
@@ -32,6 +33,7 @@ struct worker {
 	struct buf_pool bufs;
 	struct buf *spare; /* where the next read goes; see worker_read_buf() */
 	struct dns *dns;
+	struct tls_io *tls; /* shared by all TLS streams */
 	struct up_worker *up; /* servers and pools of this worker */
 	struct log_worker *log;
 	struct list conns; /* client connections, for retiring */

@@ -48,7 +48,7 @@ conn_may_tell(const struct conn *k)
 }
 
 static void
-conn_log_proxy(const struct conn *k, const char *why)
+conn_log(const struct conn *k, const char *what, const char *why)
 {
 	char peer[IP_TEXT_CAP] = "unix:";
 
@@ -56,14 +56,23 @@ conn_log_proxy(const struct conn *k, const char *why)
 		return;
 	if (!k->is_unix)
 		(void)ip_format(&k->peer, peer);
-	log_msg(LOG_INFO, "connection closed peer=%s why=\"PROXY header %s\"",
-	    peer, why);
+	log_msg(LOG_INFO, "connection closed peer=%s why=\"%s %s\"", peer, what,
+	    why);
+}
+
+static void
+conn_log_proxy(const struct conn *k, const char *why)
+{
+	conn_log(k, "PROXY header", why);
 }
 
 void
 conn_log_late(const struct conn *k)
 {
-	conn_log_proxy(k, "too late");
+	if (k->greeting == CONN_TLS)
+		conn_log(k, "TLS:", "the handshake took too long");
+	else
+		conn_log_proxy(k, "too late");
 }
 
 /* Whether it may begin at all. */
@@ -74,6 +83,24 @@ conn_is_welcome(const struct conn *k)
 		return true;
 	conn_log_proxy(k, "from one who may send none");
 	return false;
+}
+
+/* What was read behind a PROXY header is the beginning of the handshake. */
+static void
+conn_begin_tls(struct conn *k)
+{
+	tls_stream_accept(
+	    &k->stream, k->w->tls, &k->listen->tls, inbuf_span(&k->in));
+	inbuf_drop(&k->in);
+	k->greeting = CONN_TLS;
+}
+
+static enum conn_greeting
+conn_first(const struct plan_listen *l)
+{
+	if (l->proxy_protocol)
+		return CONN_PROXY;
+	return l->has_tls ? CONN_TLS : CONN_GREETED;
 }
 
 bool
@@ -87,10 +114,10 @@ conn_open(struct conn *k, const struct conn_ops *ops, struct worker *w,
 	k->ops = ops;
 	k->w = w;
 	k->listen = l;
-	k->greeting = l->proxy_protocol ? CONN_PROXY : CONN_GREETED;
 	k->is_unix = !sock_addr_ip(peer, &k->peer, &k->peer_port);
 	if (!sock_addr_ip(local, &ignored, &k->local_port))
 		k->local_port = 0;
+	k->greeting = conn_first(l);
 	timer_init(&k->timer, conn_on_timer, k);
 	task_init(&k->task, conn_on_task, k);
 	if (!conn_is_welcome(k) ||
@@ -98,6 +125,8 @@ conn_open(struct conn *k, const struct conn_ops *ops, struct worker *w,
 		(void)close(fd);
 		return false;
 	}
+	if (k->greeting == CONN_TLS)
+		conn_begin_tls(k);
 	list_push_back(&w->conns, &k->node);
 	w->n_conns++;
 	worker_conns_changed(w);
@@ -124,6 +153,8 @@ conn_gone(struct conn *k)
 	loop_timer_clear(w->loop, &k->timer);
 	free(k->told);
 	k->told = NULL;
+	tls_facts_free(k->tls);
+	k->tls = NULL;
 	k->magic = 0;
 	task_cancel(&k->task);
 	task_init(&k->task, conn_free, k);
@@ -146,6 +177,27 @@ conn_believe(struct conn *k, const struct proxyproto *pp)
 	k->told = malloc(sizeof(*k->told));
 	REQUIRE(k->told != NULL);
 	k->told->dst = pp->dst;
+}
+
+static enum conn_rc
+conn_shake(struct conn *k)
+{
+	switch (tls_stream_shake(&k->stream)) {
+	case TLS_RC_MORE:
+		return CONN_MORE;
+	case TLS_RC_FAILED:
+		counter_add(k->w->counters, COUNTER_TLS_FAILURES, 1);
+		conn_log(k, "TLS:", tls_stream_why(&k->stream));
+		return CONN_BAD;
+	case TLS_RC_DONE:
+		break;
+	}
+	k->tls = tls_facts_new(&k->stream);
+	counter_add(k->w->counters, COUNTER_TLS_HANDSHAKES, 1);
+	if (k->tls->is_resumed)
+		counter_add(k->w->counters, COUNTER_TLS_RESUMED, 1);
+	k->greeting = CONN_GREETED;
+	return CONN_H1;
 }
 
 /* The PROXY header comes first and is believed: the listen says so. */
@@ -173,6 +225,10 @@ conn_read_proxy(struct conn *k)
 	}
 	inbuf_use(&k->in, used);
 	conn_believe(k, &pp);
+	if (k->listen->has_tls) {
+		conn_begin_tls(k);
+		return conn_shake(k);
+	}
 	k->greeting = CONN_GREETED;
 	return CONN_H1;
 }
@@ -183,6 +239,8 @@ conn_greet(struct conn *k)
 	switch (k->greeting) {
 	case CONN_PROXY:
 		return conn_read_proxy(k);
+	case CONN_TLS:
+		return conn_shake(k);
 	case CONN_GREETED:
 		return CONN_H1;
 	}
@@ -198,7 +256,8 @@ conn_tell(const struct conn *k, struct exch_client *client)
 	client->port = client->peer_port = k->peer_port;
 	client->is_unix = k->is_unix;
 	client->local_port = k->local_port;
-	client->scheme = SPAN_LIT("http");
+	client->tls = k->tls;
+	client->scheme = k->tls != NULL ? SPAN_LIT("https") : SPAN_LIT("http");
 }
 
 bool

@@ -13,6 +13,7 @@
 #include "common/base/list.h"
 #include "common/net/sock.h"
 #include "common/net/stream.h"
+#include "common/tls/tls_stream.h"
 #include "worker/exch/exch.h"
 #include "worker/exch/inbuf.h"
 #include "worker/exch/plan.h"
@@ -38,6 +39,7 @@ struct conn_ops {
 /* What comes before the first request, in this order. */
 enum conn_greeting {
 	CONN_PROXY, /* the PROXY header is awaited */
+	CONN_TLS, /* the handshake is under way */
 	CONN_GREETED
 };
 
@@ -57,6 +59,7 @@ struct conn {
 	struct task task;
 	struct inbuf in;
 	struct conn_told *told;
+	struct tls_facts *tls; /* NULL: a plain connection */
 	enum conn_greeting greeting;
 	struct ip peer;
 	uint16_t peer_port;

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "common/http/chars.h"
+#include "common/tls/tls_stream.h"
 #include "worker/exch/exch.h"
 #include "worker/exch/plan.h"
 #include "worker/exch/sink.h"
@@ -89,6 +90,25 @@ choose_fault(struct exch *x, enum fault_id why)
 	return VERDICT_FAULT;
 }
 
+/* A site that asks for certificates is seen only through a handshake in which
+ * it did: not by a name that another site was asked for (RFC 9110 7.4), and not
+ * without TLS when it insists. */
+static bool
+choose_may_see(struct exch *x)
+{
+	if (x->site->needs_certificate && x->client.tls == NULL) {
+		exch_fault(x, F_CERTIFICATE_NEEDED, 0);
+		return false;
+	}
+	if (x->site->asks_certificate && x->client.tls != NULL &&
+	    x->client.tls->context != x->site->tls) {
+		exch_fault_as(x, F_MISDIRECTED, 0,
+		    "the TLS handshake was with another site");
+		return false;
+	}
+	return true;
+}
+
 enum verdict
 stage_route(struct exch *x)
 {
@@ -105,6 +125,8 @@ stage_route(struct exch *x)
 		return choose_fault(x, F_MISDIRECTED);
 	}
 	sink_note(x, "site", x->site->at, "%.*s", SPAN_FMT(x->site->name));
+	if (!choose_may_see(x))
+		return VERDICT_FAULT;
 	x->set = &x->site->set;
 	switch (table_find(x->site->routes, x->path, &r)) {
 	case TABLE_LIMIT:

@@ -69,19 +69,6 @@ h1o_break(struct h1_origin *o)
 	h1o_gone(o);
 }
 
-/* An open connection on which nothing has come. */
-static bool
-h1o_is_fresh(struct h1_origin *o)
-{
-	char byte;
-	ssize_t n = recv(o->stream.watch.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-
-	if (n >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK))
-		return false;
-	o->stream.may_read = false;
-	return true;
-}
-
 static void
 h1o_on_event(void *self, unsigned events)
 {
@@ -98,7 +85,7 @@ h1o_on_event(void *self, unsigned events)
 		/* the kernel told of it before the pool gave the connection */
 		if (o->taken_in == loop_batch(o->stream.loop) &&
 		    (events & (STREAM_READABLE | STREAM_DEAD)) &&
-		    !h1o_is_fresh(o))
+		    !stream_is_fresh(&o->stream))
 			o->is_spoilt = true;
 		exch_kick(o->x);
 		return;
@@ -168,7 +155,7 @@ h1o_take(struct up_server *s, struct exch *x, bool is_sure)
 
 		OBJ_CHECK(o, MAGIC_H1O);
 		if (!up_server_is_at(s, &o->ip) ||
-		    (is_sure && !h1o_is_fresh(o))) {
+		    (is_sure && !stream_is_fresh(&o->stream))) {
 			h1o_close(o);
 			continue;
 		}
@@ -199,7 +186,7 @@ h1o_release(struct h1_origin *o)
 	}
 	/* what lies in the socket already makes no event: it would be taken for
 	 * the answer to the next request */
-	if (o->stream.may_read && !h1o_is_fresh(o)) {
+	if (o->stream.may_read && !stream_is_fresh(&o->stream)) {
 		h1o_close(o);
 		return;
 	}

@@ -1,0 +1,69 @@
+/* tls: what TLS needs for a listening socket or for the servers of an upstream,
+ * made from files before fork and then read-only (OpenSSL counts references in
+ * it, which copies the page they are on).
+ *
+ * A context holds one identity: certificates of several key types, and what is
+ * asked of the peer. A server chooses among contexts by the name that the
+ * client asks for (SNI, RFC 6066 3). */
+#ifndef GH_TLS_H
+#define GH_TLS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "common/base/span.h"
+
+/* A problem as text: what is wrong with which file. */
+#define TLS_PROBLEM_CAP 512
+
+struct tls_problem {
+	char text[TLS_PROBLEM_CAP];
+};
+
+/* What holds for all of them: the section [tls]. */
+struct tls_policy {
+	bool is_1_3_only;
+	const char *ciphers; /* OpenSSL names, of TLS 1.3 too; NULL: ours */
+	bool has_tickets;
+	uint32_t n_tickets; /* given after a full handshake of TLS 1.3 */
+};
+
+struct tls_context;
+
+/* An empty server's context. `scope`: sessions of one scope are not resumed in
+ * another (32 bytes are used). NULL: p says why. */
+struct tls_context *tls_context_new(
+    const struct tls_policy *policy, span scope, struct tls_problem *p);
+void tls_context_free(struct tls_context *c);
+/* One more certificate: the chain in PEM, leaf first, and its key, which may
+ * stand in the same file. password: NULL, or that of the key. A second one of
+ * the same key type takes the first one's place. false: p says why. */
+bool tls_context_add(struct tls_context *c, const char *chain, const char *key,
+    const char *password, struct tls_problem *p);
+/* When the first of its certificates ends; 0: there is none. */
+time_t tls_context_ends(const struct tls_context *c);
+
+enum tls_verify { TLS_VERIFY_OFF, TLS_VERIFY_OPTIONAL, TLS_VERIFY_REQUIRE };
+
+/* Ask clients for a certificate by one of these authorities (PEM file); with
+ * `crl` (PEM, or NULL) none that is revoked. */
+bool tls_context_verify(struct tls_context *c, enum tls_verify how,
+    const char *ca, const char *crl, struct tls_problem *p);
+
+/* Which context a client gets; NULL: none, the handshake ends. `name` is in
+ * lower case, empty when the client names none. */
+typedef struct tls_context *tls_choose_f(const void *self, span name);
+
+/* What tls_stream_accept() needs. */
+struct tls_server {
+	struct tls_context *first; /* begins every handshake */
+	tls_choose_f *choose;
+	const void *self;
+	const char *alpn; /* protocols in wire form (RFC 7301 3.1), preferred
+	                     first */
+	uint32_t alpn_len;
+};
+
+#endif

@@ -1,0 +1,379 @@
+/* tls_context: OpenSSL contexts of servers, from files. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+#include "common/base/check.h"
+#include "common/base/num.h"
+#include "common/tls/tls_int.h"
+
+/* What Mozilla's guideline "intermediate", version 5.7, accepts; TLS 1.3's own
+ * suites are all accepted there. */
+#define TLS_CIPHERS \
+	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:" \
+	"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:" \
+	"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:" \
+	"DHE-RSA-AES128-GCM-SHA256:DHE-RSA-AES256-GCM-SHA384:" \
+	"DHE-RSA-CHACHA20-POLY1305"
+#define TLS_GROUPS "X25519:P-256:P-384"
+/* Names that we accept are no longer (RFC 1035 2.3.4). */
+#define TLS_NAME_MAX 253u
+
+static void
+problem(struct tls_problem *p, const char *what, const char *file)
+{
+	const char *why = tls_first_error();
+
+	(void)snprintf(p->text, sizeof(p->text), "%s%s%s: %s", what,
+	    file[0] != '\0' ? " " : "", file, why);
+}
+
+static void
+problem_plain(struct tls_problem *p, const char *what, const char *file)
+{
+	ERR_clear_error();
+	(void)snprintf(p->text, sizeof(p->text), what, file);
+}
+
+/* --- choosing by name ----------------------------------------------------- */
+
+struct tls_stream *
+tls_of(const SSL *ssl)
+{
+	return SSL_get_app_data(ssl);
+}
+
+void
+tls_set_of(SSL *ssl, struct tls_stream *t)
+{
+	(void)SSL_set_app_data(ssl, t);
+}
+
+/* The name of a server_name extension (RFC 6066 3) in lower case; empty when
+ * there is none. false: it is malformed. */
+static bool
+hello_name(SSL *ssl, char name[TLS_NAME_MAX + 1], size_t *len)
+{
+	const unsigned char *p;
+	size_t n;
+
+	*len = 0;
+	if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &p, &n) !=
+	    1)
+		return true;
+	/* one list of one host_name: length, type, length, name */
+	if (n < 5 || (size_t)(p[0] << 8 | p[1]) != n - 2 ||
+	    p[2] != TLSEXT_NAMETYPE_host_name ||
+	    (size_t)(p[3] << 8 | p[4]) != n - 5)
+		return false;
+	n -= 5;
+	p += 5;
+	if (n == 0 || n > TLS_NAME_MAX || memchr(p, '\0', n) != NULL)
+		return false;
+	/* a dot at the end says only that the name is whole */
+	if (p[n - 1] == '.')
+		n--;
+	for (size_t i = 0; i < n; i++)
+		name[i] = (char)(p[i] >= 'A' && p[i] <= 'Z' ? p[i] + 32 : p[i]);
+	*len = n;
+	return true;
+}
+
+static void
+context_apply(SSL *ssl, const struct tls_context *c)
+{
+	(void)SSL_set_SSL_CTX(ssl, c->ssl);
+	SSL_set_verify(ssl, SSL_CTX_get_verify_mode(c->ssl),
+	    SSL_CTX_get_verify_callback(c->ssl));
+	SSL_set_client_CA_list(
+	    ssl, SSL_dup_CA_list(SSL_CTX_get_client_CA_list(c->ssl)));
+}
+
+/* The first thing that OpenSSL asks of a ClientHello, before it looks for a
+ * session. */
+static int
+on_hello(SSL *ssl, int *alert, void *arg)
+{
+	struct tls_stream *t = tls_of(ssl);
+	const struct tls_server *server = t->server;
+	char name[TLS_NAME_MAX + 1];
+	struct tls_context *c;
+	size_t len;
+
+	(void)arg;
+	if (!hello_name(ssl, name, &len)) {
+		*alert = SSL_AD_DECODE_ERROR;
+		return SSL_CLIENT_HELLO_ERROR;
+	}
+	c = server->choose(server->self, span_of(name, len));
+	if (c == NULL) {
+		*alert = SSL_AD_UNRECOGNIZED_NAME;
+		return SSL_CLIENT_HELLO_ERROR;
+	}
+	if (c != server->first)
+		context_apply(ssl, c);
+	t->context = c;
+	return SSL_CLIENT_HELLO_SUCCESS;
+}
+
+static int
+on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
+    const unsigned char *in, unsigned in_len, void *arg)
+{
+	const struct tls_server *server = tls_of(ssl)->server;
+	unsigned char *chosen;
+
+	(void)arg;
+	if (server->alpn_len == 0)
+		return SSL_TLSEXT_ERR_NOACK;
+	/* RFC 7301 3.2: nothing in common ends the handshake */
+	if (SSL_select_next_proto(&chosen, out_len,
+		(const unsigned char *)server->alpn, server->alpn_len, in,
+		in_len) != OPENSSL_NPN_NEGOTIATED)
+		return SSL_TLSEXT_ERR_ALERT_FATAL;
+	*out = chosen;
+	return SSL_TLSEXT_ERR_OK;
+}
+
+/* --- contexts ------------------------------------------------------------- */
+
+/* Suites of TLS 1.3 are set apart from the others in OpenSSL; in the
+ * configuration they are one list. */
+static bool
+context_ciphers(SSL_CTX *ssl, const char *list)
+{
+	size_t cap = strlen(list) + 1;
+	char *old = calloc(1, cap);
+	char *new = calloc(1, cap);
+	span rest = span_str(list);
+	span word;
+	bool is_ok;
+
+	REQUIRE(old != NULL && new != NULL);
+	while (span_cut(&rest, ':', &word)) {
+		char *to = span_starts(word, SPAN_LIT("TLS_")) ? new : old;
+
+		if (to[0] != '\0')
+			(void)strncat(to, ":", cap - strlen(to) - 1);
+		(void)strncat(to, word.p, word.len);
+	}
+	is_ok = (old[0] == '\0' || SSL_CTX_set_cipher_list(ssl, old) == 1) &&
+		(new[0] == '\0' || SSL_CTX_set_ciphersuites(ssl, new) == 1);
+	free(old);
+	free(new);
+	return is_ok;
+}
+
+static bool
+context_set_up(
+    SSL_CTX *ssl, const struct tls_policy *policy, struct tls_problem *p)
+{
+	const char *ciphers =
+	    policy->ciphers != NULL ? policy->ciphers : TLS_CIPHERS;
+
+	(void)SSL_CTX_set_min_proto_version(
+	    ssl, policy->is_1_3_only ? TLS1_3_VERSION : TLS1_2_VERSION);
+	(void)SSL_CTX_set_options(ssl,
+	    SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+		SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+	if (!policy->has_tickets)
+		(void)SSL_CTX_set_options(ssl, SSL_OP_NO_TICKET);
+	(void)SSL_CTX_set_num_tickets(
+	    ssl, policy->has_tickets ? policy->n_tickets : 0);
+	(void)SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
+	(void)SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS |
+					SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+					SSL_MODE_ASYNC);
+	SSL_CTX_set_read_ahead(ssl, 1);
+	(void)SSL_CTX_set_dh_auto(ssl, 1);
+	(void)SSL_CTX_set1_groups_list(ssl, TLS_GROUPS);
+	SSL_CTX_set_client_hello_cb(ssl, on_hello, NULL);
+	SSL_CTX_set_alpn_select_cb(ssl, on_alpn, NULL);
+	if (context_ciphers(ssl, ciphers))
+		return true;
+	problem(p, "no such cipher suites", ciphers);
+	return false;
+}
+
+struct tls_context *
+tls_context_new(
+    const struct tls_policy *policy, span scope, struct tls_problem *p)
+{
+	struct tls_context *c = calloc(1, sizeof(*c));
+
+	REQUIRE(c != NULL);
+	ERR_clear_error();
+	c->ssl = SSL_CTX_new(TLS_server_method());
+	REQUIRE(c->ssl != NULL);
+	(void)SSL_CTX_set_session_id_context(c->ssl,
+	    (const unsigned char *)scope.p,
+	    (unsigned)size_min(scope.len, SSL_MAX_SID_CTX_LENGTH));
+	if (context_set_up(c->ssl, policy, p))
+		return c;
+	tls_context_free(c);
+	return NULL;
+}
+
+void
+tls_context_free(struct tls_context *c)
+{
+	if (c == NULL)
+		return;
+	SSL_CTX_free(c->ssl);
+	free(c);
+}
+
+/* --- certificates --------------------------------------------------------- */
+
+static int
+give_password(char *to, int cap, int rw, void *self)
+{
+	const char *password = self;
+	size_t len;
+
+	(void)rw;
+	if (password == NULL)
+		return -1;
+	len = strlen(password);
+	if (len > (size_t)cap)
+		return -1;
+	memcpy(to, password, len);
+	return (int)len;
+}
+
+/* A day and more behind its end by the time that it is told, or before. */
+static time_t
+time_of(const ASN1_TIME *t)
+{
+	struct tm tm;
+
+	if (t == NULL || ASN1_TIME_to_tm(t, &tm) != 1)
+		return 0;
+	return timegm(&tm);
+}
+
+static void
+context_note_end(struct tls_context *c)
+{
+	X509 *x = SSL_CTX_get0_certificate(c->ssl);
+	time_t ends = time_of(X509_get0_notAfter(x));
+
+	if (c->ends == 0 || ends < c->ends)
+		c->ends = ends;
+}
+
+static EVP_PKEY *
+read_key(const char *file, const char *password, struct tls_problem *p)
+{
+	FILE *f = fopen(file, "re");
+	EVP_PKEY *key;
+
+	if (f == NULL) {
+		problem_plain(p, "the key %s cannot be opened", file);
+		return NULL;
+	}
+	key = PEM_read_PrivateKey(
+	    f, NULL, give_password, (void *)(uintptr_t)password);
+	(void)fclose(f);
+	if (key != NULL)
+		return key;
+	if (password == NULL &&
+	    ERR_GET_REASON(ERR_peek_error()) == PEM_R_BAD_PASSWORD_READ)
+		problem_plain(p,
+		    "the key %s is encrypted: add password=file:PATH behind it",
+		    file);
+	else if (ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_UNSUPPORTED)
+		problem_plain(p,
+		    "there is no private key in %s that is understood", file);
+	else
+		problem(p, "the key cannot be read from", file);
+	return NULL;
+}
+
+bool
+tls_context_add(struct tls_context *c, const char *chain, const char *key,
+    const char *password, struct tls_problem *p)
+{
+	EVP_PKEY *pkey;
+	bool is_ok = false;
+	FILE *f = fopen(chain, "re");
+
+	ERR_clear_error();
+	if (f == NULL) {
+		problem_plain(p, "the certificate %s cannot be opened", chain);
+		return false;
+	}
+	(void)fclose(f);
+	if (SSL_CTX_use_certificate_chain_file(c->ssl, chain) != 1) {
+		if (ERR_GET_REASON(ERR_peek_error()) == PEM_R_NO_START_LINE)
+			problem_plain(
+			    p, "there is no certificate in %s", chain);
+		else
+			problem(
+			    p, "the certificate cannot be read from", chain);
+		return false;
+	}
+	pkey = read_key(key, password, p);
+	if (pkey == NULL)
+		return false;
+	if (X509_check_private_key(SSL_CTX_get0_certificate(c->ssl), pkey) != 1)
+		problem_plain(p,
+		    "the key %s is not that of the first certificate of the "
+		    "chain",
+		    key);
+	else if (SSL_CTX_use_PrivateKey(c->ssl, pkey) != 1)
+		problem(p, "the key cannot be used:", key);
+	else
+		is_ok = true;
+	EVP_PKEY_free(pkey);
+	if (!is_ok)
+		return false;
+	c->has_certificate = true;
+	context_note_end(c);
+	return true;
+}
+
+time_t
+tls_context_ends(const struct tls_context *c)
+{
+	return c->ends;
+}
+
+bool
+tls_context_verify(struct tls_context *c, enum tls_verify how, const char *ca,
+    const char *crl, struct tls_problem *p)
+{
+	X509_STORE *store = SSL_CTX_get_cert_store(c->ssl);
+	STACK_OF(X509_NAME) * names;
+	int mode = SSL_VERIFY_PEER;
+
+	ERR_clear_error();
+	if (how == TLS_VERIFY_OFF)
+		return true;
+	if (how == TLS_VERIFY_REQUIRE)
+		mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+	names = SSL_load_client_CA_file(ca);
+	if (names == NULL || X509_STORE_load_file(store, ca) != 1) {
+		problem(p, "authorities cannot be read from", ca);
+		return false;
+	}
+	SSL_CTX_set_client_CA_list(c->ssl, names);
+	if (crl != NULL) {
+		X509_LOOKUP *l =
+		    X509_STORE_add_lookup(store, X509_LOOKUP_file());
+
+		if (X509_load_crl_file(l, crl, X509_FILETYPE_PEM) < 1) {
+			problem(
+			    p, "a revocation list cannot be read from", crl);
+			return false;
+		}
+		(void)X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK);
+	}
+	SSL_CTX_set_verify(c->ssl, mode, NULL);
+	return true;
+}

@@ -1,0 +1,113 @@
+/* tls_facts: what a handshake came to, as text that outlives the stream. */
+#include <stdlib.h>
+
+#include <openssl/bn.h>
+#include <openssl/evp.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+#include "common/base/check.h"
+#include "common/base/num.h"
+#include "common/base/text.h"
+#include "common/tls/tls_int.h"
+
+/* Names are cut here: they may be as long as a certificate. */
+#define FACT_NAME_MAX 1024u
+
+/* Text of its own in the block behind the struct. */
+static span
+fact_copy(char **at, span s)
+{
+	span copy = span_of(*at, s.len);
+
+	if (s.len > 0)
+		memcpy(*at, s.p, s.len);
+	*at += s.len;
+	return copy;
+}
+
+static span
+fact_name(X509_NAME *name, char cap[FACT_NAME_MAX])
+{
+	BIO *b = BIO_new(BIO_s_mem());
+	int n;
+
+	REQUIRE(b != NULL);
+	(void)X509_NAME_print_ex(b, name, 0, XN_FLAG_RFC2253);
+	n = BIO_read(b, cap, FACT_NAME_MAX);
+	BIO_free(b);
+	return span_of(cap, n > 0 ? (size_t)n : 0);
+}
+
+static span
+fact_hex(const unsigned char *p, size_t n, char *out)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < n; i++) {
+		out[2 * i] = digits[p[i] >> 4];
+		out[2 * i + 1] = digits[p[i] & 15];
+	}
+	return span_of(out, 2 * n);
+}
+
+/* RFC 5280 4.1.2.2: 20 octets at most; more is no serial number. */
+static span
+fact_serial(const X509 *x, char out[64])
+{
+	const ASN1_INTEGER *serial = X509_get0_serialNumber(x);
+	size_t n = (size_t)ASN1_STRING_length(serial);
+
+	return fact_hex(ASN1_STRING_get0_data(serial), size_min(n, 20), out);
+}
+
+struct tls_facts *
+tls_facts_new(const struct stream *s)
+{
+	const struct tls_stream *t = s->impl;
+	X509 *x = SSL_get0_peer_certificate(t->ssl);
+	const char *name =
+	    SSL_get_servername(t->ssl, TLSEXT_NAMETYPE_host_name);
+	char subject[FACT_NAME_MAX], issuer[FACT_NAME_MAX];
+	char serial[64], print[2 * EVP_MAX_MD_SIZE];
+	unsigned char md[EVP_MAX_MD_SIZE];
+	struct tls_facts f = {
+	    .version = span_str(SSL_get_version(t->ssl)),
+	    .cipher = span_str(SSL_get_cipher_name(t->ssl)),
+	    .sni = name != NULL ? span_str(name) : span_of(NULL, 0),
+	    .alpn = tls_stream_alpn(s),
+	    .context = t->context,
+	    .is_resumed = SSL_session_reused(t->ssl) == 1,
+	    /* a bad one has ended the handshake */
+	    .verified = x != NULL ? SPAN_LIT("OK") : SPAN_LIT("NONE"),
+	};
+	struct tls_facts *out;
+	unsigned n;
+	char *at;
+
+	if (x != NULL) {
+		f.subject = fact_name(X509_get_subject_name(x), subject);
+		f.issuer = fact_name(X509_get_issuer_name(x), issuer);
+		f.serial = fact_serial(x, serial);
+		if (X509_digest(x, EVP_sha256(), md, &n) == 1)
+			f.fingerprint = fact_hex(md, n, print);
+	}
+	out = malloc(sizeof(*out) + f.sni.len + f.alpn.len + f.subject.len +
+		     f.issuer.len + f.serial.len + f.fingerprint.len);
+	REQUIRE(out != NULL);
+	*out = f;
+	at = (char *)(out + 1);
+	out->sni = fact_copy(&at, f.sni);
+	out->alpn = fact_copy(&at, f.alpn);
+	out->subject = fact_copy(&at, f.subject);
+	out->issuer = fact_copy(&at, f.issuer);
+	out->serial = fact_copy(&at, f.serial);
+	out->fingerprint = fact_copy(&at, f.fingerprint);
+	return out;
+}
+
+void
+tls_facts_free(struct tls_facts *f)
+{
+	free(f);
+}

@@ -1,0 +1,64 @@
+/* tls_stream: TLS over a plain stream, with the face of a stream
+ * (common/net/stream.h). Its owner drives the handshake; then it reads and
+ * writes as ever.
+ *
+ * Bytes count as written when the kernel has taken all of the record that holds
+ * them: after AGAIN or a short write the owner must offer the same bytes again,
+ * and may offer more behind them. */
+#ifndef GH_TLS_STREAM_H
+#define GH_TLS_STREAM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/span.h"
+#include "common/net/stream.h"
+#include "common/tls/tls.h"
+
+struct arena;
+
+/* Buffers that all TLS streams of a process share. */
+struct tls_io;
+
+struct tls_io *tls_io_new(void);
+void tls_io_free(struct tls_io *io);
+
+enum tls_rc {
+	TLS_RC_DONE,
+	TLS_RC_MORE, /* an event of the stream will tell when to go on */
+	TLS_RC_FAILED /* tls_stream_why() says why; to be closed */
+};
+
+/* Turn an open plain stream into TLS, as the server. `early` was read from it
+ * already (behind a PROXY header); copied. Go on with tls_stream_shake(). */
+void tls_stream_accept(struct stream *s, struct tls_io *io,
+    const struct tls_server *server, span early);
+/* The next step of the handshake; again at each event until it is not MORE. */
+enum tls_rc tls_stream_shake(struct stream *s);
+/* Why the handshake or the stream failed; a constant text. */
+const char *tls_stream_why(const struct stream *s);
+
+/* After the handshake; constants or text of the stream, valid until it is
+ * closed. */
+span tls_stream_alpn(const struct stream *s);
+
+/* What is worth telling of a connection; owned by the caller of
+ * tls_facts_new(). Empty spans: nothing to tell. */
+struct tls_facts {
+	span version; /* "TLSv1.3" */
+	span cipher;
+	span sni;
+	span alpn;
+	const struct tls_context *context; /* whose rules held */
+	bool is_resumed;
+	span verified; /* the client's certificate: "NONE" or "OK" */
+	span subject; /* of the client's certificate (RFC 2253) */
+	span issuer;
+	span serial; /* hexadecimal */
+	span fingerprint; /* SHA-256, hexadecimal */
+};
+
+struct tls_facts *tls_facts_new(const struct stream *s);
+void tls_facts_free(struct tls_facts *f);
+
+#endif

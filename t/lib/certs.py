@@ -1,0 +1,84 @@
+"""Certificates, made by openssl when a test first asks for them: an authority
+and what it signs. One set serves all tests of a run of pytest."""
+import pathlib
+import ssl
+import subprocess
+import tempfile
+
+MAKE_S = 60
+KINDS = {
+    "rsa": ["rsa:2048"],
+    "ec": ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"],
+}
+
+
+def openssl(*args, **kwargs):
+    """Run it; its standard output."""
+    return subprocess.run(["openssl", *map(str, args)], check=True, text=True,
+                          capture_output=True, timeout=MAKE_S, **kwargs).stdout
+
+
+class Authority:
+    """A folder of files: NAME.pem and NAME.key for each name that was asked
+    for, ca.pem for all who trust it."""
+
+    def __init__(self, name="ca"):
+        self.kept = tempfile.TemporaryDirectory()
+        self.dir = pathlib.Path(self.kept.name)
+        self.dir.chmod(0o755)
+        openssl("req", "-x509", "-newkey", *KINDS["ec"], "-nodes",
+                "-keyout", self.dir / "ca.key", "-out", self.dir / "ca.pem",
+                "-subj", f"/CN=Test {name}", "-days", 30)
+        self.serial = 0
+
+    @property
+    def pem(self):
+        return self.dir / "ca.pem"
+
+    def make(self, file, *names, kind="ec", days=30, client=False, cn=None):
+        """FILE.pem and FILE.key of a leaf for these hosts; returns the path of
+        the first."""
+        pem, key = self.dir / f"{file}.pem", self.dir / f"{file}.key"
+        if pem.exists():
+            return pem
+        ext = self.dir / f"{file}.ext"
+        ext.write_text(
+            "basicConstraints=critical,CA:FALSE\n"
+            f"extendedKeyUsage={'clientAuth' if client else 'serverAuth'}\n"
+            + (f"subjectAltName={','.join('DNS:' + n for n in names)}\n"
+               if names else ""))
+        openssl("req", "-newkey", *KINDS[kind], "-nodes", "-keyout", key,
+                "-out", self.dir / f"{file}.csr",
+                "-subj", f"/O=Test/CN={cn or file}")
+        self.serial += 1
+        openssl("x509", "-req", "-in", self.dir / f"{file}.csr",
+                "-CA", self.pem, "-CAkey", self.dir / "ca.key",
+                "-set_serial", 0xabc000 + self.serial,
+                "-days", days, "-extfile", ext, "-out", pem)
+        key.chmod(0o644)
+        return pem
+
+    def context(self, alpn=("http/1.1",), cert=None, version=None):
+        """For a client that trusts this authority."""
+        ctx = ssl.create_default_context(cafile=str(self.pem))
+        ctx.set_alpn_protocols(list(alpn))
+        if version is not None:
+            ctx.minimum_version = ctx.maximum_version = version
+        if cert is not None:
+            ctx.load_cert_chain(cert, cert.with_suffix(".key"))
+        return ctx
+
+    def crl(self, *revoked):
+        """A list that names these certificates; its path."""
+        conf, index = self.dir / "crl.cnf", self.dir / "index.txt"
+        path = self.dir / "crl.pem"
+        conf.write_text("[ca]\ndefault_ca=x\n[x]\n"
+                        f"database={index}\ndefault_md=sha256\n"
+                        "default_crl_days=30\n")
+        index.write_text("")
+        for pem in revoked:
+            openssl("ca", "-config", conf, "-revoke", pem, "-cert", self.pem,
+                    "-keyfile", self.dir / "ca.key")
+        openssl("ca", "-config", conf, "-gencrl", "-cert", self.pem,
+                "-keyfile", self.dir / "ca.key", "-out", path)
+        return path

@@ -1,0 +1,305 @@
+/* prepare_tls: the certificates of listens and sites, read once before fork.
+ * Which of them a client gets follows the table of hosts: the site that would
+ * answer for a name is the one whose certificate shows it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/check.h"
+#include "common/tls/tls.h"
+#include "worker/prepare.h"
+#include "worker/route/route.h"
+
+/* Certificates of one scope. */
+#define CERTIFICATES_MAX 16u
+/* A password's file holds one line. */
+#define PASSWORD_CAP 1024u
+
+#define PASSWORD SPAN_LIT("password=file:")
+
+/* One `certificate_key` word and the password behind it. */
+struct tls_key_conf {
+	span file;
+	span password_file; /* empty: none */
+	struct place at;
+};
+
+/* What a scope says of TLS. */
+struct tls_scope {
+	const struct conf_word *chains[CERTIFICATES_MAX];
+	struct tls_key_conf keys[CERTIFICATES_MAX];
+	uint32_t n_chains;
+	uint32_t n_keys;
+	enum tls_verify verify;
+	const struct conf_value *ca;
+	const struct conf_value *crl;
+};
+
+static const char *
+tls_text(struct arena *a, span s)
+{
+	return arena_span(a, s).p;
+}
+
+static void
+prepare_policy(struct prepared *p, struct tls_policy *out, struct arena *a)
+{
+	struct conf_scope s =
+	    conf_scope_of(p->plan.conf, conf_first(p->plan.conf, CONF_TLS));
+	span ciphers = conf_text(&s, KEY_TLS_CIPHERS);
+
+	out->is_1_3_only =
+	    span_eq(conf_text(&s, KEY_TLS_MIN_VERSION), SPAN_LIT("1.3"));
+	out->ciphers = ciphers.len > 0 ? tls_text(a, ciphers) : NULL;
+	out->has_tickets = conf_bool(&s, KEY_TLS_SESSION_TICKETS);
+	out->n_tickets = (uint32_t)conf_num(&s, KEY_TLS_TICKET_COUNT);
+}
+
+/* --- what a scope says ---------------------------------------------------- */
+
+static void
+scope_chains(struct tls_scope *t, const struct conf_scope *s, struct diag *d)
+{
+	struct conf_iter it = {NULL, 0, false};
+	const struct conf_value *v;
+
+	while ((v = conf_next(s, KEY_SITE_CERTIFICATE, &it)) != NULL)
+		for (uint32_t i = 0; i < v->n_words; i++) {
+			if (t->n_chains == CERTIFICATES_MAX) {
+				diag_error(d, v->words[i].at,
+				    "more than %u certificates",
+				    CERTIFICATES_MAX);
+				return;
+			}
+			t->chains[t->n_chains++] = &v->words[i];
+		}
+}
+
+static void
+scope_key(struct tls_scope *t, const struct conf_word *w, struct diag *d)
+{
+	if (span_starts(w->text, PASSWORD)) {
+		if (t->n_keys == 0)
+			diag_error(d, w->at,
+			    "a password stands behind the key that it opens");
+		else
+			t->keys[t->n_keys - 1].password_file =
+			    span_from(w->text, PASSWORD.len);
+	} else if (t->n_keys == CERTIFICATES_MAX) {
+		diag_error(d, w->at, "more than %u keys", CERTIFICATES_MAX);
+	} else {
+		t->keys[t->n_keys++] =
+		    (struct tls_key_conf){.file = w->text, .at = w->at};
+	}
+}
+
+static void
+scope_keys(struct tls_scope *t, const struct conf_scope *s, struct diag *d)
+{
+	struct conf_iter it = {NULL, 0, false};
+	const struct conf_value *v;
+	struct place at = {0};
+
+	while ((v = conf_next(s, KEY_SITE_CERTIFICATE_KEY, &it)) != NULL)
+		for (uint32_t i = 0; i < v->n_words; i++) {
+			at = v->words[i].at;
+			scope_key(t, &v->words[i], d);
+		}
+	if (t->n_keys != 0 && t->n_keys != t->n_chains)
+		diag_error(d, at,
+		    "%u keys for %u certificates: name one for each, in the "
+		    "same order, or none when the files hold both",
+		    t->n_keys, t->n_chains);
+}
+
+static bool
+scope_read(struct tls_scope *t, const struct conf_scope *s, struct diag *d)
+{
+	uint32_t before = diag_count(d, DIAG_ERROR);
+	const struct conf_value *v = conf_get(s, KEY_SITE_VERIFY);
+
+	memset(t, 0, sizeof(*t));
+	scope_chains(t, s, d);
+	scope_keys(t, s, d);
+	/* the words stand in the order of enum tls_verify */
+	t->verify = (enum tls_verify)conf_num(s, KEY_SITE_VERIFY);
+	t->ca = conf_get(s, KEY_SITE_CLIENT_CA);
+	t->crl = conf_get(s, KEY_SITE_CRL);
+	if (t->verify != TLS_VERIFY_OFF && t->ca == NULL)
+		diag_error(d, v->at,
+		    "verify needs client_ca: whose certificates are accepted?");
+	if (t->verify != TLS_VERIFY_OFF && t->n_chains == 0)
+		diag_error(d, v->at,
+		    "verify needs a certificate here or in [defaults]");
+	return diag_count(d, DIAG_ERROR) == before;
+}
+
+/* --- from files to contexts ----------------------------------------------- */
+
+/* The one line of a password's file. false: it was noted why not. */
+static bool
+password_read(const struct tls_key_conf *k, char out[PASSWORD_CAP],
+    struct arena *a, struct diag *d)
+{
+	FILE *f = fopen(tls_text(a, k->password_file), "re");
+	size_t n;
+
+	if (f == NULL) {
+		diag_error(d, k->at, "cannot open the password's file %.*s",
+		    SPAN_FMT(k->password_file));
+		return false;
+	}
+	n = fread(out, 1, PASSWORD_CAP - 1, f);
+	(void)fclose(f);
+	while (n > 0 && (out[n - 1] == '\n' || out[n - 1] == '\r'))
+		n--;
+	out[n] = '\0';
+	return true;
+}
+
+static void
+context_add(struct tls_context *c, const struct tls_scope *t, uint32_t i,
+    struct arena *a, struct diag *d)
+{
+	const char *chain = tls_text(a, t->chains[i]->text);
+	const struct tls_key_conf *k = t->n_keys > 0 ? &t->keys[i] : NULL;
+	char password[PASSWORD_CAP];
+	bool has_password = k != NULL && k->password_file.len > 0;
+	struct tls_problem why;
+
+	if (has_password && !password_read(k, password, a, d))
+		return;
+	if (!tls_context_add(c, chain, k != NULL ? tls_text(a, k->file) : chain,
+		has_password ? password : NULL, &why))
+		diag_error(d, t->chains[i]->at, "%s", why.text);
+	explicit_bzero(password, sizeof(password));
+}
+
+/* The context of a scope; NULL when it has no certificate, or d holds why. */
+static struct tls_context *
+prepare_context(struct prepared *p, const struct conf_scope *s, span scope,
+    enum tls_verify *verify, struct diag *d)
+{
+	struct arena *a = &p->arena;
+	struct tls_policy policy;
+	struct tls_problem why;
+	struct tls_context *c;
+	struct tls_scope t;
+
+	if (!scope_read(&t, s, d) || t.n_chains == 0)
+		return NULL;
+	*verify = t.verify;
+	prepare_policy(p, &policy, a);
+	c = tls_context_new(&policy, scope, &why);
+	if (c == NULL) {
+		diag_error(d, t.chains[0]->at, "%s", why.text);
+		return NULL;
+	}
+	for (uint32_t i = 0; i < t.n_chains; i++)
+		context_add(c, &t, i, a, d);
+	if (t.verify != TLS_VERIFY_OFF &&
+	    !tls_context_verify(c, t.verify, tls_text(a, t.ca->text),
+		t.crl != NULL ? tls_text(a, t.crl->text) : NULL, &why))
+		diag_error(d, t.ca->at, "%s", why.text);
+	return c;
+}
+
+/* --- listens -------------------------------------------------------------- */
+
+static struct tls_context *
+listen_choose(const void *self, span name)
+{
+	const struct plan_listen *l = self;
+	const struct plan_site *site =
+	    name.len > 0 ? route_site(l, name) : NULL;
+
+	return site != NULL && site->tls != NULL ? site->tls : l->tls.first;
+}
+
+/* "h2 http/1.1" as RFC 7301 3.1 has it on the wire. */
+static void
+listen_alpn(struct prepared *p, struct plan_listen *l)
+{
+	struct conf_scope s = conf_scope_of(p->plan.conf, l->section);
+	struct conf_iter it = {NULL, 0, false};
+	const struct conf_value *v;
+	span wire = span_of("", 0);
+
+	while ((v = conf_next(&s, KEY_LISTEN_PROTOCOLS, &it)) != NULL)
+		for (uint32_t i = 0; i < v->n_words; i++) {
+			char len = (char)v->words[i].text.len;
+			span parts[] = {
+			    wire, span_of(&len, 1), v->words[i].text};
+
+			wire = arena_concat(&p->arena, parts, NELEMS(parts));
+		}
+	l->tls.alpn = wire.p;
+	l->tls.alpn_len = (uint32_t)wire.len;
+}
+
+/* The certificate of clients that name no site: the listen's own, that of the
+ * site for all hosts, or of the first site. */
+static struct tls_context *
+listen_first(const struct prepared *p, const struct plan_listen *l)
+{
+	if (l->own_tls != NULL)
+		return l->own_tls;
+	if (l->any != NULL && l->any->tls != NULL)
+		return l->any->tls;
+	for (uint32_t i = 0; i < p->plan.n_sites; i++) {
+		const struct plan_site *site = &p->plan.sites[i];
+
+		if (site->tls != NULL && prepare_is_served(p, site, l))
+			return site->tls;
+	}
+	return NULL;
+}
+
+static void
+prepare_listen_tls(struct prepared *p, struct plan_listen *l, struct diag *d)
+{
+	struct conf_scope s = conf_scope_of(p->plan.conf, l->section);
+	const struct conf_value *on = conf_get(&s, KEY_LISTEN_TLS);
+	uint32_t before = diag_count(d, DIAG_ERROR);
+	enum tls_verify verify = TLS_VERIFY_OFF;
+
+	l->has_tls = conf_bool(&s, KEY_LISTEN_TLS);
+	if (!l->has_tls)
+		return;
+	l->own_tls = prepare_context(p, &s, l->name, &verify, d);
+	l->tls.first = listen_first(p, l);
+	l->tls.choose = listen_choose;
+	l->tls.self = l;
+	listen_alpn(p, l);
+	if (l->tls.first == NULL && diag_count(d, DIAG_ERROR) == before &&
+	    before == 0)
+		diag_error(d, on != NULL ? on->at : l->at,
+		    "tls = on, but neither this listen nor a site that it "
+		    "serves has a certificate");
+}
+
+void
+prepare_tls(struct prepared *p, struct diag *d)
+{
+	for (uint32_t i = 0; i < p->plan.n_sites; i++) {
+		struct plan_site *site = &p->plan.sites[i];
+		struct conf_scope s =
+		    conf_scope_of(p->plan.conf, site->section);
+		enum tls_verify verify = TLS_VERIFY_OFF;
+
+		site->tls = prepare_context(p, &s, site->name, &verify, d);
+		site->asks_certificate = verify != TLS_VERIFY_OFF;
+		site->needs_certificate = verify == TLS_VERIFY_REQUIRE;
+	}
+	for (uint32_t i = 0; i < p->plan.n_listens; i++)
+		prepare_listen_tls(p, &p->plan.listens[i], d);
+}
+
+void
+prepare_free_tls(struct prepared *p)
+{
+	for (uint32_t i = 0; i < p->plan.n_sites; i++)
+		tls_context_free(p->plan.sites[i].tls);
+	for (uint32_t i = 0; i < p->plan.n_listens; i++)
+		tls_context_free(p->plan.listens[i].own_tls);
+}
