@@ -23,6 +23,7 @@ setup_open(struct worker *w, const struct boot *b)
 	list_init(&w->conns);
 	arena_pool_init(&w->arenas, FREE_CHUNKS);
 	buf_pool_init(&w->bufs, FREE_BUFS);
+	pipes_init(&w->pipes);
 	w->loop = loop_new();
 	if (w->loop == NULL)
 		return -1;
@@ -46,5 +47,6 @@ setup_close(struct worker *w)
 	loop_free(w->loop);
 	buf_unref(w->spare);
 	buf_pool_fini(&w->bufs);
+	pipes_fini(&w->pipes);
 	arena_pool_fini(&w->arenas);
 }

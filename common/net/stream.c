@@ -2,6 +2,7 @@
 #include "common/net/stream.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -233,4 +234,50 @@ bool
 stream_can_splice(const struct stream *s)
 {
 	return s->ops == &plain_ops;
+}
+
+ssize_t
+stream_splice_in(struct stream *s, int pipe, size_t len, bool is_empty)
+{
+	ssize_t n;
+
+	REQUIRE(s->ops == &plain_ops);
+	if (!s->may_read)
+		return STREAM_RC_AGAIN;
+	do {
+		n = splice(s->watch.fd, NULL, pipe, NULL, len,
+		    SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+	} while (n < 0 && errno == EINTR);
+	/* a short one says nothing: a pipe has few places, whatever their
+	 * size */
+	if (n > 0)
+		return n;
+	if (n == 0)
+		return STREAM_RC_EOF;
+	if (!is_again(errno))
+		return plain_failed(s, errno);
+	if (is_empty)
+		s->may_read = false;
+	return STREAM_RC_AGAIN;
+}
+
+ssize_t
+stream_splice_out(struct stream *s, int pipe, size_t len)
+{
+	ssize_t n;
+
+	REQUIRE(s->ops == &plain_ops);
+	if (!s->may_write)
+		return STREAM_RC_AGAIN;
+	do {
+		n = splice(pipe, NULL, s->watch.fd, NULL, len,
+		    SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+	} while (n < 0 && errno == EINTR);
+	if (n > 0)
+		return n;
+	s->may_write = false;
+	if (n < 0 && is_again(errno))
+		return STREAM_RC_AGAIN;
+	s->err = n == 0 ? EIO : errno;
+	return STREAM_RC_ERROR;
 }

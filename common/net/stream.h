@@ -91,8 +91,13 @@ stream_is_fresh(struct stream *s)
 /* Give the raw descriptor away (plain streams only, for splice or handing on);
  * the stream is closed after it. */
 int stream_take_fd(struct stream *s);
-/* Whether two plain descriptors stand behind it that splice(2) can use. */
+/* Whether a plain descriptor stands behind it that splice(2) can use. */
 bool stream_can_splice(const struct stream *s);
+/* Move up to len bytes into a pipe; as stream_read(). AGAIN from one that was
+ * not empty may mean that it is full. Only where stream_can_splice(). */
+ssize_t stream_splice_in(struct stream *s, int pipe, size_t len, bool is_empty);
+/* Move up to len bytes, which lie in it, out of a pipe; as stream_writev(). */
+ssize_t stream_splice_out(struct stream *s, int pipe, size_t len);
 
 static inline bool
 stream_is_closed(const struct stream *s)

@@ -28,6 +28,9 @@ body_init(struct body *b, uint32_t high)
 	b->at_off = b->len = b->held = 0;
 	b->high = high;
 	b->total = 0;
+	b->pipes = NULL;
+	b->pipe = NULL;
+	b->piped = 0;
 }
 
 /* Drop consumed slices from the front of the queue. */
@@ -55,18 +58,25 @@ body_fini(struct body *b)
 	b->at = 0;
 	b->at_off = b->len = b->held = 0;
 	b->is_kept = false;
+	if (b->pipe != NULL)
+		pipes_give(b->pipes, b->pipe, b->piped == 0);
+	b->pipe = NULL;
+	b->piped = 0;
 }
 
 uint32_t
 body_room(struct body *b)
 {
+	uint32_t high;
+
 	if (b->state != BODY_OPEN)
 		return 0;
 	if (b->is_kept && (b->n == BODY_SLICES || b->held >= b->high))
 		body_forget(b);
-	if (b->n == BODY_SLICES || b->len >= b->high)
+	high = b->piped > 0 ? PIPE_CAP : b->high;
+	if (b->n == BODY_SLICES || b->len >= high)
 		return 0;
-	return b->high - b->len;
+	return high - b->len;
 }
 
 /* Whether the slice goes on where the last one held ends. */
@@ -86,7 +96,7 @@ body_push(struct body *b, struct slice *s)
 {
 	uint32_t len = s->len;
 
-	REQUIRE(b->state == BODY_OPEN);
+	REQUIRE(b->state == BODY_OPEN && b->piped == 0);
 	if (len == 0) {
 		slice_drop(s);
 		return;
@@ -128,6 +138,51 @@ body_abort(struct body *b, enum fault_id why)
 	b->fault = why;
 }
 
+/* --- pipes ---------------------------------------------------------------- */
+
+void
+body_take_pipes(struct body *b, struct pipes *pipes)
+{
+	b->pipes = pipes;
+}
+
+ssize_t
+body_fill_pipe(struct body *b, struct stream *from, uint64_t max)
+{
+	ssize_t n;
+
+	REQUIRE(b->state == BODY_OPEN && b->pipes != NULL && !b->is_kept);
+	if (b->pipe == NULL)
+		b->pipe = pipes_take(b->pipes);
+	if (b->pipe == NULL)
+		return 0;
+	if (b->piped >= PIPE_CAP)
+		return STREAM_RC_AGAIN;
+	n = stream_splice_in(from, b->pipe->in,
+	    (size_t)u64_min(max, PIPE_CAP - b->piped), b->piped == 0);
+	if (n <= 0)
+		return n;
+	b->piped += (uint32_t)n;
+	b->len += (uint32_t)n;
+	b->total += (uint64_t)n;
+	return n;
+}
+
+ssize_t
+body_drain_pipe(struct body *b, struct stream *to)
+{
+	ssize_t n = stream_splice_out(to, b->pipe->out, b->piped);
+
+	REQUIRE(b->at == b->n);
+	if (n <= 0)
+		return n;
+	b->piped -= (uint32_t)n;
+	b->len -= (uint32_t)n;
+	return n;
+}
+
+/* --- consuming ------------------------------------------------------------ */
+
 int
 body_peek(const struct body *b, struct iovec *iov, int n, uint64_t max,
     uint64_t *bytes)
@@ -154,7 +209,7 @@ body_peek(const struct body *b, struct iovec *iov, int n, uint64_t max,
 void
 body_consume(struct body *b, uint64_t bytes)
 {
-	REQUIRE(bytes <= b->len);
+	REQUIRE(bytes <= b->len - b->piped);
 	b->len -= (uint32_t)bytes;
 	while (bytes > 0) {
 		const struct slice *s = body_slot(b, b->at);

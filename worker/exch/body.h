@@ -2,7 +2,11 @@
  * consumer who never call each other: a bounded queue of slices that ends as
  * complete (LAST) or as broken (ABORTED). A broken one can never look complete:
  * nothing but body_end() makes it LAST. What was consumed can be kept and
- * played again while it fits. */
+ * played again while it fits.
+ *
+ * Content that nobody looks at can go from socket to socket in a pipe, without
+ * being copied: the consumer says that it takes pipes, the producer decides.
+ * What lies in the pipe comes behind all slices. */
 #ifndef GH_BODY_H
 #define GH_BODY_H
 
@@ -11,7 +15,9 @@
 #include <sys/uio.h>
 
 #include "common/base/buf.h"
+#include "common/net/stream.h"
 #include "worker/exch/fault.h"
+#include "worker/exch/pipes.h"
 
 /* Slices in flight; more means that the consumer is far behind. */
 #define BODY_SLICES 16
@@ -30,6 +36,9 @@ struct body {
 	uint32_t held; /* bytes held, consumed ones included */
 	uint32_t high; /* no room from here on */
 	uint64_t total; /* bytes ever pushed */
+	struct pipes *pipes; /* the consumer takes a pipe of these, or NULL */
+	struct pipe *pipe; /* of them, or NULL */
+	uint32_t piped; /* bytes of `len` that lie in it */
 	struct slice q[BODY_SLICES];
 };
 
@@ -48,6 +57,16 @@ void body_end(struct body *b);
 void body_reopen(struct body *b);
 /* The content broke; what is queued may still be consumed, or not. */
 void body_abort(struct body *b, enum fault_id why);
+
+/* The consumer sends content on by body_drain_pipe() where body_peek() finds no
+ * slice. */
+void body_take_pipes(struct body *b, struct pipes *pipes);
+/* Move up to `max` bytes from the stream into the body's pipe. > 0 bytes, or
+ * enum stream_rc; AGAIN may also mean that the pipe is full. 0: there is no
+ * pipe, read instead. Until it is drained nothing may be pushed. */
+ssize_t body_fill_pipe(struct body *b, struct stream *from, uint64_t max);
+/* Move what lies in the pipe into the stream; as stream_writev(). */
+ssize_t body_drain_pipe(struct body *b, struct stream *to);
 
 /* Up to n pieces and `max` bytes of what is not yet consumed. Returns how many
  * pieces; *bytes their sum. Valid until the next call that changes b. */

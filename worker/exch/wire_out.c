@@ -123,6 +123,8 @@ wire_out_step(struct wire_out *w, struct stream *s, struct body *b,
 	if (w->how == WIRE_OUT_CHUNKED)
 		out_next_chunk(w, b, trailers, a);
 	n = out_gather(w, b, iov);
+	if (n == 0 && w->how == WIRE_OUT_PLAIN && b->piped > 0)
+		return body_drain_pipe(b, s);
 	if (n == 0)
 		return 0;
 	rc = stream_writev(s, iov, n);

@@ -12,6 +12,7 @@
 #include "common/ipc/boot.h"
 #include "common/net/dns.h"
 #include "common/net/loop.h"
+#include "worker/exch/pipes.h"
 
 struct plan;
 struct up_worker;
@@ -32,6 +33,7 @@ struct worker {
 	struct arena_pool arenas;
 	struct buf_pool bufs;
 	struct buf *spare; /* where the next read goes; see worker_read_buf() */
+	struct pipes pipes;
 	struct dns *dns;
 	struct tls_io *tls; /* shared by all TLS streams */
 	struct up_worker *up; /* servers and pools of this worker */

@@ -123,6 +123,9 @@ send_render(struct h1_front *c)
 	/* ours, whatever the origin's was (RFC 9110 2.5) */
 	c->x->resp.version = HTTP_1_1;
 	send_queue_head(c, &c->x->resp);
+	if (c->m->out.how == WIRE_OUT_PLAIN &&
+	    stream_can_splice(&c->conn.stream))
+		body_take_pipes(&c->x->resp_body, &c->conn.w->pipes);
 	c->m->has_head = true;
 }
 

@@ -7,6 +7,8 @@
 /* What an origin may send as a head. */
 #define UP_HEAD_MAX (64u * 1024)
 #define UP_FIELDS_MAX 256
+/* What is worth a pipe: a few reads of a block. */
+#define UP_PIPE_MIN (64u * 1024)
 /* Interim answers before an origin counts as broken. */
 #define UP_INFOS_MAX 16
 
@@ -180,6 +182,56 @@ try_finish_origin(struct up_try *t)
 		h1o_close(o);
 }
 
+/* Whether what is still to come goes through a pipe: it is much, nothing of it
+ * was read yet, and nobody wants to look at it. Messages of tunnels are mostly
+ * small. */
+static bool
+try_can_pipe(const struct up_try *t)
+{
+	const struct exch *x = t->x;
+	const struct body *b = &x->resp_body;
+
+	if (b->pipes == NULL || t->o->in.buf != NULL ||
+	    !stream_can_splice(&t->o->stream))
+		return false;
+	if (b->piped > 0)
+		return true;
+	if (t->in.how == WIRE_IN_LENGTH)
+		return t->in.left >= UP_PIPE_MIN;
+	return t->in.how == WIRE_IN_RAW && b->total >= UP_PIPE_MIN &&
+	       x->state != EXCH_TUNNEL;
+}
+
+/* Returns whether something moved; *is_over: it cannot go on now. */
+static bool
+try_pipe(struct up_try *t, bool *is_over)
+{
+	struct exch *x = t->x;
+	bool has_length = t->in.how == WIRE_IN_LENGTH;
+	ssize_t n = body_fill_pipe(
+	    &x->resp_body, &t->o->stream, has_length ? t->in.left : UINT64_MAX);
+
+	*is_over = n < 0;
+	if (n == STREAM_RC_AGAIN)
+		return false;
+	if (n == 0) {
+		/* there is none to be had */
+		x->resp_body.pipes = NULL;
+		return false;
+	}
+	if (n < 0) {
+		try_stopped(t, n);
+		return true;
+	}
+	if (has_length)
+		t->in.left -= (uint64_t)n;
+	if (has_length && t->in.left == 0) {
+		t->in.how = WIRE_IN_DONE;
+		body_end(&x->resp_body);
+	}
+	return true;
+}
+
 bool
 try_recv_body(struct up_try *t)
 {
@@ -188,6 +240,14 @@ try_recv_body(struct up_try *t)
 
 	while (t->in.how != WIRE_IN_DONE && body_room(&x->resp_body) > 0 &&
 	       t->state == UP_BODY) {
+		bool is_over;
+
+		if (try_can_pipe(t)) {
+			moved |= try_pipe(t, &is_over);
+			if (is_over)
+				break;
+			continue;
+		}
 		switch (wire_in_step(&t->in, &t->o->in, &x->resp_body, &x->resp,
 		    &x->arena, &up_limits)) {
 		case WIRE_IN_OK:
