@@ -3,10 +3,8 @@ import json
 import subprocess
 
 from .gatehouse import BINARY
-from .wire import Client
+from .wire import WAIT_S, Client
 
-# Longer than any answer may take.
-WAIT_S = 60
 SECTION = "\n[admin]\nlisten = unix:{dir}/admin.sock\n"
 
 

@@ -4,6 +4,8 @@ import socket
 import struct
 import threading
 
+from .wire import WAIT_S
+
 A, AAAA = 1, 28
 NOERROR, SERVFAIL, NXDOMAIN = 0, 2, 3
 CLASS_IN = 1
@@ -117,7 +119,7 @@ class Dns:
                         stream.read(int.from_bytes(size, "big")))
                     conn.sendall(struct.pack(">H", len(out)) + out)
 
-    def wait_asked(self, n, timeout=20):
+    def wait_asked(self, n, timeout=WAIT_S):
         """Wait for the n-th query."""
         with self.changed:
             assert self.changed.wait_for(lambda: len(self.asked) >= n,
@@ -132,5 +134,5 @@ class Dns:
             self.tcp.shutdown(socket.SHUT_RDWR)
             self.tcp.close()
         for thread in self.threads:
-            thread.join(10)
+            thread.join(WAIT_S)
         self.sock.close()

@@ -1,5 +1,6 @@
 """A running gatehouse: started from an INI text, watched through its service
 manager socket, ended and checked."""
+import collections
 import os
 import pathlib
 import queue
@@ -9,25 +10,28 @@ import subprocess
 import threading
 import time
 
-from .wire import Client
+from .wire import WAIT_S, Client
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 BINARY = os.environ.get("GATEHOUSE", str(TOP / "gatehouse"))
-START_S = 20
-STOP_S = 20
 POLL_S = 0.1
+HELD_PORTS = collections.deque(maxlen=64)
 # What no run may leave in its error output.
 FORBIDDEN = ("AddressSanitizer", "LeakSanitizer", "runtime error:", "panic")
 
 
 def free_port():
-    """A port that the kernel chose and nobody holds."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port that the kernel chose and nobody else gets: a socket stays bound to
+    it, without listening, until many others were asked for. Who binds it with
+    SO_REUSEADDR may (socket(7)), and until then it refuses connections."""
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", 0))
+    HELD_PORTS.append(held)
+    return held.getsockname()[1]
 
 
-def run(*args, stdin=None, env=None, timeout=20):
+def run(*args, stdin=None, env=None, timeout=WAIT_S):
     """Run the binary to its end: CompletedProcess with text output."""
     return subprocess.run([BINARY, *map(str, args)], input=stdin, text=True,
                           capture_output=True, timeout=timeout, check=False,
@@ -86,7 +90,7 @@ class Notify:
         while text := self.sock.recv(4096):
             self.came.put(text.decode())
 
-    def wait(self, word, timeout=START_S, is_alive=lambda: True):
+    def wait(self, word, timeout=WAIT_S, is_alive=lambda: True):
         """The first message that holds the word, as a dict; a sender that has
         ended is not waited for."""
         end = time.monotonic() + timeout
@@ -198,7 +202,7 @@ class Gatehouse:
         """End it; returns the exit status."""
         if self.process.poll() is None:
             self.send_signal(sig)
-        return self.process.wait(STOP_S)
+        return self.process.wait(WAIT_S)
 
     def close(self):
         pids = []
@@ -206,7 +210,7 @@ class Gatehouse:
             pids = list(self.children())
             self.send_signal(signal.SIGTERM)
         try:
-            self.process.wait(STOP_S)
+            self.process.wait(WAIT_S)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()

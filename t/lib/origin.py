@@ -4,7 +4,7 @@ import socket
 import struct
 import threading
 
-from .wire import Closed, Malformed, Reader, Truncated
+from .wire import WAIT_S, Closed, Malformed, Reader, Truncated
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -85,7 +85,7 @@ class Origin:
                 sock, _ = self.sock.accept()
             except OSError:
                 return
-            sock.settimeout(30)
+            sock.settimeout(WAIT_S)
             if not self.path:
                 # what is sent later must not wait for an acknowledgement
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -122,7 +122,7 @@ class Origin:
         finally:
             conn.close()
 
-    def wait(self, check, timeout=10):
+    def wait(self, check, timeout=WAIT_S):
         """Wait until check(self) is true."""
         with self.changed:
             assert self.changed.wait_for(lambda: check(self), timeout), \
@@ -141,4 +141,4 @@ class Origin:
         self.sock.close()
         for conn in self.conns:
             conn.close()
-        self.thread.join(5)
+        self.thread.join(WAIT_S)

@@ -11,8 +11,8 @@ import threading
 import time
 
 from .gatehouse import BINARY, Notify, children, free_port
+from .wire import WAIT_S
 
-WAIT_S = 30
 POLL_S = 0.01
 
 
@@ -48,11 +48,39 @@ def kill_and_wait(pid, sig=signal.SIGKILL):
     wait_gone(pid)
 
 
+def is_refused(port):
+    """Whether nobody listens there. A connection that was made right before the
+    listening ended is reset: that is not yet so."""
+    try:
+        socket.create_connection(("127.0.0.1", port), WAIT_S).close()
+    except ConnectionRefusedError:
+        return True
+    except ConnectionResetError:
+        pass
+    return False
+
+
 def status(pid):
-    """/proc/PID/status as a dict."""
-    text = pathlib.Path(f"/proc/{pid}/status").read_text()
+    """/proc/PID/status as a dict; ProcessLookupError if it is gone."""
+    try:
+        text = pathlib.Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError as err:
+        raise ProcessLookupError(pid) from err
     return {k: v.strip() for k, v in
             (line.split(":", 1) for line in text.splitlines())}
+
+
+def stop(pid):
+    """Stop it (SIGSTOP) and wait until it does nothing any more; an error if it
+    has ended."""
+    os.kill(pid, signal.SIGSTOP)
+
+    def is_stopped():
+        state = status(pid)["State"]
+        if state.startswith("Z"):
+            raise ProcessLookupError(pid)
+        return state.startswith("T")
+    until(is_stopped, what="its stop")
 
 
 def worker_pids(gh):
@@ -71,6 +99,17 @@ def open_files(pid):
             with contextlib.suppress(FileNotFoundError):
                 found[int(path.name)] = os.readlink(path)
     return found
+
+
+def segment_bytes(pid):
+    """What the kernel has allocated for the shared segment of this master.
+    Letters to the steward are memory of that name, too, small, and closed."""
+    found = []
+    for fd, name in open_files(pid).items():
+        if name.startswith("/memfd:gatehouse"):
+            with contextlib.suppress(FileNotFoundError):
+                found.append(os.stat(f"/proc/{pid}/fd/{fd}"))
+    return max(found, key=lambda st: st.st_size).st_blocks * 512
 
 
 def abort_on_close(sock):

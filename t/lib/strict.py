@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from .wire import Closed, Malformed, Truncated
+from .wire import WAIT_S, Closed, Malformed, Truncated
 
 # What hides behind every row that is to be refused: an origin that sees it was
 # reached by a request that the front never accepted as one.
@@ -36,7 +36,6 @@ server = {{origin}}
 """
 # Rows of more bytes are not sent byte by byte.
 SPLIT_MAX = 3000
-WAIT_S = 20
 
 
 def ids(rows):

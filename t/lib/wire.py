@@ -3,7 +3,9 @@ and a client that sends exact bytes."""
 import socket
 import struct
 
-TIMEOUT_S = 10
+# The longest that a test waits for what must come: no measure of speed, the
+# machine may be busy with anything.
+WAIT_S = 60
 TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789"
                   b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
@@ -194,7 +196,7 @@ class Client:
     """A TCP or unix connection on which the test writes exact bytes; with
     `tls` (an ssl.SSLContext) and the name to ask for, through TLS."""
 
-    def __init__(self, address, timeout=TIMEOUT_S, rcvbuf=None, tls=None,
+    def __init__(self, address, timeout=WAIT_S, rcvbuf=None, tls=None,
                  name=None, session=None):
         family = socket.AF_UNIX if isinstance(address, str) \
             else socket.AF_INET

@@ -17,7 +17,9 @@ import pytest
 
 from lib import admin
 from lib.gatehouse import BINARY
-from lib.procs import Load, kill_and_wait, open_files, until, wait_gone
+from lib.procs import (Load, kill_and_wait, open_files, stop, until,
+                       wait_gone)
+from lib.wire import WAIT_S
 
 INI = """
 [global]
@@ -92,7 +94,7 @@ def test_an_ask_that_dies_with_the_steward_is_not_answered(gatehouse):
     gh = gatehouse(INI)
     old = until(lambda: admin.steward(gh))
     admin.status(gh)
-    os.kill(old, signal.SIGSTOP)
+    stop(old)
     with admin.connect(gh) as c:
         c.send(b"POST /v1/reload HTTP/1.1\r\nHost: x\r\n\r\n")
         kill_and_wait(old)
@@ -105,7 +107,7 @@ def test_a_stopped_steward_keeps_nobody(gatehouse):
     gh = gatehouse(INI)
     pid = until(lambda: admin.steward(gh))
     admin.status(gh)
-    os.kill(pid, signal.SIGSTOP)
+    stop(pid)
     try:
         for i in range(100):
             gh.reload(INI.replace("one", f"text{i}"))
@@ -246,7 +248,7 @@ def test_permission_ends_on_open_connections(gatehouse, open_dir):
     mine.close()
     theirs.close()
     with socket.socket(fileno=fds[0]) as conn:
-        conn.settimeout(20)
+        conn.settimeout(WAIT_S)
 
         def code():
             conn.sendall(b"HEAD /v1/status HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -377,7 +379,7 @@ def test_the_socket_goes_to_the_next_binary(gatehouse):
     gh.send_signal(signal.SIGUSR2)
     new = until(lambda: (lambda pid: pid != old and pid)(
         admin.status(gh)["pid"]), what="the new master")
-    assert gh.process.wait(20) == 0
+    assert gh.process.wait(WAIT_S) == 0
     assert admin.status(gh)["pid"] == new
     code, answer = admin.post(gh, "reload")
     assert (code, answer["ok"]) == (200, True)

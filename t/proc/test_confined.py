@@ -9,6 +9,7 @@ import subprocess
 from lib import admin
 from lib.dns import Dns
 from lib.procs import until
+from lib.wire import WAIT_S
 
 INI = """
 [global]
@@ -52,7 +53,7 @@ class Strace:
     def close(self):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
-            self.process.wait(20)
+            self.process.wait(WAIT_S)
 
     def calls(self):
         """{pid: [line, ...]}."""

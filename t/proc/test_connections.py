@@ -2,6 +2,8 @@
 import select
 import signal
 
+from lib.wire import WAIT_S
+
 
 INI = """
 [global]
@@ -31,7 +33,7 @@ def test_a_full_worker_leaves_connections_to_others(gatehouse):
     clients = [gh.client() for _ in range(32)]
     served = [c.get("/").text for c in clients]
     assert sorted(served) == ["0"] * 16 + ["1"] * 16
-    more = [gh.client(timeout=30) for _ in range(3)]
+    more = [gh.client(timeout=WAIT_S) for _ in range(3)]
     for c in more:
         ask(c)
     assert not select.select([c.sock for c in more], [], [], QUIET_S)[0]
@@ -61,6 +63,6 @@ def test_idle_connections_end_in_order(gatehouse):
     assert len(gh.workers()) == 2
     gh.send_signal(signal.SIGQUIT)
     assert all(c.is_closed() for c in clients)
-    assert gh.process.wait(30) == 0
+    assert gh.process.wait(WAIT_S) == 0
     for c in clients:
         c.close()

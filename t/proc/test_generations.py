@@ -2,14 +2,12 @@
 segment (doc/shm.md 1.2, 2): what has the same name is the same, all else is
 apart, and nothing stays behind."""
 import collections
-import contextlib
-import os
 
 import pytest
 
 from lib import admin
 from lib.origin import OK
-from lib.procs import open_files, until
+from lib.procs import segment_bytes, until
 
 INI = """
 [global]
@@ -164,18 +162,6 @@ def test_numbers_are_right_in_both(gatehouse, origin, change):
     assert not numbers(gh)
 
 
-def segment_bytes(gh):
-    """What the kernel has allocated for it."""
-    found = []
-    pid = gh.process.pid
-    for fd, name in open_files(pid).items():
-        if name.startswith("/memfd:gatehouse"):
-            # letters to the steward have that name, too, and are closed
-            with contextlib.suppress(FileNotFoundError):
-                found.append(os.stat(f"/proc/{pid}/fd/{fd}"))
-    return max(found, key=lambda st: st.st_size).st_blocks * 512
-
-
 def test_nothing_leaks_over_reloads(gatehouse, origin):
     """Each one has a thousand other names; memory, ids and slots of those that
     are gone serve again."""
@@ -193,10 +179,10 @@ def test_nothing_leaks_over_reloads(gatehouse, origin):
 
     for run in range(3):
         turn(run)
-    before = segment_bytes(gh)
+    before = segment_bytes(gh.process.pid)
     for run in range(3, RELOADS + 3):
         turn(run)
-    assert segment_bytes(gh) == before
+    assert segment_bytes(gh.process.pid) == before
     assert not numbers(gh)
     # a slot that were never free again would be one of many
     assert all(w["slot"] < 8 for w in admin.status(gh)["workers"])
@@ -220,7 +206,7 @@ def test_shared_memory_of_a_reload(gatehouse, origin):
     assert reload(gh, ini(many, more=large))["ok"]
     held.send(gh, "app")
     check(gh, held, many, "app")
-    assert segment_bytes(gh) > 4 << 20
+    assert segment_bytes(gh.process.pid) > 4 << 20
     assert not reload(gh, ini(many, more=small))["ok"]
     told = reload(gh, ini(servers, more=small))
     assert not told["ok"]

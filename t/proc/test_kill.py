@@ -6,6 +6,7 @@ import signal
 import pytest
 
 from lib.procs import (Load, kill_and_wait, until, wait_gone, worker_pids)
+from lib.wire import WAIT_S
 
 INI = """
 [global]
@@ -79,7 +80,7 @@ def test_the_last_worker_is_replaced_and_nobody_is_refused(gatehouse):
 def test_helpers_of_the_master_come_back(gatehouse, title):
     """The steward and the nursery are made anew, workers go on."""
     gh = gatehouse(INI)
-    old, = gh.children(title)
+    old, = until(lambda: gh.children(title))
     with gh.client() as c:
         c.get()
         kill_and_wait(old)
@@ -120,7 +121,7 @@ def test_a_nursery_that_cannot_prepare_any_more_does_not_spin(gatehouse):
     gh = gatehouse(INI.replace("hosts = *", "hosts = *\nrespond = none")
                    .replace("respond = none\nrespond = 200 {worker}",
                             "respond = 200 file:page.txt"), wait=False)
-    gh.process.wait(20)
+    gh.process.wait(WAIT_S)
     page = gh.dir / "page.txt"
     page.write_text("page")
     gh = gatehouse(INI.replace("200 {worker}", f"200 file:{page}"))
@@ -190,10 +191,11 @@ def test_a_worker_that_shows_no_life_is_replaced(gatehouse):
 def test_a_busy_but_living_worker_is_left_alone(gatehouse):
     """The watchdog looks at life, not at traffic: idle workers keep living."""
     gh = gatehouse(INI.replace("workers = 2",
-                               "workers = 2\nworker_watchdog = 1s"))
+                               "workers = 2\nworker_watchdog = 5s"))
     before = sorted(gh.workers())
     with Load(gh.port, 1, 1) as load:
-        load.is_over.wait(3)
+        # an idle one that did not beat would be long dead
+        load.is_over.wait(8)
         load.wait_answers(10)
     assert sorted(gh.workers()) == before
     assert "shows no life" not in gh.stderr()

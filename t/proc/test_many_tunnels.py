@@ -6,6 +6,7 @@ import pytest
 
 from lib.echo import ASK, EchoOrigin
 from lib.procs import until
+from lib.wire import WAIT_S
 
 INI = """
 [global]
@@ -25,13 +26,17 @@ RELOADS = 40
 
 @pytest.fixture
 def echo():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 8192)),
+                                                hard))
     made = EchoOrigin()
     yield made
     made.close()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def open_tunnel(gh):
-    c = gh.client(timeout=30)
+    c = gh.client(timeout=WAIT_S)
     c.send(ASK)
     assert c.response().status == 101
     return c
@@ -40,9 +45,6 @@ def open_tunnel(gh):
 def test_a_thousand_tunnels_over_forty_reloads(gatehouse, echo):
     """25 new ones in each generation: none is dropped, all still carry bytes,
     and the last connection of a generation is its end."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4096)),
-                                                hard))
     gh = gatehouse(INI, origin=echo.address)
     held = []
     for i in range(RELOADS):

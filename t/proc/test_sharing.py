@@ -5,6 +5,8 @@ import signal
 
 import pytest
 
+from lib.procs import stop
+
 INI = """
 [global]
 workers = 2
@@ -40,7 +42,7 @@ def test_a_hung_worker_strands_nothing(gatehouse):
     """What it was woken for is taken by the other."""
     gh = gatehouse(INI)
     for victim in gh.workers():
-        os.kill(victim, signal.SIGSTOP)
+        stop(victim)
         try:
             assert len(shares(gh, 50)) == 1
         finally:

@@ -9,6 +9,7 @@ import pytest
 
 from lib.gatehouse import BINARY, free_port, run
 from lib.procs import Load, until
+from lib.wire import WAIT_S
 
 INI = """
 [global]
@@ -35,7 +36,7 @@ needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="needs IPv6")
 
 def get(address, family=socket.AF_INET):
     with socket.socket(family) as s:
-        s.settimeout(10)
+        s.settimeout(WAIT_S)
         s.connect(address)
         s.sendall(b"GET / HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n")
         answer = b"".join(iter(lambda: s.recv(4096), b""))
@@ -189,7 +190,7 @@ def test_a_socket_of_the_service_manager(tmp_path, family):
                 until(lambda b=body: get(("127.0.0.1", port)) == b)
             assert get(where, family) == b"three"
             process.send_signal(signal.SIGQUIT)
-            assert process.wait(20) == 0
+            assert process.wait(WAIT_S) == 0
         if family == socket.AF_UNIX:
             assert (tmp_path / "s").exists()
         # still listening: the next one takes it over

@@ -14,6 +14,7 @@ import pytest
 
 from lib.gatehouse import BINARY, children, run
 from lib.procs import status, until, wait_gone
+from lib.wire import WAIT_S
 
 INI = """
 [global]
@@ -134,14 +135,21 @@ def test_the_pid_file_must_be_a_file(tmp_path):
 
 
 def is_bare(pid):
-    """No capability, no way to new ones, system calls filtered."""
-    s = status(pid)
-    assert s["NoNewPrivs"] == "1"
+    """No capability, no way to new ones, system calls filtered, which comes
+    last; nobody waits for the steward to get there."""
+    want = {"NoNewPrivs": "1"}
+    if "option seccomp on" in run("-V").stdout:
+        want["Seccomp"] = "2"
+    s = until(lambda: (lambda s: want.items() <= s.items() and s)(status(pid)),
+              what=f"{want}")
     assert [int(s[k], 16) for k in ("CapInh", "CapPrm", "CapEff",
                                     "CapAmb")] == [0] * 4
-    if "option seccomp on" in run("-V").stdout:
-        assert s["Seccomp"] == "2"
     return s
+
+
+def confined(gh):
+    """Its workers and its steward."""
+    return gh.workers() + until(lambda: list(gh.children("(health)")))
 
 
 @needs_root
@@ -151,7 +159,7 @@ def is_bare(pid):
 def test_workers_and_steward_are_not_root(gatehouse, lines, gid):
     """user, group: all four ids of both kinds, no supplementary group."""
     gh = gatehouse(INI.replace("[global]", "[global]\n" + lines))
-    pids = gh.workers() + list(gh.children("(health)"))
+    pids = confined(gh)
     assert len(pids) == 3
     for pid in pids:
         s = is_bare(pid)
@@ -164,7 +172,7 @@ def test_workers_and_steward_are_not_root(gatehouse, lines, gid):
 def test_staying_root_still_means_no_capability(gatehouse):
     """user = root."""
     gh = gatehouse(INI.replace("[global]", "[global]\nuser = root"))
-    for pid in gh.workers() + list(gh.children("(health)")):
+    for pid in confined(gh):
         is_bare(pid)
     with gh.client() as c:
         assert c.get().status == 200
@@ -217,13 +225,12 @@ def test_it_runs_without_root(open_dir, caps):
         for pid, title in below.items():
             if "generation" in title:
                 continue
-            until(lambda p=pid: status(p)["NoNewPrivs"] == "1")
             s = is_bare(pid)
             assert s["Uid"].split() == [str(NOBODY.pw_uid)] * 4
         done = subprocess.run([str(folder / "gatehouse"), "-c", str(ini),
                                "-s", "quit"], check=False)
         assert done.returncode == 0
-        assert process.wait(20) == 0
+        assert process.wait(WAIT_S) == 0
 
 
 @needs_root
@@ -242,7 +249,7 @@ def test_a_privileged_port_needs_root(open_dir):
     done = subprocess.run(
         ["setpriv", f"--reuid={NOBODY.pw_uid}", "--clear-groups",
          str(open_dir / "gatehouse"), "-c", str(ini)],
-        capture_output=True, text=True, check=False, timeout=20)
+        capture_output=True, text=True, check=False, timeout=WAIT_S)
     assert done.returncode == 1
     assert "2:11: error: cannot listen on 127.0.0.1:1: Permission denied" \
         in done.stderr
@@ -301,16 +308,16 @@ def test_more_connections_than_descriptors_is_told(gatehouse):
         with gh.client() as c:
             assert c.get().status == 200
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(WAIT_S) == 0
     assert "few descriptors limit=500 wanted=" in line
 
 
 def test_each_process_has_a_title(gatehouse):
     """What ps shows."""
     gh = gatehouse(INI)
-    assert sorted(gh.children().values()) == [
+    until(lambda: sorted(gh.children().values()) == [
         "gatehouse: generation 1", "gatehouse: master (health)",
-        "gatehouse: worker 0", "gatehouse: worker 1"]
+        "gatehouse: worker 0", "gatehouse: worker 1"], what="their titles")
     own = pathlib.Path(f"/proc/{gh.process.pid}/cmdline").read_bytes()
     assert own.rstrip(b"\0") == b"gatehouse: master"
     # its environment moved, it is not lost
@@ -333,7 +340,7 @@ def test_the_service_manager_is_told(gatehouse):
     assert gh.notify.wait("READY=1")["STATUS"] == "serving generation 2"
     gh.send_signal(signal.SIGQUIT)
     assert gh.notify.wait("STOPPING=1") == {"STOPPING": "1"}
-    assert gh.process.wait(20) == 0
+    assert gh.process.wait(WAIT_S) == 0
 
 
 def test_a_daemon_tells_its_own_pid(daemon):

@@ -8,7 +8,8 @@ import stat
 import pytest
 
 from lib.gatehouse import BINARY, children
-from lib.procs import Load, open_files, until, wait_gone
+from lib.procs import Load, segment_bytes, until, wait_gone
+from lib.wire import WAIT_S
 
 INI = """
 [global]
@@ -75,7 +76,7 @@ def test_the_new_one_serves_with_its_configuration(upgradable):
     gh.write(INI.replace("200 one", "200 two"))
     second = upgrade(gh)
     assert second != first and get(gh) == "two"
-    assert gh.process.wait(20) == 0
+    assert gh.process.wait(WAIT_S) == 0
     assert gh.notify.wait(f"MAINPID={second}")
     assert stat.S_ISSOCK(os.stat(gh.dir / "sock").st_mode)
     assert len(until(lambda: children(second, "worker"))) == 2
@@ -105,19 +106,9 @@ def test_counters_go_on(upgradable):
     for _ in range(4):
         pid = upgrade(gh)
         get(gh)
-        sizes.append(segment_kib(pid))
+        sizes.append(segment_bytes(pid))
     assert sizes[-1] == sizes[0], sizes
     assert "begins empty" not in gh.stderr()
-
-
-def segment_kib(pid):
-    """Memory of the segment that the process has mapped."""
-    text = pathlib.Path(f"/proc/{pid}/maps").read_text()
-    where = next(line for line in text.splitlines() if "memfd:gatehouse" in line)
-    for fd, name in open_files(pid).items():
-        if "memfd:gatehouse" in name:
-            return os.stat(f"/proc/{pid}/fd/{fd}").st_blocks // 2
-    raise AssertionError(where)
 
 
 @pytest.mark.parametrize("how, words", [

@@ -8,6 +8,7 @@ import pytest
 from lib import admin
 from lib.gatehouse import run
 from lib.procs import until
+from lib.wire import WAIT_S
 
 INI = """
 [global]
@@ -125,7 +126,7 @@ def test_the_end_is_answered(gatehouse, word):
     """202, then it ends in order and takes its socket away."""
     gh = gatehouse(INI)
     assert admin.post(gh, word) == (202, {"ok": True})
-    assert gh.process.wait(20) == 0
+    assert gh.process.wait(WAIT_S) == 0
     assert not (gh.dir / "admin.sock").exists()
 
 
@@ -141,7 +142,7 @@ def test_quit_finishes_what_runs_and_can_be_watched(gatehouse):
         assert admin.post(gh, "reload")[0] == 409
         c.send(b"st: test\r\n\r\n")
         assert c.response().text == "one"
-    assert gh.process.wait(20) == 0
+    assert gh.process.wait(WAIT_S) == 0
 
 
 def test_drain_keeps_the_master_and_reload_starts_again(gatehouse):

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from lib.gatehouse import BINARY, run
+from lib.wire import WAIT_S
 
 SITE = "[site s]\nrespond = 200 x\n"
 # Far above what a busy machine needs, far below "for ever".
@@ -105,7 +106,7 @@ def test_a_pipe_that_is_written_is_read(tmp_path):
     os.write(write, SITE.encode())
     os.close(write)
     done = subprocess.run([BINARY, "-t", "-c", f"/dev/fd/{read}"],
-                          pass_fds=[read], check=False, timeout=20,
+                          pass_fds=[read], check=False, timeout=WAIT_S,
                           capture_output=True)
     os.close(read)
     assert done.returncode == 0
@@ -140,7 +141,7 @@ def test_an_unreadable_file_is_named(tmp_path):
     for path, place in ((hidden, "error: "), (ini, "x.ini:2:11: error: ")):
         done = subprocess.run([*plain, BINARY, "-t", "-c", str(path)],
                               capture_output=True, text=True, check=False,
-                              timeout=20)
+                              timeout=WAIT_S)
         assert done.returncode == 1
         assert f"{place}cannot read '{hidden}': Permission denied" in \
             done.stderr

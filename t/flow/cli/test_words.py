@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 from lib.gatehouse import BINARY, TOP, run
+from lib.wire import WAIT_S
 
 MAN = (TOP / "doc/gatehouse.8").read_text()
 README = (TOP / "README").read_text()
@@ -121,5 +122,5 @@ def test_output_that_cannot_be_written_is_an_error(tmp_path):
     for args in (["-T", "-c", str(ini)], ["-t", "-c", str(ini)], ["-V"]):
         with open("/dev/full", "w", encoding="ascii") as full:
             done = subprocess.run([BINARY, *args], stdout=full, check=False,
-                                  timeout=20)
+                                  timeout=WAIT_S)
         assert done.returncode == 1, args

@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from lib.origin import ok
+from lib.wire import WAIT_S
 
 POST = b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: %d\r\n\r\n"
 LARGE = b"HTTP/1.1 413 Too Large\r\nContent-Length: 5\r\n\r\nlarge"
@@ -83,7 +84,7 @@ def test_the_origin_connection_of_an_early_answer_is_not_reused(pair):
     with gh.client() as c:
         c.send(POST % 1000 + b"x" * 10)
         assert c.response().status == 413
-    assert over.wait(10)
+    assert over.wait(WAIT_S)
     assert rest in ([b"x" * 10], [b""])
     with gh.client() as c:
         assert c.get("/").text == "ok"
@@ -109,12 +110,12 @@ def test_an_early_answer_does_not_stop_the_upload(pair):
 
 def test_the_answer_arrives_after_a_half_close(logged):
     """RFC 9112 9.6: a client may end its direction once it has asked."""
-    gh, _, lines = logged(lambda conn, r: (asked.set(), go.wait(10),
+    gh, _, lines = logged(lambda conn, r: (asked.set(), go.wait(WAIT_S),
                                            conn.send(ok(MIB))))
     asked, go = threading.Event(), threading.Event()
     with gh.client() as c:
         c.send(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n").shut()
-        assert asked.wait(10)
+        assert asked.wait(WAIT_S)
         go.set()
         assert c.response().body == MIB
         assert c.is_closed()
@@ -163,9 +164,9 @@ def test_an_upload_that_breaks_is_never_complete(logged):
     c = gh.client()
     c.send(b"POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n"
            b"\r\n3\r\nabc\r\n")
-    assert begun.wait(10)
+    assert begun.wait(WAIT_S)
     c.reset()
-    assert over.wait(10)
+    assert over.wait(WAIT_S)
     assert rest == [b""]
     assert lines() == ["499 client_gone"]
 
@@ -181,9 +182,9 @@ def test_a_client_that_leaves_ends_the_request(logged):
     asked, left = threading.Event(), threading.Event()
     gh, _, lines = logged(script, raw=True)
     c = gh.client().send(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")
-    assert asked.wait(10)
+    assert asked.wait(WAIT_S)
     c.reset()
-    assert left.wait(10)
+    assert left.wait(WAIT_S)
     assert lines() == ["499 client_gone"]
 
 
@@ -192,7 +193,7 @@ def test_a_cut_answer_is_visibly_cut(logged):
     def script(conn, request):
         conn.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
                   b"3\r\nabc\r\n")
-        assert seen.wait(10)
+        assert seen.wait(WAIT_S)
         return False
 
     seen = threading.Event()

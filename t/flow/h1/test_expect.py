@@ -2,6 +2,7 @@
 import queue
 
 from lib.origin import ok
+from lib.wire import WAIT_S
 
 HEAD = b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n"
 EXPECT = HEAD + b"Expect: 100-continue\r\n\r\n"
@@ -21,7 +22,7 @@ def test_expectation_and_100_are_forwarded(pair):
     with gh.client() as c:
         c.send(EXPECT)
         assert c.reader.response_head().status == 100
-        assert heads.get(timeout=10).get("expect") == "100-continue"
+        assert heads.get(timeout=WAIT_S).get("expect") == "100-continue"
         assert c.send(b"body").response().text == "body"
 
 
@@ -76,7 +77,7 @@ def test_the_origin_connection_is_not_reused_after_that(pair):
     gh, o = pair(script, raw=True)
     with gh.client() as c:
         assert c.send(EXPECT).response().status == 401
-    assert cut.get(timeout=10) == b""
+    assert cut.get(timeout=WAIT_S) == b""
     with gh.client() as c:
         assert c.get("/").text == "ok"
     assert len(o.conns) == 2

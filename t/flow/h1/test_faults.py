@@ -7,6 +7,7 @@ import pytest
 
 from lib.gatehouse import TOP
 from lib.procs import until
+from lib.wire import WAIT_S
 
 ROWS = {word: int(status) for side, status, word in re.findall(
     r'^FAULT\(\w+, (\w+), (\d+), \w+, "([^"]+)"',
@@ -103,9 +104,9 @@ def test_client_gone(gatehouse, origin):
     """The client's reset ends the exchange; 499 stands for no answer."""
     asked, over = threading.Event(), threading.Event()
     gh, o, log = start(gatehouse, origin,
-                       lambda conn, r: (asked.set(), over.wait(10)))
+                       lambda conn, r: (asked.set(), over.wait(WAIT_S)))
     c = gh.client().send(GET % (b"/", b""))
-    assert asked.wait(10)
+    assert asked.wait(WAIT_S)
     c.reset()
     assert wait_lines(log) == ["499 client_gone"]
     over.set()
@@ -127,5 +128,5 @@ def test_send_timeout(gatehouse, origin):
     gh, _, log = start(gatehouse, origin, script)
     with gh.client(rcvbuf=4096) as c:
         c.send(GET % (b"/", b""))
-        assert cut.wait(20)
+        assert cut.wait(WAIT_S)
     assert wait_lines(log) == ["200 send_timeout"]

@@ -4,6 +4,7 @@ import threading
 import pytest
 
 from lib.origin import ok
+from lib.wire import WAIT_S
 
 CHUNKED = (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
            b"3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n")
@@ -73,7 +74,7 @@ def test_a_cut_answer_does_not_end_in_order(pair):
     """RFC 9112 8: where the end is the connection's, a cut one is reset."""
     def script(conn, request):
         conn.send(CHUNKED[:-9])
-        assert begun.wait(10)
+        assert begun.wait(WAIT_S)
         return False
 
     begun = threading.Event()

@@ -9,6 +9,7 @@ import pytest
 
 from lib.origin import ok
 from lib.procs import until
+from lib.wire import WAIT_S
 
 POST = b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 6\r\n\r\nabc"
 PACE_S = 0.05
@@ -142,7 +143,7 @@ def test_a_client_that_takes_nothing_is_left(logged):
     gh, _, lines = logged(big, listen="send_timeout = 300ms")
     with gh.client(rcvbuf=4096) as c:
         c.send(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")
-        assert cut.wait(20)
+        assert cut.wait(WAIT_S)
         assert lines() == ["200 send_timeout"]
         with pytest.raises(ConnectionResetError):
             c.reader.to_end()
@@ -170,7 +171,7 @@ def test_a_client_that_takes_little_is_served(logged):
 
 def test_the_whole_exchange_has_a_limit(logged):
     """`timeout`: 504 when no answer has begun."""
-    gh, o, lines = logged(lambda conn, r: over.wait(10),
+    gh, o, lines = logged(lambda conn, r: over.wait(WAIT_S),
                           site="timeout = 300ms")
     over = threading.Event()
     with gh.client() as c:
@@ -222,7 +223,7 @@ def test_an_upload_that_drips_meets_the_limit(logged):
 def test_a_route_may_have_no_limit(pair):
     """CONFIG: the nearest scope wins; `none` is no limit."""
     def script(conn, request):
-        quick.wait(10)
+        quick.wait(WAIT_S)
         conn.send(ok())
 
     quick = threading.Event()

@@ -2,6 +2,8 @@
 import queue
 import signal
 
+from lib.wire import WAIT_S
+
 ASK = (b"GET /ws HTTP/1.1\r\nHost: test\r\nConnection: upgrade\r\n"
        b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
@@ -36,7 +38,7 @@ def test_a_tunnel_ends_when_its_time_after_a_reload_is_over(pair):
     with c:
         gh.reload()
         c.is_closed()
-        assert ended.get(timeout=10) == b""
+        assert ended.get(timeout=WAIT_S) == b""
 
 
 def test_a_fast_stop_ends_tunnels(pair):
@@ -45,4 +47,4 @@ def test_a_fast_stop_ends_tunnels(pair):
     with c:
         assert gh.stop(signal.SIGTERM) == 0
         c.is_closed()
-        assert ended.get(timeout=10) == b""
+        assert ended.get(timeout=WAIT_S) == b""

@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from lib.origin import ok
+from lib.wire import WAIT_S
 
 KEY = b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 VERSION = b"Sec-WebSocket-Version: 13\r\n"
@@ -118,7 +119,7 @@ def test_the_origin_may_end_first(logged):
     with open_ws(gh) as c:
         assert c.reader.to_end() == b""
         c.send(b"x" * 3000000).close()
-        assert done.wait(10)
+        assert done.wait(WAIT_S)
     assert [len(data) for data in got] == [3000000]
     assert lines() == ["101 -"]
 
@@ -135,7 +136,7 @@ def test_a_reset_by_the_client_reaches_the_origin(logged):
     done = threading.Event()
     gh, _, lines = logged(tunnel(then), raw=True)
     open_ws(gh).reset()
-    assert done.wait(10)
+    assert done.wait(WAIT_S)
     assert lines() == ["101 client_gone"]
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from lib.gatehouse import free_port
 from lib.procs import until
+from lib.wire import WAIT_S
 
 SBIN = "/usr/sbin:/usr/local/sbin:/usr/bin"
 
@@ -28,7 +29,7 @@ class Peer:
 
     def close(self):
         self.process.terminate()
-        self.process.wait(20)
+        self.process.wait(WAIT_S)
 
 
 def binary(name):

@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from lib.wire import Truncated
+from lib.wire import WAIT_S, Truncated
 
 INI = """
 [global]
@@ -67,7 +67,7 @@ def test_timeout_of_the_nearest_scope_holds(gatehouse, origin):
     def script(conn, request):
         if request.target != "/free":
             return None
-        answer.wait(20)
+        answer.wait(WAIT_S)
         return conn.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 
     gh = gatehouse(INI % {"timeout": "300ms"}, origin=origin(script).address)
@@ -126,7 +126,7 @@ def test_timeout_does_not_end_a_tunnel(gatehouse, origin):
             return
         conn.send(b"HTTP/1.1 101 Switching Protocols\r\n"
                   b"Connection: upgrade\r\nUpgrade: websocket\r\n\r\n")
-        later.wait(20)
+        later.wait(WAIT_S)
         conn.send(b"late")
 
     gh = gatehouse(INI % {"timeout": "300ms"}, origin=origin(script).address)

@@ -4,6 +4,8 @@ import threading
 
 import pytest
 
+from lib.wire import WAIT_S
+
 HEAD = (b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
         b"Cache-Control: no-store\r\n%s\r\n")
 N = 50
@@ -24,9 +26,9 @@ class Lockstep:
     def __call__(self, conn, request):
         conn.send(self.head)
         for i in range(N):
-            assert self.seen.acquire(timeout=10)
+            assert self.seen.acquire(timeout=WAIT_S)
             conn.send(self.frame(event(i)))
-        assert self.seen.acquire(timeout=10)
+        assert self.seen.acquire(timeout=WAIT_S)
         conn.send(self.last)
         return False
 
@@ -70,7 +72,7 @@ def test_the_head_does_not_wait_for_content(pair):
     """RFC 9110 3.3: the head of an answer is passed on by itself."""
     def script(conn, request):
         conn.send(HEAD % b"Transfer-Encoding: chunked\r\n")
-        assert seen.wait(10)
+        assert seen.wait(WAIT_S)
         conn.send(b"0\r\n\r\n")
 
     seen = threading.Event()
@@ -100,6 +102,6 @@ def test_uploads_in_pieces_arrive_in_pieces(pair):
                b"\r\n\r\n")
         for i in range(20):
             c.send(b"1\r\n%c\r\n" % (65 + i))
-            assert seen.acquire(timeout=10)
+            assert seen.acquire(timeout=WAIT_S)
         c.send(b"0\r\n\r\n")
         assert c.response().status == 200

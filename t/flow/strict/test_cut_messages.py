@@ -6,7 +6,7 @@ import pytest
 
 from lib.procs import until
 from lib.strict import INI
-from lib.wire import Truncated
+from lib.wire import WAIT_S, Truncated
 
 POST = b"POST / HTTP/1.1\r\nHost: test\r\n"
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -95,7 +95,7 @@ class Cutter:
 
     def __call__(self, conn, request):
         conn.send(self.data)
-        self.may_cut.wait(30)
+        self.may_cut.wait(WAIT_S)
         if self.how == "reset":
             conn.reset()
         return False
@@ -172,7 +172,7 @@ class Tunnel:
     def __call__(self, conn, request):
         conn.send(SWITCHED + b"Content-Length: 5\r\n\r\nhello")
         if self.how == "reset":
-            self.may_cut.wait(30)
+            self.may_cut.wait(WAIT_S)
             conn.reset()
             return False
         try:

@@ -12,6 +12,7 @@ import pytest
 from lib.echo import EchoOrigin
 from lib.origin import ok
 from lib.procs import until
+from lib.wire import WAIT_S
 
 SIZES = [0, 1, 1379, 1380, 1381, 13800, 16383, 16384, 16385, 65535, 65536,
          65537, 200_000, 5_000_000]
@@ -63,7 +64,7 @@ def test_a_record_for_each_byte(proxy, visit):
 def test_a_byte_of_cipher_text_at_a_time(front, ca):
     """The handshake and the records split at every byte."""
     gh = front()
-    sock = socket.create_connection(("127.0.0.1", gh.port), 10)
+    sock = socket.create_connection(("127.0.0.1", gh.port), WAIT_S)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     inn, out = ssl.MemoryBIO(), ssl.MemoryBIO()
     tls = ca.context().wrap_bio(inn, out, server_hostname="a.test")
@@ -144,7 +145,7 @@ def test_a_websocket(front, visit):
 def test_the_end_is_told(front, ca):
     """RFC 8446 6.1: close_notify behind the last answer."""
     gh = front()
-    sock = socket.create_connection(("127.0.0.1", gh.port), 10)
+    sock = socket.create_connection(("127.0.0.1", gh.port), WAIT_S)
     tls = ca.context().wrap_socket(sock, server_hostname="a.test",
                                    suppress_ragged_eofs=False)
     tls.sendall(b"GET / HTTP/1.0\r\nHost: a.test\r\n\r\n")
@@ -164,7 +165,7 @@ def test_a_cut_answer_does_not_end_well(front, ca, origin):
     o = origin(script)
     gh = front(a="upstream = app",
                more=f"[upstream app]\nserver = {o.address}\n")
-    sock = socket.create_connection(("127.0.0.1", gh.port), 10)
+    sock = socket.create_connection(("127.0.0.1", gh.port), WAIT_S)
     tls = ca.context().wrap_socket(sock, server_hostname="a.test",
                                    suppress_ragged_eofs=False)
     tls.sendall(b"GET / HTTP/1.0\r\nHost: a.test\r\n\r\n")
@@ -192,7 +193,7 @@ def test_a_proxy_header_before_the_handshake(front, ca):
     ctx = ca.context()
     inn, out = ssl.MemoryBIO(), ssl.MemoryBIO()
     tls = ctx.wrap_bio(inn, out, server_hostname="a.test")
-    sock = socket.create_connection(("127.0.0.1", gh.port), 10)
+    sock = socket.create_connection(("127.0.0.1", gh.port), WAIT_S)
     first = b"PROXY TCP4 192.0.2.7 192.0.2.8 1234 443\r\n"
     while True:
         try:

@@ -9,6 +9,7 @@ import pytest
 from lib.certs import Authority
 from lib.gatehouse import run
 from lib.procs import until
+from lib.wire import WAIT_S
 
 V12, V13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 
@@ -78,7 +79,7 @@ def test_two_key_types_side_by_side(front, ca):
             der = c.sock.getpeercert(binary_form=True)
         text = subprocess.run(
             ["openssl", "x509", "-inform", "der", "-noout", "-text"],
-            input=der, capture_output=True, check=True, timeout=20).stdout
+            input=der, capture_output=True, check=True, timeout=WAIT_S).stdout
         assert kind.encode() in text
 
 
@@ -99,7 +100,7 @@ def test_an_encrypted_key(front, ca, visit, tmp_path):
     word.write_text("open sesame\n")
     subprocess.run(["openssl", "pkey", "-in", pem.with_suffix(".key"), "-aes256",
                     "-passout", f"file:{word}", "-out", key], check=True,
-                   timeout=20)
+                   timeout=WAIT_S)
     gh = front(more="[site c.test]\nrespond = 200 c\ncertificate = {c}\n"
                     "certificate_key = {key} password=file:{word}\n",
                names={"c": pem, "key": key, "word": word})
@@ -226,7 +227,7 @@ def test_what_is_told_of_a_client(front, ca, visit):
     said = subprocess.run(
         ["openssl", "x509", "-in", cert, "-noout", "-serial", "-fingerprint",
          "-sha256"], capture_output=True, text=True, check=True,
-        timeout=20).stdout.replace(":", "").lower()
+        timeout=WAIT_S).stdout.replace(":", "").lower()
     assert issuer == "CN=Test ca"
     assert f"serial={serial}\n" in said and f"fingerprint={print_}\n" in said
 
@@ -268,7 +269,7 @@ def test_garbage_ends_the_connection(front, visit, data):
     gh = front(listen="header_timeout = 300ms")
     with visit(gh) as other:
         assert other.get(host="a.test").status == 200
-        with socket.create_connection(("127.0.0.1", gh.port), 10) as s:
+        with socket.create_connection(("127.0.0.1", gh.port), WAIT_S) as s:
             try:
                 s.sendall(data)
                 while s.recv(4096):
@@ -281,7 +282,7 @@ def test_garbage_ends_the_connection(front, visit, data):
 def test_a_half_handshake_is_not_waited_for(front):
     """header_timeout holds for it."""
     gh = front(listen="header_timeout = 100ms")
-    with socket.create_connection(("127.0.0.1", gh.port), 10) as s:
+    with socket.create_connection(("127.0.0.1", gh.port), WAIT_S) as s:
         assert s.recv(1) == b""
 
 
@@ -291,7 +292,7 @@ def test_renegotiation_is_refused(front, ca):
     done = subprocess.run(
         ["openssl", "s_client", "-connect", f"127.0.0.1:{gh.port}", "-tls1_2",
          "-servername", "a.test", "-CAfile", ca.pem],
-        input=b"R\n", capture_output=True, check=False, timeout=20)
+        input=b"R\n", capture_output=True, check=False, timeout=WAIT_S)
     assert b"no renegotiation" in done.stderr or b"RENEGOTIATING" in \
         done.stdout + done.stderr
     with gh.client(tls=ca.context(), name="a.test") as c:

@@ -10,6 +10,7 @@ import pytest
 from lib.dns import A, AAAA, SERVFAIL, answer, question
 from lib.gatehouse import free_port
 from lib.procs import until
+from lib.wire import WAIT_S
 
 NAME = "app.test"
 
@@ -280,7 +281,7 @@ def test_one_question_for_all_who_wait(front, dns, named):
     """Requests that come while the name is looked up wait for one answer."""
     go = threading.Event()
     d = dns({NAME: ["127.0.0.1"]})
-    d.script = lambda query: go.wait(10) and d.plain(query)
+    d.script = lambda query: go.wait(WAIT_S) and d.plain(query)
     gh = start(front, d, named(b"ok").port)
     clients = [gh.client() for _ in range(20)]
     for c in clients:
@@ -297,7 +298,7 @@ def test_clients_that_leave_while_waiting(front, dns, named):
     """What waits for a name may go away at any time."""
     go = threading.Event()
     d = dns({NAME: ["127.0.0.1"]})
-    d.script = lambda query: go.wait(10) and d.plain(query)
+    d.script = lambda query: go.wait(WAIT_S) and d.plain(query)
     gh = start(front, d, named(b"ok").port)
     for _ in range(5):
         with gh.client() as c:

@@ -8,7 +8,7 @@ import pytest
 
 from lib.origin import OK, ok
 from lib.procs import until
-from lib.wire import Closed, Truncated
+from lib.wire import WAIT_S, Closed, Truncated
 
 # a time in which even a busy machine does the next step
 LONG_S = 1
@@ -225,7 +225,7 @@ def test_slow_upload_is_no_silence_of_the_server(front, origin):
 def test_server_that_does_not_take_the_content(front, origin):
     """A server that reads nothing of an upload and says nothing is silent."""
     over = threading.Event()
-    gh = front([origin(lambda conn: over.wait(20), raw=True)],
+    gh = front([origin(lambda conn: over.wait(WAIT_S), raw=True)],
                upstream="response_timeout = 200ms")
     with gh.client() as c:
         c.send(b"POST / HTTP/1.1\r\nHost: test\r\n"
@@ -233,7 +233,7 @@ def test_server_that_does_not_take_the_content(front, origin):
         c.sock.setblocking(False)
         until(lambda: feed(c), what="the end of what is taken")
         c.sock.setblocking(True)
-        c.sock.settimeout(10)
+        c.sock.settimeout(WAIT_S)
         assert c.response("POST").status == 504
     over.set()
     assert gh.fault() == "origin_timeout"

@@ -7,7 +7,7 @@ import pytest
 
 from lib.origin import OK, ok
 from lib.procs import until
-from lib.wire import Closed
+from lib.wire import WAIT_S, Closed
 
 
 def post(gh, body=b"data", path="/"):
@@ -235,7 +235,7 @@ def test_what_cannot_be_repeated_looks_first(front, origin, method, n):
     def script(conn, request):
         conn.send(OK)
         if request.target == "/last":
-            assert go.wait(10)
+            assert go.wait(WAIT_S)
             return False
         return True
 

@@ -12,7 +12,7 @@ import pytest
 
 from lib.gatehouse import free_port
 from lib.procs import until
-from lib.wire import Client
+from lib.wire import WAIT_S, Client
 
 SIZES = [0, 1, 1000, 65536, 1500000]
 TEXT = b"all work and no play\n" * 5000
@@ -98,7 +98,7 @@ def server(tmp_path):
     yield make
     for process in running:
         process.terminate()
-        process.wait(20)
+        process.wait(WAIT_S)
 
 
 @pytest.fixture
