@@ -30,7 +30,7 @@ setup_open(struct worker *w, const struct boot *b)
 	w->dns = dns_new(w->loop, w->plan->dns);
 	if (w->dns == NULL)
 		return -1;
-	w->tls = tls_io_new();
+	w->tls = tls_io_new(w->loop);
 	w->up = up_worker_new(w);
 	stage_cost_open(w);
 	return 0;

@@ -42,6 +42,10 @@ void tls_context_free(struct tls_context *c);
  * the same key type takes the first one's place. false: p says why. */
 bool tls_context_add(struct tls_context *c, const char *chain, const char *key,
     const char *password, struct tls_problem *p);
+/* A client's context, with an empty store of authorities: `verifies` says
+ * whether a server's certificate must be by one of them and for its name. */
+struct tls_context *tls_context_new_client(
+    bool verifies, const char *alpn, uint32_t alpn_len);
 /* When the first of its certificates ends; 0: there is none. */
 time_t tls_context_ends(const struct tls_context *c);
 
@@ -61,6 +65,7 @@ struct tls_server {
 	struct tls_context *first; /* begins every handshake */
 	tls_choose_f *choose;
 	const void *self;
+	bool has_signer; /* keys may answer later: see tls_later.h */
 	const char *alpn; /* protocols in wire form (RFC 7301 3.1), preferred
 	                     first */
 	uint32_t alpn_len;

@@ -90,8 +90,6 @@ context_apply(SSL *ssl, const struct tls_context *c)
 	(void)SSL_set_SSL_CTX(ssl, c->ssl);
 	SSL_set_verify(ssl, SSL_CTX_get_verify_mode(c->ssl),
 	    SSL_CTX_get_verify_callback(c->ssl));
-	SSL_set_client_CA_list(
-	    ssl, SSL_dup_CA_list(SSL_CTX_get_client_CA_list(c->ssl)));
 }
 
 /* The first thing that OpenSSL asks of a ClientHello, before it looks for a
@@ -169,6 +167,21 @@ context_ciphers(SSL_CTX *ssl, const char *list)
 	return is_ok;
 }
 
+/* What holds for both sides. */
+static void
+context_set_common(SSL_CTX *ssl)
+{
+	(void)SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION);
+	(void)SSL_CTX_set_options(
+	    ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+	(void)SSL_CTX_set_mode(ssl,
+	    SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	/* so that a read comes back behind each message that is no content */
+	(void)SSL_CTX_clear_mode(ssl, SSL_MODE_AUTO_RETRY);
+	SSL_CTX_set_read_ahead(ssl, 1);
+	(void)SSL_CTX_set1_groups_list(ssl, TLS_GROUPS);
+}
+
 static bool
 context_set_up(
     SSL_CTX *ssl, const struct tls_policy *policy, struct tls_problem *p)
@@ -176,22 +189,17 @@ context_set_up(
 	const char *ciphers =
 	    policy->ciphers != NULL ? policy->ciphers : TLS_CIPHERS;
 
-	(void)SSL_CTX_set_min_proto_version(
-	    ssl, policy->is_1_3_only ? TLS1_3_VERSION : TLS1_2_VERSION);
-	(void)SSL_CTX_set_options(ssl,
-	    SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-		SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+	context_set_common(ssl);
+	if (policy->is_1_3_only)
+		(void)SSL_CTX_set_min_proto_version(ssl, TLS1_3_VERSION);
+	(void)SSL_CTX_set_options(
+	    ssl, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
 	if (!policy->has_tickets)
 		(void)SSL_CTX_set_options(ssl, SSL_OP_NO_TICKET);
 	(void)SSL_CTX_set_num_tickets(
 	    ssl, policy->has_tickets ? policy->n_tickets : 0);
 	(void)SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
-	(void)SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS |
-					SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-					SSL_MODE_ASYNC);
-	SSL_CTX_set_read_ahead(ssl, 1);
 	(void)SSL_CTX_set_dh_auto(ssl, 1);
-	(void)SSL_CTX_set1_groups_list(ssl, TLS_GROUPS);
 	SSL_CTX_set_client_hello_cb(ssl, on_hello, NULL);
 	SSL_CTX_set_alpn_select_cb(ssl, on_alpn, NULL);
 	if (context_ciphers(ssl, ciphers))
@@ -217,6 +225,39 @@ tls_context_new(
 		return c;
 	tls_context_free(c);
 	return NULL;
+}
+
+/* A server gave a session (in TLS 1.3 whenever it likes to): for whom it is
+ * stands in the stream. */
+static int
+on_session(SSL *ssl, SSL_SESSION *session)
+{
+	const struct tls_stream *t = tls_of(ssl);
+
+	return t->on_session != NULL &&
+	       t->on_session(t->on_session_self, session);
+}
+
+struct tls_context *
+tls_context_new_client(bool verifies, const char *alpn, uint32_t alpn_len)
+{
+	struct tls_context *c = calloc(1, sizeof(*c));
+
+	REQUIRE(c != NULL);
+	c->ssl = SSL_CTX_new(TLS_client_method());
+	REQUIRE(c->ssl != NULL);
+	c->verifies = verifies;
+	context_set_common(c->ssl);
+	SSL_CTX_set_verify(
+	    c->ssl, verifies ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
+	(void)SSL_CTX_set_session_cache_mode(
+	    c->ssl, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
+	SSL_CTX_sess_set_new_cb(c->ssl, on_session);
+	/* 0 is success, unlike elsewhere in OpenSSL */
+	REQUIRE(
+	    alpn_len == 0 || SSL_CTX_set_alpn_protos(c->ssl,
+				 (const unsigned char *)alpn, alpn_len) == 0);
+	return c;
 }
 
 void

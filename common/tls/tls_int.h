@@ -4,19 +4,41 @@
 
 #include <openssl/ssl.h>
 
+#include "common/net/loop.h"
 #include "common/tls/tls.h"
 #include "common/tls/tls_stream.h"
+
+/* Content of a record at most (RFC 8446 5.1). */
+#define TLS_RECORD_MAX 16384u
+/* What a record adds to its content at most (RFC 8446 5.2, RFC 5246 6.2.3). */
+#define TLS_RECORD_MORE 2048u
+/* Content encrypted before it is sent. */
+#define TLS_BATCH (4 * TLS_RECORD_MAX)
+#define TLS_OUT_CAP (TLS_BATCH + 64 * TLS_RECORD_MORE)
+/* Handshake messages that may come without content, after the handshake: new
+ * keys, tickets, attempts to renegotiate. Servers give a few tickets at once;
+ * who sends more of these wants our CPU. */
+#define TLS_CHATTER_MAX 32
+
+struct tls_io {
+	struct loop *loop;
+	BIO_METHOD *method;
+	size_t used; /* of out */
+	char plain[TLS_RECORD_MAX];
+	char out[TLS_OUT_CAP];
+};
 
 struct tls_context {
 	SSL_CTX *ssl;
 	time_t ends; /* of the first certificate; 0: there is none */
 	bool has_certificate;
+	bool verifies; /* a client: the server and its name */
 };
 
 /* A TLS stream, pointed at by its struct stream and by its SSL object. */
 struct tls_stream {
 	SSL *ssl;
-	struct stream *stream;
+	struct stream *stream; /* NULL: closed while it waits for a signer */
 	struct tls_io *io;
 	const struct tls_server *server; /* NULL: we are the client */
 	const struct tls_context *context; /* the chosen one */
@@ -29,9 +51,16 @@ struct tls_stream {
 	size_t early_at;
 	uint64_t wrote_ms; /* when something was written last */
 	size_t burst; /* bytes since the last pause */
+	bool (*on_session)(void *self, SSL_SESSION *session);
+	void *on_session_self;
+	struct task task; /* go on, after a signer's answer */
 	const char *why;
+	enum tls_failure failure;
+	uint8_t n_chatter; /* handshake messages since content came */
 	bool is_done; /* the handshake is through */
+	bool is_waiting; /* for a signer */
 	bool is_drained; /* the socket had no more */
+	bool is_blocked; /* OpenSSL was told so */
 	bool has_ended; /* close_notify is written */
 	bool is_shut; /* and so is the end of the connection's direction */
 };
@@ -40,7 +69,24 @@ struct tls_stream {
 struct tls_stream *tls_of(const SSL *ssl);
 void tls_set_of(SSL *ssl, struct tls_stream *t);
 
+/* --- tls_io.c ------------------------------------------------------------- */
+
+/* Send what was kept. 0, AGAIN or ERROR. */
+int tls_send_left(struct tls_stream *t);
+/* Send what OpenSSL has written into the shared area. 0, AGAIN (the rest is
+ * kept) or ERROR. */
+int tls_flush(struct tls_stream *t);
+/* The stream is of no use any more. Returns ERROR. */
+int tls_failed(struct tls_stream *t, const char *why, int err);
+/* A call of OpenSSL failed for good, as `error` says: what it wants the peer to
+ * know still goes out. Returns ERROR. */
+int tls_broke(struct tls_stream *t, int error);
+
+/* --- tls_fail.c ----------------------------------------------------------- */
+
 /* Text of the first error in OpenSSL's queue, which is emptied. */
 const char *tls_first_error(void);
+/* The same for a stream, with its class. */
+const char *tls_why_failed(const SSL *ssl, enum tls_failure *class);
 
 #endif

@@ -1,6 +1,4 @@
-/* tls_stream: records in and out. OpenSSL reads from the socket itself, ahead
- * of the record it needs; what it writes is gathered for all streams in one
- * area and goes out by one send. */
+/* tls_stream: records in and out, and the handshake. */
 #include "common/tls/tls_stream.h"
 
 #include <errno.h>
@@ -9,312 +7,73 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 
 #include "common/base/check.h"
+#include "common/base/ip.h"
 #include "common/base/num.h"
 #include "common/net/loop.h"
 #include "common/tls/tls_int.h"
 
-/* Content of a record at most (RFC 8446 5.1). */
-#define TLS_RECORD_MAX 16384u
-/* What a record adds to its content at most (RFC 8446 5.2, RFC 5246 6.2.3). */
-#define TLS_RECORD_MORE 2048u
-/* Content encrypted before it is sent. */
-#define TLS_BATCH (4 * TLS_RECORD_MAX)
-#define TLS_OUT_CAP (TLS_BATCH + 64 * TLS_RECORD_MORE)
 /* A record that one TCP segment holds: 1,460 bytes, less 40 of IPv6 and of time
  * stamps and 22 to 29 of the record. The peer can read it when that segment
  * comes, not when a whole large record did. */
 #define TLS_RECORD_SMALL 1380u
+/* Longest host name (RFC 1035 2.3.4), its NUL included. */
+#define NAME_CAP 256
 /* The first flight: ten segments (RFC 6928). Behind it large records cost the
  * peer no round trip. */
 #define TLS_SMALL_BYTES (10 * TLS_RECORD_SMALL)
 /* After so long a connection begins with a first flight again (RFC 9293 3.8.1:
  * the least time-out of a retransmission is 1 s). */
 #define TLS_PAUSE_MS 1000u
-/* Encrypted bytes that may wait for a peer that does not read; OpenSSL itself
- * answers key updates. */
-#define TLS_LEFT_MAX (2 * TLS_OUT_CAP)
-
-struct tls_io {
-	BIO_METHOD *method;
-	size_t used; /* of out */
-	char plain[TLS_RECORD_MAX];
-	char out[TLS_OUT_CAP];
-};
-
-/* --- the socket under OpenSSL --------------------------------------------- */
-
-static size_t
-bio_read_early(struct tls_stream *t, char *to, size_t len)
-{
-	size_t n = size_min(len, t->early_len - t->early_at);
-
-	memcpy(to, t->early + t->early_at, n);
-	t->early_at += n;
-	if (t->early_at == t->early_len) {
-		free(t->early);
-		t->early = NULL;
-	}
-	return n;
-}
-
-static int
-bio_read(BIO *b, char *to, size_t len, size_t *got)
-{
-	struct tls_stream *t = BIO_get_data(b);
-	struct stream *s = t->stream;
-	ssize_t n;
-
-	BIO_clear_retry_flags(b);
-	*got = 0;
-	if (t->early != NULL) {
-		*got = bio_read_early(t, to, len);
-		return 1;
-	}
-	if (t->is_drained) {
-		BIO_set_retry_read(b);
-		return 0;
-	}
-	do {
-		n = recv(s->watch.fd, to, len, 0);
-	} while (n < 0 && errno == EINTR);
-	if (n > 0) {
-		/* as in net/stream: a short read has drained the socket */
-		if ((size_t)n < len && !s->got_rdhup && !s->got_hup)
-			t->is_drained = true;
-		*got = (size_t)n;
-		return 1;
-	}
-	if (n == 0)
-		return 0;
-	t->is_drained = true;
-	if (errno == EAGAIN || errno == EWOULDBLOCK)
-		BIO_set_retry_read(b);
-	else
-		s->err = errno;
-	return 0;
-}
-
-/* Into the shared area; its user sends it. */
-static int
-bio_write(BIO *b, const char *from, size_t len, size_t *took)
-{
-	struct tls_stream *t = BIO_get_data(b);
-	struct tls_io *io = t->io;
-
-	BIO_clear_retry_flags(b);
-	*took = 0;
-	if (len > sizeof(io->out) - io->used)
-		return 0;
-	memcpy(io->out + io->used, from, len);
-	io->used += len;
-	*took = len;
-	return 1;
-}
-
-static long
-bio_ctrl(BIO *b, int cmd, long num, void *p)
-{
-	const struct tls_stream *t = BIO_get_data(b);
-
-	(void)num;
-	(void)p;
-	if (cmd == BIO_CTRL_FLUSH)
-		return 1;
-	if (cmd == BIO_CTRL_EOF)
-		return t->early == NULL && t->stream->err == 0 &&
-		       !t->is_drained;
-	return 0;
-}
-
-struct tls_io *
-tls_io_new(void)
-{
-	struct tls_io *io = malloc(sizeof(*io));
-
-	REQUIRE(io != NULL);
-	io->used = 0;
-	io->method = BIO_meth_new(
-	    BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "gatehouse stream");
-	REQUIRE(io->method != NULL);
-	REQUIRE(BIO_meth_set_read_ex(io->method, bio_read) == 1);
-	REQUIRE(BIO_meth_set_write_ex(io->method, bio_write) == 1);
-	REQUIRE(BIO_meth_set_ctrl(io->method, bio_ctrl) == 1);
-	return io;
-}
-
-void
-tls_io_free(struct tls_io *io)
-{
-	if (io == NULL)
-		return;
-	BIO_meth_free(io->method);
-	OPENSSL_cleanse(io->plain, sizeof(io->plain));
-	free(io);
-}
-
-/* --- sending -------------------------------------------------------------- */
-
-/* As much as the kernel takes. Returns how much, or -1 with errno. */
-static ssize_t
-tls_send(const struct stream *s, const char *p, size_t len)
-{
-	size_t at = 0;
-
-	while (at < len) {
-		ssize_t n = send(s->watch.fd, p + at, len - at, MSG_NOSIGNAL);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-			break;
-		if (n < 0)
-			return -1;
-		at += (size_t)n;
-	}
-	return (ssize_t)at;
-}
-
-static int
-tls_failed(struct tls_stream *t, const char *why, int err)
-{
-	struct stream *s = t->stream;
-
-	if (t->why == NULL)
-		t->why = why;
-	if (s->err == 0)
-		s->err = err;
-	s->may_read = false;
-	s->may_write = false;
-	return STREAM_RC_ERROR;
-}
-
-/* Keep what the kernel did not take. */
-static int
-tls_keep(struct tls_stream *t, const char *p, size_t len)
-{
-	size_t have = t->left_len - t->left_at;
-	char *left;
-
-	if (have + len > TLS_LEFT_MAX)
-		return tls_failed(t, "the peer does not read", ENOBUFS);
-	left = malloc(have + len);
-	REQUIRE(left != NULL);
-	if (have > 0)
-		memcpy(left, t->left + t->left_at, have);
-	memcpy(left + have, p, len);
-	free(t->left);
-	t->left = left;
-	t->left_len = have + len;
-	t->left_at = 0;
-	t->stream->may_write = false;
-	return STREAM_RC_AGAIN;
-}
-
-/* Send what was kept. 0, AGAIN or ERROR. */
-static int
-tls_send_left(struct tls_stream *t)
-{
-	ssize_t n;
-
-	if (t->left == NULL)
-		return 0;
-	n = tls_send(t->stream, t->left + t->left_at, t->left_len - t->left_at);
-	if (n < 0)
-		return tls_failed(t, "the connection broke", errno);
-	t->left_at += (size_t)n;
-	if (t->left_at < t->left_len) {
-		t->stream->may_write = false;
-		return STREAM_RC_AGAIN;
-	}
-	free(t->left);
-	t->left = NULL;
-	t->left_len = t->left_at = 0;
-	return 0;
-}
-
-/* Send what OpenSSL has written into the shared area. 0, AGAIN (the rest is
- * kept) or ERROR. */
-static int
-tls_flush(struct tls_stream *t)
-{
-	struct tls_io *io = t->io;
-	size_t len = io->used;
-	ssize_t n;
-	int rc = tls_send_left(t);
-
-	io->used = 0;
-	if (len == 0 || rc == STREAM_RC_ERROR)
-		return rc;
-	if (rc == STREAM_RC_AGAIN)
-		return tls_keep(t, io->out, len);
-	n = tls_send(t->stream, io->out, len);
-	if (n < 0)
-		return tls_failed(t, "the connection broke", errno);
-	if ((size_t)n == len)
-		return 0;
-	return tls_keep(t, io->out + n, len - (size_t)n);
-}
-
-/* --- what OpenSSL says ---------------------------------------------------- */
-
-const char *
-tls_first_error(void)
-{
-	unsigned long e = ERR_peek_error();
-	const char *text = e != 0 ? ERR_reason_error_string(e) : NULL;
-
-	ERR_clear_error();
-	return text != NULL ? text : "no reason told";
-}
-
-/* A call failed for good: what it wants the peer to know still goes out. */
-static int
-tls_broke(struct tls_stream *t, int error)
-{
-	bool is_end = error == SSL_ERROR_SYSCALL ||
-		      ERR_GET_REASON(ERR_peek_error()) ==
-			  SSL_R_UNEXPECTED_EOF_WHILE_READING;
-
-	(void)tls_flush(t);
-	if (!is_end)
-		return tls_failed(t, tls_first_error(), EPROTO);
-	ERR_clear_error();
-	return tls_failed(t, "the connection ended without notice",
-	    t->stream->err != 0 ? t->stream->err : ECONNRESET);
-}
-
 /* --- the stream ----------------------------------------------------------- */
+
+/* What a read that gave nothing means; 0: a message that is no content was
+ * worked through, go on. */
+static int
+tls_read_stopped(struct tls_stream *t)
+{
+	int error = SSL_get_error(t->ssl, 0);
+
+	if (t->n_chatter > TLS_CHATTER_MAX) {
+		t->failure = TLS_FAILURE_PROTOCOL;
+		return tls_failed(t, "too many handshake messages", EPROTO);
+	}
+	if (error == SSL_ERROR_WANT_READ)
+		return t->is_blocked ? STREAM_RC_AGAIN : 0;
+	if (error == SSL_ERROR_ZERO_RETURN)
+		return STREAM_RC_EOF;
+	return tls_broke(t, error);
+}
 
 static ssize_t
 tls_read(struct stream *s, void *to, size_t len)
 {
 	struct tls_stream *t = s->impl;
 	size_t n = 0;
-	int error;
+	int rc = 0;
 
 	if (s->is_ready) {
 		s->is_ready = false;
 		t->is_drained = false;
 	}
-	ERR_clear_error();
-	if (SSL_read_ex(t->ssl, to, len, &n) == 1) {
-		/* it may have answered a key update */
-		if (t->io->used > 0 && tls_flush(t) == STREAM_RC_ERROR)
-			return STREAM_RC_ERROR;
-		s->may_read = !t->is_drained || SSL_has_pending(t->ssl) == 1;
-		return (ssize_t)n;
+	while (n == 0 && rc == 0) {
+		ERR_clear_error();
+		t->is_blocked = false;
+		if (SSL_read_ex(t->ssl, to, len, &n) != 1)
+			rc = tls_read_stopped(t);
 	}
-	error = SSL_get_error(t->ssl, 0);
-	if (error == SSL_ERROR_ZERO_RETURN)
-		return STREAM_RC_EOF;
-	if (error != SSL_ERROR_WANT_READ)
-		return tls_broke(t, error);
+	/* it may have answered a key update */
 	if (t->io->used > 0 && tls_flush(t) == STREAM_RC_ERROR)
 		return STREAM_RC_ERROR;
-	s->may_read = false;
-	return STREAM_RC_AGAIN;
+	if (n == 0) {
+		s->may_read = rc == STREAM_RC_EOF;
+		return rc;
+	}
+	t->n_chatter = 0;
+	s->may_read = !t->is_drained || SSL_has_pending(t->ssl) == 1;
+	return (ssize_t)n;
 }
 
 /* Content of the next record. */
@@ -476,7 +235,10 @@ tls_on_room(struct stream *s)
 static void
 tls_free(struct tls_stream *t)
 {
+	/* a session is good for another connection however this one ends */
+	SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	SSL_free(t->ssl);
+	task_cancel(&t->task);
 	free(t->left);
 	free(t->early);
 	free(t);
@@ -492,7 +254,10 @@ tls_close(struct stream *s)
 		(void)tls_end(t);
 	watch_close(s->loop, &s->watch);
 	s->impl = NULL;
-	tls_free(t);
+	t->stream = NULL;
+	/* what sleeps has to end in its own way: see tls_on_task() */
+	if (!t->is_waiting)
+		tls_free(t);
 }
 
 /* Nothing but what belongs to TLS (tickets) has come. */
@@ -502,18 +267,21 @@ tls_is_fresh(struct stream *s)
 	struct tls_stream *t = s->impl;
 	char byte;
 	size_t n;
-	bool is_quiet;
+	int rc = 0;
 
 	t->is_drained = s->is_ready = false;
-	ERR_clear_error();
-	is_quiet = SSL_peek_ex(t->ssl, &byte, 1, &n) != 1 &&
-		   SSL_get_error(t->ssl, 0) == SSL_ERROR_WANT_READ;
-	ERR_clear_error();
+	while (rc == 0) {
+		ERR_clear_error();
+		t->is_blocked = false;
+		if (SSL_peek_ex(t->ssl, &byte, 1, &n) == 1)
+			rc = STREAM_RC_EOF;
+		else
+			rc = tls_read_stopped(t);
+	}
 	if (t->io->used > 0 && tls_flush(t) == STREAM_RC_ERROR)
 		return false;
-	if (is_quiet)
-		s->may_read = false;
-	return is_quiet;
+	s->may_read = rc != STREAM_RC_AGAIN;
+	return rc == STREAM_RC_AGAIN;
 }
 
 static const struct stream_ops tls_ops = {
@@ -526,6 +294,85 @@ static const struct stream_ops tls_ops = {
 };
 
 /* --- the handshake -------------------------------------------------------- */
+
+/* One step of the handshake as far as it gets. */
+static enum tls_rc
+tls_step(struct tls_stream *t)
+{
+	int error = SSL_ERROR_NONE;
+
+	ERR_clear_error();
+	if (SSL_do_handshake(t->ssl) != 1)
+		error = SSL_get_error(t->ssl, 0);
+	t->is_waiting = error == SSL_ERROR_WANT_ASYNC;
+	if (error != SSL_ERROR_NONE && error != SSL_ERROR_WANT_READ &&
+	    error != SSL_ERROR_WANT_ASYNC) {
+		(void)tls_broke(t, error);
+		return TLS_RC_FAILED;
+	}
+	if (tls_flush(t) == STREAM_RC_ERROR)
+		return TLS_RC_FAILED;
+	return error == SSL_ERROR_NONE ? TLS_RC_DONE : TLS_RC_MORE;
+}
+
+/* --- a signer's answer ---------------------------------------------------- */
+
+static void
+tls_on_task(void *self)
+{
+	struct tls_stream *t = self;
+	struct stream *s = t->stream;
+
+	if (s == NULL) {
+		/* closed meanwhile: what sleeps has to end in its own way */
+		(void)tls_step(t);
+		if (!t->is_waiting)
+			tls_free(t);
+		return;
+	}
+	t->is_waiting = false;
+	s->fn(s->self, STREAM_READABLE);
+}
+
+/* Called by whoever has the answer; see tls_later_resume(). */
+static int
+tls_on_answer(SSL *ssl, void *self)
+{
+	struct tls_stream *t = self;
+
+	(void)ssl;
+	loop_yield(t->io->loop, &t->task);
+	return 1;
+}
+
+/* The client is gone while a signer works for it. */
+static bool
+tls_has_left(struct tls_stream *t)
+{
+	if (!t->stream->got_hup)
+		return false;
+	t->failure = TLS_FAILURE_CUT;
+	(void)tls_failed(t, "the connection ended without notice", ECONNRESET);
+	return true;
+}
+
+/* --- the beginning -------------------------------------------------------- */
+
+/* Messages of handshakes that come after the handshake. */
+static void
+tls_on_message(int is_write, int version, int type, const void *buf, size_t len,
+    SSL *ssl, void *self)
+{
+	struct tls_stream *t = self;
+
+	(void)version;
+	(void)buf;
+	(void)len;
+	(void)ssl;
+	if (!is_write && type == SSL3_RT_HANDSHAKE && t->is_done &&
+	    t->n_chatter <= TLS_CHATTER_MAX)
+		t->n_chatter++;
+}
 
 static struct tls_stream *
 tls_begin(struct stream *s, struct tls_io *io, const struct tls_context *c)
@@ -544,6 +391,9 @@ tls_begin(struct stream *s, struct tls_io *io, const struct tls_context *c)
 	BIO_set_init(b, 1);
 	SSL_set_bio(t->ssl, b, b);
 	tls_set_of(t->ssl, t);
+	SSL_set_msg_callback(t->ssl, tls_on_message);
+	SSL_set_msg_callback_arg(t->ssl, t);
+	task_init(&t->task, tls_on_task, t);
 	s->impl = t;
 	s->ops = &tls_ops;
 	return t;
@@ -562,37 +412,91 @@ tls_stream_accept(struct stream *s, struct tls_io *io,
 		memcpy(t->early, early.p, early.len);
 		t->early_len = early.len;
 	}
+	if (server->has_signer) {
+		(void)SSL_set_mode(t->ssl, SSL_MODE_ASYNC);
+		(void)SSL_set_async_callback(t->ssl, tls_on_answer);
+		(void)SSL_set_async_callback_arg(t->ssl, t);
+	}
 	SSL_set_accept_state(t->ssl);
+}
+
+/* Whom the certificate must name, and SNI, which holds names only (RFC 6066 3).
+ */
+static bool
+tls_set_peer(struct tls_stream *t, span name, bool verifies)
+{
+	char text[NAME_CAP];
+	struct ip ip;
+	bool is_ip = ip_parse(name, &ip);
+	X509_VERIFY_PARAM *p = SSL_get0_param(t->ssl);
+
+	if (name.len == 0)
+		return !verifies;
+	if (name.len >= sizeof(text))
+		return false;
+	memcpy(text, name.p, name.len);
+	text[name.len] = '\0';
+	if (!is_ip && SSL_set_tlsext_host_name(t->ssl, text) != 1)
+		return false;
+	if (!verifies)
+		return true;
+	X509_VERIFY_PARAM_set_hostflags(
+	    p, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	return is_ip ? X509_VERIFY_PARAM_set1_ip_asc(p, text) == 1
+		     : X509_VERIFY_PARAM_set1_host(p, text, name.len) == 1;
+}
+
+bool
+tls_stream_connect(struct stream *s, struct tls_io *io,
+    const struct tls_context *c, const struct tls_peer *peer)
+{
+	struct tls_stream *t = tls_begin(s, io, c);
+
+	t->on_session = peer->on_session;
+	t->on_session_self = peer->self;
+	SSL_set_connect_state(t->ssl);
+	if (tls_set_peer(t, peer->name, c->verifies) &&
+	    (peer->session == NULL ||
+		SSL_set_session(t->ssl, peer->session) == 1))
+		return true;
+	ERR_clear_error();
+	t->failure = TLS_FAILURE_INTERNAL;
+	(void)tls_failed(t, "the name cannot be used", EINVAL);
+	return false;
 }
 
 enum tls_rc
 tls_stream_shake(struct stream *s)
 {
 	struct tls_stream *t = s->impl;
-	int error = SSL_ERROR_NONE;
+	enum tls_rc rc;
 
 	if (t->is_done)
 		return TLS_RC_DONE;
+	if (t->why != NULL)
+		return TLS_RC_FAILED;
 	if (s->is_ready) {
 		s->is_ready = false;
 		t->is_drained = false;
 	}
-	ERR_clear_error();
-	if (SSL_do_handshake(t->ssl) != 1)
-		error = SSL_get_error(t->ssl, 0);
-	if (error != SSL_ERROR_NONE && error != SSL_ERROR_WANT_READ &&
-	    error != SSL_ERROR_WANT_ASYNC &&
-	    error != SSL_ERROR_WANT_ASYNC_JOB) {
-		(void)tls_broke(t, error);
-		return TLS_RC_FAILED;
-	}
-	if (tls_flush(t) == STREAM_RC_ERROR)
-		return TLS_RC_FAILED;
-	if (error != SSL_ERROR_NONE)
-		return TLS_RC_MORE;
+	if (t->is_waiting)
+		return tls_has_left(t) ? TLS_RC_FAILED : TLS_RC_MORE;
+	rc = tls_step(t);
+	if (rc != TLS_RC_DONE)
+		return rc;
 	t->is_done = true;
+	/* what follows needs no signer */
+	(void)SSL_clear_mode(t->ssl, SSL_MODE_ASYNC);
 	s->may_read = !t->is_drained || SSL_has_pending(t->ssl) == 1;
 	return TLS_RC_DONE;
+}
+
+enum tls_failure
+tls_stream_failure(const struct stream *s)
+{
+	const struct tls_stream *t = s->impl;
+
+	return t != NULL ? t->failure : TLS_FAILURE_NONE;
 }
 
 const char *

@@ -15,12 +15,15 @@
 #include "common/net/stream.h"
 #include "common/tls/tls.h"
 
-struct arena;
+struct ssl_session_st;
 
 /* Buffers that all TLS streams of a process share. */
 struct tls_io;
 
-struct tls_io *tls_io_new(void);
+/* For the streams of one loop, which outlives it. */
+struct tls_io *tls_io_new(struct loop *l);
+/* All streams that use it are closed, and those that waited for a signer were
+ * resumed. */
 void tls_io_free(struct tls_io *io);
 
 enum tls_rc {
@@ -33,10 +36,40 @@ enum tls_rc {
  * already (behind a PROXY header); copied. Go on with tls_stream_shake(). */
 void tls_stream_accept(struct stream *s, struct tls_io *io,
     const struct tls_server *server, span early);
+
+/* Whom a client connects to. */
+struct tls_peer {
+	/* Host name or IP address: what the certificate must be for when the
+	 * context verifies, and what is sent as SNI when it is a name. */
+	span name;
+	/* A session to resume, borrowed, or NULL. */
+	struct ssl_session_st *session;
+	/* Called with each session that the server gives, as long as the stream
+	 * is open: true takes the reference. May be NULL. */
+	bool (*on_session)(void *self, struct ssl_session_st *session);
+	void *self;
+};
+
+/* The same as the client. false: nobody of that name can be connected to; to be
+ * closed. */
+bool tls_stream_connect(struct stream *s, struct tls_io *io,
+    const struct tls_context *c, const struct tls_peer *peer);
+
 /* The next step of the handshake; again at each event until it is not MORE. */
 enum tls_rc tls_stream_shake(struct stream *s);
 /* Why the handshake or the stream failed; a constant text. */
 const char *tls_stream_why(const struct stream *s);
+
+/* Classes of that, for counters. */
+enum tls_failure {
+	TLS_FAILURE_NONE,
+	TLS_FAILURE_CUT, /* the peer left in the middle */
+	TLS_FAILURE_PROTOCOL, /* what came is no TLS, or broken */
+	TLS_FAILURE_MISMATCH, /* no version, cipher or protocol in common */
+	TLS_FAILURE_CERTIFICATE, /* ours refused the peer's, or it ours */
+	TLS_FAILURE_INTERNAL /* on our side */
+};
+enum tls_failure tls_stream_failure(const struct stream *s);
 
 /* After the handshake; constants or text of the stream, valid until it is
  * closed. */

@@ -66,13 +66,31 @@ conn_log_proxy(const struct conn *k, const char *why)
 	conn_log(k, "PROXY header", why);
 }
 
+static void
+conn_count_failure(const struct conn *k, enum tls_failure class)
+{
+	static const enum counter_id of[] = {
+	    [TLS_FAILURE_NONE] = COUNTER_TLS_FAILED_INTERNAL,
+	    [TLS_FAILURE_CUT] = COUNTER_TLS_FAILED_CUT,
+	    [TLS_FAILURE_PROTOCOL] = COUNTER_TLS_FAILED_PROTOCOL,
+	    [TLS_FAILURE_MISMATCH] = COUNTER_TLS_FAILED_MISMATCH,
+	    [TLS_FAILURE_CERTIFICATE] = COUNTER_TLS_FAILED_CERTIFICATE,
+	    [TLS_FAILURE_INTERNAL] = COUNTER_TLS_FAILED_INTERNAL,
+	};
+
+	counter_add(k->w->counters, COUNTER_TLS_FAILURES, 1);
+	counter_add(k->w->counters, of[class], 1);
+}
+
 void
 conn_log_late(const struct conn *k)
 {
-	if (k->greeting == CONN_TLS)
+	if (k->greeting == CONN_TLS) {
+		conn_count_failure(k, TLS_FAILURE_CUT);
 		conn_log(k, "TLS:", "the handshake took too long");
-	else
+	} else {
 		conn_log_proxy(k, "too late");
+	}
 }
 
 /* Whether it may begin at all. */
@@ -186,7 +204,7 @@ conn_shake(struct conn *k)
 	case TLS_RC_MORE:
 		return CONN_MORE;
 	case TLS_RC_FAILED:
-		counter_add(k->w->counters, COUNTER_TLS_FAILURES, 1);
+		conn_count_failure(k, tls_stream_failure(&k->stream));
 		conn_log(k, "TLS:", tls_stream_why(&k->stream));
 		return CONN_BAD;
 	case TLS_RC_DONE:

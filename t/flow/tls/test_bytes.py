@@ -158,9 +158,13 @@ def test_the_end_is_told(front, ca):
 
 def test_a_cut_answer_does_not_end_well(front, ca, origin):
     """What is delimited by the end of TLS and was not complete shows it."""
+    begun = threading.Event()
+
     def script(conn, request):
         conn.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
                   b"5\r\nhello\r\n")
+        # the client has a part of it: no other answer can be given any more
+        begun.wait(30)
         return False
     o = origin(script)
     gh = front(a="upstream = app",
@@ -169,6 +173,8 @@ def test_a_cut_answer_does_not_end_well(front, ca, origin):
     tls = ca.context().wrap_socket(sock, server_hostname="a.test",
                                    suppress_ragged_eofs=False)
     tls.sendall(b"GET / HTTP/1.0\r\nHost: a.test\r\n\r\n")
+    assert tls.recv(1)
+    begun.set()
     with pytest.raises((ssl.SSLError, OSError)):
         while tls.recv(4096):
             pass
