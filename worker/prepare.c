@@ -228,6 +228,10 @@ prepare_listen(struct prepared *p, struct plan_listen *l,
 	l->send_timeout_ms = (uint64_t)conf_num(&s, KEY_LISTEN_SEND_TIMEOUT);
 	l->idle_timeout_ms = (uint64_t)conf_num(&s, KEY_LISTEN_IDLE_TIMEOUT);
 	l->proxy_protocol = conf_bool(&s, KEY_LISTEN_PROXY_PROTOCOL);
+	l->redirects_https = conf_bool(&s, KEY_LISTEN_REDIRECT_HTTPS);
+	if (l->redirects_https)
+		l->redirects_https_at =
+		    conf_get(&s, KEY_LISTEN_REDIRECT_HTTPS)->at;
 	prepare_trust(l, &s, d);
 	prepare_scope_logs(p, &s, &l->set.logs, d);
 	prepare_response_fields(p, &s, &l->set.response_fields, d);

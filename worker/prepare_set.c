@@ -1,10 +1,14 @@
 /* prepare_set: what a scope of sections says about an exchange. */
+#include <inttypes.h>
+
 #include "common/base/check.h"
 #include "common/base/vec.h"
 #include "worker/exch/target.h"
 #include "worker/prepare.h"
 #include "worker/route/route.h"
 #include "worker/up/up.h"
+
+#define MS_PER_S 1000
 
 static const enum conf_key handler_keys[] = {
     KEY_SCOPE_UPSTREAM,
@@ -118,6 +122,16 @@ set_fields(struct prepared *p, const struct conf_scope *s, enum conf_key k,
 	vec_fini(&found);
 }
 
+/* RFC 6797 6.1: seconds; 0 makes browsers forget it. */
+static span
+set_hsts(struct prepared *p, const struct conf_scope *s)
+{
+	if (conf_get(s, KEY_SCOPE_HSTS) == NULL)
+		return span_of(NULL, 0);
+	return arena_printf(&p->arena, "max-age=%" PRId64,
+	    conf_num(s, KEY_SCOPE_HSTS) / MS_PER_S);
+}
+
 void
 prepare_settings(struct prepared *p, const struct conf_scope *s,
     struct plan_settings *set, struct diag *d)
@@ -131,6 +145,7 @@ prepare_settings(struct prepared *p, const struct conf_scope *s,
 		set->max_body_at = v->at;
 	set->timeout_ms = (uint64_t)conf_num(s, KEY_SCOPE_TIMEOUT);
 	set->allows_websocket = conf_bool(s, KEY_SCOPE_WEBSOCKET);
+	set->hsts = set_hsts(p, s);
 	prepare_scope_logs(p, s, &set->logs, d);
 	set_fields(p, s, KEY_SCOPE_REQUEST_HEADER, &set->request_fields, d);
 	set_fields(p, s, KEY_SCOPE_HIDE_HEADER, &set->hidden_fields, d);

@@ -46,6 +46,7 @@ struct plan_settings {
 	struct place max_body_at;
 	uint64_t timeout_ms; /* of the whole exchange; 0: none */
 	bool allows_websocket;
+	span hsts; /* Strict-Transport-Security; empty: not set here */
 	struct plan_logs logs;
 	struct field_rules request_fields; /* for what servers get */
 	struct field_rules hidden_fields; /* of servers' answers */
@@ -60,6 +61,7 @@ enum {
 	RULE_MAX_BODY = 1 << 3,
 	RULE_TIMEOUT = 1 << 4,
 	RULE_WEBSOCKET = 1 << 5,
+	RULE_HSTS = 1 << 11,
 	/* what adds, and whether it empties first */
 	RULE_LOGS = 1 << 6,
 	RULE_LOGS_ALL = 1 << 7,
@@ -126,6 +128,8 @@ struct plan_listen {
 	uint64_t send_timeout_ms;
 	uint64_t idle_timeout_ms;
 	bool proxy_protocol;
+	bool redirects_https; /* who comes without TLS is sent there */
+	struct place redirects_https_at;
 	bool has_tls;
 	struct tls_server tls; /* with has_tls */
 	struct tls_context

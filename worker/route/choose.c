@@ -109,12 +109,27 @@ choose_may_see(struct exch *x)
 	return true;
 }
 
+/* Whether the listen sends it to https, wherever that is served; a client whose
+ * proxy spoke TLS with it is there already. */
+static bool
+choose_wants_https(const struct exch *x)
+{
+	return x->listen->redirects_https && x->req.host.len > 0 &&
+	       span_eq(x->client.scheme, SPAN_LIT("http"));
+}
+
 enum verdict
 stage_route(struct exch *x)
 {
 	const struct plan_route *r = NULL;
 	bool is_ours = !choose_is_other_scheme(x);
 
+	if (choose_wants_https(x)) {
+		sink_note(x, "redirect_https", x->listen->redirects_https_at,
+		    "to https://%.*s", SPAN_FMT(x->req.host));
+		redirect_to_https(x);
+		return VERDICT_REPLY;
+	}
 	if (is_ours)
 		x->site = route_site(x->listen, x->req.host);
 	if (x->site == NULL) {

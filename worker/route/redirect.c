@@ -68,6 +68,23 @@ redirect_keep_host(const struct redirect *r, span to)
 	return to;
 }
 
+void
+redirect_to_https(struct exch *x)
+{
+	static struct tmpl_part parts[] = {
+	    {.text = {"https://", 8}},
+	    {.var = {.id = VAR_HOST}, .is_var = true},
+	    {.var = {.id = VAR_URI}, .is_var = true},
+	};
+	static const struct tmpl to = {parts, NELEMS(parts), 2, 8};
+	bool is_get =
+	    x->req.method == METHOD_GET || x->req.method == METHOD_HEAD;
+
+	exch_reply_status(x, is_get ? 301 : 308);
+	fields_add_id(&x->resp.fields, &x->arena, FIELD_LOCATION,
+	    tmpl_render(&to, x, TMPL_URI));
+}
+
 static enum verdict
 redirect_open(struct exch *x)
 {

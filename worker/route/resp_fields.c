@@ -56,6 +56,12 @@ stage_response_fields(struct exch *x)
 		memcpy(p, now.p, now.len);
 		fields_add_id(f, &x->arena, FIELD_DATE, span_of(p, now.len));
 	}
+	/* RFC 6797 7.2: never without TLS; an own line of it in the
+	 * configuration is nearer than the key */
+	if (x->set->hsts.len > 0 &&
+	    span_eq(x->client.scheme, SPAN_LIT("https")))
+		fields_set(f, &x->arena, FIELD_STRICT_TRANSPORT_SECURITY,
+		    x->set->hsts);
 	field_rules_apply(&x->set->response_fields, x, f);
 	return VERDICT_NEXT;
 }

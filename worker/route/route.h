@@ -50,6 +50,9 @@ extern const struct handler redirect_handler;
  * counts from the folder of the configuration file. NULL with a message. */
 const void *respond_prepare(
     const struct conf_value *v, struct arena *a, struct diag *d);
+/* Answer with the same place by https: for good (301), and where a browser
+ * would turn the method into GET, so that it does not (308). */
+void redirect_to_https(struct exch *x);
 /* `redirect = STATUS TEMPLATE`. NULL with a message. */
 const void *redirect_prepare(
     const struct conf_value *v, struct arena *a, struct diag *d);

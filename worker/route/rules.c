@@ -75,6 +75,8 @@ rules_apply(struct exch *x, struct plan_settings *to, const struct plan_rule *r)
 		to->timeout_ms = from->timeout_ms;
 	if (r->says & RULE_WEBSOCKET)
 		to->allows_websocket = from->allows_websocket;
+	if (r->says & RULE_HSTS)
+		to->hsts = from->hsts;
 	if (r->says & RULE_LOGS)
 		rules_add_logs(&to->logs, &from->logs, r->says & RULE_LOGS_ALL);
 	rules_add_fields(x, &to->request_fields, &from->request_fields,
