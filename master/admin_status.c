@@ -2,10 +2,13 @@
  * what the master told, and what the segment shows. Numbers in the segment are
  * their writers'; nothing but numbers is taken from it. */
 #include "common/base/check.h"
+#include "common/base/date.h"
 #include "common/shm/counters.h"
 #include "common/shm/slot.h"
 #include "common/store/upstate.h"
 #include "master/admin.h"
+
+#define DAY_S 86400
 
 static const char *
 slot_state_name(uint32_t state)
@@ -158,6 +161,28 @@ set_told(json_t *j, const char *key, const json_t *from)
 	(void)json_object_set(j, key, json_object_get(from, key));
 }
 
+/* The first certificate that ends: when, and in how many days. */
+static void
+set_certificate(json_t *j, const struct admin *a)
+{
+	const json_t *ends = json_object_get(a->state, "certificate_ends");
+	json_int_t at_s = json_integer_value(ends);
+	char when[DATE_ISO_LEN];
+	json_t *c;
+
+	if (!json_is_integer(ends)) {
+		(void)json_object_set_new(j, "certificate", json_null());
+		return;
+	}
+	date_format_iso(at_s * 1000000, when);
+	c = json_object();
+	(void)json_object_set_new(
+	    c, "first_ends", json_stringn(when, sizeof(when)));
+	(void)json_object_set_new(c, "days_left",
+	    json_integer((at_s - clock_wall_s(loop_clock(a->loop))) / DAY_S));
+	(void)json_object_set_new(j, "certificate", c);
+}
+
 json_t *
 admin_status(const struct admin *a)
 {
@@ -169,6 +194,7 @@ admin_status(const struct admin *a)
 	set_told(j, "state", a->state);
 	set_told(j, "config", a->conf);
 	set_told(j, "reload", a->state);
+	set_certificate(j, a);
 	(void)json_object_set_new(j, "generations", status_generations(a));
 	(void)json_object_set_new(j, "workers", status_workers(a));
 	(void)json_object_set_new(j, "steward",

@@ -72,6 +72,14 @@ print_reload(const json_t *r)
 }
 
 static void
+print_certificate(const json_t *c)
+{
+	if (json_is_object(c))
+		(void)printf("certificate  the first ends %s, in %lld days\n",
+		    text_of(c, "first_ends"), number_of(c, "days_left"));
+}
+
+static void
 print_generations(const json_t *all)
 {
 	const json_t *g;
@@ -158,6 +166,7 @@ status_print(const json_t *j)
 	print_age(number_of(j, "uptime_s"));
 	(void)printf("\nconfig       %s\n", text_of(j, "config"));
 	print_reload(json_object_get(j, "reload"));
+	print_certificate(json_object_get(j, "certificate"));
 	print_generations(json_object_get(j, "generations"));
 	print_workers(json_object_get(j, "workers"));
 	print_upstreams(json_object_get(j, "upstreams"));

@@ -76,6 +76,7 @@ gen_free(void *self)
 
 	claims_free(&g->master->tenants, g->claims);
 	reading_unref(g->reading);
+	certs_free(g->certs);
 	free(g->listens);
 	free(g->logs);
 	free(g->files);
@@ -340,6 +341,8 @@ gen_start(struct master *m, struct reading *r)
 		gen_claim(g);
 	}
 	g->n_wanted = gen_workers(g);
+	/* before they are read, so that no change falls between */
+	g->certs = certs_new(g->conf);
 	g->boot.conf = g->conf;
 	g->boot.segment = m->segment;
 	g->boot.slots = m->slots;
@@ -361,9 +364,10 @@ gen_start(struct master *m, struct reading *r)
 }
 
 void
-gen_on_prepared(struct gen *g)
+gen_on_prepared(struct gen *g, const struct ctl_msg *msg)
 {
 	g->is_prepared = true;
+	g->certificate_ends = (int64_t)msg->arg;
 	if (g->state == GEN_STARTING || gen_is_serving(g))
 		gen_fill(g);
 }
@@ -497,6 +501,7 @@ gen_serve(struct gen *g)
 	log_msg(
 	    LOG_NOTICE, "serving generation=%u workers=%u", g->no, g->n_live);
 	gen_match(g);
+	certs_follow(g);
 	master_ready(m);
 }
 

@@ -210,6 +210,7 @@ master_quit(struct master *m)
 	if (m->state == MASTER_QUITTING || m->state == MASTER_STOPPING)
 		return;
 	m->state = MASTER_QUITTING;
+	certs_stop(m);
 	tell_state(m);
 	notify_stopping();
 	if (grace_ms > 0)
@@ -361,6 +362,7 @@ master_init(struct master *m, const struct conf_source *src)
 	timer_init(&m->beat, master_on_beat, m);
 	timer_init(&m->deadline, master_on_deadline, m);
 	timer_init(&m->steward_timer, master_on_steward_due, m);
+	certs_init(m);
 	tell_init(m);
 }
 

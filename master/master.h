@@ -14,6 +14,7 @@
 #include "common/net/loop.h"
 #include "common/store/tenants.h"
 
+struct cert_files;
 struct gen;
 struct master;
 
@@ -119,6 +120,9 @@ struct gen {
 	struct logfile *files; /* the same order */
 	struct logfile error_log;
 	struct admin_set admin; /* until it serves */
+	struct cert_files *certs;
+	int64_t certificate_ends; /* the first, in seconds since 1970; 0: there
+	                             is none */
 	uint64_t began_ms;
 	bool is_reload; /* one that has not ended */
 	struct child *nursery;
@@ -201,6 +205,8 @@ struct master {
 	struct timer deadline; /* quitting, stopping */
 	struct timer steward_timer;
 	struct timer probation;
+	struct timer cert_watch; /* the files of TLS */
+	struct timer cert_day; /* the end of its certificates */
 	struct reading *kept; /* to go back to, or NULL */
 	uint64_t steward_wait_ms;
 	bool is_daemon;
@@ -265,6 +271,17 @@ struct lsock *lsock_get(
     struct gen *g, span text, struct place at, int backlog, bool is_admin);
 void lsock_unref(struct master *m, struct lsock *s);
 
+/* --- certs.c -------------------------------------------------------------- */
+/* The files that a configuration takes certificates, keys, authorities and
+ * revocation lists from, as they are now. */
+struct cert_files *certs_new(const struct conf_tree *t);
+void certs_free(struct cert_files *f);
+void certs_init(struct master *m);
+/* The generation serves: look at its files from time to time, if it wants
+ * that, and reload when they changed; warn of the end of its certificates. */
+void certs_follow(struct gen *g);
+void certs_stop(struct master *m);
+
 /* --- logfile.c ------------------------------------------------------------ */
 /* Open the logs that the generation's configuration names; problems go to
  * g->diag. */
@@ -289,7 +306,7 @@ gen_is_serving(const struct gen *g)
 }
 const char *gen_state_name(enum gen_state s);
 /* From its processes. */
-void gen_on_prepared(struct gen *g);
+void gen_on_prepared(struct gen *g, const struct ctl_msg *msg);
 void gen_on_refused(struct gen *g, const struct ctl_msg *msg);
 void gen_on_ready(struct gen *g, struct child *c);
 void gen_on_death(struct gen *g, struct child *c);

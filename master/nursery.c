@@ -16,6 +16,7 @@
 #include "master/cpu.h"
 #include "master/master.h"
 #include "master/priv.h"
+#include "master/report.h"
 #include "master/title.h"
 
 static int
@@ -206,11 +207,13 @@ nursery_main(const struct boot *of_master, struct diag *d, int ctl)
 		nursery_refuse(ctl, d);
 		_exit(EXIT_SUCCESS);
 	}
+	report_warnings(d);
 	/* inherited by the workers */
 	if (!priv_limits((uint32_t)conf_num(&s, KEY_GLOBAL_WORKER_CONNECTIONS)))
 		_exit(EXIT_FAILURE);
 	memset(&m, 0, offsetof(struct ctl_msg, text));
 	m.type = CTL_PREPARED;
+	m.arg = (uint64_t)worker_prepare_ends(b.prepared);
 	nursery_send(ctl, &m);
 	nursery_serve(&b, ctl);
 }

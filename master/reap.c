@@ -115,7 +115,7 @@ child_hear(struct child *c, const struct ctl_msg *msg, pid_t from)
 		break;
 	case CTL_PREPARED:
 		if (c->kind == CHILD_NURSERY)
-			gen_on_prepared(c->gen);
+			gen_on_prepared(c->gen, msg);
 		break;
 	case CTL_REFUSED:
 		if (c->kind == CHILD_NURSERY)

@@ -74,6 +74,16 @@ report_reload(const struct diag *d, uint32_t serving)
 	free(text);
 }
 
+void
+report_warnings(const struct diag *d)
+{
+	char *text = diag_render(d);
+
+	if (diag_count(d, DIAG_WARNING) > 0)
+		report_log(LOG_WARN, span_str(text));
+	free(text);
+}
+
 int
 report_flush(void)
 {

@@ -15,6 +15,9 @@ char *report_text(const struct diag *d);
 /* The same to the error log, after a reload. `serving` is the generation that
  * goes on unchanged, 0: none. */
 void report_reload(const struct diag *d, uint32_t serving);
+/* Warnings to the error log; nothing when there are none. The list holds no
+ * errors. */
+void report_warnings(const struct diag *d);
 /* Send what was printed on its way. The exit status of that: a full disk must
  * not look like success. */
 int report_flush(void);

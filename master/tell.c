@@ -146,6 +146,19 @@ tell_reload(const struct reload *r)
 	return j;
 }
 
+/* Of the configuration that serves. */
+static json_t *
+tell_certificate_ends(const struct master *m)
+{
+	list_foreach (n, &m->gens) {
+		const struct gen *g = LIST_ENTRY(n, struct gen, node);
+
+		if (gen_is_serving(g) && g->certificate_ends != 0)
+			return json_integer(g->certificate_ends);
+	}
+	return json_null();
+}
+
 static char *
 tell_render_state(const struct master *m)
 {
@@ -160,6 +173,8 @@ tell_render_state(const struct master *m)
 	(void)json_object_set_new(j, "generations", tell_generations(m));
 	(void)json_object_set_new(j, "reload", tell_reload(r));
 	(void)json_object_set_new(j, "reloads", json_integer(r->n_ended));
+	(void)json_object_set_new(
+	    j, "certificate_ends", tell_certificate_ends(m));
 	(void)json_object_set_new(j, "asks", json_integer(r->n_asks));
 	(void)json_object_set_new(j, "asked", json_integer(r->asked));
 	text = json_dumps(j, JSON_COMPACT);

@@ -295,6 +295,12 @@ worker_prepare(const struct boot *b, struct diag *d)
 	return NULL;
 }
 
+int64_t
+worker_prepare_ends(const struct prepared *p)
+{
+	return p->certificate_ends;
+}
+
 void
 worker_prepare_free(struct prepared *p)
 {

@@ -13,6 +13,7 @@ struct prepared {
 	struct map upstreams; /* of the plan, by name */
 	struct arena_pool pool;
 	struct arena arena; /* what the plan points at and nobody else owns */
+	int64_t certificate_ends; /* the first; see worker_prepare_ends() */
 	struct map fields; /* struct field_rule, by the address of their word */
 };
 

@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/base/check.h"
+#include "common/base/date.h"
 #include "common/tls/tls.h"
 #include "worker/prepare.h"
 #include "worker/route/route.h"
@@ -14,6 +16,9 @@
 #define CERTIFICATES_MAX 16u
 /* A password's file holds one line. */
 #define PASSWORD_CAP 1024u
+
+/* How long before its end a certificate is spoken of: 14 days. */
+#define CERTIFICATE_WARN_S (14 * 86400)
 
 #define PASSWORD SPAN_LIT("password=file:")
 
@@ -157,10 +162,35 @@ password_read(const struct tls_key_conf *k, char out[PASSWORD_CAP],
 	return true;
 }
 
+/* A certificate that has ended is served all the same: clients that do not look
+ * may go on, and others say what is wrong. */
 static void
-context_add(struct tls_context *c, const struct tls_scope *t, uint32_t i,
-    struct arena *a, struct diag *d)
+prepare_end(
+    struct prepared *p, const struct conf_word *w, time_t ends, struct diag *d)
 {
+	int64_t left_s = (int64_t)ends - time(NULL);
+	char when[DATE_ISO_LEN];
+
+	if (p->certificate_ends == 0 || ends < p->certificate_ends)
+		p->certificate_ends = ends;
+	if (left_s > CERTIFICATE_WARN_S)
+		return;
+	date_format_iso((int64_t)ends * 1000000, when);
+	if (left_s < 0)
+		diag_warning(d, w->at,
+		    "the certificate %.*s has expired at %.*s: renew it",
+		    SPAN_FMT(w->text), DATE_ISO_LEN, when);
+	else
+		diag_warning(d, w->at,
+		    "the certificate %.*s expires at %.*s: renew it soon",
+		    SPAN_FMT(w->text), DATE_ISO_LEN, when);
+}
+
+static void
+context_add(struct prepared *p, struct tls_context *c,
+    const struct tls_scope *t, uint32_t i, struct diag *d)
+{
+	struct arena *a = &p->arena;
 	const char *chain = tls_text(a, t->chains[i]->text);
 	const struct tls_key_conf *k = t->n_keys > 0 ? &t->keys[i] : NULL;
 	char password[PASSWORD_CAP];
@@ -169,8 +199,10 @@ context_add(struct tls_context *c, const struct tls_scope *t, uint32_t i,
 
 	if (has_password && !password_read(k, password, a, d))
 		return;
-	if (!tls_context_add(c, chain, k != NULL ? tls_text(a, k->file) : chain,
+	if (tls_context_add(c, chain, k != NULL ? tls_text(a, k->file) : chain,
 		has_password ? password : NULL, &why))
+		prepare_end(p, t->chains[i], tls_context_ends(c), d);
+	else
 		diag_error(d, t->chains[i]->at, "%s", why.text);
 	explicit_bzero(password, sizeof(password));
 }
@@ -196,7 +228,7 @@ prepare_context(struct prepared *p, const struct conf_scope *s, span scope,
 		return NULL;
 	}
 	for (uint32_t i = 0; i < t.n_chains; i++)
-		context_add(c, &t, i, a, d);
+		context_add(p, c, &t, i, d);
 	if (t.verify != TLS_VERIFY_OFF &&
 	    !tls_context_verify(c, t.verify, tls_text(a, t.ca->text),
 		t.crl != NULL ? tls_text(a, t.crl->text) : NULL, &why))

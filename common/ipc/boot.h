@@ -1,4 +1,4 @@
-/* ipc/boot: the seam between master and worker: four functions, and what a
+/* ipc/boot: the seam between master and worker: five functions, and what a
  * process is given at its birth. Worker code never includes anything of
  * master/. */
 #ifndef GH_BOOT_H
@@ -70,6 +70,9 @@ struct boot {
  * after an error so that all of them are found. NULL when d holds an error.
  * `listens` of the boot may be empty (-t): sockets are not needed. */
 struct prepared *worker_prepare(const struct boot *b, struct diag *d);
+/* When the first of its certificates ends, in seconds since 1970; 0: there is
+ * none. */
+int64_t worker_prepare_ends(const struct prepared *p);
 /* Give it back; NULL is allowed. */
 void worker_prepare_free(struct prepared *p);
 

@@ -46,7 +46,7 @@ bool tls_context_add(struct tls_context *c, const char *chain, const char *key,
  * whether a server's certificate must be by one of them and for its name. */
 struct tls_context *tls_context_new_client(
     bool verifies, const char *alpn, uint32_t alpn_len);
-/* When the first of its certificates ends; 0: there is none. */
+/* When the certificate that was added last ends; 0: there is none. */
 time_t tls_context_ends(const struct tls_context *c);
 
 enum tls_verify { TLS_VERIFY_OFF, TLS_VERIFY_OPTIONAL, TLS_VERIFY_REQUIRE };

@@ -287,27 +287,6 @@ give_password(char *to, int cap, int rw, void *self)
 	return (int)len;
 }
 
-/* A day and more behind its end by the time that it is told, or before. */
-static time_t
-time_of(const ASN1_TIME *t)
-{
-	struct tm tm;
-
-	if (t == NULL || ASN1_TIME_to_tm(t, &tm) != 1)
-		return 0;
-	return timegm(&tm);
-}
-
-static void
-context_note_end(struct tls_context *c)
-{
-	X509 *x = SSL_CTX_get0_certificate(c->ssl);
-	time_t ends = time_of(X509_get0_notAfter(x));
-
-	if (c->ends == 0 || ends < c->ends)
-		c->ends = ends;
-}
-
 static EVP_PKEY *
 read_key(const char *file, const char *password, struct tls_problem *p)
 {
@@ -375,14 +354,19 @@ tls_context_add(struct tls_context *c, const char *chain, const char *key,
 	if (!is_ok)
 		return false;
 	c->has_certificate = true;
-	context_note_end(c);
 	return true;
 }
 
 time_t
 tls_context_ends(const struct tls_context *c)
 {
-	return c->ends;
+	struct tm tm;
+
+	if (!c->has_certificate ||
+	    ASN1_TIME_to_tm(
+		X509_get0_notAfter(SSL_CTX_get0_certificate(c->ssl)), &tm) != 1)
+		return 0;
+	return timegm(&tm);
 }
 
 bool

@@ -30,7 +30,6 @@ struct tls_io {
 
 struct tls_context {
 	SSL_CTX *ssl;
-	time_t ends; /* of the first certificate; 0: there is none */
 	bool has_certificate;
 	bool verifies; /* a client: the server and its name */
 };

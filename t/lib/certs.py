@@ -35,9 +35,10 @@ class Authority:
     def pem(self):
         return self.dir / "ca.pem"
 
-    def make(self, file, *names, kind="ec", days=30, client=False, cn=None):
+    def make(self, file, *names, kind="ec", days=30, client=False, cn=None,
+             ends=None):
         """FILE.pem and FILE.key of a leaf for these hosts; returns the path of
-        the first."""
+        the first. `ends` (YYYYMMDDHHMMSSZ) may be in the past."""
         pem, key = self.dir / f"{file}.pem", self.dir / f"{file}.key"
         if pem.exists():
             return pem
@@ -51,12 +52,32 @@ class Authority:
                 "-out", self.dir / f"{file}.csr",
                 "-subj", f"/O=Test/CN={cn or file}")
         self.serial += 1
-        openssl("x509", "-req", "-in", self.dir / f"{file}.csr",
-                "-CA", self.pem, "-CAkey", self.dir / "ca.key",
-                "-set_serial", 0xabc000 + self.serial,
-                "-days", days, "-extfile", ext, "-out", pem)
+        if ends is None:
+            openssl("x509", "-req", "-in", self.dir / f"{file}.csr",
+                    "-CA", self.pem, "-CAkey", self.dir / "ca.key",
+                    "-set_serial", 0xabc000 + self.serial,
+                    "-days", days, "-extfile", ext, "-out", pem)
+        else:
+            self._sign_until(file, ends)
         key.chmod(0o644)
         return pem
+
+    def _sign_until(self, file, ends):
+        """`openssl x509` signs for the future only."""
+        conf = self.dir / "sign.cnf"
+        (self.dir / "sign.txt").write_text("")
+        (self.dir / "sign.serial").write_text(f"{0xabd000 + self.serial:x}\n")
+        conf.write_text(
+            "[ca]\ndefault_ca=x\n[x]\n"
+            f"database={self.dir}/sign.txt\nnew_certs_dir={self.dir}\n"
+            f"serial={self.dir}/sign.serial\ndefault_md=sha256\npolicy=p\n"
+            "[p]\norganizationName=supplied\ncommonName=supplied\n")
+        openssl("ca", "-batch", "-notext", "-config", conf,
+                "-in", self.dir / f"{file}.csr", "-cert", self.pem,
+                "-keyfile", self.dir / "ca.key", "-startdate",
+                "20200101000000Z", "-enddate", ends,
+                "-extfile", self.dir / f"{file}.ext",
+                "-out", self.dir / f"{file}.pem")
 
     def context(self, alpn=("http/1.1",), cert=None, version=None):
         """For a client that trusts this authority."""

@@ -170,11 +170,13 @@ class Load:
     """Clients that ask without pause, each on a thread: half of them over
     connections that they keep, half over a new one for each request. Every
     answer that is not a whole 200 is a failure: (kind, what, answers so far on
-    that connection)."""
+    that connection). With `tls` (an ssl.SSLContext) through TLS."""
 
-    def __init__(self, port, keepers=4, shots=4, path="/"):
+    def __init__(self, port, keepers=4, shots=4, path="/", tls=None,
+                 name="test"):
         self.address = ("127.0.0.1", port)
-        self.request = f"GET {path} HTTP/1.1\r\nHost: test\r\n".encode()
+        self.tls, self.name = tls, name
+        self.request = f"GET {path} HTTP/1.1\r\nHost: {name}\r\n".encode()
         self.is_over = threading.Event()
         self.failures = []
         self.answers = 0
@@ -197,11 +199,17 @@ class Load:
             thread.join(WAIT_S)
             assert not thread.is_alive(), "a client hangs"
 
+    def _connect(self):
+        sock = socket.create_connection(self.address, WAIT_S)
+        if self.tls is None:
+            return sock
+        return self.tls.wrap_socket(sock, server_hostname=self.name)
+
     def _run(self, way):
         while not self.is_over.is_set():
             done = [0]
             try:
-                with socket.create_connection(self.address, WAIT_S) as sock:
+                with self._connect() as sock:
                     way(sock, done)
             except (OSError, ValueError) as err:
                 with self.lock:
