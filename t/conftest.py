@@ -7,8 +7,18 @@ import pytest
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
+from lib import strays  # noqa: E402
 from lib.gatehouse import Gatehouse  # noqa: E402
 from lib.origin import Origin  # noqa: E402
+
+strays.adopt()
+
+
+@pytest.fixture(autouse=True)
+def no_strays():
+    """No test leaves a master behind."""
+    yield
+    strays.end()
 
 
 def _keeper(make):

@@ -118,6 +118,7 @@ class Gatehouse:
     """One running gatehouse. `port` is the first free port; `ports` more."""
 
     count = 0
+    pids = set()  # of all that were started
     binary = None  # BINARY, as it is when one is started
 
     def __init__(self, folder, ini, ports=1, env=None, wait=True,
@@ -141,6 +142,7 @@ class Gatehouse:
                 stderr=err, stdout=out,
                 env={**os.environ, "NOTIFY_SOCKET": self.notify.path,
                      **(env or {})})
+        Gatehouse.pids.add(self.process.pid)
         if wait:
             self._wait_ready()
 

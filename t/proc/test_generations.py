@@ -27,7 +27,7 @@ ORIGINS = 6
 # Requests that are held in each generation.
 HELD = 5
 MANY = 1000
-RELOADS = 30
+RELOADS = 12
 
 
 def fill(n, run=0):
