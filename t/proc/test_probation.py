@@ -25,10 +25,16 @@ def get(gh):
         return c.get().text
 
 
+def victim_of(gh):
+    """One of those that serve, when the old ones have ended."""
+    return until(lambda: len(pids := gh.workers()) == 2 and pids,
+                 what="two workers")[0]
+
+
 def crash(gh, n):
     """n workers crash, one after the other."""
     for _ in range(n):
-        victim = until(gh.workers)[0]
+        victim = victim_of(gh)
         os.kill(victim, signal.SIGSEGV)
         wait_gone(victim)
         until(lambda: len(gh.workers()) >= 2 and victim not in gh.workers(),
@@ -43,7 +49,7 @@ def test_the_one_before_comes_back_when_workers_crash(gatehouse):
     assert "generation=2 from=starting to=probation" in gh.stderr()
     crash(gh, 2)
     assert get(gh) == "two"
-    os.kill(gh.workers()[0], signal.SIGSEGV)
+    os.kill(victim_of(gh), signal.SIGSEGV)
     until(lambda: "to=serving" in gh.stderr().partition("rolled back")[2]
           and get(gh) == "one", what="the way back")
     assert "reload rolled back generation=2" in gh.stderr()
@@ -74,7 +80,7 @@ def test_the_proven_one_is_kept_over_an_unproven_one(gatehouse):
     gh.reload(INI.replace("200 one", "200 two"))
     gh.reload(INI.replace("200 one", "200 three"))
     crash(gh, 2)
-    os.kill(gh.workers()[0], signal.SIGSEGV)
+    os.kill(victim_of(gh), signal.SIGSEGV)
     until(lambda: get(gh) == "one", what="the way back")
 
 
