@@ -45,6 +45,16 @@ master_serving(struct master *m)
 	return NULL;
 }
 
+struct gen *
+master_newest(struct master *m)
+{
+	struct gen *g = master_serving(m);
+
+	if (g != NULL || list_is_empty(&m->gens))
+		return g;
+	return LIST_ENTRY(m->gens.prev, struct gen, node);
+}
+
 bool
 master_is_starting(const struct master *m)
 {

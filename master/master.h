@@ -243,6 +243,9 @@ void master_reloaded(struct master *m);
 
 /* The generation that serves (perhaps on probation), or NULL. */
 struct gen *master_serving(struct master *m);
+/* That one or else the newest, whose configuration the steward has. NULL when
+ * there is none: drained. */
+struct gen *master_newest(struct master *m);
 /* Whether a generation is being started. */
 bool master_is_starting(const struct master *m);
 

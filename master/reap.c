@@ -283,23 +283,47 @@ reap_all(struct master *m)
 	}
 }
 
-static void
-child_watchdog(struct child *c, uint64_t now_ms, uint64_t limit_ms)
+/* When it showed life last: before its first heartbeat, at its birth. */
+static uint64_t
+child_seen_ms(const struct child *c)
 {
 	uint64_t beat = atomic_load_explicit(
 	    &c->master->slots->at[c->slot].heartbeat_ms, memory_order_relaxed);
+
+	return beat == 0 ? c->born_ms : beat;
+}
+
+static void
+child_watchdog(struct child *c, uint64_t now_ms, uint64_t limit_ms)
+{
+	uint64_t seen_ms = child_seen_ms(c);
 
 	if (c->aborted_ms != 0) {
 		if (now_ms - c->aborted_ms >= ABORT_MS)
 			(void)kill(c->pid, SIGKILL);
 		return;
 	}
-	if (beat == 0 || beat >= now_ms || now_ms - beat < limit_ms)
+	if (seen_ms >= now_ms || now_ms - seen_ms < limit_ms)
 		return;
-	log_msg(LOG_ERROR, "worker shows no life pid=%d silent_ms=%llu",
-	    (int)c->pid, (unsigned long long)(now_ms - beat));
+	log_msg(LOG_ERROR, "%s shows no life pid=%d silent_ms=%llu",
+	    kind_names[c->kind], (int)c->pid,
+	    (unsigned long long)(now_ms - seen_ms));
 	c->aborted_ms = now_ms;
 	(void)kill(c->pid, SIGABRT);
+}
+
+/* 0: never. A nursery has no heart: it waits for the master alone. */
+static uint64_t
+child_limit_ms(const struct child *c)
+{
+	const struct gen *g =
+	    c->kind == CHILD_STEWARD ? master_newest(c->master) : c->gen;
+	struct conf_scope s;
+
+	if (c->kind == CHILD_NURSERY || c->pid == 0 || g == NULL)
+		return 0;
+	s = conf_scope_of(g->conf, conf_first(g->conf, CONF_GLOBAL));
+	return (uint64_t)conf_num(&s, KEY_GLOBAL_WORKER_WATCHDOG);
 }
 
 void
@@ -310,14 +334,8 @@ reap_watch(struct master *m)
 	reap_free_slots(m);
 	list_foreach (n, &m->children) {
 		struct child *c = LIST_ENTRY(n, struct child, node);
-		struct conf_scope s;
-		uint64_t limit_ms;
+		uint64_t limit_ms = child_limit_ms(c);
 
-		if (c->kind != CHILD_WORKER || c->pid == 0)
-			continue;
-		s = conf_scope_of(
-		    c->gen->conf, conf_first(c->gen->conf, CONF_GLOBAL));
-		limit_ms = (uint64_t)conf_num(&s, KEY_GLOBAL_WORKER_WATCHDOG);
 		if (limit_ms > 0)
 			child_watchdog(c, now_ms, limit_ms);
 	}

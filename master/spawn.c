@@ -91,19 +91,17 @@ child_fork(struct master *m, enum child_kind kind, struct gen *g,
 bool
 spawn_steward(struct master *m)
 {
-	struct gen *g = master_serving(m);
+	struct gen *g = master_newest(m);
 	int slot;
 	struct child *c = NULL;
 	int ctl = -1;
 	pid_t pid;
 
-	if (g == NULL && list_is_empty(&m->gens)) {
+	if (g == NULL) {
 		/* drained: without a configuration nobody can be made */
 		errno = EAGAIN;
 		return false;
 	}
-	if (g == NULL)
-		g = LIST_ENTRY(m->gens.prev, struct gen, node);
 	slot = slots_take(m->slots, SLOT_STEWARD, 0, segment_epoch(m->segment));
 	if (slot < 0) {
 		errno = EAGAIN;

@@ -1,11 +1,14 @@
 """Violent deaths: what is lost, what comes back, who follows whom."""
 import os
 import random
+import shutil
 import signal
+import subprocess
 
 import pytest
 
-from lib.procs import (Load, kill_and_wait, until, wait_gone, worker_pids)
+from lib.procs import (Load, kill_and_wait, status, until, wait_gone,
+                       worker_pids)
 from lib.wire import WAIT_S
 
 INI = """
@@ -184,6 +187,43 @@ def test_a_worker_that_shows_no_life_is_replaced(gatehouse):
     wait_gone(old)
     respawned(gh, old)
     assert f"worker shows no life pid={old}" in gh.stderr()
+    with gh.client() as c:
+        assert c.get().status == 200
+
+
+def test_a_steward_that_shows_no_life_is_replaced(gatehouse):
+    """worker_watchdog holds for it, too; nobody else notices."""
+    gh = gatehouse(INI.replace("workers = 2",
+                               "workers = 2\nworker_watchdog = 4s"))
+    workers = sorted(gh.workers())
+    old, = until(lambda: gh.children("(health)"))
+    os.kill(old, signal.SIGSTOP)
+    wait_gone(old)
+    until(lambda: gh.children("(health)"), what="a new one")
+    assert f"steward shows no life pid={old}" in gh.stderr()
+    assert sorted(gh.workers()) == workers
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
+def test_a_worker_without_a_first_heartbeat_is_replaced(gatehouse, tmp_path):
+    """Who hangs right after its first word, which tells its pid, has lived
+    since its birth."""
+    gh = gatehouse(INI.replace("workers = 2",
+                               "workers = 2\nworker_watchdog = 2s"))
+    nursery, = gh.children("generation")
+    said = tmp_path / "strace"
+    with open(said, "wb") as err, subprocess.Popen(
+            ["strace", "-f", "-p", str(nursery), "-e", "trace=sendmsg", "-e",
+             "inject=sendmsg:delay_exit=3600s:when=1"],
+            stderr=err) as strace:
+        until(lambda: status(nursery)["TracerPid"] == str(strace.pid))
+        kill_and_wait(gh.workers()[0])
+        until(lambda: "worker shows no life" in gh.stderr())
+        # which would be told of its end first, and sleeps
+        strace.kill()
+    until(lambda: gh.stderr().count("worker died") >= 2,
+          what="the end of the one that hangs")
+    until(lambda: len(gh.workers()) == 2, what="two workers")
     with gh.client() as c:
         assert c.get().status == 200
 
