@@ -33,7 +33,8 @@ struct tls_policy {
 struct tls_context;
 
 /* An empty server's context. `scope`: sessions of one scope are not resumed in
- * another (32 bytes are used). NULL: p says why. */
+ * another; what is asked of clients (tls_context_verify(), with the content of
+ * its files) is a part of the scope. NULL: p says why. */
 struct tls_context *tls_context_new(
     const struct tls_policy *policy, span scope, struct tls_problem *p);
 void tls_context_free(struct tls_context *c);

@@ -208,6 +208,40 @@ context_set_up(
 	return false;
 }
 
+/* Content of a file; nothing for NULL or one that cannot be read. */
+static void
+hash_file(EVP_MD_CTX *md, const char *path)
+{
+	FILE *f = path != NULL ? fopen(path, "re") : NULL;
+	char room[BUFSIZ];
+	size_t n;
+
+	if (f == NULL)
+		return;
+	while ((n = fread(room, 1, sizeof(room), f)) > 0)
+		REQUIRE(EVP_DigestUpdate(md, room, n) == 1);
+	(void)fclose(f);
+}
+
+/* From here on sessions are only those of contexts that were told the same, in
+ * the same order. */
+static void
+context_narrow(
+    struct tls_context *c, span what, const char *file, const char *file2)
+{
+	EVP_MD_CTX *md = EVP_MD_CTX_new();
+
+	REQUIRE(md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 &&
+		EVP_DigestUpdate(md, c->scope, sizeof(c->scope)) == 1 &&
+		EVP_DigestUpdate(md, what.p, what.len) == 1);
+	hash_file(md, file);
+	hash_file(md, file2);
+	REQUIRE(EVP_DigestFinal_ex(md, c->scope, NULL) == 1);
+	EVP_MD_CTX_free(md);
+	REQUIRE(SSL_CTX_set_session_id_context(
+		    c->ssl, c->scope, sizeof(c->scope)) == 1);
+}
+
 struct tls_context *
 tls_context_new(
     const struct tls_policy *policy, span scope, struct tls_problem *p)
@@ -218,9 +252,7 @@ tls_context_new(
 	ERR_clear_error();
 	c->ssl = SSL_CTX_new(TLS_server_method());
 	REQUIRE(c->ssl != NULL);
-	(void)SSL_CTX_set_session_id_context(c->ssl,
-	    (const unsigned char *)scope.p,
-	    (unsigned)size_min(scope.len, SSL_MAX_SID_CTX_LENGTH));
+	context_narrow(c, scope, NULL, NULL);
 	if (context_set_up(c->ssl, policy, p))
 		return c;
 	tls_context_free(c);
@@ -400,5 +432,9 @@ tls_context_verify(struct tls_context *c, enum tls_verify how, const char *ca,
 		(void)X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK);
 	}
 	SSL_CTX_set_verify(c->ssl, mode, NULL);
+	context_narrow(c,
+	    how == TLS_VERIFY_REQUIRE ? SPAN_LIT("require")
+				      : SPAN_LIT("optional"),
+	    ca, crl);
 	return true;
 }

@@ -30,6 +30,7 @@ struct tls_io {
 
 struct tls_context {
 	SSL_CTX *ssl;
+	unsigned char scope[SSL_MAX_SID_CTX_LENGTH]; /* a SHA-256 */
 	bool has_certificate;
 	bool verifies; /* a client: the server and its name */
 };

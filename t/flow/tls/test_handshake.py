@@ -247,6 +247,24 @@ def test_no_other_sites_handshake_opens_it(front, ca, visit):
             c.get(host="a.test")
 
 
+def test_nor_does_one_whose_name_begins_alike(front, ca, visit):
+    """However long names are the same, sessions are those of one site."""
+    one, two = (f"{'x' * 40}-{i}.test" for i in (1, 2))
+    ca.make("long", one, two)
+    site = "[site %s]\ncertificate = {long}\ncertificate_key = {long_key}\n" \
+        "respond = 200 {tls_resumed}\n"
+    gh = front(more=site % one + site % two,
+               names={"long": ca.dir / "long.pem",
+                      "long_key": ca.dir / "long.key"})
+    ctx = ca.context(version=V12)
+    with visit(gh, one, ctx=ctx) as c:
+        c.get(host=one)
+        session = c.sock.session
+    for host, resumed in ((one, "yes"), (two, "no")):
+        with visit(gh, host, ctx=ctx, session=session) as c:
+            assert c.get(host=host).text == resumed
+
+
 def test_without_tls_a_site_that_insists_is_closed(front):
     gh = front(a=asks("require"), ports=2,
                more="[listen plain]\naddress = 127.0.0.1:{port1}\n")
