@@ -99,14 +99,13 @@ daemon_be_quiet(void)
 }
 
 void
-daemon_tell(int *tell, bool is_well)
+daemon_tell(int *tell)
 {
-	char word = is_well ? 'y' : 'n';
+	static const char word = 'y';
 
 	if (*tell < 0)
 		return;
-	if (is_well)
-		daemon_be_quiet();
+	daemon_be_quiet();
 	/* when the starting command is gone nobody waits */
 	if (write(*tell, &word, 1) < 0)
 		(void)word;

@@ -8,9 +8,10 @@
 /* Returns in the daemon only; the starting process waits and exits. *tell is
  * for daemon_tell(). false with errno. */
 bool daemon_start(int *tell);
-/* Let the starting command end: well (and leave its terminal) or not. Closes
- * *tell; harmless when it is -1. */
-void daemon_tell(int *tell, bool is_well);
+/* Let the starting command end well, and leave its terminal. Closes *tell;
+ * harmless when it is -1. Without it the command fails when the daemon has
+ * ended, so that nothing of it is left then. */
+void daemon_tell(int *tell);
 
 /* Standard input, output and error lead nowhere from now on. */
 void daemon_be_quiet(void);

@@ -98,7 +98,7 @@ master_ready(struct master *m)
 		m->state = MASTER_RUNNING;
 		if (m->pid_fd >= 0)
 			pidfile_write(m->pid_fd);
-		daemon_tell(&m->daemon_fd, true);
+		daemon_tell(&m->daemon_fd);
 		upgrade_ready(m);
 	} else {
 		master_check_fixed(m, g->conf);
@@ -380,7 +380,6 @@ master_init(struct master *m, const struct conf_source *src)
 static void
 master_close(struct master *m)
 {
-	daemon_tell(&m->daemon_fd, false);
 	if (m->pid_fd >= 0 && !m->is_replaced && m->inherited.ready_fd < 0)
 		pidfile_remove(m->pid_fd, m->pid_file);
 	admin_close(m, &m->admin);
