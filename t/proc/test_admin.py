@@ -112,7 +112,7 @@ def test_a_stopped_steward_keeps_nobody(gatehouse):
     stop(pid)
     try:
         for i in range(100):
-            gh.reload(ini.replace("one", f"text{i}"))
+            gh.reload(ini.replace("200 one", f"200 text{i}"))
         with gh.client() as c:
             assert c.get().text == "text99"
     finally:
