@@ -77,6 +77,15 @@ registry_unknow(struct registry *r, uint32_t id)
 	r->names[id] = NULL;
 }
 
+/* Read once: what is checked is what is used. */
+static uint32_t
+registry_used(const struct registry *r)
+{
+	uint32_t used = atomic_load(&r->table->used);
+
+	return used > r->cap ? r->cap : used;
+}
+
 /* The table as an earlier master left it. */
 static void
 registry_read(struct registry *r)
@@ -91,10 +100,7 @@ registry_read(struct registry *r)
 		t->cap = r->cap;
 		t->is_made = 1;
 	}
-	/* read once: what is checked is what is used */
-	used = atomic_load(&t->used);
-	if (used > r->cap)
-		used = r->cap;
+	used = registry_used(r);
 	for (uint32_t id = 0; id < used; id++) {
 		memcpy(hash, t->at[id].hash, sizeof(hash));
 		if (atomic_load(&t->at[id].is_used) &&
@@ -237,13 +243,19 @@ registry_unclaim(struct registry *r, uint32_t id)
 void
 registry_forget(struct registry *r, uint64_t epoch)
 {
-	for (uint32_t id = 0; id < r->cap; id++) {
+	uint32_t used = registry_used(r);
+
+	for (uint32_t id = 0; id < used; id++) {
 		struct registry_entry *e = &r->table->at[id];
 
-		if (r->names[id] == NULL)
-			continue;
 		e->refs[segment_party(epoch)] = 0;
-		if (!registry_is_used(e))
+		if (registry_is_used(e))
+			continue;
+		CRASH_POINT();
+		/* what it alone knew is not in this master's map */
+		if (r->names[id] == NULL)
+			atomic_store(&e->is_used, 0);
+		else
 			registry_drop(r, id);
 	}
 }

@@ -165,6 +165,17 @@ segment_new(uint64_t budget)
 	return s;
 }
 
+/* The next number whose party nobody has, or 0: a master may live on for its
+ * tunnels while many after it come and go. */
+static uint64_t
+segment_free_epoch(const struct segment_super *p)
+{
+	for (uint64_t i = 1; i <= SEGMENT_MASTERS; i++)
+		if (p->masters[segment_party(p->epoch + i)].epoch == 0)
+			return p->epoch + i;
+	return 0;
+}
+
 struct segment *
 segment_open(int fd)
 {
@@ -184,9 +195,9 @@ segment_open(int fd)
 	errno = EPROTO;
 	if (p->magic == SEGMENT_MAGIC && p->version == SEGMENT_VERSION &&
 	    p->abi == segment_abi() && p->room == s->room) {
-		s->epoch = p->epoch + 1;
+		s->epoch = segment_free_epoch(p);
 		errno = EBUSY;
-		if (p->masters[segment_party(s->epoch)].epoch == 0) {
+		if (s->epoch != 0) {
 			s->super->epoch = s->epoch;
 			segment_sign_in(s);
 			return s;
@@ -318,6 +329,21 @@ room_taken(const struct segment *s, uint64_t off, uint64_t size)
 	return 0;
 }
 
+/* The begin of the first range at or above `off`, or the end of the room. */
+static uint64_t
+room_next(const struct segment *s, uint64_t off)
+{
+	uint64_t next = s->room;
+
+	for (uint32_t i = 0; i < SEGMENT_RANGES_MAX; i++) {
+		struct segment_range r;
+
+		if (entry_read(s, &s->super->at[i], &r) && r.off >= off)
+			next = u64_min(next, r.off);
+	}
+	return next;
+}
+
 /* The first gap of that size, or 0. */
 static uint64_t
 room_find(const struct segment *s, uint64_t size)
@@ -383,6 +409,23 @@ pages_give_back(struct segment *s, uint64_t off, uint64_t len)
 	    (off_t)off, (off_t)len);
 }
 
+/* Pages that no range has: a master may have died between the two. */
+static void
+pages_sweep(struct segment *s)
+{
+	uint64_t off = super_pages();
+
+	while (off < s->room) {
+		uint64_t end = room_taken(s, off, 1);
+
+		if (end == 0) {
+			end = room_next(s, off);
+			pages_give_back(s, off, end - off);
+		}
+		off = page_up(end);
+	}
+}
+
 static struct segment_entry *
 entry_make(
     struct segment *s, const struct segment_want *w, struct segment_range *r)
@@ -396,6 +439,8 @@ entry_make(
 		errno = ENOSPC;
 		return NULL;
 	}
+	/* a master that died over a claim may have left something there */
+	pages_give_back(s, off, size);
 	if (w->commit > 0 && pages_commit(s, off, w->commit) < 0)
 		return NULL;
 	CRASH_POINT();
@@ -501,6 +546,7 @@ segment_forget(struct segment *s, uint64_t epoch)
 		if (!entry_is_used(e))
 			entry_drop(s, e, &r);
 	}
+	pages_sweep(s);
 	CRASH_POINT();
 	s->super->masters[party].epoch = 0;
 }

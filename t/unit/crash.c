@@ -55,6 +55,8 @@ run_slot(struct crash_run *r, enum slot_role role)
 static _Noreturn void
 bystander_main(struct crash_run *r, uint32_t i, struct slot_name me)
 {
+	void (*turn)(void *, struct slot_name, uint64_t *) =
+	    r->c->look != NULL ? r->c->look : r->c->work;
 	struct crash_board *b = r->board;
 	uint64_t done = 0;
 
@@ -67,7 +69,7 @@ bystander_main(struct crash_run *r, uint32_t i, struct slot_name me)
 			atomic_fetch_sub(&b->n_still, 1);
 			continue;
 		}
-		r->c->work(r->ctx, me, &done);
+		turn(r->ctx, me, &done);
 		atomic_store(&b->done[i], done);
 		/* there may be fewer CPUs than processes */
 		(void)sched_yield();

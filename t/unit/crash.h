@@ -19,6 +19,8 @@ struct crash_case {
 	/* One operation, or a short run of them, in the name of `me`; leaves
 	 * nothing held. Counts up what it did in `done`. */
 	void (*work)(void *ctx, struct slot_name me, uint64_t *done);
+	/* What the others do meanwhile; NULL: the same. */
+	void (*look)(void *ctx, struct slot_name me, uint64_t *done);
 	/* Mend what the dead slot left; may be killed itself and is repeated.
 	 * false: call again. */
 	bool (*repair)(void *ctx, struct slot_name me, uint32_t dead);

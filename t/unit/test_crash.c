@@ -1,5 +1,6 @@
 /* Deaths at every step of every operation on shared memory. */
 #include <check.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -375,6 +376,131 @@ START_TEST(a_dead_writer_leaves_no_half_answer)
 }
 END_TEST
 
+/* --- a thing that is used again when nobody holds it ---------------------- */
+
+struct thing {
+	struct shm_lock lock;
+	struct shm_pins pins;
+	_Atomic uint64_t version; /* 0: it cannot be found */
+	_Atomic uint64_t last; /* newest version */
+	_Atomic uint64_t a; /* both are the version */
+	_Atomic uint64_t b;
+};
+
+struct pinned {
+	struct slots *t;
+	struct thing *thing;
+};
+
+static void *
+pinned_set_up(struct segment *s, struct slots *t)
+{
+	struct segment_want want = {.kind = SEGMENT_KIND_UPSTATE,
+	    .version = 96,
+	    .size = sizeof(struct thing),
+	    .commit = sizeof(struct thing),
+	    .name = "thing"};
+	struct pinned *v = calloc(1, sizeof(*v));
+
+	ck_assert_ptr_nonnull(v);
+	v->t = t;
+	v->thing = segment_claim(s, &want);
+	ck_assert_ptr_nonnull(v->thing);
+	return v;
+}
+
+/* What was found stays as it is while it is pinned. */
+static void
+thing_read(struct thing *g, uint32_t slot)
+{
+	uint64_t version = atomic_load(&g->version);
+
+	if (version == 0)
+		return;
+	CRASH_POINT();
+	pins_set(&g->pins, slot);
+	CRASH_POINT();
+	if (atomic_load(&g->version) == version) {
+		REQUIRE(atomic_load(&g->a) == version);
+		CRASH_POINT();
+		(void)sched_yield();
+		REQUIRE(atomic_load(&g->b) == version);
+	}
+	pins_clear(&g->pins, slot);
+}
+
+static void
+thing_write(struct thing *g)
+{
+	uint64_t version = atomic_exchange(&g->version, 0);
+
+	CRASH_POINT();
+	if (!pins_any(&g->pins)) {
+		version = atomic_fetch_add(&g->last, 1) + 1;
+		atomic_store(&g->a, version);
+		CRASH_POINT();
+		atomic_store(&g->b, version);
+		CRASH_POINT();
+	}
+	atomic_store(&g->version, version);
+}
+
+static void
+pinned_work(void *ctx, struct slot_name me, uint64_t *done)
+{
+	struct pinned *v = ctx;
+
+	thing_read(v->thing, me.slot);
+	if (lock_take(&v->thing->lock, v->t, me) == LOCK_OK) {
+		thing_write(v->thing);
+		lock_release(&v->thing->lock, me);
+	}
+	thing_read(v->thing, me.slot);
+	++*done;
+}
+
+/* A thing that cannot be found stays so until the next one writes it. */
+static bool
+pinned_repair(void *ctx, struct slot_name me, uint32_t dead)
+{
+	struct pinned *v = ctx;
+	uint64_t owner = atomic_load(&v->thing->lock.owner);
+
+	pins_clear(&v->thing->pins, dead);
+	CRASH_POINT();
+	if (owner != 0 && slot_of_word(owner).slot == dead &&
+	    lock_seize(&v->thing->lock, v->t, me))
+		lock_release(&v->thing->lock, me);
+	return true;
+}
+
+static bool
+pinned_check(void *ctx)
+{
+	const struct thing *g = ((const struct pinned *)ctx)->thing;
+	uint64_t version = atomic_load(&g->version);
+
+	return !pins_any(&g->pins) && atomic_load(&g->lock.owner) == 0 &&
+	       (version == 0 || (atomic_load(&g->a) == version &&
+				    atomic_load(&g->b) == version));
+}
+
+START_TEST(what_a_dead_one_pinned_is_free_again)
+{
+	static const struct crash_case c = {
+	    .name = "pins",
+	    .set_up = pinned_set_up,
+	    .tear_down = free,
+	    .work = pinned_work,
+	    .repair = pinned_repair,
+	    .check = pinned_check,
+	    .others_go_on = true,
+	};
+
+	ck_assert_uint_ge(crash_run(&c), 8);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -383,6 +509,7 @@ main(void)
 	    what_a_dead_one_had_in_flight_is_counted_no_more,
 	    a_dead_sender_stops_no_token_of_others,
 	    a_dead_writer_leaves_no_half_answer,
+	    what_a_dead_one_pinned_is_free_again,
 	};
 
 	return unit_run("crash", tests, NELEMS(tests));
