@@ -2,6 +2,7 @@
 #ifndef GH_TLS_INT_H
 #define GH_TLS_INT_H
 
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 
 #include "common/net/loop.h"
@@ -23,6 +24,10 @@
 struct tls_io {
 	struct loop *loop;
 	BIO_METHOD *method;
+	/* One for all streams: who is worked for stands in `current` while
+	 * OpenSSL does. */
+	BIO *bio;
+	struct tls_stream *current;
 	size_t used; /* of out */
 	char plain[TLS_RECORD_MAX];
 	char out[TLS_OUT_CAP];
@@ -68,6 +73,15 @@ struct tls_stream {
 /* Which stream an SSL object belongs to. */
 struct tls_stream *tls_of(const SSL *ssl);
 void tls_set_of(SSL *ssl, struct tls_stream *t);
+
+/* Before a call of OpenSSL that may read, write or fail. */
+static inline void
+tls_enter(struct tls_stream *t)
+{
+	ERR_clear_error();
+	t->io->current = t;
+	t->is_blocked = false;
+}
 
 /* --- tls_io.c ------------------------------------------------------------- */
 

@@ -31,10 +31,18 @@ bio_read_early(struct tls_stream *t, char *to, size_t len)
 	return n;
 }
 
+static struct tls_stream *
+tls_current(BIO *b)
+{
+	struct tls_io *io = BIO_get_data(b);
+
+	return io->current;
+}
+
 static int
 bio_read(BIO *b, char *to, size_t len, size_t *got)
 {
-	struct tls_stream *t = BIO_get_data(b);
+	struct tls_stream *t = tls_current(b);
 	struct stream *s = t->stream;
 	ssize_t n;
 
@@ -77,8 +85,7 @@ bio_read(BIO *b, char *to, size_t len, size_t *got)
 static int
 bio_write(BIO *b, const char *from, size_t len, size_t *took)
 {
-	struct tls_stream *t = BIO_get_data(b);
-	struct tls_io *io = t->io;
+	struct tls_io *io = BIO_get_data(b);
 
 	BIO_clear_retry_flags(b);
 	*took = 0;
@@ -93,7 +100,7 @@ bio_write(BIO *b, const char *from, size_t len, size_t *took)
 static long
 bio_ctrl(BIO *b, int cmd, long num, void *p)
 {
-	const struct tls_stream *t = BIO_get_data(b);
+	const struct tls_stream *t = tls_current(b);
 
 	(void)num;
 	(void)p;
@@ -120,6 +127,11 @@ tls_io_new(struct loop *l)
 	REQUIRE(BIO_meth_set_read_ex(io->method, bio_read) == 1);
 	REQUIRE(BIO_meth_set_write_ex(io->method, bio_write) == 1);
 	REQUIRE(BIO_meth_set_ctrl(io->method, bio_ctrl) == 1);
+	io->bio = BIO_new(io->method);
+	REQUIRE(io->bio != NULL);
+	io->current = NULL;
+	BIO_set_data(io->bio, io);
+	BIO_set_init(io->bio, 1);
 	return io;
 }
 
@@ -128,6 +140,7 @@ tls_io_free(struct tls_io *io)
 {
 	if (io == NULL)
 		return;
+	(void)BIO_free(io->bio);
 	BIO_meth_free(io->method);
 	OPENSSL_cleanse(io->plain, sizeof(io->plain));
 	free(io);

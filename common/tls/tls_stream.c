@@ -59,8 +59,7 @@ tls_read(struct stream *s, void *to, size_t len)
 		t->is_drained = false;
 	}
 	while (n == 0 && rc == 0) {
-		ERR_clear_error();
-		t->is_blocked = false;
+		tls_enter(t);
 		if (SSL_read_ex(t->ssl, to, len, &n) != 1)
 			rc = tls_read_stopped(t);
 	}
@@ -141,7 +140,7 @@ tls_encrypt(struct tls_stream *t, struct tls_offer *o)
 
 		if (part.len == 0)
 			break;
-		ERR_clear_error();
+		tls_enter(t);
 		if (SSL_write_ex(t->ssl, part.p, part.len, &n) != 1)
 			return tls_broke(t, SSL_get_error(t->ssl, 0));
 		REQUIRE(n == part.len);
@@ -192,7 +191,7 @@ static int
 tls_end(struct tls_stream *t)
 {
 	if (!t->has_ended && t->is_done && t->why == NULL) {
-		ERR_clear_error();
+		tls_enter(t);
 		(void)SSL_shutdown(t->ssl);
 		ERR_clear_error();
 	}
@@ -271,8 +270,7 @@ tls_is_fresh(struct stream *s)
 
 	t->is_drained = s->is_ready = false;
 	while (rc == 0) {
-		ERR_clear_error();
-		t->is_blocked = false;
+		tls_enter(t);
 		if (SSL_peek_ex(t->ssl, &byte, 1, &n) == 1)
 			rc = STREAM_RC_EOF;
 		else
@@ -301,7 +299,7 @@ tls_step(struct tls_stream *t)
 {
 	int error = SSL_ERROR_NONE;
 
-	ERR_clear_error();
+	tls_enter(t);
 	if (SSL_do_handshake(t->ssl) != 1)
 		error = SSL_get_error(t->ssl, 0);
 	t->is_waiting = error == SSL_ERROR_WANT_ASYNC;
@@ -378,18 +376,17 @@ static struct tls_stream *
 tls_begin(struct stream *s, struct tls_io *io, const struct tls_context *c)
 {
 	struct tls_stream *t = calloc(1, sizeof(*t));
-	BIO *b = BIO_new(io->method);
 
-	REQUIRE(t != NULL && b != NULL && !stream_is_closed(s));
+	REQUIRE(t != NULL && !stream_is_closed(s));
 	t->stream = s;
 	t->io = io;
 	t->context = c;
 	t->wrote_ms = clock_mono_ms(loop_clock(s->loop));
 	t->ssl = SSL_new(c->ssl);
 	REQUIRE(t->ssl != NULL);
-	BIO_set_data(b, t);
-	BIO_set_init(b, 1);
-	SSL_set_bio(t->ssl, b, b);
+	/* one reference serves for both directions */
+	REQUIRE(BIO_up_ref(io->bio) == 1);
+	SSL_set_bio(t->ssl, io->bio, io->bio);
 	tls_set_of(t->ssl, t);
 	SSL_set_msg_callback(t->ssl, tls_on_message);
 	SSL_set_msg_callback_arg(t->ssl, t);

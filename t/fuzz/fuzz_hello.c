@@ -1,0 +1,115 @@
+/* fuzz/hello: any bytes as the beginning of a TLS connection, a part of them
+ * read before (behind a PROXY header), the rest from the socket. The handshake
+ * fails or waits for more, in bounded memory; it never comes through. */
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+
+#include "common/net/loop.h"
+#include "common/tls/tls_int.h"
+#include "t/fuzz/fuzz.h"
+
+/* Socket pairs take more than that at once. */
+#define HELLO_MAX ((size_t)48 * 1024)
+
+struct hello {
+	struct loop *loop;
+	struct tls_io *io;
+	struct tls_context *context;
+	struct tls_server server;
+};
+
+static struct tls_context *
+hello_choose(const void *self, span name)
+{
+	const struct hello *h = self;
+
+	/* as a table of hosts would be asked: lower case, bounded */
+	REQUIRE(name.len <= 253);
+	for (size_t i = 0; i < name.len; i++)
+		REQUIRE(name.p[i] < 'A' || name.p[i] > 'Z');
+	return h->context;
+}
+
+static void
+hello_certify(SSL_CTX *ssl)
+{
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	X509 *x = X509_new();
+
+	REQUIRE(key != NULL && x != NULL);
+	(void)X509_gmtime_adj(X509_getm_notBefore(x), 0);
+	(void)X509_gmtime_adj(X509_getm_notAfter(x), 1000);
+	REQUIRE(X509_set_pubkey(x, key) == 1);
+	REQUIRE(X509_sign(x, key, EVP_sha256()) > 0);
+	REQUIRE(SSL_CTX_use_certificate(ssl, x) == 1);
+	REQUIRE(SSL_CTX_use_PrivateKey(ssl, key) == 1);
+	X509_free(x);
+	EVP_PKEY_free(key);
+}
+
+static const struct hello *
+hello_get(void)
+{
+	static const struct tls_policy policy = {
+	    .has_tickets = true, .n_tickets = 1};
+	static struct hello h;
+	struct tls_problem why;
+
+	if (h.loop != NULL)
+		return &h;
+	h.loop = loop_new();
+	REQUIRE(h.loop != NULL);
+	h.io = tls_io_new(h.loop);
+	h.context = tls_context_new(&policy, SPAN_LIT("fuzz"), &why);
+	REQUIRE(h.context != NULL);
+	hello_certify(h.context->ssl);
+	h.server.first = h.context;
+	h.server.choose = hello_choose;
+	h.server.self = &h;
+	h.server.alpn = "\x02h2\x08http/1.1";
+	h.server.alpn_len = 12;
+	return &h;
+}
+
+static void
+hello_told(void *self, unsigned events)
+{
+	struct stream *s = self;
+
+	(void)events;
+	/* without our random bytes nobody can end it */
+	REQUIRE(tls_stream_shake(s) != TLS_RC_DONE);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const struct hello *h = hello_get();
+	size_t early;
+	struct stream s;
+	int fd[2];
+	span in;
+
+	if (size < 1 || size > HELLO_MAX)
+		return 0;
+	in = fuzz_dup(span_of((const char *)data + 1, size - 1));
+	early = data[0] < in.len ? data[0] : in.len;
+	REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd) == 0);
+	REQUIRE(stream_open_fd(&s, h->loop, fd[0], hello_told, &s) == 0);
+	REQUIRE(write(fd[1], in.p + early, in.len - early) ==
+		(ssize_t)(in.len - early));
+	tls_stream_accept(&s, h->io, &h->server, span_first(in, early));
+	hello_told(&s, 0);
+	loop_step(h->loop, 0);
+	(void)close(fd[1]);
+	loop_step(h->loop, 0);
+	REQUIRE(tls_stream_shake(&s) == TLS_RC_FAILED);
+	REQUIRE(tls_stream_why(&s)[0] != '\0');
+	stream_close(&s);
+	loop_step(h->loop, 0);
+	fuzz_free(in);
+	return 0;
+}
