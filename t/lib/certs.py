@@ -20,16 +20,26 @@ def openssl(*args, **kwargs):
 
 class Authority:
     """A folder of files: NAME.pem and NAME.key for each name that was asked
-    for, ca.pem for all who trust it."""
+    for, ca.pem for all who trust it. One that stands `under` another is signed
+    by that, and clients need ca.pem in the server's chain."""
 
-    def __init__(self, name="ca"):
+    def __init__(self, name="ca", under=None):
         self.kept = tempfile.TemporaryDirectory()
         self.dir = pathlib.Path(self.kept.name)
         self.dir.chmod(0o755)
-        openssl("req", "-x509", "-newkey", *KINDS["ec"], "-nodes",
-                "-keyout", self.dir / "ca.key", "-out", self.dir / "ca.pem",
-                "-subj", f"/CN=Test {name}", "-days", 30)
         self.serial = 0
+        new = ["req", "-newkey", *KINDS["ec"], "-nodes", "-keyout",
+               self.dir / "ca.key", "-subj", f"/CN=Test {name}"]
+        if under is None:
+            openssl(*new, "-x509", "-days", 30, "-out", self.pem)
+            return
+        openssl(*new, "-out", self.dir / "ca.csr")
+        ext = self.dir / "ca.ext"
+        ext.write_text("basicConstraints=critical,CA:TRUE\n"
+                       "keyUsage=keyCertSign,cRLSign\n")
+        openssl("x509", "-req", "-in", self.dir / "ca.csr", "-CA", under.pem,
+                "-CAkey", under.dir / "ca.key", "-set_serial", 0xab0000,
+                "-days", 30, "-extfile", ext, "-out", self.pem)
 
     @property
     def pem(self):
