@@ -25,8 +25,7 @@ prepare_shared(struct cmd_boot *c)
 	}
 	c->claims = claims_new(&c->tenants, c->conf, c->diag);
 	c->boot.segment = c->segment;
-	c->boot.upstate = c->tenants.upstate;
-	c->boot.names = c->tenants.names;
+	tenants_lend(&c->tenants, &c->boot);
 	c->boot.claims = c->claims;
 }
 

@@ -347,8 +347,7 @@ gen_start(struct master *m, struct reading *r)
 	g->boot.segment = m->segment;
 	g->boot.slots = m->slots;
 	g->boot.counters = m->counters;
-	g->boot.upstate = m->tenants.upstate;
-	g->boot.names = m->tenants.names;
+	tenants_lend(&m->tenants, &g->boot);
 	g->boot.confine = seccomp_confine;
 	g->boot.wakes = &m->wakes;
 	g->boot.claims = g->claims;

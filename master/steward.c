@@ -13,6 +13,7 @@
 #include "common/base/log.h"
 #include "common/shm/crash.h"
 #include "common/shm/lease.h"
+#include "common/store/tenants.h"
 #include "master/admin.h"
 #include "master/master.h"
 #include "master/priv.h"
@@ -91,8 +92,7 @@ steward_repair_slot(struct steward *s, uint32_t slot)
 	if (atomic_load(&d->state) != SLOT_DEAD ||
 	    atomic_load(&d->repaired) == incarnation)
 		return;
-	if (!tenants_repair(
-		s->boot.upstate, s->boot.names, s->boot.slots, s->name, slot)) {
+	if (!tenants_repair(&s->boot, slot)) {
 		log_msg(LOG_WARN, "repair put off slot=%u", slot);
 		return;
 	}
@@ -100,14 +100,34 @@ steward_repair_slot(struct steward *s, uint32_t slot)
 	log_msg(LOG_INFO, "repaired slot=%u incarnation=%u", slot, incarnation);
 }
 
+/* The next key of session tickets; how often is told with the configuration. */
 static void
-steward_repair(struct steward *s)
+steward_rotate(struct steward *s, uint64_t now_ms)
 {
-	if (!lease_hold(segment_lease(s->boot.segment), s->boot.slots, s->name,
-		clock_mono_ms(loop_clock(s->loop))))
+	uint64_t every_ms = (uint64_t)json_integer_value(
+	    json_object_get(s->admin.conf, "ticket_rotation_ms"));
+	uint32_t added;
+
+	if (every_ms == 0)
+		return;
+	added = ticket_keys_rotate(
+	    s->boot.ticket_keys, s->boot.slots, s->name, now_ms, every_ms);
+	if (added > 0)
+		log_msg(LOG_INFO, "ticket keys added=%u", added);
+}
+
+/* What one steward at a time does. */
+static void
+steward_care(struct steward *s)
+{
+	uint64_t now_ms = clock_mono_ms(loop_clock(s->loop));
+
+	if (!lease_hold(
+		segment_lease(s->boot.segment), s->boot.slots, s->name, now_ms))
 		return;
 	for (uint32_t i = 0; i < SLOTS_MAX; i++)
 		steward_repair_slot(s, i);
+	steward_rotate(s, now_ms);
 }
 
 /* Whatever the token says, all that there is to do is looked at. */
@@ -115,7 +135,7 @@ static void
 steward_on_token(void *self, uint64_t token)
 {
 	(void)token;
-	steward_repair(self);
+	steward_care(self);
 }
 
 static void
@@ -223,7 +243,7 @@ steward_main(const struct boot *b)
 	CRASH_LISTEN();
 	(void)ctl_send_word(b->ctl_fd, CTL_READY, 0, -1);
 	while (!s.is_done) {
-		steward_repair(&s);
+		steward_care(&s);
 		loop_step(s.loop, BEAT_MS);
 		atomic_store(
 		    &slot->heartbeat_ms, clock_mono_ms(loop_clock(s.loop)));

@@ -8,6 +8,7 @@
 
 #include "common/base/check.h"
 #include "common/base/date.h"
+#include "common/store/ticket_keys.h"
 #include "common/tls/tls.h"
 #include "worker/prepare.h"
 #include "worker/route/route.h"
@@ -58,6 +59,7 @@ prepare_policy(struct prepared *p, struct tls_policy *out, struct arena *a)
 	out->ciphers = ciphers.len > 0 ? tls_text(a, ciphers) : NULL;
 	out->has_tickets = conf_bool(&s, KEY_TLS_SESSION_TICKETS);
 	out->n_tickets = (uint32_t)conf_num(&s, KEY_TLS_TICKET_COUNT);
+	out->ticket_life_s = TICKET_LIFE_MS / 1000;
 }
 
 /* --- what a scope says ---------------------------------------------------- */

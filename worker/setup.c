@@ -5,6 +5,7 @@
 #include "worker/exch/plan.h"
 #include "worker/exch/stage_cost.h"
 #include "worker/prepare.h"
+#include "worker/tls_store.h"
 #include "worker/up/up.h"
 
 /* Blocks and chunks that stay for reuse when they are free. */
@@ -30,7 +31,8 @@ setup_open(struct worker *w, const struct boot *b)
 	w->dns = dns_new(w->loop, w->plan->dns);
 	if (w->dns == NULL)
 		return -1;
-	w->tls = tls_io_new(w->loop);
+	tls_store_open(w);
+	w->tls = tls_io_new(w->loop, &w->tls_shared);
 	w->up = up_worker_new(w);
 	stage_cost_open(w);
 	return 0;

@@ -33,6 +33,7 @@ struct boot_log {
 struct prepared;
 struct claims; /* common/store/tenants.h */
 struct names; /* common/store/names.h */
+struct ticket_keys; /* common/store/ticket_keys.h */
 struct upstate; /* common/store/upstate.h */
 
 /* All of it lives as long as the process. */
@@ -43,6 +44,7 @@ struct boot {
 	struct counters *counters;
 	struct upstate *upstate;
 	struct names *names;
+	struct ticket_keys *ticket_keys;
 	/* Called when nothing needs a path any more: none can be opened and no
 	 * program run after it. false with errno. */
 	bool (*confine)(void);

@@ -28,6 +28,9 @@ tenants_open(struct tenants *t, struct segment *s)
 	t->names = names_map(s, true);
 	if (t->names == NULL)
 		return false;
+	t->ticket_keys = ticket_keys_map(s, true);
+	if (t->ticket_keys == NULL)
+		return false;
 	t->upstate = upstate_open(s, true);
 	if (t->upstate == NULL)
 		return false;
@@ -44,6 +47,14 @@ tenants_close(struct tenants *t)
 {
 	registry_close(t->servers);
 	upstate_free(t->upstate);
+}
+
+void
+tenants_lend(const struct tenants *t, struct boot *b)
+{
+	b->upstate = t->upstate;
+	b->names = t->names;
+	b->ticket_keys = t->ticket_keys;
 }
 
 void
@@ -144,9 +155,11 @@ claims_server(const struct claims *c, span upstream, span server)
 }
 
 bool
-tenants_repair(struct upstate *u, struct names *n, const struct slots *t,
-    struct slot_name me, uint32_t dead_slot)
+tenants_repair(const struct boot *b, uint32_t dead_slot)
 {
-	names_repair(n, t, me, dead_slot);
-	return upstate_repair(u, t, dead_slot);
+	struct slot_name me = {b->slot, b->incarnation};
+
+	names_repair(b->names, b->slots, me, dead_slot);
+	ticket_keys_repair(b->ticket_keys, b->slots, me, dead_slot);
+	return upstate_repair(b->upstate, b->slots, dead_slot);
 }

@@ -9,22 +9,27 @@
 #include "common/base/diag.h"
 #include "common/base/span.h"
 #include "common/conf/conf.h"
+#include "common/ipc/boot.h"
 #include "common/shm/registry.h"
 #include "common/shm/segment.h"
 #include "common/shm/slot.h"
 #include "common/store/names.h"
+#include "common/store/ticket_keys.h"
 #include "common/store/upstate.h"
 
 /* Master only. */
 struct tenants {
 	struct upstate *upstate;
 	struct names *names;
+	struct ticket_keys *ticket_keys;
 	struct registry *servers;
 };
 
 /* Open, or make, all of them. false with errno. */
 bool tenants_open(struct tenants *t, struct segment *s);
 void tenants_close(struct tenants *t);
+/* Tell a process that is to be born where they are. */
+void tenants_lend(const struct tenants *t, struct boot *b);
 /* A master before this one is gone, with what it claimed. */
 void tenants_forget(struct tenants *t, uint64_t epoch);
 
@@ -41,8 +46,8 @@ void claims_free(struct tenants *t, struct claims *c);
  * be NULL (a configuration that is only checked). */
 uint32_t claims_server(const struct claims *c, span upstream, span server);
 
-/* Mend whatever a dead slot left. false: call again later. Steward only. */
-bool tenants_repair(struct upstate *u, struct names *n, const struct slots *t,
-    struct slot_name me, uint32_t dead_slot);
+/* Mend whatever a dead slot left, in the name of the boot's own slot. false:
+ * call again later. Steward only. */
+bool tenants_repair(const struct boot *b, uint32_t dead_slot);
 
 #endif

@@ -17,8 +17,8 @@
 #define TICKET_HMAC_LEN 32u /* HMAC-SHA256 */
 /* A ticket is good for so long (RFC 8446 4.6.1 allows a week). */
 #define TICKET_LIFE_MS (UINT64_C(2) * 3600 * 1000)
-/* Keys that are kept: at the fastest rotation, one a minute, as many as a
- * ticket lives, the current one and the next one. */
+/* Places for keys: at the fastest rotation, one a minute, 120 that tickets may
+ * still name, the current one, the next one, and the one being added. */
 #define TICKET_KEYS_MAX 128u
 
 /* A copy of one key; whoever has it wipes it. */
@@ -32,8 +32,7 @@ struct ticket_keys;
 
 /* Map them; in the master (may_make) the first key is drawn when there is none.
  * NULL with errno. Its memory is the segment's: nothing is to be freed. */
-struct ticket_keys *ticket_keys_map(
-    struct segment *s, bool may_make, uint64_t now_ms);
+struct ticket_keys *ticket_keys_map(struct segment *s, bool may_make);
 
 /* Times are CLOCK_MONOTONIC, which all processes of a machine share and nobody
  * sets; the segment does not outlive the machine's run. */
@@ -58,8 +57,9 @@ enum ticket_find ticket_keys_find(const struct ticket_keys *t,
  * many keys were added, 0 also when it could not be done now. */
 uint32_t ticket_keys_rotate(struct ticket_keys *t, const struct slots *slots,
     struct slot_name me, uint64_t now_ms, uint64_t rotation_ms);
-/* Add the key that takes over at from_ms, or at once when that is over; what a
- * rotation does when it has drawn one. false: another writer is at work. */
+/* Add the key that takes over at from_ms, but not before the one before it:
+ * what a rotation does when it has drawn one. false: another writer is at
+ * work. */
 bool ticket_keys_add(struct ticket_keys *t, const struct slots *slots,
     struct slot_name me, const struct ticket_key *key, uint64_t from_ms);
 

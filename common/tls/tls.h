@@ -28,6 +28,7 @@ struct tls_policy {
 	const char *ciphers; /* OpenSSL names, of TLS 1.3 too; NULL: ours */
 	bool has_tickets;
 	uint32_t n_tickets; /* given after a full handshake of TLS 1.3 */
+	uint32_t ticket_life_s; /* how long a ticket is good */
 };
 
 struct tls_context;
@@ -60,6 +61,29 @@ bool tls_context_verify(struct tls_context *c, enum tls_verify how,
 /* Which context a client gets; NULL: none, the handshake ends. `name` is in
  * lower case, empty when the client names none. */
 typedef struct tls_context *tls_choose_f(const void *self, span name);
+
+/* A key of session tickets (RFC 5077 4, RFC 8446 4.6.1). */
+struct tls_ticket_key {
+	unsigned char name[16];
+	unsigned char aes[32]; /* AES-256-CBC */
+	unsigned char hmac[32]; /* HMAC-SHA256 over all before it */
+};
+
+enum tls_ticket {
+	TLS_TICKET_UNKNOWN,
+	TLS_TICKET_CURRENT,
+	TLS_TICKET_RENEW /* good, but a new ticket should be given */
+};
+
+/* What all processes that serve know together: how it is kept is not known
+ * here. */
+struct tls_shared {
+	void *self;
+	/* The key to encrypt with; false: give no ticket. */
+	bool (*ticket_current)(void *self, struct tls_ticket_key *out);
+	enum tls_ticket (*ticket_find)(void *self, const unsigned char name[16],
+	    struct tls_ticket_key *out);
+};
 
 /* What tls_stream_accept() needs. */
 struct tls_server {

@@ -198,6 +198,8 @@ context_set_up(
 		(void)SSL_CTX_set_options(ssl, SSL_OP_NO_TICKET);
 	(void)SSL_CTX_set_num_tickets(
 	    ssl, policy->has_tickets ? policy->n_tickets : 0);
+	(void)SSL_CTX_set_timeout(ssl, (long)policy->ticket_life_s);
+	tls_ticket_use(ssl);
 	(void)SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
 	(void)SSL_CTX_set_dh_auto(ssl, 1);
 	SSL_CTX_set_client_hello_cb(ssl, on_hello, NULL);

@@ -23,6 +23,7 @@
 
 struct tls_io {
 	struct loop *loop;
+	const struct tls_shared *shared;
 	BIO_METHOD *method;
 	/* One for all streams: who is worked for stands in `current` while
 	 * OpenSSL does. */
@@ -82,6 +83,11 @@ tls_enter(struct tls_stream *t)
 	t->io->current = t;
 	t->is_blocked = false;
 }
+/* What the process of the stream shares with others. */
+const struct tls_shared *tls_shared_of(const SSL *ssl);
+
+/* Tickets of this context are made with the shared keys. */
+void tls_ticket_use(SSL_CTX *ssl);
 
 /* --- tls_io.c ------------------------------------------------------------- */
 

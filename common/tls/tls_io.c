@@ -114,12 +114,13 @@ bio_ctrl(BIO *b, int cmd, long num, void *p)
 }
 
 struct tls_io *
-tls_io_new(struct loop *l)
+tls_io_new(struct loop *l, const struct tls_shared *shared)
 {
 	struct tls_io *io = malloc(sizeof(*io));
 
 	REQUIRE(io != NULL);
 	io->loop = l;
+	io->shared = shared;
 	io->used = 0;
 	io->method = BIO_meth_new(
 	    BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "gatehouse stream");
@@ -133,6 +134,12 @@ tls_io_new(struct loop *l)
 	BIO_set_data(io->bio, io);
 	BIO_set_init(io->bio, 1);
 	return io;
+}
+
+const struct tls_shared *
+tls_shared_of(const SSL *ssl)
+{
+	return tls_of(ssl)->io->shared;
 }
 
 void

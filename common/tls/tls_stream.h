@@ -20,8 +20,9 @@ struct ssl_session_st;
 /* Buffers that all TLS streams of a process share. */
 struct tls_io;
 
-/* For the streams of one loop, which outlives it. */
-struct tls_io *tls_io_new(struct loop *l);
+/* For the streams of one loop, which outlives it, as `shared` does; that may be
+ * NULL where nobody is served. */
+struct tls_io *tls_io_new(struct loop *l, const struct tls_shared *shared);
 /* All streams that use it are closed, and those that waited for a signer were
  * resumed. */
 void tls_io_free(struct tls_io *io);

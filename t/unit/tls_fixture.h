@@ -101,17 +101,39 @@ fixture_choose(const void *self, span name)
 	return p->context;
 }
 
+/* One key for all tickets. */
+static inline bool
+fixture_ticket_current(void *self, struct tls_ticket_key *out)
+{
+	(void)self;
+	memset(out, 'k', sizeof(*out));
+	return true;
+}
+
+static inline enum tls_ticket
+fixture_ticket_find(
+    void *self, const unsigned char *name, struct tls_ticket_key *out)
+{
+	(void)name;
+	(void)fixture_ticket_current(self, out);
+	return TLS_TICKET_CURRENT;
+}
+
 static inline void
 pair_init(struct tls_pair *p)
 {
 	static const struct tls_policy policy = {
-	    .has_tickets = true, .n_tickets = 2};
+	    .has_tickets = true, .n_tickets = 2, .ticket_life_s = 7200};
+	static const struct tls_shared shared = {
+	    .ticket_current = fixture_ticket_current,
+	    .ticket_find = fixture_ticket_find,
+	};
 	struct tls_problem why;
 	SSL_CTX *ctx;
 
 	memset(p, 0, sizeof(*p));
 	p->loop = loop_new();
-	p->io = tls_io_new(p->loop);
+	p->io = tls_io_new(p->loop, &shared);
 	p->key = EVP_EC_gen("P-256");
 	ck_assert_ptr_nonnull(p->key);
 	p->cert = fixture_cert(p->key);

@@ -12,6 +12,7 @@
 #include "common/ipc/boot.h"
 #include "common/net/dns.h"
 #include "common/net/loop.h"
+#include "common/tls/tls.h"
 #include "worker/exch/pipes.h"
 
 struct plan;
@@ -36,6 +37,7 @@ struct worker {
 	struct pipes pipes;
 	struct dns *dns;
 	struct tls_io *tls; /* shared by all TLS streams */
+	struct tls_shared tls_shared; /* with other processes */
 	struct up_worker *up; /* servers and pools of this worker */
 	struct log_worker *log;
 	struct list conns; /* client connections, for retiring */

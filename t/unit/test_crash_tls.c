@@ -1,0 +1,110 @@
+/* Deaths at every step of what TLS keeps in shared memory. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/check.h"
+#include "common/store/ticket_keys.h"
+#include "t/unit/crash.h"
+#include "t/unit/unit.h"
+
+/* --- keys of session tickets ---------------------------------------------- */
+
+struct keys {
+	struct slots *t;
+	struct ticket_keys *k;
+};
+
+static void *
+keys_set_up(struct segment *s, struct slots *t)
+{
+	struct keys *v = calloc(1, sizeof(*v));
+
+	ck_assert_ptr_nonnull(v);
+	v->t = t;
+	v->k = ticket_keys_map(s, true);
+	ck_assert_ptr_nonnull(v->k);
+	return v;
+}
+
+/* Of keys that were added here all bytes are alike. */
+static bool
+key_is_whole(const struct ticket_key *key)
+{
+	const uint8_t *p = (const uint8_t *)key;
+
+	for (size_t i = 1; i < sizeof(*key); i++)
+		if (p[i] != p[0])
+			return false;
+	return true;
+}
+
+/* Far behind the first key, which is drawn. */
+#define KEYS_FROM_MS (UINT64_MAX / 2)
+
+static void
+keys_work(void *ctx, struct slot_name me, uint64_t *done)
+{
+	struct keys *v = ctx;
+	struct ticket_key key, got;
+	uint64_t now_ms = KEYS_FROM_MS + *done;
+
+	memset(&key, (int)(*done % 256), sizeof(key));
+	/* whoever was first: one takes over, at some time up to now */
+	if (!ticket_keys_add(v->k, v->t, me, &key, now_ms))
+		return;
+	if (ticket_keys_current(v->k, UINT64_MAX, &got))
+		REQUIRE(key_is_whole(&got));
+	if (ticket_keys_find(v->k, key.name, now_ms, &got) != TICKET_UNKNOWN)
+		REQUIRE(
+		    key_is_whole(&got) && memcmp(&got, &key, sizeof(got)) == 0);
+	(void)ticket_keys_rotate(v->k, v->t, me, 0, 0);
+	++*done;
+}
+
+static bool
+keys_repair(void *ctx, struct slot_name me, uint32_t dead)
+{
+	struct keys *v = ctx;
+
+	ticket_keys_repair(v->k, v->t, me, dead);
+	return true;
+}
+
+static bool
+keys_check(void *ctx)
+{
+	struct keys *v = ctx;
+	struct ticket_key got;
+
+	return ticket_keys_check(v->k) &&
+	       ticket_keys_current(v->k, UINT64_MAX, &got) &&
+	       key_is_whole(&got);
+}
+
+START_TEST(a_dead_writer_leaves_no_half_key)
+{
+	static const struct crash_case c = {
+	    .name = "ticket keys",
+	    .set_up = keys_set_up,
+	    .tear_down = free,
+	    .work = keys_work,
+	    .repair = keys_repair,
+	    .check = keys_check,
+	    /* nobody adds a key meanwhile; tickets are given */
+	    .others_go_on = false,
+	};
+
+	ck_assert_uint_ge(crash_run(&c), 6);
+}
+END_TEST
+
+int
+main(void)
+{
+	const TTest *const tests[] = {
+	    a_dead_writer_leaves_no_half_key,
+	};
+
+	return unit_run("crash_tls", tests, NELEMS(tests));
+}

@@ -1,0 +1,65 @@
+/* tls_store: common/tls and common/store know nothing of each other; a worker
+ * puts them together. */
+#include "worker/tls_store.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "common/store/ticket_keys.h"
+
+static_assert(sizeof(struct tls_ticket_key) == sizeof(struct ticket_key),
+    "the same key, told twice");
+
+static uint64_t
+now_ms(const struct worker *w)
+{
+	return clock_mono_ms(loop_clock(w->loop));
+}
+
+static bool
+store_ticket_current(void *self, struct tls_ticket_key *out)
+{
+	const struct worker *w = self;
+	struct ticket_key key;
+	bool is_there =
+	    ticket_keys_current(w->boot->ticket_keys, now_ms(w), &key);
+
+	if (is_there)
+		memcpy(out, &key, sizeof(*out));
+	explicit_bzero(&key, sizeof(key));
+	return is_there;
+}
+
+static enum tls_ticket
+store_ticket_find(
+    void *self, const unsigned char *name, struct tls_ticket_key *out)
+{
+	const struct worker *w = self;
+	struct ticket_key key;
+	enum tls_ticket found = TLS_TICKET_UNKNOWN;
+
+	switch (ticket_keys_find(w->boot->ticket_keys, name, now_ms(w), &key)) {
+	case TICKET_UNKNOWN:
+		break;
+	case TICKET_CURRENT:
+		found = TLS_TICKET_CURRENT;
+		break;
+	case TICKET_RENEW:
+		found = TLS_TICKET_RENEW;
+		break;
+	}
+	if (found != TLS_TICKET_UNKNOWN)
+		memcpy(out, &key, sizeof(*out));
+	explicit_bzero(&key, sizeof(key));
+	return found;
+}
+
+void
+tls_store_open(struct worker *w)
+{
+	w->tls_shared = (struct tls_shared){
+	    .self = w,
+	    .ticket_current = store_ticket_current,
+	    .ticket_find = store_ticket_find,
+	};
+}
