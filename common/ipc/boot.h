@@ -33,6 +33,7 @@ struct boot_log {
 struct prepared;
 struct claims; /* common/store/tenants.h */
 struct names; /* common/store/names.h */
+struct strikes; /* common/store/strikes.h */
 struct ticket_keys; /* common/store/ticket_keys.h */
 struct upstate; /* common/store/upstate.h */
 
@@ -45,6 +46,7 @@ struct boot {
 	struct upstate *upstate;
 	struct names *names;
 	struct ticket_keys *ticket_keys;
+	struct strikes *strikes;
 	/* Called when nothing needs a path any more: none can be opened and no
 	 * program run after it. false with errno. */
 	bool (*confine)(void);

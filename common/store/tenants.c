@@ -8,6 +8,7 @@
 
 #include "common/base/arena.h"
 #include "common/base/check.h"
+#include "common/base/clock.h"
 #include "common/base/map.h"
 
 /* "UPSTREAM SERVER": neither holds a blank. */
@@ -25,11 +26,13 @@ struct claim {
 bool
 tenants_open(struct tenants *t, struct segment *s)
 {
+	t->segment = s;
 	t->names = names_map(s, true);
 	if (t->names == NULL)
 		return false;
 	t->ticket_keys = ticket_keys_map(s, true);
-	if (t->ticket_keys == NULL)
+	t->strikes = strikes_map(s, true);
+	if (t->ticket_keys == NULL || t->strikes == NULL)
 		return false;
 	t->upstate = upstate_open(s, true);
 	if (t->upstate == NULL)
@@ -55,6 +58,7 @@ tenants_lend(const struct tenants *t, struct boot *b)
 	b->upstate = t->upstate;
 	b->names = t->names;
 	b->ticket_keys = t->ticket_keys;
+	b->strikes = t->strikes;
 }
 
 void
@@ -106,6 +110,24 @@ claims_add_server(struct claims *c, struct tenants *t, span upstream,
 	(void)map_put(&c->by_name, span_of(claim->name, len), claim);
 }
 
+/* What early data needs, once any generation accepts it. */
+static void
+claims_early_data(
+    struct tenants *t, const struct conf_tree *conf, struct diag *d)
+{
+	struct conf_scope s = conf_scope_of(conf, conf_first(conf, CONF_TLS));
+	struct clock now;
+
+	if (!conf_bool(&s, KEY_TLS_EARLY_DATA))
+		return;
+	clock_update(&now);
+	if (!strikes_ready(
+		t->strikes, t->segment, (uint64_t)now.wall_us / 1000))
+		diag_error(d, conf_get(&s, KEY_TLS_EARLY_DATA)->at,
+		    "the register of early data does not fit: raise "
+		    "shared_memory");
+}
+
 struct claims *
 claims_new(struct tenants *t, const struct conf_tree *conf, struct diag *d)
 {
@@ -113,6 +135,7 @@ claims_new(struct tenants *t, const struct conf_tree *conf, struct diag *d)
 
 	REQUIRE(c != NULL);
 	map_init(&c->by_name, false);
+	claims_early_data(t, conf, d);
 	for (const struct conf_section *s = conf_first(conf, CONF_UPSTREAM);
 	     s != NULL; s = s->next) {
 		struct conf_scope scope = conf_scope_of(conf, s);
@@ -160,6 +183,7 @@ tenants_repair(const struct boot *b, uint32_t dead_slot)
 	struct slot_name me = {b->slot, b->incarnation};
 
 	names_repair(b->names, b->slots, me, dead_slot);
+	strikes_repair(b->strikes, b->slots, me, dead_slot);
 	ticket_keys_repair(b->ticket_keys, b->slots, me, dead_slot);
 	return upstate_repair(b->upstate, b->slots, dead_slot);
 }

@@ -14,14 +14,17 @@
 #include "common/shm/segment.h"
 #include "common/shm/slot.h"
 #include "common/store/names.h"
+#include "common/store/strikes.h"
 #include "common/store/ticket_keys.h"
 #include "common/store/upstate.h"
 
 /* Master only. */
 struct tenants {
+	struct segment *segment;
 	struct upstate *upstate;
 	struct names *names;
 	struct ticket_keys *ticket_keys;
+	struct strikes *strikes;
 	struct registry *servers;
 };
 

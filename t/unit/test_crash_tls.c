@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "common/base/check.h"
+#include "common/base/clock.h"
+#include "common/store/strikes.h"
 #include "common/store/ticket_keys.h"
 #include "t/unit/crash.h"
 #include "t/unit/unit.h"
@@ -99,11 +101,89 @@ START_TEST(a_dead_writer_leaves_no_half_key)
 }
 END_TEST
 
+/* --- the register of early data ------------------------------------------- */
+
+/* Time goes by a thousand times as fast, so that entries come to their end. */
+#define STRIKES_RATE 1000u
+
+struct register_run {
+	struct slots *t;
+	struct strikes *r;
+};
+
+static uint64_t
+register_now_ms(void)
+{
+	return clock_mono_us() / 1000 * STRIKES_RATE;
+}
+
+static void *
+register_set_up(struct segment *s, struct slots *t)
+{
+	struct register_run *v = calloc(1, sizeof(*v));
+
+	ck_assert_ptr_nonnull(v);
+	v->t = t;
+	v->r = strikes_map(s, true);
+	ck_assert_ptr_nonnull(v->r);
+	/* long ago */
+	ck_assert(strikes_ready(v->r, s, 1));
+	return v;
+}
+
+/* What one was told is fresh is so to nobody again while it is remembered. */
+static void
+register_work(void *ctx, struct slot_name me, uint64_t *done)
+{
+	struct register_run *v = ctx;
+	uint64_t words[3] = {me.slot, me.incarnation, *done};
+	span text = span_of((const char *)words, sizeof(words));
+	uint64_t now_ms = register_now_ms();
+
+	if (strikes_take(v->r, v->t, me, text, now_ms))
+		REQUIRE(!strikes_take(v->r, v->t, me, text, now_ms));
+	++*done;
+}
+
+static bool
+register_repair(void *ctx, struct slot_name me, uint32_t dead)
+{
+	struct register_run *v = ctx;
+
+	strikes_repair(v->r, v->t, me, dead);
+	return true;
+}
+
+static bool
+register_check(void *ctx)
+{
+	struct register_run *v = ctx;
+
+	return strikes_check(v->r);
+}
+
+START_TEST(a_dead_one_makes_nothing_fresh_again)
+{
+	static const struct crash_case c = {
+	    .name = "strikes",
+	    .set_up = register_set_up,
+	    .tear_down = free,
+	    .work = register_work,
+	    .repair = register_repair,
+	    .check = register_check,
+	    .others_go_on = true,
+	};
+
+	ck_assert_uint_ge(crash_run(&c), 8);
+}
+END_TEST
+
 int
 main(void)
 {
 	const TTest *const tests[] = {
 	    a_dead_writer_leaves_no_half_key,
+	    a_dead_one_makes_nothing_fresh_again,
 	};
 
 	return unit_run("crash_tls", tests, NELEMS(tests));
