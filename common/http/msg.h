@@ -85,6 +85,7 @@ struct http_msg {
 	span path; /* raw, begins with '/', or "*" */
 	span query; /* raw, without '?' */
 	bool has_query;
+	span protocol; /* of an extended CONNECT (RFC 8441); empty: none */
 
 	/* responses */
 	uint16_t status; /* 100 .. 999 */

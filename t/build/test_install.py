@@ -115,7 +115,8 @@ def test_the_installed_binary_tells_its_version(source, binary):
     words = run("-V").stdout.split("\n")
     assert f"gatehouse {version(source)}" in words
     assert "option seccomp on" in words
-    for library in ("OpenSSL", "PCRE2", "c-ares", "jansson", "inih"):
+    for library in ("OpenSSL", "PCRE2", "c-ares", "jansson",
+                    "nghttp2", "inih"):
         assert any(w.startswith(f"library {library} ") for w in words)
     assert "/" + CONF in run("-h").stdout
 
