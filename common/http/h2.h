@@ -8,7 +8,8 @@
  *
  * A session and its streams call back only from h2_session_recv() and
  * h2_session_gather(). The owner may call everything but these two and
- * h2_session_free() from within an event. */
+ * h2_session_free() from within an event; a stream's memory stays until the
+ * event has returned. */
 #ifndef GH_H2_H
 #define GH_H2_H
 
@@ -57,6 +58,14 @@ enum h2_bad {
 unsigned h2_bad_status(enum h2_bad bad);
 const char *h2_bad_text(enum h2_bad bad);
 
+/* What a peer that was told ENHANCE_YOUR_CALM did: h2_calm.def. */
+enum h2_calm {
+#define H2_CALM(name, cost, text) H2_CALM_##name,
+#include "common/http/h2_calm.def"
+#undef H2_CALM
+	H2_CALM_N
+};
+
 struct h2_session;
 
 /* One stream, in memory of the owner's, zeroed; valid for the session until
@@ -80,6 +89,7 @@ struct h2_stream {
 	bool is_answering; /* our head was submitted */
 	bool is_send_over; /* our END_STREAM was gathered */
 	bool is_waiting; /* for content; see h2_stream_resume() */
+	bool is_without; /* client: the answer has no content */
 	bool is_to_head; /* client: the request was HEAD */
 	bool is_tunnel; /* CONNECT: DATA is no content */
 	bool is_closed; /* no frame comes or goes any more */
@@ -155,7 +165,7 @@ struct h2_config {
 /* A session with its SETTINGS in the queue. NULL: no memory. */
 struct h2_session *h2_session_new(
     const struct h2_config *c, const struct h2_events *ev, void *self);
-/* Streams that were not left are forgotten, without an event. */
+/* All streams must have been left. */
 void h2_session_free(struct h2_session *s);
 
 enum h2_rc {
@@ -183,6 +193,8 @@ bool h2_session_is_over(const struct h2_session *s);
  * and text for logs; NO_ERROR and "" while all is well. */
 uint32_t h2_session_code(const struct h2_session *s);
 const char *h2_session_why(const struct h2_session *s);
+/* With ENHANCE_YOUR_CALM of ours: for what; else H2_CALM_N. */
+enum h2_calm h2_session_calm(const struct h2_session *s);
 
 /* Streams that are open, those included whose owner has left. */
 uint32_t h2_session_streams(const struct h2_session *s);
