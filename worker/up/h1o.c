@@ -5,8 +5,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #define TO(s) (1u << (s))
 
@@ -35,7 +33,7 @@ static void
 h1o_unpool(struct h1_origin *o)
 {
 	list_del(&o->node);
-	o->server->n_idle--;
+	o->base.server->n_idle--;
 	loop_timer_clear(o->stream.loop, &o->timer);
 }
 
@@ -45,16 +43,15 @@ h1o_gone(struct h1_origin *o)
 {
 	h1o_goto(o, H1O_CLOSED);
 	inbuf_drop(&o->in);
-	o->x = NULL;
+	o->base.x = NULL;
 	o->magic = 0;
 	task_init(&o->task, h1o_free, o);
 	loop_reap(o->stream.loop, &o->task);
 }
 
-void
-h1o_close(struct h1_origin *o)
+static void
+h1o_end(struct h1_origin *o)
 {
-	OBJ_CHECK(o, MAGIC_H1O);
 	if (o->state == H1O_IDLE)
 		h1o_unpool(o);
 	stream_close(&o->stream);
@@ -62,9 +59,16 @@ h1o_close(struct h1_origin *o)
 }
 
 void
-h1o_break(struct h1_origin *o)
+h1o_close(struct origin *o)
 {
-	OBJ_CHECK(o, MAGIC_H1O);
+	h1o_end(h1o_of(o));
+}
+
+void
+h1o_reset(struct origin *origin)
+{
+	struct h1_origin *o = h1o_of(origin);
+
 	stream_reset(&o->stream);
 	h1o_gone(o);
 }
@@ -79,7 +83,7 @@ h1o_on_event(void *self, unsigned events)
 	case H1O_CONNECTING:
 		if (events & STREAM_OPEN)
 			h1o_goto(o, H1O_BUSY);
-		exch_kick(o->x);
+		exch_kick(o->base.x);
 		return;
 	case H1O_BUSY:
 		/* the kernel told of it before the pool gave the connection */
@@ -87,11 +91,11 @@ h1o_on_event(void *self, unsigned events)
 		    (events & (STREAM_READABLE | STREAM_DEAD)) &&
 		    !stream_is_fresh(&o->stream))
 			o->is_spoilt = true;
-		exch_kick(o->x);
+		exch_kick(o->base.x);
 		return;
 	case H1O_IDLE:
 		if (events & (STREAM_READABLE | STREAM_DEAD))
-			h1o_close(o);
+			h1o_end(o);
 		return;
 	case H1O_CLOSED:
 		return;
@@ -105,93 +109,125 @@ h1o_on_timer(void *self)
 	struct h1_origin *o = self;
 
 	OBJ_CHECK(o, MAGIC_H1O);
-	h1o_close(o);
+	h1o_end(o);
 }
 
-struct h1_origin *
-h1o_connect(struct up_server *s, const struct sock_addr *to, struct exch *x)
+struct origin *
+h1o_connect(struct up_try *t, const struct sock_addr *to)
 {
-	struct worker *w = s->group->w;
-	struct h1_origin *o;
-	bool is_done = false;
-	uint16_t port;
-	int fd = sock_connect(to, &is_done);
-	int rc;
+	struct h1_origin *o = calloc(1, sizeof(*o));
 
-	if (fd < 0)
-		return NULL;
-	o = calloc(1, sizeof(*o));
 	REQUIRE(o != NULL);
+	o->base.ops = &h1o_ops;
+	o->base.server = t->server;
+	o->base.x = t->x;
 	o->magic = MAGIC_H1O;
-	o->state = is_done ? H1O_BUSY : H1O_CONNECTING;
-	o->server = s;
-	(void)sock_addr_ip(to, &o->ip, &port);
-	o->x = x;
 	list_init(&o->node);
 	timer_init(&o->timer, h1o_on_timer, o);
-	if (is_done)
-		rc = stream_open_fd(&o->stream, w->loop, fd, h1o_on_event, o);
-	else
-		rc = stream_open_connecting(
-		    &o->stream, w->loop, fd, h1o_on_event, o);
-	if (rc < 0) {
+	if (origin_connect(t->server, to, &o->stream, h1o_on_event, o, &o->ip) <
+	    0) {
 		int err = errno;
 
-		(void)close(fd);
 		free(o);
 		errno = err;
 		return NULL;
 	}
-	counter_add(w->counters, COUNTER_ORIGIN_CONNECTS, 1);
-	return o;
+	o->state = o->stream.is_open ? H1O_BUSY : H1O_CONNECTING;
+	return &o->base;
 }
 
-struct h1_origin *
-h1o_take(struct up_server *s, struct exch *x, bool is_sure)
+enum origin_rc
+h1o_poll(struct origin *origin, int *err)
 {
-	while (!list_is_empty(&s->idle)) {
+	struct h1_origin *o = h1o_of(origin);
+
+	if (o->stream.is_open)
+		return ORIGIN_READY;
+	*err = stream_errno(&o->stream);
+	return *err != 0 || o->stream.got_hup ? ORIGIN_FAILED : ORIGIN_WAIT;
+}
+
+struct origin *
+h1o_take(struct up_try *t, bool is_sure)
+{
+	struct up_server *s = t->server;
+
+	while (!t->avoids_pool && !list_is_empty(&s->idle)) {
 		struct h1_origin *o =
 		    LIST_ENTRY(s->idle.next, struct h1_origin, node);
 
 		OBJ_CHECK(o, MAGIC_H1O);
 		if (!up_server_is_at(s, &o->ip) ||
 		    (is_sure && !stream_is_fresh(&o->stream))) {
-			h1o_close(o);
+			h1o_end(o);
 			continue;
 		}
 		h1o_unpool(o);
 		h1o_goto(o, H1O_BUSY);
-		o->x = x;
-		o->is_reused = true;
+		o->base.x = t->x;
+		o->base.is_reused = true;
 		o->taken_in = is_sure ? 0 : loop_batch(o->stream.loop);
 		counter_add(s->group->w->counters, COUNTER_ORIGIN_REUSES, 1);
-		return o;
+		return &o->base;
 	}
 	return NULL;
 }
 
-void
-h1o_release(struct h1_origin *o)
+/* Whether the next exchange may have it. */
+static bool
+h1o_may_idle(struct h1_origin *o)
 {
-	struct up_server *s = o->server;
+	const struct up_server *s = o->base.server;
 	const struct upstream *u = s->group->conf;
 
-	OBJ_CHECK(o, MAGIC_H1O);
-	o->x = NULL;
 	if (s->group->is_retiring || !upstream_can_keep(u) ||
 	    s->n_idle >= u->keepalive || o->stream.got_rdhup ||
-	    o->in.buf != NULL || !up_server_is_at(s, &o->ip)) {
-		h1o_close(o);
-		return;
-	}
+	    o->in.buf != NULL || !up_server_is_at(s, &o->ip))
+		return false;
 	/* what lies in the socket already makes no event: it would be taken for
 	 * the answer to the next request */
-	if (o->stream.may_read && !stream_is_fresh(&o->stream)) {
-		h1o_close(o);
+	return !o->stream.may_read || stream_is_fresh(&o->stream);
+}
+
+void
+h1o_release(struct origin *origin, bool can_reuse)
+{
+	struct h1_origin *o = h1o_of(origin);
+	struct up_server *s = o->base.server;
+
+	o->base.x = NULL;
+	if (!can_reuse || !h1o_may_idle(o)) {
+		h1o_end(o);
 		return;
 	}
 	h1o_goto(o, H1O_IDLE);
 	list_push_front(&s->idle, &o->node);
 	s->n_idle++;
-	loop_timer_set(o->stream.loop, &o->timer, u->idle_timeout_ms);
+	loop_timer_set(
+	    o->stream.loop, &o->timer, s->group->conf->idle_timeout_ms);
 }
+
+void
+h1o_drain(struct up_server *s)
+{
+	while (!list_is_empty(&s->idle))
+		h1o_end(LIST_ENTRY(s->idle.next, struct h1_origin, node));
+}
+
+const struct origin_ops h1o_ops = {
+    .prepare = h1o_prepare,
+    .explain = h1o_explain,
+    .take = h1o_take,
+    .connect = h1o_connect,
+    .poll = h1o_poll,
+    .begin = h1o_begin,
+    .send = h1o_send,
+    .is_sent = h1o_is_sent,
+    .recv_head = h1o_recv_head,
+    .recv_body = h1o_recv_body,
+    .shut = h1o_shut,
+    .release = h1o_release,
+    .close = h1o_close,
+    .reset = h1o_reset,
+    .drain = h1o_drain,
+};

@@ -5,41 +5,76 @@
 
 #include "common/base/check.h"
 #include "common/net/stream.h"
-#include "worker/exch/exch.h"
 #include "worker/exch/inbuf.h"
-#include "worker/up/up_group.h"
+#include "worker/exch/wire_in.h"
+#include "worker/exch/wire_out.h"
+#include "worker/up/origin.h"
+#include "worker/up/up_try.h"
 
 #define MAGIC_H1O MAGIC('H', '1', 'O', 'R')
 
 enum h1o_state { H1O_CONNECTING, H1O_BUSY, H1O_IDLE, H1O_CLOSED };
 
 struct h1_origin {
+	struct origin base;
 	uint32_t magic;
 	enum h1o_state state;
 	struct stream stream;
-	struct up_server *server;
 	struct ip ip; /* where a server that is a name was found */
-	struct list node; /* in server->idle */
+	struct list node; /* in the server's idle */
 	struct timer timer; /* of an idle one */
 	struct task task; /* freeing */
 	struct inbuf in;
-	struct exch *x; /* busy with it */
 	uint64_t taken_in; /* batch of the loop in which the pool gave it */
-	bool is_reused;
 	bool is_spoilt; /* something came before the request went out */
 };
 
-/* Begin a connection for the exchange. NULL with errno. */
-struct h1_origin *h1o_connect(
-    struct up_server *s, const struct sock_addr *to, struct exch *x);
-/* Take the connection used last out of the pool, or NULL. `is_sure`: ask the
- * kernel once more that the origin did not close it meanwhile. */
-struct h1_origin *h1o_take(struct up_server *s, struct exch *x, bool is_sure);
-/* The exchange is done with it, in order: back into the pool, or closed. */
-void h1o_release(struct h1_origin *o);
-/* It cannot be used again. */
-void h1o_close(struct h1_origin *o);
-/* The same by a reset. */
-void h1o_break(struct h1_origin *o);
+extern const struct origin_ops h1o_ops;
+
+static inline struct h1_origin *
+h1o_of(struct origin *o)
+{
+	struct h1_origin *h = LIST_ENTRY(o, struct h1_origin, base);
+
+	OBJ_CHECK(h, MAGIC_H1O);
+	return h;
+}
+
+/* --- connections and their pool: h1o.c ------------------------------------ */
+
+struct origin *h1o_connect(struct up_try *t, const struct sock_addr *to);
+struct origin *h1o_take(struct up_try *t, bool is_sure);
+enum origin_rc h1o_poll(struct origin *o, int *err);
+void h1o_release(struct origin *o, bool can_reuse);
+void h1o_close(struct origin *o);
+void h1o_reset(struct origin *o);
+void h1o_drain(struct up_server *s);
+
+/* --- one exchange on a connection ----------------------------------------- */
+
+/* A struct h1o_wire is t->wire. */
+struct h1o_wire {
+	span head; /* rendered request head */
+	struct wire_out out;
+	struct wire_in in;
+	struct h1_scan scan;
+};
+
+static inline struct h1o_wire *
+h1o_wire(const struct up_try *t)
+{
+	return t->wire;
+}
+
+/* h1o_send.c */
+bool h1o_prepare(struct up_try *t);
+void h1o_explain(const struct up_try *t);
+void h1o_begin(struct up_try *t);
+bool h1o_send(struct up_try *t);
+bool h1o_is_sent(const struct up_try *t);
+void h1o_shut(struct up_try *t);
+/* h1o_recv.c */
+bool h1o_recv_head(struct up_try *t);
+bool h1o_recv_body(struct up_try *t);
 
 #endif

@@ -8,34 +8,6 @@
 #include "worker/up/lb.h"
 #include "worker/up/up_try.h"
 
-/* --- sending -------------------------------------------------------------- */
-
-static bool
-try_send(struct up_try *t)
-{
-	struct exch *x = t->x;
-	bool moved = false;
-
-	while (!t->is_send_over && !wire_out_is_done(&t->out, &x->req_body)) {
-		ssize_t rc = wire_out_step(&t->out, &t->o->stream, &x->req_body,
-		    &x->req.trailers, &x->arena);
-
-		if (rc == 0 || rc == STREAM_RC_AGAIN)
-			break;
-		if (rc < 0) {
-			/* an early answer may still be waiting to be read */
-			t->is_send_over = true;
-			if (x->state == EXCH_TUNNEL)
-				exch_fault(x, F_ORIGIN_RESET,
-				    stream_errno(&t->o->stream));
-			break;
-		}
-		t->is_any_sent = true;
-		moved = true;
-	}
-	return moved;
-}
-
 /* --- the handler ---------------------------------------------------------- */
 
 static void
@@ -45,9 +17,9 @@ try_on_timer(void *self)
 	struct exch *x = t->x;
 	const struct upstream *u = t->group->conf;
 	uint64_t idle_ms = try_now_ms(t) - t->progress_ms;
-	bool is_ours = !t->is_send_over &&
-		       !wire_out_is_done(&t->out, &x->req_body) &&
-		       x->req_body.len == 0;
+	/* the client owes the rest of its request */
+	bool is_clients = !t->is_send_over && x->req_body.len == 0 &&
+			  t->o != NULL && !t->ops->is_sent(t);
 
 	OBJ_CHECK(t, MAGIC_TRY);
 	if (t->state == UP_NAME) {
@@ -65,7 +37,7 @@ try_on_timer(void *self)
 	if (x->state == EXCH_TUNNEL)
 		return;
 	/* the client is what we wait for, or something moved meanwhile */
-	if (is_ours || body_room(&x->resp_body) == 0)
+	if (is_clients || body_room(&x->resp_body) == 0)
 		idle_ms = 0;
 	if (idle_ms < u->response_timeout_ms) {
 		loop_timer_set(
@@ -94,17 +66,19 @@ try_on_name(void *self)
 static bool
 try_pump_connect(struct up_try *t)
 {
-	struct h1_origin *o = t->o;
+	int err = 0;
 
-	if (o->stream.is_open) {
+	switch (t->ops->poll(t->o, &err)) {
+	case ORIGIN_WAIT:
+		return false;
+	case ORIGIN_READY:
 		try_begin(t);
 		return true;
-	}
-	if (o->stream.err != 0 || o->stream.got_hup) {
-		try_failed(t, F_ORIGIN_CONNECT, stream_errno(&o->stream));
+	case ORIGIN_FAILED:
+		try_failed(t, F_ORIGIN_CONNECT, err);
 		return true;
 	}
-	return false;
+	UNREACHED();
 }
 
 /* The tunnel's client ended its direction: so does ours. */
@@ -117,7 +91,7 @@ try_pump_tunnel_end(struct up_try *t)
 	    t->is_send_over || t->o == NULL)
 		return false;
 	t->is_send_over = true;
-	(void)stream_shutdown(&t->o->stream);
+	t->ops->shut(t);
 	return false;
 }
 
@@ -135,11 +109,11 @@ up_pump(struct exch *x)
 	if (t->state == UP_CONNECT)
 		moved |= try_pump_connect(t);
 	if (t->state == UP_HEAD || t->state == UP_BODY)
-		moved |= try_send(t);
+		moved |= t->ops->send(t);
 	if (t->state == UP_HEAD)
-		moved |= try_recv_head(t);
+		moved |= t->ops->recv_head(t);
 	if (t->state == UP_BODY)
-		moved |= try_recv_body(t) || try_pump_tunnel_end(t);
+		moved |= t->ops->recv_body(t) || try_pump_tunnel_end(t);
 	if (moved)
 		t->progress_ms = try_now_ms(t);
 	return moved;
@@ -157,18 +131,19 @@ up_open(struct exch *x)
 	t->state = UP_PICK;
 	t->x = x;
 	t->group = &x->w->up->groups[u->index];
+	t->ops = u->wire;
 	up_waiter_init(&t->wait, try_on_name, t);
 	timer_init(&t->timer, try_on_timer, t);
 	x->handler_state = t;
 	x->origin.upstream = u->name;
 	sink_note(x, "upstream", u->at, "%.*s, by %s", SPAN_FMT(u->name),
 	    u->lb->name);
-	if (!try_render(t))
+	if (!t->ops->prepare(t))
 		return VERDICT_FAULT;
 	if (x->sink != NULL)
 		return try_explain(t);
 	/* what may be sent twice is kept until an answer comes */
-	if (method_is_idempotent(x->req.method) &&
+	if ((t->ops->may_refuse || method_is_idempotent(x->req.method)) &&
 	    x->req_body.total == x->req_body.held)
 		body_keep(&x->req_body);
 	exch_kick(x);

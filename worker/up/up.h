@@ -15,6 +15,7 @@
 #include "worker/exch/worker.h"
 
 struct lb_ops;
+struct origin_ops;
 
 /* One `server =`. */
 struct up_server_conf {
@@ -40,6 +41,7 @@ struct upstream {
 	struct place at;
 	struct up_server_conf *servers;
 	uint32_t n_servers;
+	const struct origin_ops *wire; /* what its servers speak */
 	const struct lb_ops *lb;
 	void *lb_shared; /* of lb; NULL when it shares nothing */
 	uint32_t keepalive; /* idle connections kept per worker */

@@ -24,17 +24,6 @@ explain_servers(struct up_try *t)
 	}
 }
 
-static void
-explain_head(const struct up_try *t)
-{
-	span rest = t->head;
-	span line;
-
-	while (span_cut(&rest, '\n', &line) && line.len > 1)
-		sink_note(t->x, "sends", SINK_NOWHERE, "%.*s",
-		    SPAN_FMT(span_first(line, line.len - 1)));
-}
-
 enum verdict
 try_explain(struct up_try *t)
 {
@@ -47,7 +36,7 @@ try_explain(struct up_try *t)
 		exch_fault(x, F_NO_SERVER, 0);
 		return VERDICT_FAULT;
 	}
-	explain_head(t);
+	t->ops->explain(t);
 	sink_note(x, "assumed", SINK_NOWHERE, "the server answers %u", status);
 	exch_reply(x, status, span_of(NULL, 0), span_of(NULL, 0));
 	x->is_own_answer = false;

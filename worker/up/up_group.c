@@ -5,7 +5,7 @@
 
 #include "common/base/check.h"
 #include "worker/exch/plan.h"
-#include "worker/up/h1o.h"
+#include "worker/up/origin.h"
 
 static void
 group_open(struct up_group *g, struct worker *w, const struct upstream *u)
@@ -30,13 +30,8 @@ group_open(struct up_group *g, struct worker *w, const struct upstream *u)
 static void
 group_drain(struct up_group *g)
 {
-	for (uint32_t i = 0; i < g->conf->n_servers; i++) {
-		struct list *idle = &g->servers[i].idle;
-
-		while (!list_is_empty(idle))
-			h1o_close(
-			    LIST_ENTRY(idle->next, struct h1_origin, node));
-	}
+	for (uint32_t i = 0; i < g->conf->n_servers; i++)
+		g->conf->wire->drain(&g->servers[i]);
 }
 
 struct up_worker *

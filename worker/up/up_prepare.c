@@ -5,6 +5,7 @@
 #include "common/base/check.h"
 #include "common/http/uri.h"
 #include "common/store/tenants.h"
+#include "worker/up/h1o.h"
 #include "worker/up/lb.h"
 #include "worker/up/up.h"
 
@@ -138,6 +139,7 @@ up_prepare(const struct boot *b, const struct conf_section *sec, uint32_t index,
 	u->index = index;
 	u->name = sec->name;
 	u->at = sec->at;
+	u->wire = &h1o_ops;
 	upstream_read_servers(u, &s, b->claims, d);
 	upstream_read_balance(u, &s, a, d);
 	u->keepalive = (uint32_t)conf_num(&s, KEY_UPSTREAM_KEEPALIVE);

@@ -7,7 +7,6 @@
 #include "common/net/proxyproto.h"
 #include "common/store/upstate.h"
 #include "worker/exch/plan.h"
-#include "worker/exch/target.h"
 
 /* Tries of one exchange, whatever the number of servers. */
 #define UP_TRIES_MAX 8
@@ -16,7 +15,7 @@ void
 try_drop_origin(struct up_try *t)
 {
 	if (t->o != NULL)
-		h1o_close(t->o);
+		t->ops->close(t->o);
 	t->o = NULL;
 }
 
@@ -24,7 +23,7 @@ void
 try_break_origin(struct up_try *t)
 {
 	if (t->o != NULL)
-		h1o_break(t->o);
+		t->ops->reset(t->o);
 	t->o = NULL;
 }
 
@@ -48,61 +47,17 @@ try_uncount(struct up_try *t)
 	t->is_counted = false;
 }
 
-/* --- the request's head --------------------------------------------------- */
+/* --- a try ---------------------------------------------------------------- */
 
-/* Framing and connection fields; hop-by-hop ones of the client are gone. */
-static void
-try_frame(struct up_try *t)
-{
-	struct exch *x = t->x;
-	struct http_fields *f = &x->req.fields;
-	struct arena *a = &x->arena;
-
-	t->out.how = WIRE_OUT_PLAIN;
-	if (x->req.body == LENGTH_OPEN) {
-		fields_del(f, FIELD_CONTENT_LENGTH);
-		fields_add_id(
-		    f, a, FIELD_TRANSFER_ENCODING, SPAN_LIT("chunked"));
-		t->out.how = WIRE_OUT_CHUNKED;
-	}
-	if (fields_find(f, FIELD_HOST) == NULL)
-		fields_add_id(f, a, FIELD_HOST, t->group->conf->name);
-	if (x->wants_tunnel) {
-		fields_add_id(f, a, FIELD_CONNECTION, SPAN_LIT("upgrade"));
-		fields_add_id(f, a, FIELD_UPGRADE, SPAN_LIT("websocket"));
-	} else if (!upstream_can_keep(t->group->conf)) {
-		fields_add_id(f, a, FIELD_CONNECTION, SPAN_LIT("close"));
-	}
-}
-
-bool
-try_render(struct up_try *t)
-{
-	struct exch *x = t->x;
-	enum http_version told = x->req.version;
-	span target = route_target(x);
-	char *p;
-
-	if (target.len == 0) {
-		exch_fault(x, F_PATH_AMBIGUOUS, 0);
-		return false;
-	}
-	try_frame(t);
-	p = arena_alloc(&x->arena, h1_request_size(&x->req, target));
-	x->req.version = HTTP_1_1;
-	t->head = span_of(p, h1_write_request(&x->req, target, p));
-	x->req.version = told;
-	return true;
-}
-
-/* The PROXY header that goes before all else on a fresh connection. */
-static span
+span
 try_proxy_header(struct up_try *t)
 {
 	struct exch *x = t->x;
 	struct sock_addr src, dst;
 	char *p;
 
+	if (t->group->conf->send_proxy == 0)
+		return span_of(NULL, 0);
 	memset(&dst, 0, sizeof(dst));
 	memset(&src, 0, sizeof(src));
 	if (exch_client_has_ip(&x->client))
@@ -113,25 +68,17 @@ try_proxy_header(struct up_try *t)
 	    p, proxyproto_write(t->group->conf->send_proxy, &src, &dst, p));
 }
 
-/* --- a try ---------------------------------------------------------------- */
-
 void
 try_begin(struct up_try *t)
 {
 	struct exch *x = t->x;
-	enum wire_out_how how = t->out.how;
 
-	memset(&t->out, 0, sizeof(t->out));
-	memset(&t->scan, 0, sizeof(t->scan));
-	t->out.how = how;
-	if (t->group->conf->send_proxy != 0)
-		wire_out_head(&t->out, &x->arena, try_proxy_header(t));
-	wire_out_head(&t->out, &x->arena, t->head);
 	t->is_any_sent = t->is_any_got = t->is_send_over = false;
 	t->state = UP_HEAD;
 	t->progress_ms = try_now_ms(t);
 	x->t.connect_us = worker_clock(x->w)->mono_us;
 	x->origin.is_reused = t->o->is_reused;
+	t->ops->begin(t);
 	loop_timer_set(
 	    x->w->loop, &t->timer, t->group->conf->response_timeout_ms);
 }
@@ -229,33 +176,21 @@ try_pick(struct up_try *t)
 	x->origin.server = s->conf->text;
 }
 
-static void
-try_connect(struct up_try *t)
-{
-	struct exch *x = t->x;
-	struct sock_addr to;
-
-	up_server_addr(t->server, &t->turn, &to);
-	t->o = h1o_connect(t->server, &to, x);
-	if (t->o == NULL) {
-		try_failed(t, F_ORIGIN_CONNECT, errno);
-		return;
-	}
-	t->state = UP_CONNECT;
-	loop_timer_set(
-	    x->w->loop, &t->timer, t->group->conf->connect_timeout_ms);
-}
-
-/* A pooled connection. What could not be sent again is worth a look at the
- * kernel before it goes. */
-static struct h1_origin *
-try_take(struct up_try *t)
+/* A place at a pooled connection, else at a new one. What could not be sent
+ * again is worth a look at the kernel before it goes. */
+static struct origin *
+try_place(struct up_try *t)
 {
 	const struct http_msg *req = &t->x->req;
 	bool is_sure =
 	    !method_is_idempotent(req->method) || req->body != LENGTH_NONE;
+	struct origin *o = t->ops->take(t, is_sure);
+	struct sock_addr to;
 
-	return t->avoids_pool ? NULL : h1o_take(t->server, t->x, is_sure);
+	if (o != NULL)
+		return o;
+	up_server_addr(t->server, &t->turn, &to);
+	return t->ops->connect(t, &to);
 }
 
 void
@@ -263,6 +198,7 @@ try_open(struct up_try *t)
 {
 	struct exch *x = t->x;
 	enum up_name_rc rc = up_server_find(t->server, &t->wait);
+	int err;
 
 	if (rc == UP_NAME_WAIT) {
 		loop_timer_set(
@@ -275,9 +211,16 @@ try_open(struct up_try *t)
 		try_failed(t, F_ORIGIN_NAME, 0);
 		return;
 	}
-	t->o = try_take(t);
-	if (t->o != NULL)
+	t->o = try_place(t);
+	if (t->o == NULL) {
+		try_failed(t, F_ORIGIN_CONNECT, errno);
+		return;
+	}
+	t->state = UP_CONNECT;
+	/* most often it is there */
+	if (t->ops->poll(t->o, &err) == ORIGIN_READY)
 		try_begin(t);
 	else
-		try_connect(t);
+		loop_timer_set(
+		    x->w->loop, &t->timer, t->group->conf->connect_timeout_ms);
 }

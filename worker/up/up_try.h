@@ -1,14 +1,13 @@
 /* up/up_try: the tries of one exchange, inside handler "upstream". up.c drives
- * them, up_try.c chooses and begins them, up_recv.c reads what comes back. */
+ * them, up_try.c chooses and begins them, up_answer.c takes what comes back.
+ * What is on the wire is the business of struct origin_ops. */
 #ifndef GH_UP_TRY_H
 #define GH_UP_TRY_H
 
 #include "common/base/check.h"
 #include "common/http/h1.h"
 #include "worker/exch/exch.h"
-#include "worker/exch/wire_in.h"
-#include "worker/exch/wire_out.h"
-#include "worker/up/h1o.h"
+#include "worker/up/origin.h"
 #include "worker/up/up_group.h"
 
 #define MAGIC_TRY MAGIC('U', 'P', 'T', 'R')
@@ -28,15 +27,13 @@ struct up_try {
 	struct exch *x;
 	struct up_group *group;
 	struct up_server *server;
-	struct h1_origin *o;
+	const struct origin_ops *ops; /* of all its servers */
+	void *wire; /* of ops, in the exchange's arena */
+	struct origin *o; /* of this try, or NULL */
 	struct up_turn turn; /* among the server's addresses */
 	struct up_waiter wait;
 	struct timer timer;
 	uint64_t progress_ms; /* when something moved last */
-	span head; /* rendered request head */
-	struct wire_out out;
-	struct wire_in in;
-	struct h1_scan scan;
 	uint32_t n_tries;
 	uint32_t n_infos;
 	bool is_any_sent; /* bytes of the request went to the server */
@@ -49,8 +46,6 @@ struct up_try {
 	uint64_t skip[]; /* servers that failed, by bit */
 };
 
-/* Render the request's head for all tries. false: a fault was raised. */
-bool try_render(struct up_try *t);
 /* Dry run: tell what would be sent and which servers would be tried, and take
  * it that the first one answers. */
 enum verdict try_explain(struct up_try *t);
@@ -70,10 +65,26 @@ void try_break_origin(struct up_try *t);
 /* The server has nothing more to do for this exchange. */
 void try_uncount(struct up_try *t);
 
-/* Read an answer's head, or its content, as far as it came and the client has
- * room for it. Whether anything moved. */
-bool try_recv_head(struct up_try *t);
-bool try_recv_body(struct up_try *t);
+/* The PROXY header that goes before all else on a fresh connection; empty when
+ * there is none. In the exchange's arena. */
+span try_proxy_header(struct up_try *t);
+
+/* --- for the wires: up_answer.c ------------------------------------------- */
+
+/* What an origin may send as a head. */
+#define UP_HEAD_MAX (64u * 1024)
+#define UP_FIELDS_MAX 256
+extern const struct h1_limits up_limits;
+
+/* An interim answer came; it is used up. */
+void try_got_info(struct up_try *t, struct http_msg *info);
+/* The final head came; *m is copied. Its content follows when true, else the
+ * try failed. */
+bool try_got_final(struct up_try *t, const struct http_msg *m);
+/* The answer broke after its final head. */
+void try_cut(struct up_try *t, enum fault_id why, int err);
+/* The answer is complete: the place is free before the client has it all. */
+void try_got_all(struct up_try *t);
 
 static inline uint64_t
 try_now_ms(const struct up_try *t)
