@@ -78,6 +78,17 @@ run_on_grace_due(void *self)
 		loop_timer_set(r->w.loop, &r->tunnels, (uint64_t)more_ms);
 }
 
+static void
+run_tell_retiring(struct run *r)
+{
+	list_foreach_safe (n, &r->w.conns) {
+		struct conn *k = LIST_ENTRY(n, struct conn, node);
+
+		if (k->ops->retire != NULL)
+			k->ops->retire(k);
+	}
+}
+
 /* Accept nothing more, finish what runs, end with the last connection. */
 static void
 run_retire(struct run *r, uint64_t grace_ms)
@@ -90,6 +101,7 @@ run_retire(struct run *r, uint64_t grace_ms)
 	atomic_store(&w->slot->state, SLOT_RETIRING);
 	acceptor_stop(r->acceptor);
 	up_worker_retire(w->up);
+	run_tell_retiring(r);
 	(void)ctl_send_word(w->boot->ctl_fd, CTL_RETIRED, w->n_conns, -1);
 	/* none: as long as it takes */
 	if (grace_ms > 0)

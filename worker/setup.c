@@ -48,6 +48,7 @@ setup_close(struct worker *w)
 	loop_step(w->loop, 0);
 	loop_free(w->loop);
 	buf_unref(w->spare);
+	buf_unref(w->gather);
 	buf_pool_fini(&w->bufs);
 	pipes_fini(&w->pipes);
 	arena_pool_fini(&w->arenas);

@@ -128,6 +128,7 @@ struct plan_listen {
 	uint64_t send_timeout_ms;
 	uint64_t idle_timeout_ms;
 	bool proxy_protocol;
+	bool has_h2c; /* clients may begin with HTTP/2 */
 	bool redirects_https; /* who comes without TLS is sent there */
 	struct place redirects_https_at;
 	bool has_tls;

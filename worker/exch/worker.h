@@ -34,6 +34,7 @@ struct worker {
 	struct arena_pool arenas;
 	struct buf_pool bufs;
 	struct buf *spare; /* where the next read goes; see worker_read_buf() */
+	struct buf *gather; /* where frames are put together, or NULL */
 	struct pipes pipes;
 	struct dns *dns;
 	struct tls_io *tls; /* shared by all TLS streams */

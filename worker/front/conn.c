@@ -5,7 +5,17 @@
 #include <unistd.h>
 
 #include "common/base/log.h"
+#include "common/base/num.h"
+#include "common/http/h2.h"
 #include "common/net/proxyproto.h"
+
+/* How long the client's bytes are read after our direction has ended: while
+ * they come, and a while after the last. The times are nginx's lingering_time
+ * and lingering_timeout, which clients are used to. */
+#define LINGER_MS 30000u
+#define LINGER_IDLE_MS 5000u
+/* Reads before other connections get their turn. */
+#define LINGER_READS 64
 
 /* --- life ----------------------------------------------------------------- */
 
@@ -88,7 +98,7 @@ conn_log_late(const struct conn *k)
 	if (k->greeting == CONN_TLS) {
 		conn_count_failure(k, TLS_FAILURE_CUT);
 		conn_log(k, "TLS:", "the handshake took too long");
-	} else {
+	} else if (k->greeting == CONN_PROXY) {
 		conn_log_proxy(k, "too late");
 	}
 }
@@ -118,7 +128,9 @@ conn_first(const struct plan_listen *l)
 {
 	if (l->proxy_protocol)
 		return CONN_PROXY;
-	return l->has_tls ? CONN_TLS : CONN_GREETED;
+	if (l->has_tls)
+		return CONN_TLS;
+	return l->has_h2c ? CONN_PREFACE : CONN_GREETED;
 }
 
 bool
@@ -215,7 +227,34 @@ conn_shake(struct conn *k)
 	if (k->tls->is_resumed)
 		counter_add(k->w->counters, COUNTER_TLS_RESUMED, 1);
 	k->greeting = CONN_GREETED;
-	return CONN_H1;
+	return span_eq(k->tls->alpn, SPAN_LIT("h2")) ? CONN_H2 : CONN_H1;
+}
+
+/* A client that knows that we speak HTTP/2 begins with the preface (RFC 9113
+ * 3.3); no other request begins like it. */
+static enum conn_rc
+conn_read_preface(struct conn *k)
+{
+	for (;;) {
+		span in = inbuf_span(&k->in);
+		size_t n = size_min(in.len, H2_PREFACE_LEN);
+		ssize_t rc;
+
+		bool is_like =
+		    span_starts(SPAN_LIT(H2_PREFACE), span_first(in, n));
+
+		if (n == H2_PREFACE_LEN || !is_like) {
+			k->greeting = CONN_GREETED;
+			return is_like ? CONN_H2 : CONN_H1;
+		}
+		rc = inbuf_fill(&k->in, k->w, &k->stream, H2_PREFACE_LEN);
+		if (rc == STREAM_RC_AGAIN)
+			return CONN_MORE;
+		if (rc <= 0) {
+			k->greeting = CONN_GREETED;
+			return CONN_H1;
+		}
+	}
 }
 
 /* The PROXY header comes first and is believed: the listen says so. */
@@ -247,8 +286,8 @@ conn_read_proxy(struct conn *k)
 		conn_begin_tls(k);
 		return conn_shake(k);
 	}
-	k->greeting = CONN_GREETED;
-	return CONN_H1;
+	k->greeting = k->listen->has_h2c ? CONN_PREFACE : CONN_GREETED;
+	return conn_greet(k);
 }
 
 enum conn_rc
@@ -259,10 +298,44 @@ conn_greet(struct conn *k)
 		return conn_read_proxy(k);
 	case CONN_TLS:
 		return conn_shake(k);
+	case CONN_PREFACE:
+		return conn_read_preface(k);
 	case CONN_GREETED:
 		return CONN_H1;
 	}
 	UNREACHED();
+}
+
+/* --- the end -------------------------------------------------------------- */
+
+bool
+conn_linger_begin(struct conn *k)
+{
+	k->linger_until_ms = clock_mono_ms(worker_clock(k->w)) + LINGER_MS;
+	if (stream_shutdown(&k->stream) == STREAM_RC_ERROR)
+		return false;
+	loop_timer_set(k->w->loop, &k->timer, LINGER_IDLE_MS);
+	return conn_linger(k);
+}
+
+bool
+conn_linger(struct conn *k)
+{
+	if (clock_mono_ms(worker_clock(k->w)) >= k->linger_until_ms)
+		return false;
+	for (int reads = 0; reads < LINGER_READS; reads++) {
+		ssize_t n;
+
+		inbuf_drop(&k->in);
+		n = inbuf_fill(&k->in, k->w, &k->stream, BUF_CAP);
+		if (n > 0)
+			continue;
+		if (n == STREAM_RC_AGAIN && reads > 0)
+			loop_timer_set(k->w->loop, &k->timer, LINGER_IDLE_MS);
+		return n == STREAM_RC_AGAIN;
+	}
+	loop_yield(k->w->loop, &k->task);
+	return true;
 }
 
 /* --- for exchanges -------------------------------------------------------- */

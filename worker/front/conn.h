@@ -1,7 +1,8 @@
 /* front/conn: a client connection, whatever it speaks: what all fronts have in
  * common, and how it begins. A connection that was accepted is greeted first
  * (PROXY header, then its protocol); the front that its protocol asks for goes
- * on with it. A front embeds it as its first member. */
+ * on with it. The front that began embeds it as its first member; another one
+ * that goes on with it hangs itself on it. */
 #ifndef GH_CONN_H
 #define GH_CONN_H
 
@@ -34,12 +35,16 @@ struct conn_ops {
 	/* Its time is over: an idle one closes, exchanges are broken off, and
 	 * tunnels when `all`. */
 	void (*expire)(struct conn *k, bool all);
+	/* The worker retires: tell the client that it should go elsewhere. NULL
+	 * where only an answer can say so. */
+	void (*retire)(struct conn *k);
 };
 
 /* What comes before the first request, in this order. */
 enum conn_greeting {
 	CONN_PROXY, /* the PROXY header is awaited */
 	CONN_TLS, /* the handshake is under way */
+	CONN_PREFACE, /* its first bytes tell whether it is HTTP/2 */
 	CONN_GREETED
 };
 
@@ -58,6 +63,8 @@ struct conn {
 	struct timer timer;
 	struct task task;
 	struct inbuf in;
+	void *front; /* of who went on with it; NULL: who began embeds it */
+	uint64_t linger_until_ms;
 	struct conn_told *told;
 	struct tls_facts *tls; /* NULL: a plain connection */
 	enum conn_greeting greeting;
@@ -70,6 +77,7 @@ struct conn {
 enum conn_rc {
 	CONN_MORE, /* an event will tell when to go on */
 	CONN_H1, /* it speaks HTTP/1; what is at hand lies in k->in */
+	CONN_H2, /* the same for HTTP/2 */
 	CONN_BAD /* to be closed; the log says why */
 };
 
@@ -82,6 +90,12 @@ bool conn_open(struct conn *k, const struct conn_ops *ops, struct worker *w,
 enum conn_rc conn_greet(struct conn *k);
 /* What was awaited of the greeting did not come in time: say so in the log. */
 void conn_log_late(const struct conn *k);
+/* Our direction ends, everything is written: what the client still sends is
+ * read and dropped for a while, so that a reset does not overtake the last
+ * bytes (RFC 9112 9.6). Both set the timer, or the task when it goes on by
+ * itself; call conn_linger() again then and on events. false: to be closed. */
+bool conn_linger_begin(struct conn *k);
+bool conn_linger(struct conn *k);
 /* It is gone: forget it and free the memory that begins at k at the end of the
  * batch. The stream is closed already. */
 void conn_gone(struct conn *k);

@@ -18,6 +18,7 @@ enum h1f_state {
 	H1F_HEAD, /* a part of its head is here */
 	H1F_EXCH, /* an exchange runs */
 	H1F_LINGER, /* our direction has ended; theirs is read and dropped */
+	H1F_TAKEN, /* it speaks something else: another front has it */
 	H1F_CLOSED
 };
 
@@ -39,7 +40,6 @@ struct h1_front {
 	struct h1f_msg *m; /* with x */
 	struct h1_scan scan;
 	uint64_t begin_us; /* first byte of the request being read */
-	uint64_t linger_until_ms;
 	size_t unsent; /* while sending is blocked: what the kernel held */
 	bool is_send_blocked;
 	bool is_used; /* had a request before */

@@ -4,23 +4,17 @@
 
 #include <stdlib.h>
 
-/* How long the client's bytes are read after our direction has ended, so that a
- * reset does not overtake the last answer (RFC 9112 9.6): while they come, and
- * a while after the last. The times are nginx's lingering_time and
- * lingering_timeout, which clients are used to. */
-#define LINGER_MS 30000u
-#define LINGER_IDLE_MS 5000u
-/* Reads before other connections get their turn. */
-#define LINGER_READS 64
+#include "worker/front/h2f.h"
 
 #define TO(s) (1u << (s))
 
 static const uint16_t h1f_edges[] = {
-    [H1F_GREETING] = TO(H1F_IDLE) | TO(H1F_CLOSED),
+    [H1F_GREETING] = TO(H1F_IDLE) | TO(H1F_TAKEN) | TO(H1F_CLOSED),
     [H1F_IDLE] = TO(H1F_HEAD) | TO(H1F_EXCH) | TO(H1F_CLOSED),
     [H1F_HEAD] = TO(H1F_EXCH) | TO(H1F_CLOSED),
     [H1F_EXCH] = TO(H1F_IDLE) | TO(H1F_LINGER) | TO(H1F_CLOSED),
     [H1F_LINGER] = TO(H1F_CLOSED),
+    [H1F_TAKEN] = 0,
     [H1F_CLOSED] = 0,
 };
 
@@ -42,10 +36,9 @@ h1f_set_deadline(struct h1_front *c)
 		    c->is_used ? c->conn.listen->idle_timeout_ms
 			       : c->conn.listen->header_timeout_ms);
 		break;
-	case H1F_LINGER:
-		loop_timer_set(l, &c->conn.timer, LINGER_IDLE_MS);
-		break;
 	case H1F_EXCH:
+	case H1F_LINGER: /* conn_linger() does */
+	case H1F_TAKEN:
 	case H1F_CLOSED:
 		loop_timer_clear(l, &c->conn.timer);
 		break;
@@ -231,27 +224,8 @@ h1f_read_head(struct h1_front *c)
 static void
 h1f_linger(struct h1_front *c)
 {
-	uint64_t now_ms = clock_mono_ms(worker_clock(c->conn.w));
-
-	if (now_ms >= c->linger_until_ms) {
+	if (!conn_linger(&c->conn))
 		h1f_close(c);
-		return;
-	}
-	for (int reads = 0; reads < LINGER_READS; reads++) {
-		ssize_t n;
-
-		inbuf_drop(&c->conn.in);
-		n = h1f_fill(c);
-		if (n > 0)
-			continue;
-		if (n != STREAM_RC_AGAIN)
-			h1f_close(c);
-		else if (reads > 0)
-			loop_timer_set(
-			    c->conn.w->loop, &c->conn.timer, LINGER_IDLE_MS);
-		return;
-	}
-	loop_yield(c->conn.w->loop, &c->conn.task);
 }
 
 /* End our direction. The peer may still be sending: unless it said that it
@@ -264,13 +238,8 @@ h1f_end(struct h1_front *c, bool may_send_more)
 		return;
 	}
 	h1f_goto(c, H1F_LINGER);
-	c->linger_until_ms = clock_mono_ms(worker_clock(c->conn.w)) + LINGER_MS;
-	if (stream_shutdown(&c->conn.stream) == STREAM_RC_ERROR) {
+	if (!conn_linger_begin(&c->conn))
 		h1f_close(c);
-		return;
-	}
-	inbuf_drop(&c->conn.in);
-	h1f_linger(c);
 }
 
 static void
@@ -351,6 +320,11 @@ h1f_greet(struct h1_front *c)
 		h1f_goto(c, H1F_IDLE);
 		h1f_read_head(c);
 		return;
+	case CONN_H2:
+		h1f_goto(c, H1F_TAKEN);
+		c->magic = 0;
+		h2f_take(&c->conn);
+		return;
 	case CONN_BAD:
 		h1f_close(c);
 		return;
@@ -394,6 +368,7 @@ h1f_on_event(struct conn *k, unsigned events)
 	case H1F_LINGER:
 		h1f_linger(c);
 		return;
+	case H1F_TAKEN:
 	case H1F_CLOSED:
 		return;
 	}
@@ -437,6 +412,7 @@ h1f_on_timer(struct conn *k)
 	case H1F_LINGER:
 		h1f_close(c);
 		return;
+	case H1F_TAKEN:
 	case H1F_CLOSED:
 		return;
 	}

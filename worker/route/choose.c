@@ -44,7 +44,7 @@ static bool
 choose_wants_websocket(const struct exch *x)
 {
 	return x->req.want_upgrade && x->set->allows_websocket &&
-	       x->req.method == METHOD_GET && x->req.version == HTTP_1_1 &&
+	       x->req.method == METHOD_GET && x->req.version >= HTTP_1_1 &&
 	       fields_has_token(
 		   &x->req.fields, FIELD_UPGRADE, SPAN_LIT("websocket"));
 }
