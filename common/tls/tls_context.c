@@ -12,9 +12,11 @@
 #include "common/base/num.h"
 #include "common/tls/tls_int.h"
 
-/* What Mozilla's guideline "intermediate", version 5.7, accepts; TLS 1.3's own
- * suites are all accepted there. */
+/* What Mozilla's guideline "intermediate", version 5.7, accepts, in its order:
+ * AES with 128 bits first, which costs a third less than with 256. */
 #define TLS_CIPHERS \
+	"TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:" \
+	"TLS_CHACHA20_POLY1305_SHA256:" \
 	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:" \
 	"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:" \
 	"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:" \
@@ -41,18 +43,6 @@ problem_plain(struct tls_problem *p, const char *what, const char *file)
 }
 
 /* --- choosing by name ----------------------------------------------------- */
-
-struct tls_stream *
-tls_of(const SSL *ssl)
-{
-	return SSL_get_app_data(ssl);
-}
-
-void
-tls_set_of(SSL *ssl, struct tls_stream *t)
-{
-	(void)SSL_set_app_data(ssl, t);
-}
 
 /* The name of a server_name extension (RFC 6066 3) in lower case; empty when
  * there is none. false: it is malformed. */

@@ -61,16 +61,64 @@ fact_serial(const X509 *x, char out[64])
 	return fact_hex(ASN1_STRING_get0_data(serial), size_min(n, 20), out);
 }
 
+/* One block for all of it. */
+static struct tls_facts *
+facts_keep(const struct tls_facts *f, const struct tls_proof *p)
+{
+	size_t texts = f->sni.len + f->alpn.len;
+	struct tls_facts *out;
+	struct tls_proof *proof;
+	char *at;
+
+	if (p == NULL) {
+		out = malloc(sizeof(*out) + texts);
+		REQUIRE(out != NULL);
+		at = (char *)(out + 1);
+		*out = *f;
+	} else {
+		texts += p->subject.len + p->issuer.len + p->serial.len +
+			 p->fingerprint.len;
+		out = malloc(sizeof(*out) + sizeof(*proof) + texts);
+		REQUIRE(out != NULL);
+		proof = (struct tls_proof *)(out + 1);
+		at = (char *)(proof + 1);
+		proof->subject = fact_copy(&at, p->subject);
+		proof->issuer = fact_copy(&at, p->issuer);
+		proof->serial = fact_copy(&at, p->serial);
+		proof->fingerprint = fact_copy(&at, p->fingerprint);
+		*out = *f;
+		out->proof = proof;
+	}
+	out->sni = fact_copy(&at, f->sni);
+	out->alpn = fact_copy(&at, f->alpn);
+	return out;
+}
+
+static struct tls_facts *
+facts_prove(const struct tls_facts *f, const X509 *x)
+{
+	char subject[FACT_NAME_MAX], issuer[FACT_NAME_MAX];
+	char serial[64], print[2 * EVP_MAX_MD_SIZE];
+	unsigned char md[EVP_MAX_MD_SIZE];
+	struct tls_proof p = {
+	    .subject = fact_name(X509_get_subject_name(x), subject),
+	    .issuer = fact_name(X509_get_issuer_name(x), issuer),
+	    .serial = fact_serial(x, serial),
+	};
+	unsigned n;
+
+	if (X509_digest(x, EVP_sha256(), md, &n) == 1)
+		p.fingerprint = fact_hex(md, n, print);
+	return facts_keep(f, &p);
+}
+
 struct tls_facts *
 tls_facts_new(const struct stream *s)
 {
 	const struct tls_stream *t = s->impl;
-	X509 *x = SSL_get0_peer_certificate(t->ssl);
+	const X509 *x = SSL_get0_peer_certificate(t->ssl);
 	const char *name =
 	    SSL_get_servername(t->ssl, TLSEXT_NAMETYPE_host_name);
-	char subject[FACT_NAME_MAX], issuer[FACT_NAME_MAX];
-	char serial[64], print[2 * EVP_MAX_MD_SIZE];
-	unsigned char md[EVP_MAX_MD_SIZE];
 	struct tls_facts f = {
 	    .version = span_str(SSL_get_version(t->ssl)),
 	    .cipher = span_str(SSL_get_cipher_name(t->ssl)),
@@ -78,32 +126,9 @@ tls_facts_new(const struct stream *s)
 	    .alpn = tls_stream_alpn(s),
 	    .context = t->context,
 	    .is_resumed = SSL_session_reused(t->ssl) == 1,
-	    /* a bad one has ended the handshake */
-	    .verified = x != NULL ? SPAN_LIT("OK") : SPAN_LIT("NONE"),
 	};
-	struct tls_facts *out;
-	unsigned n;
-	char *at;
 
-	if (x != NULL) {
-		f.subject = fact_name(X509_get_subject_name(x), subject);
-		f.issuer = fact_name(X509_get_issuer_name(x), issuer);
-		f.serial = fact_serial(x, serial);
-		if (X509_digest(x, EVP_sha256(), md, &n) == 1)
-			f.fingerprint = fact_hex(md, n, print);
-	}
-	out = malloc(sizeof(*out) + f.sni.len + f.alpn.len + f.subject.len +
-		     f.issuer.len + f.serial.len + f.fingerprint.len);
-	REQUIRE(out != NULL);
-	*out = f;
-	at = (char *)(out + 1);
-	out->sni = fact_copy(&at, f.sni);
-	out->alpn = fact_copy(&at, f.alpn);
-	out->subject = fact_copy(&at, f.subject);
-	out->issuer = fact_copy(&at, f.issuer);
-	out->serial = fact_copy(&at, f.serial);
-	out->fingerprint = fact_copy(&at, f.fingerprint);
-	return out;
+	return x != NULL ? facts_prove(&f, x) : facts_keep(&f, NULL);
 }
 
 void

@@ -49,14 +49,14 @@ struct tls_stream {
 	const struct tls_server *server; /* NULL: we are the client */
 	const struct tls_context *context; /* the chosen one */
 	char *left; /* encrypted, not yet taken by the kernel */
-	size_t left_len;
-	size_t left_at;
-	size_t owed; /* bytes of the owner that `left` stands for */
+	uint32_t left_len;
+	uint32_t left_at;
+	uint32_t owed; /* bytes of the owner that `left` stands for */
 	char *early; /* came before the handshake; NULL: used up */
-	size_t early_len;
-	size_t early_at;
+	uint32_t early_len;
+	uint32_t early_at;
 	uint64_t wrote_ms; /* when something was written last */
-	size_t burst; /* bytes since the last pause */
+	uint32_t burst; /* bytes since the last pause */
 	bool (*on_session)(void *self, SSL_SESSION *session);
 	void *on_session_self;
 	struct task task; /* go on, after a signer's answer */
@@ -71,10 +71,6 @@ struct tls_stream {
 	bool is_shut; /* and so is the end of the connection's direction */
 };
 
-/* Which stream an SSL object belongs to. */
-struct tls_stream *tls_of(const SSL *ssl);
-void tls_set_of(SSL *ssl, struct tls_stream *t);
-
 /* Before a call of OpenSSL that may read, write or fail. */
 static inline void
 tls_enter(struct tls_stream *t)
@@ -88,6 +84,15 @@ const struct tls_shared *tls_shared_of(const SSL *ssl);
 
 /* Tickets of this context are made with the shared keys. */
 void tls_ticket_use(SSL_CTX *ssl);
+
+/* Whose SSL object it is, in its callbacks: who is worked for. */
+static inline struct tls_stream *
+tls_of(const SSL *ssl)
+{
+	struct tls_io *io = BIO_get_data(SSL_get_rbio(ssl));
+
+	return io->current;
+}
 
 /* --- tls_io.c ------------------------------------------------------------- */
 

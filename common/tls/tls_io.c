@@ -23,7 +23,7 @@ bio_read_early(struct tls_stream *t, char *to, size_t len)
 	size_t n = size_min(len, t->early_len - t->early_at);
 
 	memcpy(to, t->early + t->early_at, n);
-	t->early_at += n;
+	t->early_at += (uint32_t)n;
 	if (t->early_at == t->early_len) {
 		free(t->early);
 		t->early = NULL;
@@ -191,7 +191,7 @@ tls_keep(struct tls_stream *t, const char *p, size_t len)
 	memcpy(left + have, p, len);
 	free(t->left);
 	t->left = left;
-	t->left_len = have + len;
+	t->left_len = (uint32_t)(have + len);
 	t->left_at = 0;
 	t->stream->may_write = false;
 	return STREAM_RC_AGAIN;
@@ -207,7 +207,7 @@ tls_send_left(struct tls_stream *t)
 	n = tls_send(t->stream, t->left + t->left_at, t->left_len - t->left_at);
 	if (n < 0)
 		return tls_failed(t, "the connection broke", errno);
-	t->left_at += (size_t)n;
+	t->left_at += (uint32_t)n;
 	if (t->left_at < t->left_len) {
 		t->stream->may_write = false;
 		return STREAM_RC_AGAIN;

@@ -145,7 +145,9 @@ tls_encrypt(struct tls_stream *t, struct tls_offer *o)
 			return tls_broke(t, SSL_get_error(t->ssl, 0));
 		REQUIRE(n == part.len);
 		done += n;
-		t->burst += n;
+		/* as far as it matters: it may be many gigabytes */
+		if (t->burst < TLS_SMALL_BYTES)
+			t->burst += (uint32_t)n;
 	}
 	return (ssize_t)done;
 }
@@ -183,7 +185,7 @@ tls_writev(struct stream *s, const struct iovec *iov, int n)
 		return rc;
 	if (rc == 0)
 		return (ssize_t)paid + more;
-	t->owed = (size_t)more;
+	t->owed = (uint32_t)more;
 	return paid > 0 ? (ssize_t)paid : STREAM_RC_AGAIN;
 }
 
@@ -387,7 +389,6 @@ tls_begin(struct stream *s, struct tls_io *io, const struct tls_context *c)
 	/* one reference serves for both directions */
 	REQUIRE(BIO_up_ref(io->bio) == 1);
 	SSL_set_bio(t->ssl, io->bio, io->bio);
-	tls_set_of(t->ssl, t);
 	SSL_set_msg_callback(t->ssl, tls_on_message);
 	SSL_set_msg_callback_arg(t->ssl, t);
 	task_init(&t->task, tls_on_task, t);
@@ -407,7 +408,7 @@ tls_stream_accept(struct stream *s, struct tls_io *io,
 		t->early = malloc(early.len);
 		REQUIRE(t->early != NULL);
 		memcpy(t->early, early.p, early.len);
-		t->early_len = early.len;
+		t->early_len = (uint32_t)early.len;
 	}
 	if (server->has_signer) {
 		(void)SSL_set_mode(t->ssl, SSL_MODE_ASYNC);

@@ -85,8 +85,14 @@ struct tls_facts {
 	span alpn;
 	const struct tls_context *context; /* whose rules held */
 	bool is_resumed;
-	span verified; /* the client's certificate: "NONE" or "OK" */
-	span subject; /* of the client's certificate (RFC 2253) */
+	/* Who the peer has proved to be; NULL: it showed no certificate. A bad
+	 * one has ended the handshake. */
+	const struct tls_proof *proof;
+};
+
+/* A peer's certificate. */
+struct tls_proof {
+	span subject; /* RFC 2253 */
 	span issuer;
 	span serial; /* hexadecimal */
 	span fingerprint; /* SHA-256, hexadecimal */

@@ -463,6 +463,24 @@ var_get_request(struct exch *x, const struct var *v, char *scratch)
 	}
 }
 
+/* Of a client's certificate. */
+static span
+var_get_proof(const struct tls_proof *p, enum var_id id)
+{
+	switch ((unsigned)id) {
+	case VAR_TLS_CLIENT_SUBJECT:
+		return p->subject;
+	case VAR_TLS_CLIENT_ISSUER:
+		return p->issuer;
+	case VAR_TLS_CLIENT_SERIAL:
+		return p->serial;
+	case VAR_TLS_CLIENT_FINGERPRINT:
+		return p->fingerprint;
+	default:
+		UNREACHED();
+	}
+}
+
 /* What the TLS handshake came to. */
 static span
 var_get_tls(const struct exch *x, enum var_id id)
@@ -483,17 +501,10 @@ var_get_tls(const struct exch *x, enum var_id id)
 	case VAR_TLS_RESUMED:
 		return f->is_resumed ? SPAN_LIT("yes") : SPAN_LIT("no");
 	case VAR_TLS_CLIENT_VERIFY:
-		return f->verified;
-	case VAR_TLS_CLIENT_SUBJECT:
-		return f->subject;
-	case VAR_TLS_CLIENT_ISSUER:
-		return f->issuer;
-	case VAR_TLS_CLIENT_SERIAL:
-		return f->serial;
-	case VAR_TLS_CLIENT_FINGERPRINT:
-		return f->fingerprint;
+		return f->proof != NULL ? SPAN_LIT("OK") : SPAN_LIT("NONE");
 	default:
-		UNREACHED();
+		return f->proof != NULL ? var_get_proof(f->proof, id)
+					: span_of(NULL, 0);
 	}
 }
 
