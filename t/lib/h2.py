@@ -4,6 +4,7 @@ tells in one word how the peer took it. What a test sends is written here octet
 by octet, so that nothing is mended on the way."""
 import dataclasses
 import itertools
+import select
 import socket
 import ssl
 import struct
@@ -78,6 +79,17 @@ def headers(stream, block, flags=WHOLE, pad=None, priority=None):
 
 def continuation(stream, block, flags=END_HEADERS):
     return frame(CONTINUATION, flags, stream, block)
+
+
+def head(stream, block_, end=True):
+    """A header block in as many frames as it needs: a list of them."""
+    parts = [block_[i:i + FRAME_MAX]
+             for i in range(0, len(block_), FRAME_MAX)] or [b""]
+    frames = [headers(stream, parts[0], END_STREAM if end else 0)]
+    frames += [continuation(stream, part, 0) for part in parts[1:]]
+    kind, flags = frames[-1][3:5]
+    frames[-1] = frame(kind, flags | END_HEADERS, stream, parts[-1])
+    return frames
 
 
 def priority(stream, *args, **kwargs):
@@ -327,6 +339,16 @@ class Conn:
         """Read all that comes until the connection has ended."""
         self.pump(lambda: False)
         return self.end
+
+    def drain(self):
+        """Read and keep what has come, without waiting; true while the
+        connection is open."""
+        while not self.end and select.select([self.sock], [], [], 0)[0]:
+            self._more()
+            while len(self.buf) >= HEADER_LEN and len(self.buf) >= \
+                    HEADER_LEN + int.from_bytes(self.buf[:3], "big"):
+                self._take(self.read())
+        return not self.end
 
     def _take(self, came):
         name = type(came).__name__
