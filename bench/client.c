@@ -11,6 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "bench/secure.h"
+
 #define STATUS_OK "HTTP/1.1 200 "
 
 void
@@ -34,6 +36,7 @@ drop_part(struct client *c)
 void
 client_close(struct client *c)
 {
+	secure_end(c);
 	if (c->fd >= 0)
 		(void)close(c->fd);
 	c->fd = -1;
@@ -41,11 +44,26 @@ client_close(struct client *c)
 	drop_part(c);
 }
 
+void
+client_fini(struct client *c)
+{
+	client_close(c);
+	secure_forget(c);
+}
+
 static enum client_rc
 give_up(struct client *c)
 {
 	client_close(c);
 	return CLIENT_FAILED;
+}
+
+static ssize_t
+send_some(struct client *c, const char *data, size_t len)
+{
+	if (c->ssl != NULL)
+		return secure_send(c, data, len);
+	return send(c->fd, data, len, MSG_NOSIGNAL);
 }
 
 static enum client_rc
@@ -60,8 +78,8 @@ send_more(struct client *c)
 		return CLIENT_DONE;
 	}
 	while (c->sent < plan->request_len) {
-		n = send(c->fd, plan->request + c->sent,
-		    plan->request_len - c->sent, MSG_NOSIGNAL);
+		n = send_some(
+		    c, plan->request + c->sent, plan->request_len - c->sent);
 		if (n < 0)
 			return errno == EAGAIN ? CLIENT_GOING : give_up(c);
 		c->sent += (size_t)n;
@@ -187,13 +205,16 @@ read_some(struct client *c, size_t *want_out)
 	size_t want = CLIENT_IN_CAP - WIRE_HEAD_MAX;
 	int flags = 0;
 
-	if (c->state == CLIENT_BODY && c->body.state == WIRE_BODY_LENGTH) {
+	if (c->ssl == NULL && c->state == CLIENT_BODY &&
+	    c->body.state == WIRE_BODY_LENGTH) {
 		want = c->body.left < want ? (size_t)c->body.left : want;
 		flags = MSG_TRUNC;
 	} else if (c->part_len > 0) {
 		memcpy(c->plan->in, c->part, c->part_len);
 	}
 	*want_out = want;
+	if (c->ssl != NULL)
+		return secure_recv(c, to, want);
 	return recv(c->fd, to, want, flags);
 }
 
@@ -221,7 +242,8 @@ read_all(struct client *c, bool is_ending)
 		if (n <= 0)
 			return n == 0 || c->state == CLIENT_ENDING ? take_end(c)
 								   : give_up(c);
-		is_short = (size_t)n < want;
+		/* OpenSSL gives a record, and may hold the next one. */
+		is_short = c->ssl == NULL && (size_t)n < want;
 		if (c->state == CLIENT_BODY)
 			rc = take_body(c, c->plan->in, (size_t)n);
 		else if (c->state == CLIENT_HEAD)
@@ -242,7 +264,23 @@ finish_connect(struct client *c)
 	    error != 0)
 		return give_up(c);
 	c->state = CLIENT_SENDING;
-	return CLIENT_GOING;
+	if (c->plan->tls == NULL)
+		return CLIENT_GOING;
+	c->state = CLIENT_HANDSHAKE;
+	return secure_start(c) ? CLIENT_GOING : give_up(c);
+}
+
+static enum client_rc
+shake_hands(struct client *c)
+{
+	enum client_rc rc = secure_handshake(c);
+
+	if (rc == CLIENT_FAILED)
+		return give_up(c);
+	if (rc == CLIENT_GOING)
+		return CLIENT_GOING;
+	c->state = CLIENT_SENDING;
+	return send_more(c);
 }
 
 enum client_rc
@@ -260,10 +298,16 @@ client_event(struct client *c, uint32_t events)
 	}
 	if (c->state == CLIENT_CONNECTING && (events & (EPOLLOUT | EPOLLERR)))
 		rc = finish_connect(c);
+	if (rc == CLIENT_GOING && c->state == CLIENT_HANDSHAKE) {
+		rc = shake_hands(c);
+		if (c->state == CLIENT_HANDSHAKE && is_ending)
+			rc = give_up(c);
+	}
 	if (rc == CLIENT_GOING && c->state == CLIENT_SENDING &&
 	    (events & EPOLLOUT))
 		rc = send_more(c);
-	if (rc == CLIENT_GOING && ((events & EPOLLIN) || is_ending))
+	if (rc == CLIENT_GOING && c->state > CLIENT_HANDSHAKE &&
+	    ((events & EPOLLIN) || is_ending))
 		rc = read_all(c, is_ending);
 	return rc;
 }

@@ -11,6 +11,10 @@
 
 #include "bench/wire.h"
 
+struct ssl_ctx_st;
+struct ssl_session_st;
+struct ssl_st;
+
 /* What all clients of a run share. */
 struct client_plan {
 	int epoll_fd;
@@ -21,6 +25,8 @@ struct client_plan {
 	bool has_expect;
 	uint64_t expect; /* length that each body must have */
 	char *in; /* CLIENT_IN_CAP bytes to read into */
+	struct ssl_ctx_st *tls; /* NULL: plain */
+	bool is_resuming; /* sessions of TLS are used again */
 };
 
 #define CLIENT_IN_CAP 1048576
@@ -28,6 +34,7 @@ struct client_plan {
 enum client_state {
 	CLIENT_CLOSED,
 	CLIENT_CONNECTING,
+	CLIENT_HANDSHAKE,
 	CLIENT_SENDING,
 	CLIENT_HEAD,
 	CLIENT_BODY,
@@ -52,6 +59,9 @@ struct client {
 	struct wire_body body;
 	size_t part_len; /* of a partial head */
 	char *part;
+	struct ssl_st *ssl; /* while there is a connection by TLS */
+	struct ssl_session_st *session; /* of the connection before */
+	uint64_t n_resumed; /* connections that used one */
 };
 
 void client_init(
@@ -59,6 +69,9 @@ void client_init(
 
 /* Close the connection, if there is one, and free what it holds. */
 void client_close(struct client *c);
+
+/* Close, and forget what was kept for the next connection. */
+void client_fini(struct client *c);
 
 /* Begin an exchange whose time counts from `since_ns`; connects first where
  * there is no connection. */

@@ -15,6 +15,7 @@
 
 #include "bench/client.h"
 #include "bench/hist.h"
+#include "bench/secure.h"
 
 #define EVENTS 256
 #define CLIENTS_MAX 200000
@@ -289,10 +290,11 @@ load_fini(struct load *l)
 	uint32_t i;
 
 	for (i = 0; i < l->opt.n_clients; i++)
-		client_close(&l->clients[i]);
+		client_fini(&l->clients[i]);
 	(void)close(l->plan.epoll_fd);
 	if (l->opt.rate > 0)
 		(void)close(l->timer_fd);
+	secure_plan_free(l->plan.tls);
 	free(l->clients);
 	free(l->free_ring);
 	free(l->plan.in);
@@ -309,20 +311,23 @@ static void
 load_report(const struct load *l)
 {
 	double seconds = (double)(l->last_ns - l->start_ns) / NS_PER_S;
-	uint64_t bytes = 0;
+	uint64_t bytes = 0, resumed = 0;
 	uint32_t i;
 
-	for (i = 0; i < l->opt.n_clients; i++)
+	for (i = 0; i < l->opt.n_clients; i++) {
 		bytes += l->clients[i].bytes;
+		resumed += l->clients[i].n_resumed;
+	}
 	(void)printf("{\"requests\": %llu, \"errors\": %llu, "
 		     "\"bytes\": %llu, \"seconds\": %.6f, \"rps\": %.1f, "
 		     "\"p50_us\": %.1f, \"p90_us\": %.1f, \"p99_us\": %.1f, "
-		     "\"max_us\": %.1f}\n",
+		     "\"max_us\": %.1f, \"resumed\": %llu}\n",
 	    (unsigned long long)l->done, (unsigned long long)l->failed,
 	    (unsigned long long)bytes, seconds,
 	    seconds > 0 ? (double)l->done / seconds : 0,
 	    us(hist_quantile(&l->hist, 0.5)), us(hist_quantile(&l->hist, 0.9)),
-	    us(hist_quantile(&l->hist, 0.99)), us(l->hist.max));
+	    us(hist_quantile(&l->hist, 0.99)), us(l->hist.max),
+	    (unsigned long long)resumed);
 	(void)fflush(stdout);
 }
 
@@ -358,6 +363,8 @@ usage(void)
 	    "print,\n"
 	    "            hold them until standard input ends, print\n"
 	    "  -s        with -i: send no request\n"
+	    "  -S        by TLS 1.3\n"
+	    "  -R        by TLS 1.3, each connection resumes the one before\n"
 	    "  -k CPU    run on this CPU\n");
 	exit(2);
 }
@@ -388,6 +395,10 @@ load_option(struct load *l, int letter, const char *value)
 		opt->is_idle = true;
 	} else if (letter == 's') {
 		opt->is_silent = true;
+	} else if (letter == 'S' || letter == 'R') {
+		l->plan.is_resuming = letter == 'R';
+		if (l->plan.tls == NULL)
+			l->plan.tls = secure_plan();
 	} else if (letter == 'k') {
 		if (cpu_pin((unsigned)arg_number("-k", value, 1023)) < 0)
 			fail("-k");
@@ -403,7 +414,7 @@ load_options(struct load *l, int argc, char **argv)
 
 	l->opt.path = "/1k";
 	l->opt.n_clients = 64;
-	while ((letter = getopt(argc, argv, "p:c:n:t:r:b:e:oisk:")) != -1)
+	while ((letter = getopt(argc, argv, "p:c:n:t:r:b:e:oisSRk:")) != -1)
 		load_option(l, letter, optarg);
 	if (l->opt.is_idle)
 		l->opt.n_requests = l->opt.n_clients;

@@ -6,9 +6,15 @@ import os
 import shutil
 import subprocess
 
+from cases import CASES
+
 PROXY_CONNECTIONS = 12288
 # What follows the name of a proxy that runs without a log beside one with it.
 NO_LOG = "-nolog"
+# The certificate and the key of all that speak TLS, in one file above theirs,
+# and what they answer by themselves.
+PEM = "tls.pem"
+OWN_BODY = "x" * 1024
 
 NGINX = """{user}
 worker_processes 1;
@@ -39,7 +45,12 @@ http {{
         keepalive_timeout 600s;
     }}
     server {{
-        listen 127.0.0.1:{port} backlog=4096;
+        listen 127.0.0.1:{port} backlog=4096{listen};
+{tls}
+        location = /own {{
+            default_type text/plain;
+            return 200 {own};
+        }}
         location / {{
             proxy_pass http://app;
             proxy_http_version 1.1;
@@ -64,10 +75,30 @@ defaults
 {splice}
 {log_defaults}
 frontend bench
-    bind 127.0.0.1:{port} backlog 4096
+    bind 127.0.0.1:{port} backlog 4096{tls}
+{own}
     default_backend app
 backend app
     server origin 127.0.0.1:{origin}
+"""
+
+H2O = """num-threads: 1
+max-connections: {connections}
+http1-request-timeout: 600
+http2-idle-timeout: 600
+{user}
+listen:
+  host: 127.0.0.1
+  port: {port}
+{tls}
+hosts:
+  default:
+    paths:
+      "/own":
+        file.file: {dir}/own
+      "/":
+        proxy.reverse.url: "http://127.0.0.1:{origin}/"
+        proxy.timeout.keepalive: 600000
 """
 
 GATEHOUSE = """[global]
@@ -77,10 +108,15 @@ worker_connections = {connections}
 [listen bench]
 address = 127.0.0.1:{port}
 idle_timeout = 10m
+{listen}
 
 [site bench]
 hosts = *
 upstream = app
+{tls}
+
+[route bench =/own]
+respond = 200 {own}
 
 [upstream app]
 server = 127.0.0.1:{origin}
@@ -94,19 +130,29 @@ class Failure(Exception):
 
 def nginx_files(where, port, origin, case):
     log = "off"
-    if case == "log":
+    if case.is_log:
         log = f"{where}/access.log combined buffer=64k flush=5s"
     user = "user root;" if os.geteuid() == 0 else ""
+    listen = (" ssl" if case.is_tls else "") + (" http2" if case.is_h2 else "")
+    pem = where.parent / PEM
+    tls = f"ssl_certificate {pem}; ssl_certificate_key {pem};\n" \
+        "ssl_protocols TLSv1.3;\n" if case.is_tls else ""
     text = NGINX.format(dir=where, port=port, origin=origin, log=log, user=user,
-                        connections=PROXY_CONNECTIONS)
+                        connections=PROXY_CONNECTIONS, listen=listen, tls=tls,
+                        own=OWN_BODY)
     return text, ["-e", f"{where}/start.log", "-p", str(where), "-c"]
 
 
 def haproxy_files(where, port, origin, case, splice=False):
-    is_log = case == "log"
+    is_log = case.is_log
+    alpn = "h2" if case.is_h2 else "http/1.1"
+    tls = f" ssl crt {where.parent / PEM} alpn {alpn} ssl-min-ver TLSv1.3"
+    own = "    http-request return status 200 content-type text/plain " \
+        f"string {OWN_BODY} if {{ path /own }}"
     text = HAPROXY.format(
         port=port, origin=origin, connections=PROXY_CONNECTIONS,
         splice="    option splice-response" if splice else "",
+        tls=tls if case.is_tls else "", own=own if case.is_own else "",
         log_global="    log stdout format raw local0" if is_log else "",
         log_defaults="    log global\n    option httplog" if is_log else "")
     return text, ["-db", "-f"]
@@ -116,13 +162,32 @@ def haproxy_splice_files(where, port, origin, case):
     return haproxy_files(where, port, origin, case, splice=True)
 
 
+def h2o_files(where, port, origin, case):
+    pem = where.parent / PEM
+    (where / "own").write_text(OWN_BODY)
+    tls = f"""  ssl:
+    certificate-file: {pem}
+    key-file: {pem}
+    minimum-version: TLSv1.3"""
+    text = H2O.format(dir=where, port=port, origin=origin,
+                      connections=PROXY_CONNECTIONS,
+                      tls=tls if case.is_tls else "",
+                      user="user: root" if os.geteuid() == 0 else "")
+    return text, ["-c"]
+
+
 def gatehouse_files(where, port, origin, case):
     log = "\n[defaults]\naccess_log = none\n"
-    if case == "log":
+    if case.is_log:
         log = (f"\n[log access]\npath = {where}/access.log\n"
                "format = combined\nbuffer = 64k\n")
+    pem = where.parent / PEM
+    tls = f"certificate = {pem}\ncertificate_key = {pem}\n"
+    listen = "tls = on\nprotocols = " + ("h2" if case.is_h2 else "http/1.1")
     text = GATEHOUSE.format(port=port, origin=origin, log=log,
-                            connections=PROXY_CONNECTIONS)
+                            connections=PROXY_CONNECTIONS, own=OWN_BODY,
+                            listen=listen if case.is_tls else "",
+                            tls=tls if case.is_tls else "")
     return text, ["-c"]
 
 
@@ -142,7 +207,8 @@ def find_proxies(options):
     """[(name, binary, files)] and {name: version}; Failure without one."""
     rows = [("gatehouse", options.gatehouse, gatehouse_files, "-V"),
             ("nginx", options.nginx, nginx_files, "-v"),
-            ("haproxy", options.haproxy, haproxy_files, "-v")]
+            ("haproxy", options.haproxy, haproxy_files, "-v"),
+            ("h2o", options.h2o, h2o_files, "-v")]
     proxies, versions = [], {}
     for name, binary, files, flag in rows:
         if binary == "none":
@@ -165,11 +231,15 @@ def find_proxies(options):
 
 
 def proxies_of(case, proxies):
-    """The proxies of a case, with the variants that it shows besides."""
+    """The proxies of a case, with the variants that it shows besides. h2o is
+    shown where it is known to be strong."""
+    row = CASES[case]
+    if not row.is_tls and not row.is_own:
+        proxies = [p for p in proxies if p[0] != "h2o"]
     if case == "1m":
         return proxies + [("haproxy-splice", binary, haproxy_splice_files)
                           for name, binary, _ in proxies if name == "haproxy"]
-    if case != "log":
+    if not row.is_log:
         return proxies
     pairs = [(row, (row[0] + NO_LOG, row[1], without_log(row[2])))
              for row in proxies]
@@ -177,4 +247,5 @@ def proxies_of(case, proxies):
 
 
 def without_log(files):
-    return lambda where, port, origin, _: files(where, port, origin, "1k")
+    return lambda where, port, origin, case: files(
+        where, port, origin, case._replace(is_log=False))

@@ -1,0 +1,52 @@
+"""bench/cases: what bench/run measures, a row each."""
+import typing
+
+
+class Case(typing.NamedTuple):
+    """
+    load     what the load generator is told
+    counted  requests of the pass that counts system calls; 0: no such pass
+    idle     clients that ask once and stay; 0: load as fast as may be
+    by       "load" (bench/load) or "h2load"
+    is_tls   clients speak TLS
+    is_h2    they speak HTTP/2
+    is_log   the proxy writes an access log, and runs beside itself without
+    is_own   the proxy answers by itself
+    """
+
+    load: list
+    counted: int = 0
+    idle: int = 0
+    by: str = "load"
+    is_tls: bool = False
+    is_h2: bool = False
+    is_log: bool = False
+    is_own: bool = False
+
+
+KIB = ["-p", "/1k", "-e", "1024"]
+OWN = ["-p", "/own", "-e", "1024"]
+# 8 connections with 32 streams each
+H2 = ["-c", "8", "-m", "32"]
+
+CASES = {
+    "1k": Case(KIB, 20000),
+    "10k": Case(["-p", "/10k", "-e", "10240"], 20000),
+    "1m": Case(["-p", "/1m", "-e", "1048576", "-c", "16"], 1000),
+    "chunked10k": Case(["-p", "/chunked10k", "-e", "10240"], 20000),
+    "post4k": Case(["-p", "/post", "-b", "4096", "-e", "3"], 20000),
+    "oneshot": Case([*KIB, "-o"], 10000),
+    "log": Case(KIB, 20000, is_log=True),
+    "openloop": Case([*KIB, "-r", "5000"], 5000),
+    "idle10k": Case(KIB, idle=10000),
+    "own": Case(OWN, 20000, is_own=True),
+    "tlsown": Case(["-S", *OWN], 20000, is_tls=True, is_own=True),
+    "tls1k": Case(["-S", *KIB], 20000, is_tls=True),
+    "tlsfull": Case(["-S", "-o", *OWN], 5000, is_tls=True, is_own=True),
+    "tlsresumed": Case(["-R", "-o", *OWN], 5000, is_tls=True, is_own=True),
+    "tlsidle": Case(["-S", *OWN], idle=4000, is_tls=True, is_own=True),
+    "h2own": Case([*H2, "/own"], 20000, by="h2load", is_tls=True, is_h2=True,
+                  is_own=True),
+    "h2proxied": Case([*H2, "/1k"], 20000, by="h2load", is_tls=True,
+                      is_h2=True),
+}
