@@ -4,9 +4,11 @@ import contextlib
 import os
 import re
 import signal
+import ssl
 import subprocess
 
 from lib import admin
+from lib.certs import Authority
 from lib.dns import Dns
 from lib.procs import until
 from lib.wire import WAIT_S
@@ -21,8 +23,15 @@ path = {dir}/error.log
 path = {dir}/access.log
 [listen x]
 address = 127.0.0.1:{port}
+[listen y]
+address = 127.0.0.1:{port1}
+tls = on
 [site test]
 hosts = *
+certificate = {ec}.pem {rsa}.pem
+certificate_key = {ec}.key {rsa}.key
+client_ca = {ec}.pem
+verify = optional
 upstream = app
 [upstream app]
 server = app.test:{to}
@@ -72,12 +81,16 @@ def by_path(calls):
 
 def test_no_path_after_ready(gatehouse, origin, tmp_path):
     """strace sees no call that takes a path, nor execve, in steward or workers
-    during traffic, lookups, USR1 and the birth of new workers by HUP: what is
+    during traffic, handshakes, lookups, USR1 and the birth of new workers by HUP: what is
     born may read paths until it says that it is ready."""
     with contextlib.ExitStack() as stack:
         dns = Dns({"app.test": ["127.0.0.1"]}, ttl=1)
         stack.callback(dns.close)
-        gh = gatehouse(INI, dns=dns.address, to=origin().port)
+        ca = Authority()
+        for kind in ("ec", "rsa"):
+            ca.make(kind, "test", kind=kind)
+        gh = gatehouse(INI, ports=2, dns=dns.address, to=origin().port,
+                       ec=ca.dir / "ec", rsa=ca.dir / "rsa")
         steward = until(lambda: admin.steward(gh))
         first = gh.workers()
         tree = [gh.process.pid, *gh.children()]
@@ -92,6 +105,10 @@ def test_no_path_after_ready(gatehouse, origin, tmp_path):
                     assert c.get().text == "ok"
                 return len(dns.asked) > before
             until(asked, what="another lookup")
+            for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+                with gh.client(gh.ports[1], name="test",
+                               tls=ca.context(version=version)) as c:
+                    assert c.get().text == "ok"
             admin.status(gh)
 
         traffic()
