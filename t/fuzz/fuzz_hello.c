@@ -33,6 +33,23 @@ hello_choose(const void *self, span name)
 	return h->context;
 }
 
+static bool
+hello_ticket(void *self, struct tls_ticket_key *out)
+{
+	(void)self;
+	memset(out, 1, sizeof(*out));
+	return true;
+}
+
+/* Any name is that of a key, so that tickets are opened. */
+static enum tls_ticket
+hello_find(void *self, const unsigned char name[16], struct tls_ticket_key *out)
+{
+	(void)name;
+	(void)hello_ticket(self, out);
+	return TLS_TICKET_CURRENT;
+}
+
 static void
 hello_certify(SSL_CTX *ssl)
 {
@@ -54,7 +71,11 @@ static const struct hello *
 hello_get(void)
 {
 	static const struct tls_policy policy = {
-	    .has_tickets = true, .n_tickets = 1};
+	    .has_tickets = true, .n_tickets = 1, .ticket_life_s = 60};
+	static const struct tls_shared shared = {
+	    .ticket_current = hello_ticket,
+	    .ticket_find = hello_find,
+	};
 	static struct hello h;
 	struct tls_problem why;
 
@@ -62,7 +83,7 @@ hello_get(void)
 		return &h;
 	h.loop = loop_new();
 	REQUIRE(h.loop != NULL);
-	h.io = tls_io_new(h.loop);
+	h.io = tls_io_new(h.loop, &shared);
 	h.context = tls_context_new(&policy, SPAN_LIT("fuzz"), &why);
 	REQUIRE(h.context != NULL);
 	hello_certify(h.context->ssl);
