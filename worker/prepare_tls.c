@@ -59,6 +59,7 @@ prepare_policy(struct prepared *p, struct tls_policy *out, struct arena *a)
 	out->ciphers = ciphers.len > 0 ? tls_text(a, ciphers) : NULL;
 	out->has_tickets = conf_bool(&s, KEY_TLS_SESSION_TICKETS);
 	out->n_tickets = (uint32_t)conf_num(&s, KEY_TLS_TICKET_COUNT);
+	out->has_early_data = conf_bool(&s, KEY_TLS_EARLY_DATA);
 	out->ticket_life_s = TICKET_LIFE_MS / 1000;
 }
 

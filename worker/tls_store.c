@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "common/store/strikes.h"
 #include "common/store/ticket_keys.h"
 
 static_assert(sizeof(struct tls_ticket_key) == sizeof(struct ticket_key),
@@ -54,6 +55,20 @@ store_ticket_find(
 	return found;
 }
 
+/* By a clock of this moment: OpenSSL judges the age of tickets by one, too. */
+static bool
+store_early_is_fresh(void *self, span text)
+{
+	const struct worker *w = self;
+	const struct boot *b = w->boot;
+	struct slot_name me = {b->slot, b->incarnation};
+	struct clock now;
+
+	clock_update(&now);
+	return strikes_take(
+	    b->strikes, b->slots, me, text, (uint64_t)now.wall_us / 1000);
+}
+
 void
 tls_store_open(struct worker *w)
 {
@@ -61,5 +76,6 @@ tls_store_open(struct worker *w)
 	    .self = w,
 	    .ticket_current = store_ticket_current,
 	    .ticket_find = store_ticket_find,
+	    .early_is_fresh = store_early_is_fresh,
 	};
 }

@@ -29,6 +29,7 @@ struct tls_policy {
 	bool has_tickets;
 	uint32_t n_tickets; /* given after a full handshake of TLS 1.3 */
 	uint32_t ticket_life_s; /* how long a ticket is good */
+	bool has_early_data; /* content is taken before the handshake ends */
 };
 
 struct tls_context;
@@ -83,6 +84,9 @@ struct tls_shared {
 	bool (*ticket_current)(void *self, struct tls_ticket_key *out);
 	enum tls_ticket (*ticket_find)(void *self, const unsigned char name[16],
 	    struct tls_ticket_key *out);
+	/* Whether a first flight with early data, known by this text, comes
+	 * for the first time (RFC 8446 8.2); false also in doubt. */
+	bool (*early_is_fresh)(void *self, span text);
 };
 
 /* What tls_stream_accept() needs. */

@@ -190,6 +190,8 @@ context_set_up(
 	    ssl, policy->has_tickets ? policy->n_tickets : 0);
 	(void)SSL_CTX_set_timeout(ssl, (long)policy->ticket_life_s);
 	tls_ticket_use(ssl);
+	if (policy->has_early_data)
+		tls_early_use(ssl);
 	(void)SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
 	(void)SSL_CTX_set_dh_auto(ssl, 1);
 	SSL_CTX_set_client_hello_cb(ssl, on_hello, NULL);
@@ -245,6 +247,7 @@ tls_context_new(
 	c->ssl = SSL_CTX_new(TLS_server_method());
 	REQUIRE(c->ssl != NULL);
 	context_narrow(c, scope, NULL, NULL);
+	c->has_early_data = policy->has_early_data;
 	if (context_set_up(c->ssl, policy, p))
 		return c;
 	tls_context_free(c);

@@ -38,6 +38,7 @@ struct tls_context {
 	SSL_CTX *ssl;
 	unsigned char scope[SSL_MAX_SID_CTX_LENGTH]; /* a SHA-256 */
 	bool has_certificate;
+	bool has_early_data;
 	bool verifies; /* a client: the server and its name */
 };
 
@@ -55,6 +56,9 @@ struct tls_stream {
 	char *early; /* came before the handshake; NULL: used up */
 	uint32_t early_len;
 	uint32_t early_at;
+	char *ahead; /* early data not yet read; NULL: none */
+	size_t ahead_len;
+	size_t ahead_at;
 	uint64_t wrote_ms; /* when something was written last */
 	uint32_t burst; /* bytes since the last pause */
 	bool (*on_session)(void *self, SSL_SESSION *session);
@@ -65,6 +69,8 @@ struct tls_stream {
 	uint8_t n_chatter; /* handshake messages since content came */
 	bool is_done; /* the handshake is through */
 	bool is_waiting; /* for a signer */
+	bool may_have_early; /* OpenSSL may still give some */
+	bool wants_end; /* our direction is to end, after the handshake */
 	bool is_drained; /* the socket had no more */
 	bool is_blocked; /* OpenSSL was told so */
 	bool has_ended; /* close_notify is written */
@@ -93,6 +99,16 @@ tls_of(const SSL *ssl)
 
 	return io->current;
 }
+
+/* --- tls_early.c ---------------------------------------------------------- */
+
+/* This context takes early data. */
+void tls_early_use(SSL_CTX *ssl);
+/* Keep what has come of it. Returns an SSL_ERROR: NONE when there is no more to
+ * come. */
+int tls_early_step(struct tls_stream *t);
+/* Read from what was kept, t->ahead, which is not NULL. */
+size_t tls_early_take(struct tls_stream *t, char *to, size_t len);
 
 /* --- tls_io.c ------------------------------------------------------------- */
 

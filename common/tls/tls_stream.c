@@ -27,6 +27,9 @@
 /* After so long a connection begins with a first flight again (RFC 9293 3.8.1:
  * the least time-out of a retransmission is 1 s). */
 #define TLS_PAUSE_MS 1000u
+
+static enum tls_rc tls_go_on(struct tls_stream *t);
+
 /* --- the stream ----------------------------------------------------------- */
 
 /* What a read that gave nothing means; 0: a message that is no content was
@@ -47,6 +50,23 @@ tls_read_stopped(struct tls_stream *t)
 	return tls_broke(t, error);
 }
 
+/* The handshake goes on while its owner reads. 0: there is something to be
+ * read, or it has ended. */
+static int
+tls_read_early(struct tls_stream *t)
+{
+	switch (tls_go_on(t)) {
+	case TLS_RC_DONE:
+	case TLS_RC_EARLY:
+		return 0;
+	case TLS_RC_MORE:
+		return STREAM_RC_AGAIN;
+	case TLS_RC_FAILED:
+		break;
+	}
+	return STREAM_RC_ERROR;
+}
+
 static ssize_t
 tls_read(struct stream *s, void *to, size_t len)
 {
@@ -57,6 +77,12 @@ tls_read(struct stream *s, void *to, size_t len)
 	if (s->is_ready) {
 		s->is_ready = false;
 		t->is_drained = false;
+	}
+	if (!t->is_done && t->ahead == NULL)
+		rc = tls_read_early(t);
+	if (t->ahead != NULL) {
+		s->may_read = true;
+		return (ssize_t)tls_early_take(t, to, len);
 	}
 	while (n == 0 && rc == 0) {
 		tls_enter(t);
@@ -127,6 +153,20 @@ offer_take(struct tls_offer *o, struct tls_io *io, size_t len)
 	return span_of(io->plain, at);
 }
 
+/* Before the end of the handshake it goes to whom nobody but the session has
+ * named (RFC 8446 4.4.4). */
+static bool
+tls_write(struct tls_stream *t, span part)
+{
+	size_t n = 0;
+	int rc = t->is_done
+		     ? SSL_write_ex(t->ssl, part.p, part.len, &n)
+		     : SSL_write_early_data(t->ssl, part.p, part.len, &n);
+
+	REQUIRE(rc != 1 || n == part.len);
+	return rc == 1;
+}
+
 /* Encrypt what is offered, a batch at most. Returns the bytes of it, or
  * ERROR. */
 static ssize_t
@@ -136,18 +176,16 @@ tls_encrypt(struct tls_stream *t, struct tls_offer *o)
 
 	while (done < TLS_BATCH) {
 		span part = offer_take(o, t->io, tls_record_size(t));
-		size_t n;
 
 		if (part.len == 0)
 			break;
 		tls_enter(t);
-		if (SSL_write_ex(t->ssl, part.p, part.len, &n) != 1)
+		if (!tls_write(t, part))
 			return tls_broke(t, SSL_get_error(t->ssl, 0));
-		REQUIRE(n == part.len);
-		done += n;
+		done += part.len;
 		/* as far as it matters: it may be many gigabytes */
 		if (t->burst < TLS_SMALL_BYTES)
-			t->burst += (uint32_t)n;
+			t->burst += (uint32_t)part.len;
 	}
 	return (ssize_t)done;
 }
@@ -219,6 +257,11 @@ tls_shutdown(struct stream *s)
 {
 	struct tls_stream *t = s->impl;
 
+	/* there is no way to say it yet */
+	if (!t->is_done && t->why == NULL) {
+		t->wants_end = true;
+		return 0;
+	}
 	if (tls_end(t) == STREAM_RC_ERROR)
 		return STREAM_RC_ERROR;
 	return tls_shut(t);
@@ -242,6 +285,7 @@ tls_free(struct tls_stream *t)
 	task_cancel(&t->task);
 	free(t->left);
 	free(t->early);
+	free(t->ahead);
 	free(t);
 }
 
@@ -295,15 +339,25 @@ static const struct stream_ops tls_ops = {
 
 /* --- the handshake -------------------------------------------------------- */
 
+/* Until OpenSSL has no early data any more it must be asked for some. */
+static int
+tls_step_error(struct tls_stream *t)
+{
+	int error = t->may_have_early ? tls_early_step(t) : SSL_ERROR_NONE;
+
+	if (error == SSL_ERROR_NONE && SSL_do_handshake(t->ssl) != 1)
+		error = SSL_get_error(t->ssl, 0);
+	return error;
+}
+
 /* One step of the handshake as far as it gets. */
 static enum tls_rc
 tls_step(struct tls_stream *t)
 {
-	int error = SSL_ERROR_NONE;
+	int error;
 
 	tls_enter(t);
-	if (SSL_do_handshake(t->ssl) != 1)
-		error = SSL_get_error(t->ssl, 0);
+	error = tls_step_error(t);
 	t->is_waiting = error == SSL_ERROR_WANT_ASYNC;
 	if (error != SSL_ERROR_NONE && error != SSL_ERROR_WANT_READ &&
 	    error != SSL_ERROR_WANT_ASYNC) {
@@ -312,7 +366,26 @@ tls_step(struct tls_stream *t)
 	}
 	if (tls_flush(t) == STREAM_RC_ERROR)
 		return TLS_RC_FAILED;
-	return error == SSL_ERROR_NONE ? TLS_RC_DONE : TLS_RC_MORE;
+	if (error == SSL_ERROR_NONE)
+		return TLS_RC_DONE;
+	return t->ahead != NULL ? TLS_RC_EARLY : TLS_RC_MORE;
+}
+
+/* The same, and what is due at the end. */
+static enum tls_rc
+tls_go_on(struct tls_stream *t)
+{
+	enum tls_rc rc = tls_step(t);
+
+	if (rc != TLS_RC_DONE)
+		return rc;
+	t->is_done = true;
+	/* what follows needs no signer */
+	(void)SSL_clear_mode(t->ssl, SSL_MODE_ASYNC);
+	if (t->wants_end &&
+	    (tls_end(t) == STREAM_RC_ERROR || tls_shut(t) == STREAM_RC_ERROR))
+		return TLS_RC_FAILED;
+	return TLS_RC_DONE;
 }
 
 /* --- a signer's answer ---------------------------------------------------- */
@@ -404,6 +477,7 @@ tls_stream_accept(struct stream *s, struct tls_io *io,
 	struct tls_stream *t = tls_begin(s, io, server->first);
 
 	t->server = server;
+	t->may_have_early = server->first->has_early_data;
 	if (early.len > 0) {
 		t->early = malloc(early.len);
 		REQUIRE(t->early != NULL);
@@ -479,14 +553,11 @@ tls_stream_shake(struct stream *s)
 	}
 	if (t->is_waiting)
 		return tls_has_left(t) ? TLS_RC_FAILED : TLS_RC_MORE;
-	rc = tls_step(t);
-	if (rc != TLS_RC_DONE)
-		return rc;
-	t->is_done = true;
-	/* what follows needs no signer */
-	(void)SSL_clear_mode(t->ssl, SSL_MODE_ASYNC);
-	s->may_read = !t->is_drained || SSL_has_pending(t->ssl) == 1;
-	return TLS_RC_DONE;
+	rc = tls_go_on(t);
+	if (rc == TLS_RC_DONE)
+		s->may_read = !t->is_drained || t->ahead != NULL ||
+			      SSL_has_pending(t->ssl) == 1;
+	return rc;
 }
 
 enum tls_failure

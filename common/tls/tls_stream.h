@@ -30,6 +30,9 @@ void tls_io_free(struct tls_io *io);
 enum tls_rc {
 	TLS_RC_DONE,
 	TLS_RC_MORE, /* an event of the stream will tell when to go on */
+	TLS_RC_EARLY, /* the same, and tls_stream_early() has something: the
+			 owner may go on with the handshake, or read and
+			 write at once */
 	TLS_RC_FAILED /* tls_stream_why() says why; to be closed */
 };
 
@@ -58,6 +61,12 @@ bool tls_stream_connect(struct stream *s, struct tls_io *io,
 
 /* The next step of the handshake; again at each event until it is not MORE. */
 enum tls_rc tls_stream_shake(struct stream *s);
+/* What was sent before the handshake ended, and is to be read. Until that end
+ * it may be a copy that others sent (RFC 8446 8). Borrowed until the next call.
+ */
+span tls_stream_early(const struct stream *s);
+/* Whether the handshake has not ended yet. */
+bool tls_stream_is_early(const struct stream *s);
 /* Why the handshake or the stream failed; a constant text. */
 const char *tls_stream_why(const struct stream *s);
 

@@ -68,6 +68,7 @@ struct exch_client {
 	bool is_unix; /* came over a unix socket: peer is not set */
 	span scheme; /* "http" or "https" as the client saw it */
 	const struct tls_facts *tls; /* NULL: a plain connection */
+	bool is_early; /* it may be a copy: the handshake has not ended */
 	struct ip peer; /* who the connection is really from */
 	uint16_t peer_port;
 	uint16_t local_port; /* of the listen; 0 for a unix socket */

@@ -209,12 +209,32 @@ conn_believe(struct conn *k, const struct proxyproto *pp)
 	k->told->dst = pp->dst;
 }
 
+/* Whether the request that came before the end of the handshake may be served
+ * at once: it may be a copy, so its method must be a safe one (RFC 8470 3).
+ * Of HTTP/2 one cannot tell. */
+static bool
+conn_may_begin(const struct conn *k)
+{
+	span in = tls_stream_early(&k->stream);
+	ptrdiff_t end = span_chr(in, ' ');
+
+	return end > 0 &&
+	       !span_eq(tls_stream_alpn(&k->stream), SPAN_LIT("h2")) &&
+	       method_is_safe(method_lookup(span_first(in, (size_t)end)));
+}
+
 static enum conn_rc
 conn_shake(struct conn *k)
 {
 	switch (tls_stream_shake(&k->stream)) {
 	case TLS_RC_MORE:
 		return CONN_MORE;
+	case TLS_RC_EARLY:
+		if (!conn_may_begin(k))
+			return CONN_MORE;
+		k->is_early = true;
+		counter_add(k->w->counters, COUNTER_TLS_EARLY, 1);
+		break;
 	case TLS_RC_FAILED:
 		conn_count_failure(k, tls_stream_failure(&k->stream));
 		conn_log(k, "TLS:", tls_stream_why(&k->stream));
@@ -340,6 +360,12 @@ conn_linger(struct conn *k)
 
 /* --- for exchanges -------------------------------------------------------- */
 
+bool
+conn_is_early(const struct conn *k)
+{
+	return k->is_early && tls_stream_is_early(&k->stream);
+}
+
 void
 conn_tell(const struct conn *k, struct exch_client *client)
 {
@@ -348,6 +374,7 @@ conn_tell(const struct conn *k, struct exch_client *client)
 	client->is_unix = k->is_unix;
 	client->local_port = k->local_port;
 	client->tls = k->tls;
+	client->is_early = conn_is_early(k);
 	client->scheme = k->tls != NULL ? SPAN_LIT("https") : SPAN_LIT("http");
 }
 

@@ -68,6 +68,7 @@ struct conn {
 	struct conn_told *told;
 	struct tls_facts *tls; /* NULL: a plain connection */
 	enum conn_greeting greeting;
+	bool is_early; /* it began before the handshake ended */
 	struct ip peer;
 	uint16_t peer_port;
 	uint16_t local_port;
@@ -99,6 +100,9 @@ bool conn_linger(struct conn *k);
 /* It is gone: forget it and free the memory that begins at k at the end of the
  * batch. The stream is closed already. */
 void conn_gone(struct conn *k);
+/* Whether its handshake has not ended, although it began. Its end is awaited
+ * before the connection is closed. */
+bool conn_is_early(const struct conn *k);
 /* Whose connection it is, into a new exchange. */
 void conn_tell(const struct conn *k, struct exch_client *client);
 /* For front_ops.local_addr. */

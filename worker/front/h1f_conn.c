@@ -233,7 +233,8 @@ h1f_linger(struct h1_front *c)
 static void
 h1f_end(struct h1_front *c, bool may_send_more)
 {
-	if (!may_send_more && inbuf_span(&c->conn.in).len == 0) {
+	if (!may_send_more && !conn_is_early(&c->conn) &&
+	    inbuf_span(&c->conn.in).len == 0) {
 		h1f_close(c);
 		return;
 	}

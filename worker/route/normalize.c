@@ -57,6 +57,10 @@ stage_normalize(struct exch *x)
 		exch_fault(x, F_METHOD_REFUSED, 0);
 		return VERDICT_FAULT;
 	}
+	if (x->client.is_early && !method_is_safe(x->req.method)) {
+		exch_fault(x, F_TOO_EARLY, 0);
+		return VERDICT_FAULT;
+	}
 	if (normalize_is_loop(x)) {
 		exch_fault(x, F_LOOP, 0);
 		return VERDICT_FAULT;

@@ -243,6 +243,9 @@ stage_request_fields(struct exch *x)
 	req_count_hop(x);
 	req_add(x, FIELD_VIA, plan_via(x->listen, x->req.version));
 	req_add_forwarded(x);
+	/* RFC 8470 5.1 */
+	if (x->client.is_early && !req_has(x, FIELD_EARLY_DATA))
+		req_add(x, FIELD_EARLY_DATA, SPAN_LIT("1"));
 	req_add(x, FIELD_X_REQUEST_ID, x->request_id);
 	if (has_trailers) {
 		req_add(x, FIELD_TE, SPAN_LIT("trailers"));

@@ -19,7 +19,9 @@ struct exch;
 /* x->path, a request id, and what is answered before any site is asked:
  * CONNECT and TRACE are refused (RFC 9110 9.3.6, 9.3.8: TRACE would reflect
  * what proxies added), `OPTIONS *` and OPTIONS with Max-Forwards: 0 are
- * answered (7.6.2), a request whose Via names us is a loop (508). */
+ * answered (7.6.2), a request whose Via names us is a loop (508), and what is
+ * not safe and came before the end of the handshake is too early (425, RFC 8470
+ * 5.2). */
 enum verdict stage_normalize(struct exch *x);
 /* x->client: who it is, as far as its peer is trusted to tell. */
 enum verdict stage_client(struct exch *x);

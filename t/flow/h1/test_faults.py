@@ -35,8 +35,9 @@ SENT = {
     "path_ambiguous": GET % (b"/a%2f..%2fb", b""),
 }
 ENDS = {"client_cut"}
-# certificate_needed: flow/tls/test_handshake.py
-ELSEWISE = {"client_gone", "send_timeout", "certificate_needed"}
+# certificate_needed: flow/tls/test_handshake.py; too_early:
+# flow/tls/test_early_data.py
+ELSEWISE = {"client_gone", "send_timeout", "certificate_needed", "too_early"}
 
 INI = """
 [global]
