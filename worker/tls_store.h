@@ -1,4 +1,5 @@
-/* tls_store: what TLS shares with other processes, out of the shared segment. */
+/* tls_store: what TLS shares with other processes, out of the shared segment.
+ */
 #ifndef GH_TLS_STORE_H
 #define GH_TLS_STORE_H
 
