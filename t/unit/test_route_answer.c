@@ -65,6 +65,8 @@ START_TEST(respond_without_text_is_a_page_or_nothing)
 
 	ck_assert_uint_eq(x->resp.status, 403);
 	ck_assert_ptr_nonnull(strstr(fixture_content(x), "403 Forbidden"));
+	/* without a fault nothing is said of one */
+	ck_assert_ptr_null(strstr(fixture_content(x), "<p></p>"));
 	fixture_free(f);
 	x = answer(&f, "respond = 200", "/");
 	ck_assert_str_eq(fixture_content(x), "");

@@ -43,12 +43,14 @@ void
 exch_reply_status(struct exch *x, unsigned status)
 {
 	span reason = status_reason(status);
-	const char *why = x->fault == F_NONE ? "" : fault_row(x->fault)->text;
+	span why = x->fault == F_NONE ? SPAN_LIT("")
+				      : arena_printf(&x->arena, "<p>%s</p>\n",
+					    fault_row(x->fault)->text);
 	span page = arena_printf(&x->arena,
 	    "<!doctype html>\n<html lang=\"en\"><head><title>%u %.*s</title>"
-	    "</head>\n<body><h1>%u %.*s</h1>\n<p>%s</p>\n<p>%.*s</p>\n"
+	    "</head>\n<body><h1>%u %.*s</h1>\n%.*s<p>%.*s</p>\n"
 	    "</body></html>\n",
-	    status, SPAN_FMT(reason), status, SPAN_FMT(reason), why,
+	    status, SPAN_FMT(reason), status, SPAN_FMT(reason), SPAN_FMT(why),
 	    SPAN_FMT(x->request_id));
 
 	exch_reply(x, status, SPAN_LIT("text/html; charset=utf-8"), page);
