@@ -366,6 +366,7 @@ void
 gen_on_prepared(struct gen *g, const struct ctl_msg *msg)
 {
 	g->is_prepared = true;
+	master_prepared(g->master);
 	g->certificate_ends = (int64_t)msg->arg;
 	if (g->state == GEN_STARTING || gen_is_serving(g))
 		gen_fill(g);

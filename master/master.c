@@ -88,6 +88,16 @@ master_check_fixed(const struct master *m, const struct conf_tree *t)
 		master_warn_fixed("pid_file");
 }
 
+/* Who was answered may look for the file: it is there before the first worker
+ * accepts. After an upgrade it is the old master's until we are ready. */
+void
+master_prepared(const struct master *m)
+{
+	if (m->state == MASTER_STARTING && m->pid_fd >= 0 &&
+	    m->inherited.ready_fd < 0)
+		pidfile_write(m->pid_fd);
+}
+
 void
 master_ready(struct master *m)
 {
@@ -96,7 +106,7 @@ master_ready(struct master *m)
 	REQUIRE(g != NULL);
 	if (m->state == MASTER_STARTING) {
 		m->state = MASTER_RUNNING;
-		if (m->pid_fd >= 0)
+		if (m->pid_fd >= 0 && m->inherited.ready_fd >= 0)
 			pidfile_write(m->pid_fd);
 		daemon_tell(&m->daemon_fd);
 		upgrade_ready(m);

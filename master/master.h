@@ -235,6 +235,8 @@ void master_stop(struct master *m, int exit_code);
 void master_hand_over(struct master *m);
 /* A child or generation went: end when that was the last. */
 void master_check_end(struct master *m);
+/* Its configuration is good: workers are next. */
+void master_prepared(const struct master *m);
 /* A generation serves: announce it. */
 void master_ready(struct master *m);
 /* A reload has ended, well or not: say so and begin the one that was asked for

@@ -1,5 +1,6 @@
 """Start and end of the processes: daemon, pid file, privileges, limits, CPUs,
 titles, words to the service manager."""
+import contextlib
 import os
 import pathlib
 import pwd
@@ -77,7 +78,7 @@ def test_a_daemon_that_cannot_start_says_why(daemon, change, words):
 
 
 def test_the_pid_file_is_the_masters(gatehouse):
-    """Written when it serves, locked, world-readable, removed at the end."""
+    """Written before it serves, locked, world-readable, removed at the end."""
     gh = gatehouse(INI)
     path = gh.dir / "pid"
     assert path.read_text() == f"{gh.process.pid}\n"
@@ -86,6 +87,19 @@ def test_the_pid_file_is_the_masters(gatehouse):
     assert path.read_text() == f"{gh.process.pid}\n"
     assert gh.stop() == 0
     assert not path.exists()
+
+
+def test_the_pid_file_is_there_before_the_first_answer(gatehouse):
+    """Who was answered may signal the master, while other workers are still
+    being made."""
+    gh = gatehouse(INI.replace("workers = 2", "workers = 60"), wait=False)
+
+    def answer():
+        with contextlib.suppress(ConnectionRefusedError), gh.client() as c:
+            return c.get()
+    until(answer, what="the first answer")
+    assert (gh.dir / "pid").read_text() == f"{gh.process.pid}\n"
+    gh.notify.wait("READY=1")
 
 
 def test_a_second_one_is_refused(gatehouse):
@@ -221,7 +235,8 @@ def test_it_runs_without_root(open_dir, caps):
             subprocess.Popen(command, stderr=err) as process:
         until((folder / "pid").exists, what="the start")
         until((folder / "pid").read_text, what="the pid")
-        below = children(process.pid)
+        below = until(lambda: len(pids := children(process.pid)) == 4 and
+                      pids, what="all processes")
         for pid, title in below.items():
             if "generation" in title:
                 continue
@@ -303,8 +318,7 @@ def test_more_connections_than_descriptors_is_told(gatehouse):
     with subprocess.Popen([*dropped, "sh", "-c", shell, str(gh.ini)],
                           stderr=subprocess.PIPE, text=True) as process:
         line = process.stderr.readline()
-        until((gh.dir / "pid").exists)
-        until((gh.dir / "pid").read_text)
+        assert any("serving generation" in more for more in process.stderr)
         with gh.client() as c:
             assert c.get().status == 200
         process.terminate()
