@@ -26,7 +26,6 @@ struct h2_budget {
 	int32_t points;
 	uint32_t bytes; /* of content, not yet turned into points */
 	uint64_t now_ms; /* when time was turned into points last */
-	uint64_t junk; /* bytes that no frame of use accounts for */
 };
 
 void h2_budget_init(struct h2_budget *b);
@@ -77,6 +76,29 @@ struct h2_lines {
 	size_t size; /* bytes of their text */
 };
 
+/* --- h2_frames.c: frames before the library sees them ---------------------- */
+
+/* Numbers of streams that are remembered, of those that could be used last. */
+#define H2_IDS_MAX 1024u
+/* What is looked at: the header and the stream that a PRIORITY depends on. */
+#define H2_LOOK_MAX (H2_FRAME_HEAD + 4)
+
+struct h2_frames {
+	uint8_t look[H2_LOOK_MAX];
+	uint8_t n; /* bytes of it that came */
+	uint8_t need; /* bytes of it that are looked at */
+	uint32_t left; /* bytes of the payload that are still to come */
+	int32_t last_id; /* greatest number that the client used */
+	uint64_t used[H2_IDS_MAX / 64]; /* bit by half the number */
+	uint64_t reset[H2_IDS_MAX / 64]; /* the same: we reset it */
+};
+
+void h2_frames_init(struct h2_frames *f, enum h2_role role);
+/* Take bytes of the wire, frame by frame. */
+void h2_frames_recv(struct h2_session *s, span in);
+/* What still comes on this stream is to be ignored. */
+void h2_frames_said_reset(struct h2_session *s, int32_t id);
+
 /* --- h2_session.c ---------------------------------------------------------- */
 
 enum h2_life {
@@ -92,6 +114,7 @@ struct h2_session {
 	struct h2_config config;
 	struct h2_mem mem;
 	struct h2_budget budget;
+	struct h2_frames frames;
 	struct h2_head head;
 	enum h2_life life;
 	uint32_t code;
@@ -113,6 +136,8 @@ struct h2_session {
 
 /* A frame was of no use. false: the session is at its end. */
 bool h2_session_spend(struct h2_session *s, enum h2_calm what);
+/* Bytes for the library. false: the session is at its end. */
+bool h2_session_feed(struct h2_session *s, span in);
 /* End it with ENHANCE_YOUR_CALM. */
 void h2_session_flooded(struct h2_session *s, enum h2_calm what);
 /* What a call of nghttp2 that failed for good means. */

@@ -15,8 +15,6 @@
 #define ACKS_MAX 256
 /* How far over its limit a head may be decoded, for nobody. */
 #define HEAD_OVER 8u
-/* Bytes of frames that nobody wants before they cost. */
-#define JUNK_STEP (64u * 1024)
 /* Heads that we may send: twice what an origin of HTTP/1 may. */
 #define SEND_HEAD_MAX (128u * 1024)
 
@@ -372,15 +370,15 @@ hear_data_end(struct h2_session *s, const nghttp2_frame *frame)
 	return 0;
 }
 
+/* RFC 9218 7.1; the library takes 0 for a stream. */
 static int
-hear_settings(struct h2_session *s, const nghttp2_frame *frame)
+hear_priority_update(struct h2_session *s, const nghttp2_ext_priority_update *u)
 {
-	bool is_ack = (frame->hd.flags & NGHTTP2_FLAG_ACK) != 0;
-
-	if (is_ack)
-		s->is_settled = true;
-	s->ev->on_settings(s->self);
-	return is_ack ? 0 : spent(s, H2_CALM_SETTINGS);
+	if (u->stream_id != 0)
+		return 0;
+	h2_session_end(
+	    s, H2_PROTOCOL_ERROR, "the priority of what is no stream");
+	return NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
 static int
@@ -390,8 +388,6 @@ hear_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *self)
 	struct h2_stream *st = session_stream(s, frame->hd.stream_id);
 
 	(void)ng;
-	s->budget.junk -=
-	    u64_min(s->budget.junk, frame->hd.length + H2_FRAME_HEAD);
 	if (st != NULL)
 		st->wire_in += frame->hd.length + H2_FRAME_HEAD;
 	switch (frame->hd.type) {
@@ -402,36 +398,24 @@ hear_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *self)
 		    s, (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0);
 		return s->life == H2_LIFE_RUNS ? 0
 					       : NGHTTP2_ERR_CALLBACK_FAILURE;
-	case NGHTTP2_RST_STREAM:
-		return spent(s, H2_CALM_RESETS);
 	case NGHTTP2_SETTINGS:
-		return hear_settings(s, frame);
+		if (frame->hd.flags & NGHTTP2_FLAG_ACK)
+			s->is_settled = true;
+		s->ev->on_settings(s->self);
+		return 0;
 	case NGHTTP2_PING:
-		if (!(frame->hd.flags & NGHTTP2_FLAG_ACK))
-			return spent(s, H2_CALM_PINGS);
-		s->ev->on_pong(s->self);
-		return spent(s, H2_CALM_PINGS);
-	case NGHTTP2_PRIORITY:
+		if (frame->hd.flags & NGHTTP2_FLAG_ACK)
+			s->ev->on_pong(s->self);
+		return 0;
 	case NGHTTP2_PRIORITY_UPDATE:
-		return spent(s, H2_CALM_PRIORITIES);
-	case NGHTTP2_WINDOW_UPDATE:
-		return spent(s, H2_CALM_WINDOWS);
+		return hear_priority_update(s, frame->ext.payload);
 	case NGHTTP2_GOAWAY:
 		s->has_gone = true;
 		s->ev->on_goaway(s->self, frame->goaway.error_code);
-		return spent(s, H2_CALM_SETTINGS);
+		return 0;
 	default:
 		return 0;
 	}
-}
-
-static int
-hear_begin_frame(nghttp2_session *ng, const nghttp2_frame_hd *hd, void *self)
-{
-	(void)ng;
-	return hd->type == NGHTTP2_CONTINUATION
-		   ? spent(self, H2_CALM_CONTINUATIONS)
-		   : 0;
 }
 
 static int
@@ -461,6 +445,20 @@ is_provoked(uint32_t code)
 	       code != H2_CANCEL;
 }
 
+static int
+said_reset(struct h2_session *s, const nghttp2_rst_stream *r, int32_t id)
+{
+	h2_frames_said_reset(s, id);
+	/* 6.9.2 asks for it where the library resets the stream alone, and
+	 * 5.4.1 allows it everywhere */
+	if (r->error_code == H2_FLOW_CONTROL_ERROR) {
+		h2_session_end(
+		    s, H2_FLOW_CONTROL_ERROR, "a window that is too large");
+		return NGHTTP2_ERR_CALLBACK_FAILURE;
+	}
+	return is_provoked(r->error_code) ? spent(s, H2_CALM_BROKEN) : 0;
+}
+
 /* nghttp2 found a connection error. */
 static void
 said_goaway(struct h2_session *s, const nghttp2_goaway *g)
@@ -486,9 +484,7 @@ said_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *self)
 		said_goaway(s, &frame->goaway);
 		return 0;
 	case NGHTTP2_RST_STREAM:
-		return is_provoked(frame->rst_stream.error_code)
-			   ? spent(s, H2_CALM_BROKEN)
-			   : 0;
+		return said_reset(s, &frame->rst_stream, frame->hd.stream_id);
 	case NGHTTP2_DATA:
 	case NGHTTP2_HEADERS:
 		break;
@@ -517,8 +513,6 @@ session_callbacks(nghttp2_session_callbacks *c)
 	nghttp2_session_callbacks_set_on_header_callback2(c, hear_field);
 	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(c, hear_data);
 	nghttp2_session_callbacks_set_on_frame_recv_callback(c, hear_frame);
-	nghttp2_session_callbacks_set_on_begin_frame_callback(
-	    c, hear_begin_frame);
 	nghttp2_session_callbacks_set_on_stream_close_callback(c, hear_close);
 	nghttp2_session_callbacks_set_on_frame_send_callback(c, said_frame);
 	nghttp2_session_callbacks_set_send_data_callback(c, h2_send_data);
@@ -602,6 +596,7 @@ h2_session_new(
 	s->why = "";
 	s->calm = H2_CALM_N;
 	h2_budget_init(&s->budget);
+	h2_frames_init(&s->frames, c->role);
 	if (session_open(s) == 0 && session_settle(s) == 0)
 		return s;
 	h2_session_free(s);
@@ -619,32 +614,28 @@ h2_session_free(struct h2_session *s)
 	free(s);
 }
 
-/* Bytes that belong to no frame of use. */
-static bool
-session_count_junk(struct h2_session *s)
-{
-	if (s->budget.junk < JUNK_STEP * 4)
-		return true;
-	s->budget.junk -= JUNK_STEP;
-	return h2_session_spend(s, H2_CALM_JUNK);
-}
-
-enum h2_rc
-h2_session_recv(struct h2_session *s, span in, uint64_t now_ms)
+bool
+h2_session_feed(struct h2_session *s, span in)
 {
 	const uint8_t *p;
 	ssize_t n;
 
 	if (s->life != H2_LIFE_RUNS)
-		return H2_RC_OVER;
-	h2_budget_tick(&s->budget, now_ms);
-	s->budget.junk += in.len;
+		return false;
 	memcpy(&p, &in.p, sizeof(p));
-	n = nghttp2_session_mem_recv(s->ng, p, in.len);
+	n = in.len == 0 ? 0 : nghttp2_session_mem_recv(s->ng, p, in.len);
 	if (n < 0)
 		h2_session_failed(s, (int)n);
-	else
-		(void)session_count_junk(s);
+	return s->life == H2_LIFE_RUNS;
+}
+
+enum h2_rc
+h2_session_recv(struct h2_session *s, span in, uint64_t now_ms)
+{
+	if (s->life != H2_LIFE_RUNS)
+		return H2_RC_OVER;
+	h2_budget_tick(&s->budget, now_ms);
+	h2_frames_recv(s, in);
 	return s->life == H2_LIFE_RUNS ? H2_RC_OK : H2_RC_OVER;
 }
 

@@ -2,6 +2,9 @@
  * and origins of any wire version. */
 #include "worker/exch/hop.h"
 
+/* Longest name that is looked at for underscores in place of hyphens. */
+#define HOP_NAME_MAX 40
+
 /* Take out what one Connection value names. *n counts the names of all. */
 static bool
 hop_remove_nominated(struct http_fields *f, span value, unsigned *n)
@@ -48,6 +51,21 @@ hop_remove(struct http_fields *f, bool keeps_upgrade)
 	return ok;
 }
 
+/* Whether a name is that of a field which may be no trailer to a CGI-like
+ * origin, to which "_" and "-" look the same (RFC 3875 4.1.18). */
+static bool
+hop_is_disguised(span name)
+{
+	char own[HOP_NAME_MAX];
+
+	if (name.len > sizeof(own) || span_chr(name, '_') < 0)
+		return false;
+	for (size_t i = 0; i < name.len; i++)
+		own[i] = name.p[i] == '_' ? '-' : name.p[i];
+	return (field_flags(field_lookup(span_of(own, name.len))) &
+		   (FIELD_F_NO_TRAILER | FIELD_F_HOP)) != 0;
+}
+
 void
 hop_remove_trailers(struct http_msg *m)
 {
@@ -56,6 +74,9 @@ hop_remove_trailers(struct http_msg *m)
 
 	if (m->trailers.n == 0)
 		return;
+	fields_foreach(fld, &m->trailers) if (fld->id == FIELD_OTHER &&
+					      hop_is_disguised(fld->name))
+	    fld->is_gone = true;
 	/* those that are gone, too: the head's work is done earlier */
 	for (uint32_t i = 0; i < f->n; i++)
 		if (f->at[i].id == FIELD_CONNECTION &&

@@ -122,9 +122,9 @@ h2f_count_end(const struct h2_front *f)
 		counter_add(c, COUNTER_H2_ERRORS, 1);
 		return;
 	}
-	counter_add(c, COUNTER_H2_FLOODS, 1);
+	counter_add(c, COUNTER_H2_CALM, 1);
 	counter_add(
-	    c, (enum counter_id)(COUNTER_H2_FLOOD_RESETS + (unsigned)calm), 1);
+	    c, (enum counter_id)(COUNTER_H2_CALM_RESETS + (unsigned)calm), 1);
 }
 
 static void

@@ -55,7 +55,7 @@ stream_due(void *self)
 		/* while the kernel is full nobody can be blamed */
 		if (s->front->unsent != NULL)
 			return;
-		counter_add(x->w->counters, COUNTER_H2_STALLS, 1);
+		counter_add(x->w->counters, COUNTER_H2_STALLED, 1);
 		exch_fault(x, F_CLIENT_SEND_TIMEOUT, 0);
 		break;
 	}
