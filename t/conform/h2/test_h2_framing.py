@@ -7,7 +7,7 @@ from lib.h2 import (CONTINUATION, DATA, END_HEADERS, END_STREAM, FRAME_MAX, GET,
                     window_update)
 from lib.h2case import Row, conn, either, opened, rows
 
-UNKNOWN = (0x0A, 0x0B, 0x0C, 0x10, 0x21, 0x7F, 0x99, 0xFF)
+UNKNOWN = (0x0A, 0x0B, 0x0C, 0x0D, 0x21, 0x7F, 0x99, 0xFF)
 RESERVED = 1 << 31
 
 

@@ -4,7 +4,8 @@ import pytest
 
 from lib.h2 import (END_HEADERS, END_STREAM, GET, MAX_CONCURRENT_STREAMS, POST,
                     PUSH_PROMISE, Conn, block, continuation, data, frame,
-                    headers, priority, priority_part, request, rst_stream,
+                    headers, literal, priority, priority_part, request,
+                    rst_stream,
                     window_update)
 from lib.h2case import (WINDOWLESS, Row, closed, conn, either, half_closed,
                         idle, opened, refused, reset, rows)
@@ -222,6 +223,38 @@ SELF = either("PROTOCOL_ERROR")
         headers(1, GET, pad=7, priority=priority_part(3, 9))), ("200",)),
 )
 def test_priority(check, row):
+    check(row)
+
+
+def update(on=1, text=b"u=1", stream=0):
+    """RFC 9218 7.1: PRIORITY_UPDATE."""
+    return frame(0x10, 0, stream, on.to_bytes(4, "big") + text)
+
+
+@rows(
+    *(Row(f"9218-7.1-{name}", lambda c, text=text: c.send(
+        update(1, text), headers(1, GET), update(1, text)), ("200",))
+      for name, text in (("u-1", b"u=1"), ("u-7-i", b"u=7, i"), ("none", b""),
+                         ("unknown", b"x=1;y, u=3"), ("out-of-range", b"u=99"),
+                         ("no-dictionary", b"((("), ("binary", b"\0\xff"),
+                         ("long", b"u=1," + b"x," * 4000))),
+    Row("9218-7.1-on-a-stream", lambda c: c.send(update(stream=1)),
+        conn("PROTOCOL_ERROR")),
+    Row("9218-7.1-of-stream-0", lambda c: c.send(update(0)),
+        conn("PROTOCOL_ERROR")),
+    Row("9218-7.1-of-a-push-that-never-was", lambda c: c.send(update(2)),
+        conn("PROTOCOL_ERROR") + ("ignored",)),
+    Row("9218-7.1-of-a-closed-stream", lambda c: closed(c).send(update(1)),
+        ("200",)),
+    Row("9218-7.1-too-short", lambda c: c.send(frame(0x10, 0, 0, b"\0\0\1")),
+        conn("FRAME_SIZE_ERROR")),
+    *(Row(f"9218-4-field-{name}", lambda c, value=value: c.send(
+        headers(1, GET + literal("priority", value))), ("200",))
+      for name, value in (("u-0", "u=0"), ("u-7-i", "u=7, i"), ("none", ""),
+                          ("out-of-range", "u=8"), ("malformed", "u=\x22"),
+                          ("twice", "u=1, u=2"))),
+)
+def test_extensible_priority(check, row):
     check(row)
 
 
