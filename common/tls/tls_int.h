@@ -42,6 +42,10 @@ struct tls_context {
 	bool verifies; /* a client: the server and its name */
 };
 
+struct tls_trust {
+	X509_STORE *store;
+};
+
 /* A TLS stream, pointed at by its struct stream and by its SSL object. */
 struct tls_stream {
 	SSL *ssl;

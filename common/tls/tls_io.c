@@ -175,6 +175,21 @@ tls_send(const struct stream *s, const char *p, size_t len)
 	return (ssize_t)at;
 }
 
+/* The kernel takes no more. What the peer sent before it broke off can still be
+ * read. */
+static int
+tls_unsent(struct tls_stream *t, int err)
+{
+	struct stream *s = t->stream;
+
+	if (t->why == NULL)
+		t->why = "the connection broke";
+	if (s->err == 0)
+		s->err = err;
+	s->may_write = false;
+	return STREAM_RC_ERROR;
+}
+
 /* Keep what the kernel did not take. */
 static int
 tls_keep(struct tls_stream *t, const char *p, size_t len)
@@ -206,7 +221,7 @@ tls_send_left(struct tls_stream *t)
 		return 0;
 	n = tls_send(t->stream, t->left + t->left_at, t->left_len - t->left_at);
 	if (n < 0)
-		return tls_failed(t, "the connection broke", errno);
+		return tls_unsent(t, errno);
 	t->left_at += (uint32_t)n;
 	if (t->left_at < t->left_len) {
 		t->stream->may_write = false;
@@ -236,7 +251,7 @@ tls_flush(struct tls_stream *t)
 		return tls_keep(t, io->out, len);
 	n = tls_send(t->stream, io->out, len);
 	if (n < 0)
-		return tls_failed(t, "the connection broke", errno);
+		return tls_unsent(t, errno);
 	if ((size_t)n == len)
 		return 0;
 	return tls_keep(t, io->out + n, len - (size_t)n);

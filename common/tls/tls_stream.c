@@ -512,8 +512,10 @@ tls_set_peer(struct tls_stream *t, span name, bool verifies)
 		return false;
 	if (!verifies)
 		return true;
+	/* RFC 9525 6.3: a subject's common name is no identity */
 	X509_VERIFY_PARAM_set_hostflags(
-	    p, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	    p, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
+		   X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
 	return is_ip ? X509_VERIFY_PARAM_set1_ip_asc(p, text) == 1
 		     : X509_VERIFY_PARAM_set1_host(p, text, name.len) == 1;
 }
