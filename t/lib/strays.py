@@ -25,7 +25,11 @@ def orphans():
     """{pid: command line, empty when it has ended} of adopted gatehouses."""
     found = {}
     for path in pathlib.Path("/proc/self/task").glob("*/children"):
-        for pid in map(int, path.read_text().split()):
+        pids = []
+        # a thread may end meanwhile
+        with contextlib.suppress(FileNotFoundError):
+            pids = path.read_text().split()
+        for pid in map(int, pids):
             proc = pathlib.Path(f"/proc/{pid}")
             with contextlib.suppress(FileNotFoundError):
                 if pid not in Gatehouse.pids and \
