@@ -309,6 +309,8 @@ worker_prepare_free(struct prepared *p)
 		return;
 	prepare_free_tls(p);
 	prepare_free_sites(p);
+	for (uint32_t i = 0; i < p->plan.n_logs; i++)
+		access_log_fini(p->plan.logs[i]);
 	map_fini(&p->upstreams);
 	for (uint32_t i = 0; i < p->plan.n_upstreams; i++)
 		upstream_free(p->plan.upstreams[i]);

@@ -8,6 +8,7 @@
 #include "t/unit/unit.h"
 #include "worker/log/access_log.h"
 #include "worker/log/log_line.h"
+#include "worker/log/log_sample.h"
 #include "worker/log/log_sink.h"
 
 /* A file without a name, opened as the master opens logs. */
@@ -489,6 +490,75 @@ START_TEST(a_half_written_line_is_finished_before_all_else)
 }
 END_TEST
 
+/* --- sampling ------------------------------------------------------------- */
+
+static bool
+sample_of(struct exch *x, const char *text, struct log_sample *s)
+{
+	struct var_src src = {
+	    span_str(text), {.line = 1, .col = 10}, VAR_WHEN_END};
+	struct diag *d = diag_new();
+	bool ok = log_sample_prepare(s, &x->arena, &src, d);
+
+	ck_assert_msg(ok == (diag_count(d, DIAG_ERROR) == 0), "%s", text);
+	diag_free(d);
+	return ok;
+}
+
+START_TEST(a_sample_is_a_share_and_what_is_kept_always)
+{
+	static const char *const good[] = {"", "1%", "0%", "100%", "0.0001%",
+	    "12.5%", "1% unless status>=400",
+	    "1%  unless  status>=400  or time>1s or fault",
+	    "5% unless header:X-A = \"a or b\" or path ~ ^/x"};
+	static const char *const bad[] = {"1", "%", "101%", "100.1%", "1.%",
+	    "0.00001%", "-1%", "1 %", "a%", "1.a%", "1% if status = 1",
+	    "1% unless", "1% unless or", "1% unless status>=400 or",
+	    "1% unless stat>=400", "1% unless time>1",
+	    "1% unless path ~ ( or status = 1", "1% unless path = \"a"};
+	struct fixture *f = fixture_new("[site s]\nrespond = 200\n");
+	struct exch *x =
+	    fixture_request(f, "GET / HTTP/1.1\r\nHost: s\r\n\r\n");
+	struct log_sample s;
+
+	for (size_t i = 0; i < NELEMS(good); i++) {
+		ck_assert_msg(sample_of(x, good[i], &s), "%s", good[i]);
+		log_sample_fini(&s);
+	}
+	for (size_t i = 0; i < NELEMS(bad); i++) {
+		ck_assert_msg(!sample_of(x, bad[i], &s), "%s", bad[i]);
+		log_sample_fini(&s);
+	}
+	fixture_free(f);
+}
+END_TEST
+
+START_TEST(a_share_is_kept_by_the_name_of_the_request)
+{
+	struct fixture *f = fixture_new("[site s]\nrespond = 200\n");
+	struct exch *x =
+	    fixture_request(f, "GET / HTTP/1.1\r\nHost: s\r\n\r\n");
+	struct log_sample s, more, none;
+	uint32_t n = 0;
+
+	ck_assert(sample_of(x, "10%", &s) && sample_of(x, "11%", &more) &&
+		  sample_of(x, "0%", &none));
+	for (uint32_t i = 0; i < 10000; i++) {
+		x->request_id = arena_printf(&x->arena, "id-%u", i);
+		if (!log_sample_keeps(&s, x))
+			continue;
+		n++;
+		/* again, and in every larger share */
+		ck_assert(log_sample_keeps(&s, x));
+		ck_assert(log_sample_keeps(&more, x));
+		ck_assert(!log_sample_keeps(&none, x));
+	}
+	/* what these names give, on every machine */
+	ck_assert_uint_eq(n, 983);
+	fixture_free(f);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -507,6 +577,8 @@ main(void)
 	    a_long_line_is_cut_in_its_values_only,
 	    a_pipe_that_nobody_reads_does_not_stop_us,
 	    a_half_written_line_is_finished_before_all_else,
+	    a_sample_is_a_share_and_what_is_kept_always,
+	    a_share_is_kept_by_the_name_of_the_request,
 	};
 
 	return unit_run("log/access_log", tests, NELEMS(tests));

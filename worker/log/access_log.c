@@ -13,6 +13,7 @@
 #include "worker/exch/plan.h"
 #include "worker/exch/sink.h"
 #include "worker/log/log_line.h"
+#include "worker/log/log_sample.h"
 #include "worker/log/log_sink.h"
 
 /* Lines wait at most this long. */
@@ -23,6 +24,7 @@ struct access_log {
 	span name;
 	const struct conf_section *section;
 	size_t buffer;
+	struct log_sample sample;
 	struct log_format format;
 };
 
@@ -88,6 +90,20 @@ log_format_text(span format)
 	return format;
 }
 
+static bool
+log_prepare_sample(struct access_log *l, const struct conf_scope *scope,
+    struct arena *a, struct diag *d)
+{
+	const struct conf_value *v = conf_get(scope, KEY_LOG_SAMPLE);
+	struct var_src src = {
+	    .text = conf_text(scope, KEY_LOG_SAMPLE),
+	    .at = v == NULL ? l->section->at : v->at,
+	    .when = VAR_WHEN_END,
+	};
+
+	return log_sample_prepare(&l->sample, a, &src, d);
+}
+
 struct access_log *
 access_log_prepare(const struct conf_tree *t, const struct conf_section *s,
     uint32_t index, struct arena *a, struct diag *d)
@@ -105,18 +121,28 @@ access_log_prepare(const struct conf_tree *t, const struct conf_section *s,
 	l->name = s->name;
 	l->section = s;
 	l->buffer = (size_t)conf_num(&scope, KEY_LOG_BUFFER);
-	if (!tmpl_prepare(&l->format.tmpl, a, &src, d))
-		return NULL;
+	if (!tmpl_prepare(&l->format.tmpl, a, &src, d) ||
+	    !log_prepare_sample(l, &scope, a, d))
+		goto fail;
 	if (l->format.tmpl.text_len +
 		l->format.tmpl.n_vars * (size_t)LOG_VALUE_MIN >=
 	    LOG_LINE_MIN) {
 		diag_error(
 		    d, src.at, "the format is longer than a line may be");
-		return NULL;
+		goto fail;
 	}
 	if (log_is_json(src.text))
 		l->format.escape = LOG_ESCAPE_JSON;
 	return l;
+fail:
+	access_log_fini(l);
+	return NULL;
+}
+
+void
+access_log_fini(struct access_log *l)
+{
+	log_sample_fini(&l->sample);
 }
 
 span
@@ -264,6 +290,16 @@ log_worker_take_fd(struct log_worker *lw, uint32_t index, int fd)
 	(void)close(fd);
 }
 
+/* Count what is left out. */
+static bool
+log_wants(const struct access_log *l, struct exch *x)
+{
+	if (log_sample_keeps(&l->sample, x))
+		return true;
+	counter_add(x->w->counters, COUNTER_LOG_LINES_LEFT_OUT, 1);
+	return false;
+}
+
 static void
 log_exchange_into(
     struct log_worker *lw, const struct access_log *l, struct exch *x)
@@ -288,9 +324,10 @@ log_exchange(struct exch *x)
 	    x->set->logs.is_told ? &x->set->logs : &x->listen->set.logs;
 
 	for (uint32_t i = 0; i < logs->n; i++) {
-		sink_note(x, "log", logs->at[i]->section->at, "%.*s",
-		    SPAN_FMT(logs->at[i]->name));
-		if (x->sink == NULL)
+		sink_note(x, "log", logs->at[i]->section->at, "%.*s%s",
+		    SPAN_FMT(logs->at[i]->name),
+		    logs->at[i]->sample.is_all ? "" : ", if it is sampled");
+		if (x->sink == NULL && log_wants(logs->at[i], x))
 			log_exchange_into(x->w->log, logs->at[i], x);
 	}
 }

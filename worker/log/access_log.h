@@ -22,6 +22,8 @@ struct worker;
 struct access_log *access_log_prepare(const struct conf_tree *t,
     const struct conf_section *s, uint32_t index, struct arena *a,
     struct diag *d);
+/* Give back what it holds outside of the arena. */
+void access_log_fini(struct access_log *l);
 span access_log_name(const struct access_log *l);
 
 /* --- worker --------------------------------------------------------------- */

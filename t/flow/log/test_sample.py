@@ -1,0 +1,85 @@
+"""[log] sample: a share of the lines by a hash of the request's id, and what is
+kept always (CONFIG)."""
+import threading
+
+import pytest
+
+from lib import admin
+from lib.gatehouse import run
+
+INI = """
+[global]
+workers = 2
+[listen x]
+address = 127.0.0.1:{port}
+trusted_proxies = 127.0.0.1
+[log access]
+path = {dir}/access.log
+format = {request_id} {status}
+sample = %s
+buffer = none
+[site test]
+hosts = *
+respond = 200 x
+[route test /bad]
+respond = 404
+[route test /slow]
+upstream = app
+[upstream app]
+server = {origin}
+""" + admin.SECTION
+N = 300
+
+
+def ask(gh, path, name):
+    with gh.client() as c:
+        return c.get(path, extra=b"X-Request-Id: %s\r\n" % name.encode())
+
+
+def lines(gh):
+    assert gh.stop() == 0
+    return (gh.dir / "access.log").read_text().splitlines()
+
+
+def test_the_same_requests_are_kept_everywhere(gatehouse):
+    """Whichever worker of whichever gatehouse answers; what is left out is
+    counted."""
+    kept = []
+    for _ in range(2):
+        gh = gatehouse(INI % "10%", origin="127.0.0.1:1")
+        for i in range(N):
+            ask(gh, "/", f"r-{i}")
+        left_out = admin.status(gh)["counters"]["log_lines_left_out_total"]
+        kept.append(lines(gh))
+        assert len(kept[-1]) + left_out == N
+    assert sorted(kept[0]) == sorted(kept[1])
+    assert 0 < len(kept[0]) < N // 2
+
+
+def test_what_is_kept_always(gatehouse, origin):
+    """unless: any of the conditions; `time` is how long it took."""
+    slow = origin(lambda conn, request: (
+        threading.Event().wait(0.15), conn.send(b"HTTP/1.1 200 OK\r\n"
+                                    b"Content-Length: 0\r\n\r\n")))
+    gh = gatehouse(INI % "0% unless status>=400 or time>100ms or path = /me",
+                   origin=slow.address)
+    for path in ("/", "/bad", "/slow", "/me"):
+        ask(gh, path, path[1:] or "plain")
+    assert lines(gh) == ["bad 404", "slow 200", "me 200"]
+
+
+@pytest.mark.parametrize("text, col, words", [
+    ("1", 10, "expected a share"),
+    ("1% if status>=400", 13, "expected 'unless'"),
+    ("1% unless time>10", 25, "10"),
+    ("1% unless fault or stauts>=400", 29, "did you mean {status}"),
+])
+def test_what_is_wrong_is_shown(tmp_path, text, col, words):
+    """At its place in the line, also behind a name that is put in."""
+    ini = tmp_path / "x.ini"
+    ini.write_text("[log access]\npath = /tmp/x.log\n"
+                   f"sample = {text}\n[site s]\nrespond = 200 x\n")
+    done = run("-t", "-c", ini)
+    assert done.returncode == 1
+    assert f"x.ini:3:{col}: error: " in done.stderr
+    assert words in done.stderr
