@@ -121,33 +121,31 @@ def test_curl_head_and_options(pair):
 
 def test_wrk_meets_no_failure(gatehouse):
     """Issue 2: load by wrk, with keep-alive: every answer is whole."""
-    gh = gatehouse("""
+    ini = """
 [global]
 workers = 2
-[listen front]
+[listen x]
 address = 127.0.0.1:{port}
-[listen back]
-address = 127.0.0.1:{port1}
-[site front]
+[site test]
 hosts = *
-listen = front
-upstream = 127.0.0.1:{port1}
-[site back]
-hosts = *
-listen = back
-respond = 200 hello
+%s
 [log access]
 path = {dir}/access.log
 format = {status} {fault}
-""", ports=2)
+"""
+    # one for each side: this one serves until the other has ended
+    back = gatehouse(ini % "respond = 200 hello")
+    gh = gatehouse(ini % f"upstream = 127.0.0.1:{back.port}")
     out = run("wrk", "-t", 1, "-c", 32, "-d", 2, "--timeout", 30,
               f"http://127.0.0.1:{gh.port}/").decode()
     assert "Non-2xx" not in out and "Socket errors" not in out, out
     served = int(re.search(r"(\d+) requests in", out).group(1))
     assert served > 32
-    assert gh.stop() == 0
-    lines = (gh.dir / "access.log").read_text().splitlines()
-    # both sites log, and what was under way when wrk left is cut
+    assert gh.stop() == 0 and back.stop() == 0
+    lines = []
+    for each in gh, back:
+        lines += (each.dir / "access.log").read_text().splitlines()
+    # both log, and what was under way when wrk left is cut
     assert lines.count("200 -") >= 2 * served
     assert {line for line in lines if line != "200 -"} <= \
         {"200 client_gone", "499 client_gone"}

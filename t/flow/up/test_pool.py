@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from lib.origin import OK, ok
-from lib.procs import until
+from lib.procs import open_files, until
 from lib.wire import WAIT_S, Closed
 
 
@@ -22,6 +22,13 @@ def get(gh, path="/", **kwargs):
         return c.get(path, **kwargs)
 
 
+
+
+def n_sockets(gh):
+    """Of its worker."""
+    worker, = gh.workers()
+    return sum(name.startswith("socket:")
+               for name in open_files(worker).values())
 
 
 def test_a_connection_is_used_again(front, origin):
@@ -161,7 +168,9 @@ def test_close_that_was_seen_costs_nothing(front, origin):
 
     o = origin(script)
     gh = front([o])
+    before = n_sockets(gh)
     assert get(gh, "/last").text == "ok"
+    until(lambda: n_sockets(gh) == before, what="the close that is seen")
     assert post(gh).text == "ok"
     assert [r.method for r in o.requests] == ["GET", "POST"]
     assert gh.log(2)[1]["fault"] == "-"
