@@ -1,8 +1,10 @@
 /* master/cmd_conf: -t and -T. */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "master/admin.h"
 #include "master/cmd.h"
@@ -71,10 +73,58 @@ conf_is_valid(const struct conf_source *src)
 	return is_valid;
 }
 
+/* A file that a start would open for writing: is it, or could it be made? It is
+ * not made by looking. No error, since who looks may be another user on another
+ * machine than who starts. */
+static void
+check_file(const struct conf_value *v, struct diag *d)
+{
+	char path[PATH_MAX];
+	char *slash;
+	int rc;
+
+	if (v == NULL || v->text.len == 0 || v->text.len >= sizeof(path) ||
+	    v->text.p[0] != '/')
+		return;
+	memcpy(path, v->text.p, v->text.len);
+	path[v->text.len] = '\0';
+	rc = access(path, W_OK);
+	if (rc < 0 && errno == ENOENT) {
+		slash = strrchr(path, '/');
+		/* of the root folder its slash is the name */
+		slash[slash == path] = '\0';
+		rc = access(path, W_OK | X_OK);
+	}
+	if (rc < 0)
+		diag_warning(d, v->at, "%.*s could not be written here: %s",
+		    SPAN_FMT(v->text), strerror(errno));
+}
+
+static void
+check_files(const struct cmd_boot *c)
+{
+	struct conf_scope s =
+	    conf_scope_of(c->conf, conf_first(c->conf, CONF_GLOBAL));
+
+	check_file(conf_get(&s, KEY_GLOBAL_PID_FILE), c->diag);
+	check_file(conf_get(&s, KEY_GLOBAL_ERROR_LOG), c->diag);
+	for (const struct conf_section *sec = conf_first(c->conf, CONF_LOG);
+	     sec != NULL; sec = sec->next) {
+		s = conf_scope_of(c->conf, sec);
+		check_file(conf_get(&s, KEY_LOG_PATH), c->diag);
+	}
+}
+
 int
 cmd_test(const struct conf_source *src)
 {
-	if (!conf_is_valid(src))
+	struct cmd_boot c;
+	bool is_valid = cmd_prepare(&c, src);
+
+	check_files(&c);
+	report_diag(c.diag);
+	cmd_release(&c);
+	if (!is_valid)
 		return EXIT_FAILURE;
 	(void)printf("%s: configuration is valid\n", src->path);
 	return report_flush();

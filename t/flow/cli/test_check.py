@@ -15,6 +15,19 @@ def test_a_valid_file_is_said_to_be_so(check):
     assert re.fullmatch(r".*/x\.ini: configuration is valid\n", done.stdout)
 
 
+def test_files_that_could_not_be_written_are_warned_of(check, tmp_path):
+    """-t: pid_file and logs; nothing is made by looking."""
+    done = check(f"[global]\npid_file = {tmp_path}/no/pid\n"
+                 f"[log access]\npath = {tmp_path}/access.log\n"
+                 f"[log error]\npath = {tmp_path}/none/error.log\n" + SITE)
+    assert done.returncode == 0
+    for line, name in ((2, "no/pid"), (6, "none/error.log")):
+        assert re.search(rf"x.ini:{line}:\d+: warning: {tmp_path}/{name} could "
+                         "not be written here: No such file", done.stderr)
+    assert done.stderr.count("warning") == 2
+    assert not (tmp_path / "access.log").exists()
+
+
 def test_all_problems_in_one_run_with_places_and_carets(check):
     """-t: status 1; readers', names' and compilers' problems, in the file's
     order, each with file:line:column, its line, a caret, a suggestion."""
