@@ -26,7 +26,7 @@ h2_frames_init(struct h2_frames *f, enum h2_role role)
 	};
 }
 
-/* --- numbers of streams ---------------------------------------------------- */
+/* --- numbers of streams --------------------------------------------------- */
 
 static uint64_t
 id_bit(int32_t id)
@@ -80,7 +80,7 @@ h2_frames_said_reset(struct h2_session *s, int32_t id)
 		*id_word(s->frames.reset, id) |= id_bit(id);
 }
 
-/* --- frames ---------------------------------------------------------------- */
+/* --- frames --------------------------------------------------------------- */
 
 static uint32_t
 look_u32(const uint8_t *p)

@@ -56,7 +56,7 @@ h2_head_begin(struct h2_head *h, struct h2_stream *st, enum h2_section section)
 		    section == H2_TRAILERS ? 0 : FIELDS_CAP);
 }
 
-/* --- fields ---------------------------------------------------------------- */
+/* --- fields --------------------------------------------------------------- */
 
 /* The bytes of a value (8.2.1, RFC 9110 5.5). */
 static bool
@@ -239,7 +239,7 @@ h2_head_field(
 		h->bad = H2_BAD_LINE_LONG;
 }
 
-/* --- the end of a request's head ------------------------------------------- */
+/* --- the end of a request's head ------------------------------------------ */
 
 /* Which pseudo-fields must be there, and which may (8.3.1, 8.5, RFC 8441 4). */
 static enum h2_bad
@@ -412,7 +412,7 @@ end_request(struct h2_head *h, bool is_last, bool has_connect_protocol)
 	return bad;
 }
 
-/* --- the end of an answer's head ------------------------------------------- */
+/* --- the end of an answer's head ------------------------------------------ */
 
 static enum h2_bad
 end_answer(struct h2_head *h, bool is_last)
@@ -468,7 +468,7 @@ h2_head_end(struct h2_head *h, bool is_last, bool has_connect_protocol)
 	UNREACHED();
 }
 
-/* --- priority -------------------------------------------------------------- */
+/* --- priority ------------------------------------------------------------- */
 
 /* One member of the dictionary: "u=3", "i", "i=?0"; others are ignored, and so
  * is what is out of range (RFC 9218 4, RFC 8941 3.2). */

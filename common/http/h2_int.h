@@ -9,7 +9,7 @@
 /* Bytes in front of each frame (RFC 9113 4.1). */
 #define H2_FRAME_HEAD 9u
 
-/* --- h2_mem.c: the pool ---------------------------------------------------- */
+/* --- h2_mem.c: the pool --------------------------------------------------- */
 
 struct h2_mem {
 	size_t used; /* live bytes, their headers included */
@@ -20,7 +20,7 @@ struct h2_mem {
 /* Functions that count what nghttp2 takes and refuse what is over m->max. */
 nghttp2_mem h2_mem_hooks(struct h2_mem *m);
 
-/* --- h2_calm.c: the peer's budget ------------------------------------------ */
+/* --- h2_calm.c: the peer's budget ----------------------------------------- */
 
 struct h2_budget {
 	int32_t points;
@@ -38,7 +38,7 @@ void h2_budget_earn_answer(struct h2_budget *b);
 bool h2_budget_spend(struct h2_budget *b, enum h2_calm what);
 const char *h2_calm_text(enum h2_calm what);
 
-/* --- h2_head.c: a field section -------------------------------------------- */
+/* --- h2_head.c: a field section ------------------------------------------- */
 
 enum h2_section { H2_REQUEST_HEAD, H2_ANSWER_HEAD, H2_TRAILERS };
 
@@ -66,7 +66,7 @@ void h2_head_end(struct h2_head *h, bool is_last, bool has_connect_protocol);
  * none. */
 bool h2_head_priority(const struct http_msg *m, nghttp2_extpri *out);
 
-/* --- h2_send.c: heads onto the wire ---------------------------------------- */
+/* --- h2_send.c: heads onto the wire --------------------------------------- */
 
 /* Field lines as nghttp2 wants them. */
 struct h2_lines {
@@ -76,7 +76,7 @@ struct h2_lines {
 	size_t size; /* bytes of their text */
 };
 
-/* --- h2_frames.c: frames before the library sees them ---------------------- */
+/* --- h2_frames.c: frames before the library sees them --------------------- */
 
 /* Numbers of streams that are remembered, of those that could be used last. */
 #define H2_IDS_MAX 1024u
@@ -99,7 +99,7 @@ void h2_frames_recv(struct h2_session *s, span in);
 /* What still comes on this stream is to be ignored. */
 void h2_frames_said_reset(struct h2_session *s, int32_t id);
 
-/* --- h2_session.c ---------------------------------------------------------- */
+/* --- h2_session.c --------------------------------------------------------- */
 
 enum h2_life {
 	H2_LIFE_RUNS,
@@ -144,6 +144,13 @@ void h2_session_flooded(struct h2_session *s, enum h2_calm what);
 void h2_session_failed(struct h2_session *s, int rc);
 /* The stream is broken because of what the peer sent. */
 void h2_stream_broken(struct h2_stream *st, uint32_t code, enum h2_bad bad);
+
+/* Its last event, once. */
+void h2_stream_tell_reset(
+    struct h2_stream *st, uint32_t code, enum h2_bad bad, bool is_unserved);
+
+/* h2_hear.c */
+void h2_hear_callbacks(nghttp2_session_callbacks *c);
 
 /* h2_send.c: callbacks of nghttp2. */
 ssize_t h2_send_read(nghttp2_session *ng, int32_t id, uint8_t *to, size_t len,

@@ -15,7 +15,7 @@
 /* GOAWAY (RFC 9113 6.8): length 8, type 7, stream 0, last stream, code. */
 #define GOAWAY_LEN 17
 
-/* --- heads ----------------------------------------------------------------- */
+/* --- heads ---------------------------------------------------------------- */
 
 static uint8_t *
 bytes_of(const char *p)
@@ -241,7 +241,7 @@ h2_stream_resume(struct h2_stream *st)
 		h2_session_failed(s, rc);
 }
 
-/* --- content --------------------------------------------------------------- */
+/* --- content -------------------------------------------------------------- */
 
 static bool
 is_trailer(const struct http_field *f)
@@ -332,7 +332,7 @@ h2_send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *head,
 	return 0;
 }
 
-/* --- gathering ------------------------------------------------------------- */
+/* --- gathering ------------------------------------------------------------ */
 
 /* As much of what is left of a frame as fits. */
 static void

@@ -82,7 +82,7 @@ struct h2f_stream {
 /* Go on with a connection whose client speaks HTTP/2. */
 void h2f_take(struct conn *k);
 
-/* --- between the files of this folder ------------------------------------ */
+/* --- between the files of this folder ------------------------------------- */
 
 /* h2f_conn.c */
 /* Something is to be sent: at the end of this batch. */

@@ -76,7 +76,7 @@ h2f_left(struct h2_front *f)
 		h2f_want_flush(f);
 }
 
-/* --- the end --------------------------------------------------------------- */
+/* --- the end -------------------------------------------------------------- */
 
 /* All exchanges end; tunnels too when `all`. */
 static void
@@ -155,7 +155,7 @@ h2f_end(struct h2_front *f)
 		h2f_close(f);
 }
 
-/* --- sending --------------------------------------------------------------- */
+/* --- sending -------------------------------------------------------------- */
 
 /* Keep what the kernel did not take. */
 static void
@@ -269,7 +269,7 @@ h2f_flush(struct h2_front *f)
 		h2f_note_stalls(f);
 }
 
-/* --- receiving ------------------------------------------------------------- */
+/* --- receiving ------------------------------------------------------------ */
 
 /* Hand over what was read. */
 static void
@@ -310,7 +310,7 @@ h2f_read(struct h2_front *f)
 	return true;
 }
 
-/* --- what the worker and the loop say -------------------------------------- */
+/* --- what the worker and the loop say ------------------------------------- */
 
 static void
 h2f_linger(struct h2_front *f)
@@ -435,7 +435,7 @@ static const struct conn_ops h2f_conn_ops = {
     .retire = h2f_retire,
 };
 
-/* --- the beginning --------------------------------------------------------- */
+/* --- the beginning -------------------------------------------------------- */
 
 void
 h2f_take(struct conn *k)

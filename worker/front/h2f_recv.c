@@ -29,7 +29,7 @@ stream_of(struct h2_stream *st)
 	return s;
 }
 
-/* --- deadlines ------------------------------------------------------------- */
+/* --- deadlines ------------------------------------------------------------ */
 
 static void
 stream_due(void *self)
@@ -86,7 +86,7 @@ h2f_wait(struct h2f_stream *s, enum h2f_wait what)
 	UNREACHED();
 }
 
-/* --- heads ----------------------------------------------------------------- */
+/* --- heads ---------------------------------------------------------------- */
 
 static struct h2_stream *
 h2f_open(void *self)
@@ -210,7 +210,7 @@ h2f_head(void *self, struct h2_stream *st, struct http_msg *m, enum h2_bad bad)
 	exch_kick(x);
 }
 
-/* --- content --------------------------------------------------------------- */
+/* --- content -------------------------------------------------------------- */
 
 /* Put a piece into the stream's own block. */
 static void
@@ -351,7 +351,7 @@ const struct h2_events h2f_events = {
     .on_pong = h2f_pong,
 };
 
-/* --- for the exchange ------------------------------------------------------ */
+/* --- for the exchange ----------------------------------------------------- */
 
 /* What came before the tunnel was granted. */
 static bool

@@ -142,7 +142,7 @@ h2f_send_info(void *self, struct exch *x, struct http_msg *info)
 	h2f_want_flush(s->front);
 }
 
-/* --- for the session ------------------------------------------------------- */
+/* --- for the session ------------------------------------------------------ */
 
 static struct h2f_stream *
 stream_of(struct h2_stream *st)
@@ -199,7 +199,7 @@ h2f_sent(void *self, struct h2_stream *st)
 	exch_kick(s->x);
 }
 
-/* --- the end --------------------------------------------------------------- */
+/* --- the end -------------------------------------------------------------- */
 
 /* The reset says so; it is sent when the exchange is over. */
 static void
