@@ -1,4 +1,5 @@
-/* prepare_tls: the certificates of listens and sites, read once before fork.
+/* prepare_tls: the certificates of listens and sites, and what we are to the
+ * servers of upstreams, read once before fork.
  * Which of them a client gets follows the table of hosts: the site that would
  * answer for a name is the one whose certificate shows it. */
 #include <stdio.h>
@@ -9,9 +10,10 @@
 #include "common/base/check.h"
 #include "common/base/date.h"
 #include "common/store/ticket_keys.h"
-#include "common/tls/tls.h"
+#include "common/tls/tls_client.h"
 #include "worker/prepare.h"
 #include "worker/route/route.h"
+#include "worker/up/up.h"
 
 /* Certificates of one scope. */
 #define CERTIFICATES_MAX 16u
@@ -169,7 +171,7 @@ password_read(const struct tls_key_conf *k, char out[PASSWORD_CAP],
  * may go on, and others say what is wrong. */
 static void
 prepare_end(
-    struct prepared *p, const struct conf_word *w, time_t ends, struct diag *d)
+    struct prepared *p, span file, struct place at, time_t ends, struct diag *d)
 {
 	int64_t left_s = (int64_t)ends - time(NULL);
 	char when[DATE_ISO_LEN];
@@ -180,13 +182,13 @@ prepare_end(
 		return;
 	date_format_iso((int64_t)ends * 1000000, when);
 	if (left_s < 0)
-		diag_warning(d, w->at,
+		diag_warning(d, at,
 		    "the certificate %.*s has expired at %.*s: renew it",
-		    SPAN_FMT(w->text), DATE_ISO_LEN, when);
+		    SPAN_FMT(file), DATE_ISO_LEN, when);
 	else
-		diag_warning(d, w->at,
+		diag_warning(d, at,
 		    "the certificate %.*s expires at %.*s: renew it soon",
-		    SPAN_FMT(w->text), DATE_ISO_LEN, when);
+		    SPAN_FMT(file), DATE_ISO_LEN, when);
 }
 
 static void
@@ -204,7 +206,8 @@ context_add(struct prepared *p, struct tls_context *c,
 		return;
 	if (tls_context_add(c, chain, k != NULL ? tls_text(a, k->file) : chain,
 		has_password ? password : NULL, &why))
-		prepare_end(p, t->chains[i], tls_context_ends(c), d);
+		prepare_end(p, t->chains[i]->text, t->chains[i]->at,
+		    tls_context_ends(c), d);
 	else
 		diag_error(d, t->chains[i]->at, "%s", why.text);
 	explicit_bzero(password, sizeof(password));
@@ -313,9 +316,41 @@ prepare_listen_tls(struct prepared *p, struct plan_listen *l, struct diag *d)
 		    "serves has a certificate");
 }
 
+static void
+prepare_upstream_tls(struct prepared *p, struct upstream *u,
+    const struct conf_scope *s, struct up_tls_base *base, struct diag *d)
+{
+	const struct conf_value *v =
+	    conf_get(s, KEY_UPSTREAM_CLIENT_CERTIFICATE);
+
+	up_prepare_tls(u, s, base, d);
+	if (v != NULL && u->tls != NULL && tls_client_ends(u->tls) != 0)
+		prepare_end(p, v->text, v->at, tls_client_ends(u->tls), d);
+}
+
+static void
+prepare_upstreams_tls(struct prepared *p, struct diag *d)
+{
+	struct tls_policy policy;
+	struct up_tls_base base = {.policy = &policy, .arena = &p->arena};
+	uint32_t i = 0;
+
+	prepare_policy(p, &policy, &p->arena);
+	for (const struct conf_section *s =
+		 conf_first(p->plan.conf, CONF_UPSTREAM);
+	     s != NULL; s = s->next) {
+		struct conf_scope scope = conf_scope_of(p->plan.conf, s);
+
+		prepare_upstream_tls(
+		    p, p->plan.upstreams[i++], &scope, &base, d);
+	}
+	tls_trust_free(base.system);
+}
+
 void
 prepare_tls(struct prepared *p, struct diag *d)
 {
+	prepare_upstreams_tls(p, d);
 	for (uint32_t i = 0; i < p->plan.n_sites; i++) {
 		struct plan_site *site = &p->plan.sites[i];
 		struct conf_scope s =

@@ -201,9 +201,9 @@ check_server_authority(span s, const char **why)
 static bool
 shape_server(span s, unsigned part, const char **why)
 {
-	static const unsigned part_tls = 3;
 	bool is_https = span_starts(s, SPAN_LIT("https://"));
 
+	(void)part;
 	if (span_starts(s, SPAN_LIT("unix:")))
 		return check_unix(s, why);
 	if (is_https || span_starts(s, SPAN_LIT("http://")))
@@ -212,10 +212,18 @@ shape_server(span s, unsigned part, const char **why)
 		*why = "a server has no path; use strip_prefix / add_prefix";
 		return false;
 	}
-	if (!check_server_authority(s, why))
-		return false;
-	*why = "https://" LATER;
-	return !is_https || part >= part_tls;
+	return check_server_authority(s, why);
+}
+
+/* Whom a certificate is for. */
+static bool
+shape_sni(span s, unsigned part, const char **why)
+{
+	struct ip ip;
+
+	(void)part;
+	*why = "expected a host name or an IP address, without port";
+	return is_host_name(s) || ip_parse(s, &ip);
 }
 
 static bool
@@ -342,6 +350,7 @@ static const struct {
     {"<admin>", shape_admin},
     {"<host>", shape_host},
     {"<server>", shape_server},
+    {"<sni>", shape_sni},
     {"<prefix>", shape_prefix},
     {"<dns>", shape_dns},
     {"<path>", shape_path},

@@ -46,18 +46,19 @@ class Authority:
         return self.dir / "ca.pem"
 
     def make(self, file, *names, kind="ec", days=30, client=False, cn=None,
-             ends=None):
-        """FILE.pem and FILE.key of a leaf for these hosts; returns the path of
-        the first. `ends` (YYYYMMDDHHMMSSZ) may be in the past."""
+             ips=(), ends=None, begins="20200101000000Z"):
+        """FILE.pem and FILE.key of a leaf for these hosts and addresses;
+        returns the path of the first. `ends` (YYYYMMDDHHMMSSZ) may be in the
+        past; `begins` holds with it."""
         pem, key = self.dir / f"{file}.pem", self.dir / f"{file}.key"
         if pem.exists():
             return pem
         ext = self.dir / f"{file}.ext"
+        sans = ["DNS:" + n for n in names] + ["IP:" + ip for ip in ips]
         ext.write_text(
             "basicConstraints=critical,CA:FALSE\n"
             f"extendedKeyUsage={'clientAuth' if client else 'serverAuth'}\n"
-            + (f"subjectAltName={','.join('DNS:' + n for n in names)}\n"
-               if names else ""))
+            + (f"subjectAltName={','.join(sans)}\n" if sans else ""))
         openssl("req", "-newkey", *KINDS[kind], "-nodes", "-keyout", key,
                 "-out", self.dir / f"{file}.csr",
                 "-subj", f"/O=Test/CN={cn or file}")
@@ -68,11 +69,11 @@ class Authority:
                     "-set_serial", 0xabc000 + self.serial,
                     "-days", days, "-extfile", ext, "-out", pem)
         else:
-            self._sign_until(file, ends)
+            self._sign_until(file, begins, ends)
         key.chmod(0o644)
         return pem
 
-    def _sign_until(self, file, ends):
+    def _sign_until(self, file, begins, ends):
         """`openssl x509` signs for the future only."""
         conf = self.dir / "sign.cnf"
         (self.dir / "sign.txt").write_text("")
@@ -84,8 +85,8 @@ class Authority:
             "[p]\norganizationName=supplied\ncommonName=supplied\n")
         openssl("ca", "-batch", "-notext", "-config", conf,
                 "-in", self.dir / f"{file}.csr", "-cert", self.pem,
-                "-keyfile", self.dir / "ca.key", "-startdate",
-                "20200101000000Z", "-enddate", ends,
+                "-keyfile", self.dir / "ca.key", "-startdate", begins,
+                "-enddate", ends,
                 "-extfile", self.dir / f"{file}.ext",
                 "-out", self.dir / f"{file}.pem")
 

@@ -101,8 +101,12 @@ class Origin:
             where.append(what)
             self.changed.notify_all()
 
+    def begin(self, conn):
+        """What comes before HTTP."""
+
     def _serve(self, conn):
         try:
+            self.begin(conn)
             if self.raw:
                 self.script(conn)
                 return

@@ -137,8 +137,6 @@ START_TEST(what_comes_later_is_never_ignored)
 		"5:8: mode = forward: 'forward'" LATER},
 	    {SITE "[upstream a]\nserver = a:1 max_connections=3\n",
 		"4:14: option 'max_connections' of server" LATER},
-	    {SITE "[upstream a]\nserver = https://a:1\n",
-		"4:10: server = https://a:1: https://" LATER},
 	    {SITE "[upstream a]\nserver = a:1\nbalance = least_time\n",
 		"5:11: balance = least_time: 'least_time'" LATER},
 	    {SITE "[upstream a]\nserver = a:1\nretry = connect 502\n",
@@ -255,12 +253,14 @@ START_TEST(servers_are_authorities_without_path)
 {
 	static const char *const good[] = {"127.0.0.1:80", "127.0.0.1",
 	    "[::1]:80", "[::1]", "a", "a:1", "app.internal:65535",
-	    "unix:/run/x", "http://a", "http://127.0.0.1:80", "my_app:1"};
+	    "unix:/run/x", "http://a", "http://127.0.0.1:80", "my_app:1",
+	    "https://a", "https://[::1]", "https://127.0.0.1:8443"};
 	static const char *const bad[] = {"", "127.0.0.1:0", "a:65536",
 	    "a:", "a:b", "::1", "::1:80", "[::1", "[::1]80",
 	    "[::1]:", "1.2.3.400", "a..b", "-a", "a-", ".a", "a.", "a b",
-	    "http://", "http://a/", "a/b", "/a", "unix:a", "https://a",
-	    "ftp://a", "a@b", "10.1:80"};
+	    "http://", "http://a/", "a/b", "/a", "unix:a", "https://",
+	    "https://a/", "https://a:0", "https://unix:/a", "ftp://a", "a@b",
+	    "10.1:80"};
 	const char *why;
 
 	for (size_t i = 0; i < NELEMS(good); i++)

@@ -350,6 +350,43 @@ START_TEST(a_default_site_beside_a_star_is_only_a_warning)
 }
 END_TEST
 
+START_TEST(servers_know_their_ports_and_names)
+{
+	static const struct {
+		uint16_t port;
+		const char *tls_name;
+		const char *text;
+	} rows[] = {
+	    {443, "a.test", "https://a.test"},
+	    {8443, "a.test", "https://a.test:8443"},
+	    {443, "::1", "https://[::1]"},
+	    {80, "", "b.test"},
+	    {80, "", "c.test"},
+	};
+	struct fixture *f = fixture_new(
+	    "[site a]\nrespond = 200\n[upstream u]\ntls_verify = off\n"
+	    "server = https://a.test\nserver = https://a.test:8443\n"
+	    "server = https://[::1]\nserver = b.test\n"
+	    "server = http://c.test\n");
+	const struct upstream *u = f->w.plan->upstreams[0];
+
+	ck_assert_uint_eq(u->n_servers, NELEMS(rows));
+	for (size_t i = 0; i < NELEMS(rows); i++) {
+		const struct up_server_conf *s = &u->servers[i];
+		uint16_t port = s->port;
+		struct ip ip;
+
+		if (s->host.len == 0)
+			ck_assert(sock_addr_ip(&s->addr, &ip, &port));
+		ck_assert_uint_eq(port, rows[i].port);
+		ck_assert_span_eq(s->text, rows[i].text);
+		ck_assert_span_eq(s->tls_name, rows[i].tls_name);
+		ck_assert_int_eq(s->is_tls, rows[i].tls_name[0] != '\0');
+	}
+	fixture_free(f);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -367,6 +404,7 @@ main(void)
 	    fields_that_are_not_the_configurations_are_refused,
 	    header_lines_are_judged_where_they_stand,
 	    a_default_site_beside_a_star_is_only_a_warning,
+	    servers_know_their_ports_and_names,
 	};
 
 	return unit_run("prepare", tests, NELEMS(tests));

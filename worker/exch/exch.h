@@ -100,6 +100,8 @@ struct exch_origin {
 	span upstream;
 	uint32_t tries;
 	uint16_t status; /* of the origin's last answer */
+	span tls_version; /* of the connection; empty: plain */
+	span tls_resumed; /* yes or no; the same */
 	bool is_reused; /* the connection came from the pool */
 };
 

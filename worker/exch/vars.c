@@ -523,6 +523,10 @@ var_get_outcome(struct exch *x, const struct var *v, char *scratch)
 		return x->origin.upstream;
 	case VAR_SERVER:
 		return x->origin.server;
+	case VAR_ORIGIN_TLS_VERSION:
+		return x->origin.tls_version;
+	case VAR_ORIGIN_TLS_RESUMED:
+		return x->origin.tls_resumed;
 	case VAR_RESPONSE_HEADER:
 		return var_field(x, &x->resp.fields, v);
 	case VAR_FAULT:

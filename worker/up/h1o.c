@@ -1,6 +1,7 @@
-/* up/h1o: connections and their pool. A pooled connection that becomes
- * readable has been closed or has sent what nobody asked for: either way it
- * goes. The one used last is reused first, so that the rest can age out. */
+/* up/h1o: connections and their pool. A pooled connection that has something to
+ * read has been closed or was sent what nobody asked for: either way it goes
+ * (tickets of TLS are nothing to read). The one used last is reused first, so
+ * that the rest can age out. */
 #include "worker/up/h1o.h"
 
 #include <errno.h>
@@ -9,7 +10,7 @@
 #define TO(s) (1u << (s))
 
 static const uint16_t h1o_edges[] = {
-    [H1O_CONNECTING] = TO(H1O_BUSY) | TO(H1O_CLOSED),
+    [H1O_OPENING] = TO(H1O_BUSY) | TO(H1O_CLOSED),
     [H1O_BUSY] = TO(H1O_IDLE) | TO(H1O_CLOSED),
     [H1O_IDLE] = TO(H1O_BUSY) | TO(H1O_CLOSED),
     [H1O_CLOSED] = 0,
@@ -80,9 +81,7 @@ h1o_on_event(void *self, unsigned events)
 
 	OBJ_CHECK(o, MAGIC_H1O);
 	switch (o->state) {
-	case H1O_CONNECTING:
-		if (events & STREAM_OPEN)
-			h1o_goto(o, H1O_BUSY);
+	case H1O_OPENING:
 		exch_kick(o->base.x);
 		return;
 	case H1O_BUSY:
@@ -94,7 +93,8 @@ h1o_on_event(void *self, unsigned events)
 		exch_kick(o->base.x);
 		return;
 	case H1O_IDLE:
-		if (events & (STREAM_READABLE | STREAM_DEAD))
+		if ((events & (STREAM_READABLE | STREAM_DEAD)) &&
+		    !stream_is_fresh(&o->stream))
 			h1o_end(o);
 		return;
 	case H1O_CLOSED:
@@ -132,19 +132,23 @@ h1o_connect(struct up_try *t, const struct sock_addr *to)
 		errno = err;
 		return NULL;
 	}
-	o->state = o->stream.is_open ? H1O_BUSY : H1O_CONNECTING;
+	if (t->server->remote != NULL)
+		o->first = try_proxy_header(t);
 	return &o->base;
 }
 
 enum origin_rc
-h1o_poll(struct origin *origin, int *err)
+h1o_poll(struct origin *origin, struct origin_failure *f)
 {
 	struct h1_origin *o = h1o_of(origin);
+	enum origin_rc rc;
 
-	if (o->stream.is_open)
+	if (o->state != H1O_OPENING)
 		return ORIGIN_READY;
-	*err = stream_errno(&o->stream);
-	return *err != 0 || o->stream.got_hup ? ORIGIN_FAILED : ORIGIN_WAIT;
+	rc = origin_open(o->base.server, &o->stream, o->first, f);
+	if (rc == ORIGIN_READY)
+		h1o_goto(o, H1O_BUSY);
+	return rc;
 }
 
 struct origin *
@@ -230,4 +234,5 @@ const struct origin_ops h1o_ops = {
     .close = h1o_close,
     .reset = h1o_reset,
     .drain = h1o_drain,
+    .alpn = "\x08http/1.1",
 };

@@ -1,5 +1,5 @@
-/* up/h1o: a connection to an origin that speaks HTTP/1.1: connecting, busy with
- * one exchange, or idle in its server's pool. */
+/* up/h1o: a connection to an origin that speaks HTTP/1.1: being opened, busy
+ * with one exchange, or idle in its server's pool. */
 #ifndef GH_H1O_H
 #define GH_H1O_H
 
@@ -13,7 +13,7 @@
 
 #define MAGIC_H1O MAGIC('H', '1', 'O', 'R')
 
-enum h1o_state { H1O_CONNECTING, H1O_BUSY, H1O_IDLE, H1O_CLOSED };
+enum h1o_state { H1O_OPENING, H1O_BUSY, H1O_IDLE, H1O_CLOSED };
 
 struct h1_origin {
 	struct origin base;
@@ -24,6 +24,7 @@ struct h1_origin {
 	struct list node; /* in the server's idle */
 	struct timer timer; /* of an idle one */
 	struct task task; /* freeing */
+	span first; /* goes ahead of a handshake, in the exchange's arena */
 	struct inbuf in;
 	uint64_t taken_in; /* batch of the loop in which the pool gave it */
 	bool is_spoilt; /* something came before the request went out */
@@ -44,7 +45,7 @@ h1o_of(struct origin *o)
 
 struct origin *h1o_connect(struct up_try *t, const struct sock_addr *to);
 struct origin *h1o_take(struct up_try *t, bool is_sure);
-enum origin_rc h1o_poll(struct origin *o, int *err);
+enum origin_rc h1o_poll(struct origin *o, struct origin_failure *f);
 void h1o_release(struct origin *o, bool can_reuse);
 void h1o_close(struct origin *o);
 void h1o_reset(struct origin *o);

@@ -1,6 +1,9 @@
 /* up/h1o_recv: the answer of an HTTP/1.1 origin, with the same suspicion as a
  * request: heads, content by length, in chunks, until the end, or through a
  * pipe. */
+#include <errno.h>
+
+#include "common/tls/tls_stream.h"
 #include "worker/exch/plan.h"
 #include "worker/up/h1o.h"
 
@@ -46,18 +49,29 @@ h1o_head(struct up_try *t)
 		h1o_final(t, &m, is_chunked);
 }
 
+/* In TLS 1.3 a server may refuse our certificate behind the handshake. */
+static enum fault_id
+h1o_why_no_head(const struct up_try *t, int err)
+{
+	if (t->is_any_got)
+		return F_ORIGIN_CUT;
+	return err == EPROTO && t->server->remote != NULL ? F_ORIGIN_TLS
+							  : F_ORIGIN_RESET;
+}
+
 /* The connection gave no more bytes. */
 static void
 h1o_stopped(struct up_try *t, ssize_t rc)
 {
 	struct exch *x = t->x;
 	struct wire_in *in = &h1o_wire(t)->in;
-	int err =
-	    rc == STREAM_RC_ERROR ? stream_errno(&h1o_of(t->o)->stream) : 0;
+	const struct stream *s = &h1o_of(t->o)->stream;
+	int err = rc == STREAM_RC_ERROR ? stream_errno(s) : 0;
 
+	if (rc == STREAM_RC_ERROR && t->server->remote != NULL)
+		x->fault_detail = tls_stream_why(s);
 	if (t->state == UP_HEAD) {
-		try_failed(
-		    t, t->is_any_got ? F_ORIGIN_CUT : F_ORIGIN_RESET, err);
+		try_failed(t, h1o_why_no_head(t, err), err);
 		return;
 	}
 	if (in->how == WIRE_IN_RAW && rc == STREAM_RC_EOF) {

@@ -77,9 +77,10 @@ h1o_begin(struct up_try *t)
 	memset(&w->out, 0, sizeof(w->out));
 	memset(&w->scan, 0, sizeof(w->scan));
 	w->out.how = how;
-	if (t->group->conf->send_proxy != 0)
+	if (t->server->remote == NULL)
 		wire_out_head(&w->out, a, try_proxy_header(t));
 	wire_out_head(&w->out, a, w->head);
+	origin_note(t->x, t->server, &h1o_of(t->o)->stream);
 }
 
 bool
@@ -99,6 +100,8 @@ h1o_send(struct up_try *t)
 		ssize_t rc = wire_out_step(&h1o_wire(t)->out, s, &x->req_body,
 		    &x->req.trailers, &x->arena);
 
+		/* of what TLS did not send whole a part may have arrived */
+		t->is_any_sent |= rc < 0 && t->server->remote != NULL;
 		if (rc == 0 || rc == STREAM_RC_AGAIN)
 			break;
 		if (rc < 0) {

@@ -27,6 +27,13 @@ struct origin {
 
 enum origin_rc { ORIGIN_WAIT, ORIGIN_READY, ORIGIN_FAILED };
 
+/* Why a connection did not come about. */
+struct origin_failure {
+	enum fault_id why;
+	int err; /* errno, or 0 */
+	const char *detail; /* a constant for logs, or NULL */
+};
+
 /* What an origin speaks. All calls return without calling back; t->o is the
  * place where the try goes on. */
 struct origin_ops {
@@ -41,8 +48,9 @@ struct origin_ops {
 	struct origin *(*take)(struct up_try *t, bool is_sure);
 	/* A place at a new connection. NULL with errno. */
 	struct origin *(*connect)(struct up_try *t, const struct sock_addr *to);
-	/* Whether the try may begin. FAILED: *err is the errno, or 0. */
-	enum origin_rc (*poll)(struct origin *o, int *err);
+	/* Whether the try may begin. FAILED (told once, then the place is to be
+	 * closed): *f says why. */
+	enum origin_rc (*poll)(struct origin *o, struct origin_failure *f);
 	/* Begin to send. */
 	void (*begin)(struct up_try *t);
 	/* Send of x->req_body what the origin takes; t->is_any_sent and
@@ -71,11 +79,22 @@ struct origin_ops {
 	/* It may say that it did not act on a request that it got: content is
 	 * worth keeping whatever the method. */
 	bool may_refuse;
+	/* What is offered in TLS, in wire form (RFC 7301 3.1), ended by NUL. */
+	const char *alpn;
 };
 
 /* Begin a connection to the server at that address (*at: without its port), in
  * the struct of its owner. -1 with errno. */
 int origin_connect(struct up_server *s, const struct sock_addr *to,
     struct stream *st, stream_event_f *fn, void *self, struct ip *at);
+
+/* Go on with opening it, at each event: the connection, then the handshake with
+ * a server that speaks TLS. `first` goes ahead of the handshake, as it is.
+ * FAILED is told once. */
+enum origin_rc origin_open(struct up_server *s, struct stream *st, span first,
+    struct origin_failure *f);
+/* Note for logs over what the exchange is served. */
+void origin_note(
+    struct exch *x, const struct up_server *s, const struct stream *st);
 
 #endif

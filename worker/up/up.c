@@ -63,24 +63,6 @@ try_on_name(void *self)
 	exch_kick(t->x);
 }
 
-static bool
-try_pump_connect(struct up_try *t)
-{
-	int err = 0;
-
-	switch (t->ops->poll(t->o, &err)) {
-	case ORIGIN_WAIT:
-		return false;
-	case ORIGIN_READY:
-		try_begin(t);
-		return true;
-	case ORIGIN_FAILED:
-		try_failed(t, F_ORIGIN_CONNECT, err);
-		return true;
-	}
-	UNREACHED();
-}
-
 /* The tunnel's client ended its direction: so does ours. */
 static bool
 try_pump_tunnel_end(struct up_try *t)
@@ -107,7 +89,7 @@ up_pump(struct exch *x)
 	if (t->state == UP_NAME && !list_is_linked(&t->wait.node))
 		try_open(t);
 	if (t->state == UP_CONNECT)
-		moved |= try_pump_connect(t);
+		moved |= try_connect(t);
 	if (t->state == UP_HEAD || t->state == UP_BODY)
 		moved |= t->ops->send(t);
 	if (t->state == UP_HEAD)

@@ -16,13 +16,18 @@
 
 struct lb_ops;
 struct origin_ops;
+struct tls_client;
+struct tls_policy;
+struct tls_trust;
 
 /* One `server =`. */
 struct up_server_conf {
-	span text; /* as written, without options */
+	span text; /* as written, without options and http:// */
 	span host; /* a name to resolve, or empty: addr holds the address */
 	uint16_t port;
 	struct sock_addr addr;
+	bool is_tls;
+	span tls_name; /* sent and looked for in its certificate */
 	uint32_t weight; /* 1 .. UP_WEIGHT_MAX */
 	bool is_backup;
 	uint32_t id; /* of its shared numbers; REGISTRY_NONE: nothing shared */
@@ -50,6 +55,7 @@ struct upstream {
 	uint64_t idle_timeout_ms; /* of a pooled connection */
 	unsigned retry; /* UP_RETRY_x */
 	int send_proxy; /* 0, 1 or 2 */
+	struct tls_client *tls; /* NULL: no server speaks TLS */
 };
 
 /* From an [upstream] section of the boot's configuration, whose values were
@@ -58,6 +64,20 @@ struct upstream {
 struct upstream *up_prepare(const struct boot *b, const struct conf_section *s,
     uint32_t index, struct arena *a, struct diag *d);
 void upstream_free(struct upstream *u);
+
+/* What all upstreams share while they are prepared. */
+struct up_tls_base {
+	const struct tls_policy *policy;
+	struct arena *arena;
+	struct tls_trust *system; /* read when first needed; the caller frees it
+	                           */
+	bool has_no_system; /* and that was told */
+};
+
+/* Read what its https:// servers need; behind up_prepare(). `s` is its
+ * section. */
+void up_prepare_tls(struct upstream *u, const struct conf_scope *s,
+    struct up_tls_base *base, struct diag *d);
 
 /* Whether a connection to it may serve a second request: one that began with a
  * PROXY header speaks for one client alone. */

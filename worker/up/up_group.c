@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "common/base/check.h"
+#include "common/tls/tls_client.h"
 #include "worker/exch/plan.h"
 #include "worker/up/origin.h"
 
@@ -22,6 +23,8 @@ group_open(struct up_group *g, struct worker *w, const struct upstream *u)
 		list_init(&s->idle);
 		if (s->conf->host.len > 0)
 			s->name = up_name_new(s);
+		if (s->conf->is_tls)
+			s->remote = tls_remote_new(u->tls, s->conf->tls_name);
 	}
 	g->lb_state = u->lb->open(g);
 }
@@ -65,8 +68,10 @@ up_worker_free(struct up_worker *u)
 		struct up_group *g = &u->groups[i];
 
 		group_drain(g);
-		for (uint32_t k = 0; k < g->conf->n_servers; k++)
+		for (uint32_t k = 0; k < g->conf->n_servers; k++) {
 			up_name_free(g->servers[k].name);
+			tls_remote_free(g->servers[k].remote);
+		}
 		g->conf->lb->close(g->lb_state);
 		free(g->servers);
 	}

@@ -10,6 +10,7 @@
 #include "worker/up/lb.h"
 #include "worker/up/up.h"
 
+struct tls_remote;
 struct up_name;
 
 struct up_server {
@@ -18,6 +19,7 @@ struct up_server {
 	struct list idle; /* pooled connections, last used first */
 	uint32_t n_idle;
 	struct up_name *name; /* NULL: the address is fixed */
+	struct tls_remote *remote; /* NULL: it speaks no TLS */
 };
 
 struct up_group {

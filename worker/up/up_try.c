@@ -98,11 +98,19 @@ try_may_repeat(const struct up_try *t)
 	return !t->is_any_sent || method_is_idempotent(x->req.method);
 }
 
+/* No connection came about, and it was not for the time. */
+static bool
+try_is_unconnected(enum fault_id why)
+{
+	return why == F_ORIGIN_CONNECT || why == F_ORIGIN_TLS ||
+	       why == F_ORIGIN_CERT;
+}
+
 /* Garbage is no reason to ask another server: the request was served. */
 static unsigned
 try_retry_bit(enum fault_id why)
 {
-	if (why == F_ORIGIN_CONNECT || why == F_ORIGIN_NAME)
+	if (why == F_ORIGIN_NAME || try_is_unconnected(why))
 		return UP_RETRY_CONNECT;
 	if (why == F_ORIGIN_CONNECT_TIMEOUT)
 		return UP_RETRY_CONNECT | UP_RETRY_TIMEOUT;
@@ -123,7 +131,7 @@ try_skip_server(struct up_try *t)
 static bool
 try_has_more(const struct up_try *t, enum fault_id why)
 {
-	return (why == F_ORIGIN_CONNECT || why == F_ORIGIN_CONNECT_TIMEOUT) &&
+	return (try_is_unconnected(why) || why == F_ORIGIN_CONNECT_TIMEOUT) &&
 	       up_server_has_more(t->server, &t->turn);
 }
 
@@ -153,6 +161,7 @@ try_failed(struct up_try *t, enum fault_id why, int err)
 		return;
 	}
 	body_rewind(&x->req_body);
+	x->fault_detail = NULL;
 	t->state = is_same ? UP_NAME : UP_PICK;
 	counter_add(x->w->counters, COUNTER_RETRIES, 1);
 	exch_kick(x);
@@ -193,12 +202,30 @@ try_place(struct up_try *t)
 	return t->ops->connect(t, &to);
 }
 
+bool
+try_connect(struct up_try *t)
+{
+	struct origin_failure f = {F_ORIGIN_CONNECT, 0, NULL};
+
+	switch (t->ops->poll(t->o, &f)) {
+	case ORIGIN_WAIT:
+		return false;
+	case ORIGIN_READY:
+		try_begin(t);
+		return true;
+	case ORIGIN_FAILED:
+		t->x->fault_detail = f.detail;
+		try_failed(t, f.why, f.err);
+		return true;
+	}
+	UNREACHED();
+}
+
 void
 try_open(struct up_try *t)
 {
 	struct exch *x = t->x;
 	enum up_name_rc rc = up_server_find(t->server, &t->wait);
-	int err;
 
 	if (rc == UP_NAME_WAIT) {
 		loop_timer_set(
@@ -218,9 +245,7 @@ try_open(struct up_try *t)
 	}
 	t->state = UP_CONNECT;
 	/* most often it is there */
-	if (t->ops->poll(t->o, &err) == ORIGIN_READY)
-		try_begin(t);
-	else
+	if (!try_connect(t))
 		loop_timer_set(
 		    x->w->loop, &t->timer, t->group->conf->connect_timeout_ms);
 }

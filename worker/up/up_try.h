@@ -53,6 +53,8 @@ enum verdict try_explain(struct up_try *t);
 void try_pick(struct up_try *t);
 /* A server is chosen: a pooled connection, else its address and a new one. */
 void try_open(struct up_try *t);
+/* Begin once the connection is there, or fail. Whether anything moved. */
+bool try_connect(struct up_try *t);
 /* The connection is there: begin to send. */
 void try_begin(struct up_try *t);
 /* The try failed: the next server, or the fault. A pooled connection that the

@@ -6,10 +6,12 @@ import tempfile
 
 import pytest
 
+from lib.certs import Authority
 from lib.dns import Dns
 from lib.gatehouse import Gatehouse
 from lib.origin import ok
 from lib.procs import until
+from lib.tls_origin import Server, TlsOrigin, server_context
 
 INI = """
 [global]
@@ -56,12 +58,12 @@ def front(tmp_path):
     """front([server, ...], upstream="key = value", ...): a server is an origin
     or the text of a server line."""
     with contextlib.ExitStack() as stack:
-        def make(servers, ports=1, wait=True, **sections):
+        def make(servers, ports=1, wait=True, env=None, **sections):
             lines = {"workers": 1, "global": "", "listen": "", "site": "",
                      "upstream": "", **sections}
             lines["servers"] = "\n".join(
                 "server = " + getattr(s, "address", s) for s in servers)
-            gh = Front(tmp_path, INI % lines, ports=ports, wait=wait)
+            gh = Front(tmp_path, INI % lines, ports=ports, wait=wait, env=env)
             stack.callback(gh.close)
             return gh
 
@@ -99,5 +101,50 @@ def unix_origin(named):
             made = named(text, path=path)
             path.chmod(0o777)
             return made
+
+        yield make
+
+
+@pytest.fixture(scope="session")
+def ca():
+    return Authority()
+
+
+@pytest.fixture(scope="session")
+def below(ca):
+    """One that it signed."""
+    return Authority("below", under=ca)
+
+
+@pytest.fixture(scope="session")
+def stranger():
+    """One that nobody knows."""
+    return Authority("stranger")
+
+
+@pytest.fixture
+def tls_origin(ca):
+    """tls_origin(script, "NAME" or pem, ...): one behind TLS whose certificate
+    is for localhost and 127.0.0.1 unless told."""
+    with contextlib.ExitStack() as stack:
+        def make(script=None, pem=None, raw=False, before=None, **kwargs):
+            pem = pem or ca.make("local", "localhost", ips=["127.0.0.1"])
+            o = TlsOrigin(server_context(pem, **kwargs), script, raw=raw,
+                          before=before)
+            stack.callback(o.close)
+            return o
+
+        yield make
+
+
+@pytest.fixture
+def s_server(ca):
+    """s_server("-tls1_2", ...): openssl's own, for what scripts cannot do."""
+    with contextlib.ExitStack() as stack:
+        def make(*args):
+            server = Server(ca.make("local", "localhost", ips=["127.0.0.1"]),
+                            *args)
+            stack.callback(server.close)
+            return server
 
         yield make
