@@ -9,6 +9,9 @@ import subprocess
 from cases import CASES
 
 PROXY_CONNECTIONS = 12288
+# Connections to the origin that are kept: as many as requests run at once in
+# any case. HAProxy and h2o keep what they opened.
+ORIGIN_KEEP = 256
 # What follows the name of a proxy that runs without a log beside one with it.
 NO_LOG = "-nolog"
 # The certificate and the key of all that speak TLS, in one file above theirs,
@@ -40,7 +43,7 @@ http {{
     proxy_busy_buffers_size 64k;
     upstream app {{
         server 127.0.0.1:{origin};
-        keepalive 64;
+        keepalive {keep};
         keepalive_requests 1000000000;
         keepalive_timeout 600s;
     }}
@@ -120,7 +123,7 @@ respond = 200 {own}
 
 [upstream app]
 server = 127.0.0.1:{origin}
-keepalive = 64
+keepalive = {keep}
 """
 
 
@@ -138,7 +141,8 @@ def nginx_files(where, port, origin, case):
     tls = f"ssl_certificate {pem}; ssl_certificate_key {pem};\n" \
         "ssl_protocols TLSv1.3;\n" if case.is_tls else ""
     text = NGINX.format(dir=where, port=port, origin=origin, log=log, user=user,
-                        connections=PROXY_CONNECTIONS, listen=listen, tls=tls,
+                        connections=PROXY_CONNECTIONS, keep=ORIGIN_KEEP,
+                        listen=listen, tls=tls,
                         own=OWN_BODY)
     return text, ["-e", f"{where}/start.log", "-p", str(where), "-c"]
 
@@ -185,7 +189,8 @@ def gatehouse_files(where, port, origin, case):
     tls = f"certificate = {pem}\ncertificate_key = {pem}\n"
     listen = "tls = on\nprotocols = " + ("h2" if case.is_h2 else "http/1.1")
     text = GATEHOUSE.format(port=port, origin=origin, log=log,
-                            connections=PROXY_CONNECTIONS, own=OWN_BODY,
+                            connections=PROXY_CONNECTIONS, keep=ORIGIN_KEEP,
+                            own=OWN_BODY,
                             listen=listen if case.is_tls else "",
                             tls=tls if case.is_tls else "")
     return text, ["-c"]
