@@ -19,13 +19,13 @@ def gets(*more, path="/", method="GET", **kwargs):
 def posts(*more, parts=(b"abc",), trailers=None, **kwargs):
     """A POST whose content comes in these parts."""
     def act(c):
-        c.send(headers(1, block(request("POST", "/", *more, **kwargs)),
-                       END_HEADERS))
         is_last = trailers is None
-        c.send(*(data(1, p, end=is_last and i == len(parts) - 1)
-                 for i, p in enumerate(parts)))
-        if not is_last:
-            c.send(headers(1, block(trailers)))
+        # at once, so that no answer comes between
+        c.send(headers(1, block(request("POST", "/", *more, **kwargs)),
+                       END_HEADERS),
+               *(data(1, p, end=is_last and i == len(parts) - 1)
+                 for i, p in enumerate(parts)),
+               b"" if is_last else headers(1, block(trailers)))
     return act
 
 

@@ -29,8 +29,8 @@ respond = 200 hello
 [upstream app]
 server = {origin}
 """ + admin.SECTION
-# What a worker may grow by while it is attacked.
-GROWTH_KB = 16 << 10
+# What a worker may grow by while it is attacked, under a sanitizer as well.
+GROWTH_KB = 32 << 10
 # An attack that is let do so much was not seen.
 ROUNDS = 400
 PER_ROUND = 100
