@@ -186,19 +186,31 @@ ticket_keys_add(struct ticket_keys *t, const struct slots *slots,
 	return true;
 }
 
-/* The newest takes over earlier: the rotation is faster now. */
+/* When the newest, which is not the first, is to take over. */
+static uint64_t
+keys_due_ms(const struct ticket_keys *t, uint32_t n, uint64_t rotation_ms)
+{
+	return place_of(t, n - 2)->from_ms + rotation_ms;
+}
+
+/* The newest takes over earlier: the rotation is faster now. Another may have
+ * added one meanwhile: its time is judged inside the lock. */
 static void
 keys_hasten(struct ticket_keys *t, const struct slots *slots,
-    struct slot_name me, uint64_t from_ms)
+    struct slot_name me, uint64_t rotation_ms)
 {
+	struct ticket_place *newest;
+	uint64_t due_ms;
 	uint32_t n;
 
 	if (lock_take(&t->lock, slots, me) != LOCK_OK)
 		return;
 	n = atomic_load(&t->n);
+	newest = &t->at[(n - 1) % TICKET_KEYS_MAX];
+	due_ms = keys_due_ms(t, n, rotation_ms);
 	version_open(&t->version);
 	CRASH_POINT();
-	t->at[(n - 1) % TICKET_KEYS_MAX].from_ms = from_ms;
+	newest->from_ms = u64_min(newest->from_ms, due_ms);
 	CRASH_POINT();
 	version_close(&t->version);
 	lock_release(&t->lock, me);
@@ -214,13 +226,9 @@ ticket_keys_rotate(struct ticket_keys *t, const struct slots *slots,
 		struct ticket_key key;
 		bool is_added;
 
-		if (newest_ms > now_ms && n > 1) {
-			uint64_t due_ms =
-			    place_of(t, n - 2)->from_ms + rotation_ms;
-
-			if (newest_ms > due_ms)
-				keys_hasten(t, slots, me, due_ms);
-		}
+		if (newest_ms > now_ms && n > 1 &&
+		    newest_ms > keys_due_ms(t, n, rotation_ms))
+			keys_hasten(t, slots, me, rotation_ms);
 		if (newest_ms > now_ms || added == ROTATE_MAX)
 			return added;
 		/* a system call: not inside the lock */

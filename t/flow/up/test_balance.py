@@ -139,7 +139,8 @@ def test_two_by_chance_are_spread_by_weight(front, workers):
     # the better of two pairs: 2 is drawn in all but (1/3 * 1/5 ...) of them
     assert set(counts) == set(weights)
     assert counts["2"] > counts["0"] + counts["1"]
-    assert 0.7 < counts["0"] / counts["1"] < 1.4
+    # some hundred each: five times what chance makes them differ
+    assert 0.5 < counts["0"] / counts["1"] < 2
 
 
 def test_the_less_busy_of_two_is_taken(front, origin):
