@@ -13,8 +13,9 @@ from .wire import Closed, Truncated
 DIE = signal.SIGRTMIN
 SPIN = signal.SIGRTMIN + 1
 MAKE_S = 600
-# More connections than two workers need for one each.
-CONNS_MAX = 40
+# More connections than one worker takes while the other gets no CPU: what that
+# one has is not known before it has looked.
+CONNS_MAX = 500
 LOST = (Closed, Truncated, OSError)
 
 

@@ -4,6 +4,15 @@ import pytest
 from lib.procs import Daemon
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "long: begun before the others, since "
+                            "it takes a minute")
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture
 def daemon(tmp_path):
     """daemon(ini) starts one in the background; {port} and {dir} are filled

@@ -11,6 +11,8 @@ from lib.dns import Dns
 from lib.origin import OK
 from lib.procs import kill_and_wait, until, wait_gone
 
+# The program is made once.
+pytestmark = [pytest.mark.xdist_group("crash"), pytest.mark.long]
 # Upstreams, each of which is used for one death: their names are not known yet.
 UPSTREAMS = 60
 STEPS_MAX = 40
