@@ -207,7 +207,13 @@ h2f_head(void *self, struct h2_stream *st, struct http_msg *m, enum h2_bad bad)
 		    h2_bad_status(bad), h2_bad_text(bad));
 	else if (m->protocol.len > 0)
 		stream_begin_tunnel(s);
-	exch_kick(x);
+	/* announced to be empty, but not ended: if content comes after all, no
+	 * origin should have seen the request */
+	if (bad == H2_BAD_NONE && x->req.body == LENGTH_KNOWN &&
+	    x->req.length == 0)
+		h2f_wait(s, H2F_WAIT_CONTENT);
+	else
+		exch_kick(x);
 }
 
 /* --- content -------------------------------------------------------------- */
