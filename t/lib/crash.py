@@ -15,7 +15,7 @@ SPIN = signal.SIGRTMIN + 1
 MAKE_S = 600
 # More connections than one worker takes while the other gets no CPU: what that
 # one has is not known before it has looked.
-CONNS_MAX = 500
+CONNS_MAX = 100
 LOST = (Closed, Truncated, OSError)
 
 
@@ -50,21 +50,23 @@ class Crashing(Gatehouse):
 
     def pair(self):
         """{number: a connection to that worker}, of both. Those that are not
-        needed stay open meanwhile: who has more of them than the other leaves
-        the next ones to it."""
-        found, more = {}, []
-        try:
-            while len(found) < 2:
-                assert len(more) < CONNS_MAX, "all go to one worker"
+        needed stay open for a while: who has more of them than the other
+        leaves the next ones to it, as soon as that one gets CPU time."""
+        found = {}
+
+        def look():
+            more = []
+            while len(found) < 2 and len(more) < CONNS_MAX:
                 client = self.client()
                 who = int(client.get().text)
                 if who in found:
                     more.append(client)
                 else:
                     found[who] = client
-        finally:
             for client in more:
                 client.close()
+            return len(found) == 2
+        until(look, what="a connection to each worker")
         return found
 
     def pid_of(self, number):
