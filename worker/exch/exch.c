@@ -128,6 +128,17 @@ exch_fault_as(
 }
 
 void
+exch_check_content(struct exch *x)
+{
+	uint64_t max = x->set->max_body;
+
+	if (max == 0 || x->state == EXCH_TUNNEL || x->req_body.total <= max)
+		return;
+	body_abort(&x->req_body, F_BODY_TOO_LARGE);
+	exch_fault(x, F_BODY_TOO_LARGE, 0);
+}
+
+void
 exch_answer(struct exch *x)
 {
 	x->is_answered = true;

@@ -170,6 +170,10 @@ void exch_fault(struct exch *x, enum fault_id id, int err);
 void exch_fault_as(
     struct exch *x, enum fault_id id, unsigned status, const char *detail);
 
+/* For fronts that have put content into x->req_body: more than is allowed here
+ * is a fault. */
+void exch_check_content(struct exch *x);
+
 /* The handler filled x->resp: it is the answer. */
 void exch_answer(struct exch *x);
 

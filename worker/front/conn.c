@@ -107,30 +107,27 @@ conn_log_late(const struct conn *k)
 static bool
 conn_is_welcome(const struct conn *k)
 {
-	if (k->greeting != CONN_PROXY || conn_may_tell(k))
+	if (!k->listen->proxy_protocol || conn_may_tell(k))
 		return true;
 	conn_log_proxy(k, "from one who may send none");
 	return false;
 }
 
-/* What was read behind a PROXY header is the beginning of the handshake. */
+/* What comes where no PROXY header does, or behind it: what was read with that
+ * is the beginning of a handshake. */
 static void
-conn_begin_tls(struct conn *k)
+conn_begin(struct conn *k)
 {
-	tls_stream_accept(
-	    &k->stream, k->w->tls, &k->listen->tls, inbuf_span(&k->in));
-	inbuf_drop(&k->in);
-	k->greeting = CONN_TLS;
-}
+	const struct plan_listen *l = k->listen;
 
-static enum conn_greeting
-conn_first(const struct plan_listen *l)
-{
-	if (l->proxy_protocol)
-		return CONN_PROXY;
-	if (l->has_tls)
-		return CONN_TLS;
-	return l->has_h2c ? CONN_PREFACE : CONN_GREETED;
+	if (l->has_tls) {
+		tls_stream_accept(
+		    &k->stream, k->w->tls, &l->tls, inbuf_span(&k->in));
+		inbuf_drop(&k->in);
+		k->greeting = CONN_TLS;
+	} else {
+		k->greeting = l->has_h2c ? CONN_PREFACE : CONN_GREETED;
+	}
 }
 
 bool
@@ -147,7 +144,7 @@ conn_open(struct conn *k, const struct conn_ops *ops, struct worker *w,
 	k->is_unix = !sock_addr_ip(peer, &k->peer, &k->peer_port);
 	if (!sock_addr_ip(local, &ignored, &k->local_port))
 		k->local_port = 0;
-	k->greeting = conn_first(l);
+	k->greeting = CONN_PROXY;
 	timer_init(&k->timer, conn_on_timer, k);
 	task_init(&k->task, conn_on_task, k);
 	if (!conn_is_welcome(k) ||
@@ -155,8 +152,8 @@ conn_open(struct conn *k, const struct conn_ops *ops, struct worker *w,
 		(void)close(fd);
 		return false;
 	}
-	if (k->greeting == CONN_TLS)
-		conn_begin_tls(k);
+	if (!l->proxy_protocol)
+		conn_begin(k);
 	list_push_back(&w->conns, &k->node);
 	w->n_conns++;
 	worker_conns_changed(w);
@@ -302,11 +299,7 @@ conn_read_proxy(struct conn *k)
 	}
 	inbuf_use(&k->in, used);
 	conn_believe(k, &pp);
-	if (k->listen->has_tls) {
-		conn_begin_tls(k);
-		return conn_shake(k);
-	}
-	k->greeting = k->listen->has_h2c ? CONN_PREFACE : CONN_GREETED;
+	conn_begin(k);
 	return conn_greet(k);
 }
 
@@ -324,6 +317,23 @@ conn_greet(struct conn *k)
 		return CONN_H1;
 	}
 	UNREACHED();
+}
+
+/* --- a client that takes no more ------------------------------------------ */
+
+void
+conn_note_unsent(struct conn *k)
+{
+	k->unsent = stream_unsent(&k->stream);
+}
+
+bool
+conn_is_taking(struct conn *k)
+{
+	size_t before = k->unsent;
+
+	conn_note_unsent(k);
+	return k->unsent < before;
 }
 
 /* --- the end -------------------------------------------------------------- */

@@ -65,6 +65,7 @@ struct conn {
 	struct inbuf in;
 	void *front; /* of who went on with it; NULL: who began embeds it */
 	uint64_t linger_until_ms;
+	size_t unsent; /* while sending is blocked: what the kernel held */
 	struct conn_told *told;
 	struct tls_facts *tls; /* NULL: a plain connection */
 	enum conn_greeting greeting;
@@ -91,6 +92,11 @@ bool conn_open(struct conn *k, const struct conn_ops *ops, struct worker *w,
 enum conn_rc conn_greet(struct conn *k);
 /* What was awaited of the greeting did not come in time: say so in the log. */
 void conn_log_late(const struct conn *k);
+/* Sending is blocked from now on: note what the kernel holds. Then, whether the
+ * client took some of it since it was last asked: the kernel tells of room only
+ * when much of its buffer is free, which takes a slow client long. */
+void conn_note_unsent(struct conn *k);
+bool conn_is_taking(struct conn *k);
 /* Our direction ends, everything is written: what the client still sends is
  * read and dropped for a while, so that a reset does not overtake the last
  * bytes (RFC 9112 9.6). Both set the timer, or the task when it goes on by

@@ -40,7 +40,6 @@ struct h1_front {
 	struct h1f_msg *m; /* with x */
 	struct h1_scan scan;
 	uint64_t begin_us; /* first byte of the request being read */
-	size_t unsent; /* while sending is blocked: what the kernel held */
 	bool is_send_blocked;
 	bool is_used; /* had a request before */
 };
@@ -59,10 +58,6 @@ bool h1f_pull(void *self, struct exch *x);
 bool h1f_drain(struct h1_front *c);
 
 /* h1f_send.c */
-/* While sending is blocked: whether the client took some of what the kernel
- * holds since it was last asked. The kernel tells of room only when much of its
- * buffer is free, which takes a slow client long. */
-bool h1f_is_taking(struct h1_front *c);
 bool h1f_send(void *self, struct exch *x);
 void h1f_send_info(void *self, struct exch *x, struct http_msg *info);
 

@@ -383,7 +383,7 @@ h1f_exch_due(struct h1_front *c)
 	if (!c->is_send_blocked) {
 		body_abort(&c->x->req_body, F_CLIENT_BODY_TIMEOUT);
 		exch_fault(c->x, F_CLIENT_BODY_TIMEOUT, 0);
-	} else if (h1f_is_taking(c)) {
+	} else if (conn_is_taking(&c->conn)) {
 		loop_timer_set(c->conn.w->loop, &c->conn.timer,
 		    c->conn.listen->send_timeout_ms);
 		return;

@@ -36,17 +36,6 @@ recv_stopped(struct h1_front *c, ssize_t rc)
 	exch_fault(x, F_CLIENT_GONE, stream_errno(&c->conn.stream));
 }
 
-static void
-recv_check_limit(struct exch *x)
-{
-	uint64_t max = x->set->max_body;
-
-	if (max == 0 || x->state == EXCH_TUNNEL || x->req_body.total <= max)
-		return;
-	body_abort(&x->req_body, F_BODY_TOO_LARGE);
-	exch_fault(x, F_BODY_TOO_LARGE, 0);
-}
-
 /* Read once. false when nothing came. */
 static bool
 recv_fill(struct h1_front *c)
@@ -78,7 +67,7 @@ h1f_pull(void *self, struct exch *x)
 		case WIRE_IN_OK:
 			moved = true;
 			x->bytes_in = c->m->head_len + x->req_body.total;
-			recv_check_limit(x);
+			exch_check_content(x);
 			break;
 		case WIRE_IN_MORE:
 			if (!recv_fill(c))

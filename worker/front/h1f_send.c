@@ -135,20 +135,10 @@ send_blocked(struct h1_front *c)
 	if (c->is_send_blocked)
 		return;
 	c->is_send_blocked = true;
-	c->unsent = stream_unsent(&c->conn.stream);
+	conn_note_unsent(&c->conn);
 	if (c->x->state != EXCH_TUNNEL)
 		loop_timer_set(c->conn.w->loop, &c->conn.timer,
 		    c->conn.listen->send_timeout_ms);
-}
-
-bool
-h1f_is_taking(struct h1_front *c)
-{
-	size_t left = stream_unsent(&c->conn.stream);
-	bool is_less = left < c->unsent;
-
-	c->unsent = left;
-	return is_less;
 }
 
 static void

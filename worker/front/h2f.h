@@ -48,7 +48,6 @@ struct h2_front {
 	char *unsent; /* gathered, not taken by the kernel; or NULL */
 	size_t unsent_len;
 	size_t unsent_at;
-	size_t held; /* what the kernel held when it was last asked */
 	struct h2f_stream *opening; /* whose head is not complete */
 	bool is_used; /* had a request */
 };

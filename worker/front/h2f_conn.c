@@ -166,7 +166,7 @@ h2f_keep(struct h2_front *f, const char *p, size_t n)
 	memcpy(f->unsent, p, n);
 	f->unsent_len = n;
 	f->unsent_at = 0;
-	f->held = stream_unsent(&f->conn->stream);
+	conn_note_unsent(f->conn);
 	h2f_set_deadline(f);
 }
 
@@ -349,18 +349,6 @@ h2f_on_task(struct conn *k)
 	h2f_flush(f);
 }
 
-/* Whether the client took some of what the kernel holds since it was last
- * asked. */
-static bool
-h2f_is_taking(struct h2_front *f)
-{
-	size_t left = stream_unsent(&f->conn->stream);
-	bool is_less = left < f->held;
-
-	f->held = left;
-	return is_less;
-}
-
 static void
 h2f_on_timer(struct conn *k)
 {
@@ -371,7 +359,7 @@ h2f_on_timer(struct conn *k)
 		return;
 	}
 	if (f->unsent != NULL) {
-		if (h2f_is_taking(f)) {
+		if (conn_is_taking(k)) {
 			h2f_set_deadline(f);
 			return;
 		}

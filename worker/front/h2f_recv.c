@@ -4,6 +4,8 @@
 
 #include <assert.h>
 
+#include <openssl/evp.h>
+
 #include "common/base/num.h"
 #include "common/base/siphash.h"
 #include "worker/exch/hop.h"
@@ -16,9 +18,9 @@
 #define BLOCKS_MAX (H2F_WINDOW / BUF_CAP + 2)
 #define PIECES_MAX (BODY_SLICES - BLOCKS_MAX)
 
-#define KEY_BYTES 16u
+#define KEY_BYTES 16
 /* 16 bytes in base64. */
-#define KEY_TEXT 24u
+#define KEY_TEXT 24
 
 static struct h2f_stream *
 stream_of(struct h2_stream *st)
@@ -132,34 +134,18 @@ stream_refuse(
 	exch_fault_as(x, why, status, text);
 }
 
-/* What is in three bytes as four characters. */
-static void
-key_put(uint32_t bits, char *out)
-{
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				     "abcdefghijklmnopqrstuvwxyz0123456789+/";
-
-	for (int i = 3; i >= 0; i--, bits >>= 6)
-		out[i] = digits[bits & 63];
-}
-
 /* A key as RFC 6455 4.1 wants one of whoever speaks HTTP/1 to the origin. */
 static span
 stream_key(struct exch *x)
 {
-	char *p = arena_alloc(&x->arena, KEY_TEXT);
-	uint8_t raw[KEY_BYTES + 2] = {0};
+	unsigned char *p = arena_alloc(&x->arena, KEY_TEXT + 1);
 	struct sipkey random;
 
 	static_assert(sizeof(random) == KEY_BYTES, "two words");
 	sipkey_random(&random);
-	memcpy(raw, &random, KEY_BYTES);
-	for (unsigned i = 0; i < KEY_TEXT / 4; i++)
-		key_put((uint32_t)raw[3 * i] << 16 |
-			    (uint32_t)raw[3 * i + 1] << 8 | raw[3 * i + 2],
-		    p + 4 * i);
-	p[KEY_TEXT - 2] = p[KEY_TEXT - 1] = '=';
-	return span_of(p, KEY_TEXT);
+	REQUIRE(EVP_EncodeBlock(p, (const unsigned char *)&random, KEY_BYTES) ==
+		KEY_TEXT);
+	return span_of((const char *)p, KEY_TEXT);
 }
 
 /* Extended CONNECT (RFC 8441) is the request that HTTP/1.1 makes with Upgrade:
@@ -388,17 +374,6 @@ pull_early(struct h2f_stream *s)
 	return true;
 }
 
-static void
-pull_check_limit(struct exch *x)
-{
-	uint64_t max = x->set->max_body;
-
-	if (max == 0 || x->state == EXCH_TUNNEL || x->req_body.total <= max)
-		return;
-	body_abort(&x->req_body, F_BODY_TOO_LARGE);
-	exch_fault(x, F_BODY_TOO_LARGE, 0);
-}
-
 bool
 h2f_pull(void *self, struct exch *x)
 {
@@ -408,7 +383,7 @@ h2f_pull(void *self, struct exch *x)
 	uint64_t done = b->total - b->len;
 
 	OBJ_CHECK(s, MAGIC_H2F_STREAM);
-	pull_check_limit(x);
+	exch_check_content(x);
 	if (done > s->told) {
 		h2_stream_consume(&s->h2, (uint32_t)(done - s->told));
 		s->told = done;
