@@ -7,15 +7,12 @@ import subprocess
 
 from . import admin
 from .gatehouse import BINARY, Gatehouse
-from .procs import until, worker_pids
+from .procs import meet_workers, until, worker_pids
 from .wire import Closed, Truncated
 
 DIE = signal.SIGRTMIN
 SPIN = signal.SIGRTMIN + 1
 MAKE_S = 600
-# More connections than one worker takes while the other gets no CPU: what that
-# one has is not known before it has looked.
-CONNS_MAX = 100
 LOST = (Closed, Truncated, OSError)
 
 
@@ -49,24 +46,16 @@ class Crashing(Gatehouse):
         until(is_settled, what="two workers, all repaired")
 
     def pair(self):
-        """{number: a connection to that worker}, of both. Those that are not
-        needed stay open for a while: who has more of them than the other
-        leaves the next ones to it, as soon as that one gets CPU time."""
+        """{number: a connection to that worker}, of both."""
+        def visit():
+            client = self.client()
+            return int(client.get().text), client
         found = {}
-
-        def look():
-            more = []
-            while len(found) < 2 and len(more) < CONNS_MAX:
-                client = self.client()
-                who = int(client.get().text)
-                if who in found:
-                    more.append(client)
-                else:
-                    found[who] = client
-            for client in more:
+        for who, client in meet_workers(visit):
+            if who in found:
                 client.close()
-            return len(found) == 2
-        until(look, what="a connection to each worker")
+            else:
+                found[who] = client
         return found
 
     def pid_of(self, number):

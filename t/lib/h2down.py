@@ -3,8 +3,6 @@ connection, and the judge that sends them and looks at both ends. What the
 origin saw was read by lib.wire, never by gatehouse."""
 import dataclasses
 
-import pytest
-
 from .h2 import Conn, block, data, head, headers, request
 from .h2case import MALFORMED
 from .wire import Malformed
@@ -65,14 +63,6 @@ def bad(name, *fields, want=MALFORMED, **kwargs):
 def fine(name, *fields, **kwargs):
     kwargs.setdefault("want", SERVED)
     return Row(name, list(fields), **kwargs)
-
-
-def rows(*table):
-    names = [row.name for row in table]
-    assert len(set(names)) == len(names), \
-        sorted(n for n in names if names.count(n) > 1)
-    return pytest.mark.parametrize(
-        "row", [pytest.param(row, id=row.name) for row in table])
 
 
 def get(*more, **kwargs):

@@ -112,6 +112,43 @@ def segment_bytes(pid):
     return max(found, key=lambda st: st.st_size).st_blocks * 512
 
 
+def end_masters(pids):
+    """End masters whose parents have ended, with all that is below them."""
+    for pid in pids:
+        left = [pid, *children(pid)]
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+        for one in left:
+            wait_gone(one)
+
+
+# More connections than one worker takes while another gets no CPU time.
+MEET_MAX = 100
+
+
+def meet_workers(visit, n=2):
+    """[(worker's number, connection), ...] of n workers: visit() makes one and
+    tells where it went. They stay open meanwhile: who has more of them than
+    the others leaves the next ones to these, as soon as they get CPU time; when
+    none does for a hundred, it begins anew."""
+    met = []
+
+    def look():
+        while met:
+            met.pop()[1].close()
+        while len(met) < MEET_MAX and len({who for who, _ in met}) < n:
+            met.append(visit())
+        return len({who for who, _ in met}) == n
+    until(look, what="a connection to each worker")
+    return met
+
+
+def is_listening(port):
+    """Whether somebody does, on 127.0.0.1."""
+    with socket.socket() as s:
+        return s.connect_ex(("127.0.0.1", port)) == 0
+
+
 def abort_on_close(sock):
     """Make close() send a reset, so that no port waits."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,

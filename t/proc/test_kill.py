@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
-from lib.procs import (Load, kill_and_wait, status, until, wait_gone,
-                       worker_pids)
+from lib.procs import (Load, kill_and_wait, meet_workers, status, until,
+                       wait_gone, worker_pids)
 from lib.wire import WAIT_S
 
 INI = """
@@ -49,16 +49,18 @@ def test_kill_under_load_refuses_nobody(gatehouse):
 def test_only_its_own_connections_are_lost(gatehouse):
     """Idle connections of the dead worker end, all others go on."""
     gh = gatehouse(INI)
-    kept = []
-    while len(kept) < 500 and len({who for _, who in kept}) < 2 or \
-            len(kept) < 8:
+
+    def visit():
         client = gh.client()
-        kept.append((client, int(client.get().text)))
-    victim = kept[0][1]
-    assert {who for _, who in kept} == {0, 1}
+        return int(client.get().text), client
+    kept = meet_workers(visit)
+    while len(kept) < 8:
+        kept.append(visit())
+    victim = kept[0][0]
+    assert {who for who, _ in kept} == {0, 1}
     old = worker_pids(gh)[victim]
     kill_and_wait(old)
-    for client, who in kept:
+    for who, client in kept:
         if who == victim:
             client.is_closed()
         else:

@@ -1,7 +1,6 @@
 """A TLS session goes on wherever the client comes back: on another worker, in
 another generation, behind another master (CONFIG [tls] session_tickets,
 ticket_rotation; RFC 8446 4.6.1, RFC 5077)."""
-import os
 import signal
 import ssl
 import subprocess
@@ -9,12 +8,10 @@ import subprocess
 import pytest
 
 from lib.certs import Authority
-from lib.gatehouse import children
-from lib.procs import kill_and_wait, until, wait_gone
+from lib.procs import (end_masters, kill_and_wait, meet_workers, until,
+                       wait_gone)
 
 V12, V13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
-# More connections than one worker takes while the other gets no CPU.
-CONNS_MAX = 500
 ROTATION_S = 120
 INI = """
 [global]
@@ -58,14 +55,7 @@ def start(gatehouse, ca):
         return gh
 
     yield make
-    for pid in masters:
-        left = [pid, *children(pid)]
-        try:
-            os.kill(pid, signal.SIGTERM)
-        except ProcessLookupError:
-            pass
-        for one in left:
-            wait_gone(one)
+    end_masters(masters)
 
 
 class Visitor:
@@ -75,33 +65,31 @@ class Visitor:
         self.ctx = ca.context(version=version, **kwargs)
         self.session = None
 
-    def visit(self, gh, keep=None):
-        """(number of the worker, whether it was resumed)."""
+    def open(self, gh):
+        """(number of the worker, whether it was resumed, the connection)."""
         c = gh.client(tls=self.ctx, name="a.test", session=self.session)
-        try:
-            worker, resumed = c.get(host="a.test").text.split()
-            assert c.sock.session_reused == (resumed == "yes"), resumed
-            self.session = c.sock.session
-        finally:
-            if keep is None:
-                c.close()
-            else:
-                keep.append(c)
-        return int(worker), resumed == "yes"
+        worker, resumed = c.get(host="a.test").text.split()
+        assert c.sock.session_reused == (resumed == "yes"), resumed
+        self.session = c.sock.session
+        return int(worker), resumed == "yes", c
+
+    def visit(self, gh):
+        """(number of the worker, whether it was resumed)."""
+        worker, is_resumed, c = self.open(gh)
+        c.close()
+        return worker, is_resumed
 
     def visit_all(self, gh):
         """Until two workers were met, each time with the session of the one
         before; whether it was resumed each time."""
-        met, kept, answers = set(), [], []
-        try:
-            while len(met) < 2:
-                assert len(kept) < CONNS_MAX, "all go to one worker"
-                worker, is_resumed = self.visit(gh, kept)
-                met.add(worker)
-                answers.append(is_resumed)
-        finally:
-            for c in kept:
-                c.close()
+        answers = []
+
+        def visit():
+            worker, is_resumed, c = self.open(gh)
+            answers.append(is_resumed)
+            return worker, c
+        for _, c in meet_workers(visit):
+            c.close()
         return all(answers)
 
 

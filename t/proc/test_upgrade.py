@@ -8,7 +8,7 @@ import stat
 import pytest
 
 from lib.gatehouse import BINARY, children
-from lib.procs import Load, segment_bytes, until, wait_gone
+from lib.procs import Load, end_masters, segment_bytes, until, wait_gone
 from lib.wire import WAIT_S
 
 INI = """
@@ -59,14 +59,7 @@ def upgradable(gatehouse):
 
     yield factory
     for gh in made:
-        for pid in gh.others:
-            left = [pid, *children(pid)]
-            try:
-                os.kill(pid, signal.SIGTERM)
-            except ProcessLookupError:
-                pass
-            for one in left:
-                wait_gone(one)
+        end_masters(gh.others)
 
 
 def test_the_new_one_serves_with_its_configuration(upgradable):

@@ -3,9 +3,9 @@ second request, another field or another framing on the origin's HTTP/1.1
 connection (RFC 9113 8.1.1, 8.2.1, 10.3; RFC 9112 11)."""
 import pytest
 
-from lib.h2down import INI, SERVED, Judge, bad, fine, get, post, rows
+from lib.h2down import INI, SERVED, Judge, bad, fine, get, post
 from lib.h2 import Conn, request
-from lib.h2case import MALFORMED
+from lib.h2case import MALFORMED, rows
 from lib.origin import ok
 
 EVIL = b"\r\nContent-Length: 0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: test"

@@ -11,8 +11,8 @@ import threading
 import pytest
 
 from lib.gatehouse import free_port
-from lib.procs import until
-from lib.wire import WAIT_S, Client
+from lib.procs import is_listening, until
+from lib.wire import WAIT_S
 
 SIZES = [0, 1, 1000, 65536, 1500000]
 TEXT = b"all work and no play\n" * 5000
@@ -55,15 +55,6 @@ http.createServer((req, res) => {
 """
 
 
-def answers(port):
-    """Whether somebody listens there."""
-    try:
-        Client(("127.0.0.1", port)).close()
-    except OSError:
-        return False
-    return True
-
-
 @pytest.fixture
 def www():
     """A folder that any user may read, with files to serve."""
@@ -89,7 +80,7 @@ def server(tmp_path):
             running.append(subprocess.Popen(
                 command, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                 **kwargs))
-        until(lambda: answers(port) or running[-1].poll() is not None,
+        until(lambda: is_listening(port) or running[-1].poll() is not None,
               what=f"{command[0]}")
         assert running[-1].poll() is None, \
             (tmp_path / f"server{port}").read_text()

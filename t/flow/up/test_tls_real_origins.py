@@ -8,8 +8,7 @@ import tempfile
 import pytest
 
 from lib.gatehouse import free_port
-from lib.procs import until
-from lib.wire import Client
+from lib.procs import is_listening, until
 
 SIZES = [0, 1, 16384, 1_500_000]
 
@@ -44,15 +43,6 @@ http {{
 """
 
 
-def answers(port):
-    """Whether somebody listens there."""
-    try:
-        Client(("127.0.0.1", port)).close()
-    except OSError:
-        return False
-    return True
-
-
 @pytest.fixture(params=["TLSv1.2", "TLSv1.3"])
 def nginx(request, ca):
     """Its address, files and version."""
@@ -72,7 +62,7 @@ def nginx(request, ca):
         with subprocess.Popen(["/usr/sbin/nginx", "-c", str(conf)],
                               stderr=subprocess.DEVNULL) as process:
             try:
-                until(lambda: answers(port), what="nginx")
+                until(lambda: is_listening(port), what="nginx")
                 yield f"https://localhost:{port}", folder / "www", request.param
             finally:
                 process.terminate()
