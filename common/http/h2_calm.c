@@ -9,11 +9,16 @@
 #define H2_CALM_MAX 2000
 /* A point for so many milliseconds: 100 a second. */
 #define CALM_MS_PER_POINT 10u
-/* A point for so many bytes of content, in either direction. Windows are opened
- * at most every few of them. */
+/* A point for so many bytes of content, in either direction. */
 #define CALM_BYTES_PER_POINT 1024u
 /* For each answer that was completed: as much as its reset would have cost. */
 #define CALM_PER_ANSWER 10
+
+/* A client may give back what each DATA frame takes as soon as it comes: of the
+ * stream's window and of the connection's. The smaller the frames, the more of
+ * that there is, and it is of use. So many may be under way. */
+#define CALM_WINDOWS_PER_FRAME 2u
+#define CALM_WINDOWS_MAX 65536u
 
 struct calm_row {
 	int32_t cost;
@@ -61,6 +66,14 @@ h2_budget_earn_bytes(struct h2_budget *b, size_t n)
 }
 
 void
+h2_budget_earn_frame(struct h2_budget *b, size_t n)
+{
+	h2_budget_earn_bytes(b, n);
+	if (b->windows < CALM_WINDOWS_MAX)
+		b->windows += CALM_WINDOWS_PER_FRAME;
+}
+
+void
 h2_budget_earn_answer(struct h2_budget *b)
 {
 	budget_earn(b, CALM_PER_ANSWER);
@@ -69,6 +82,10 @@ h2_budget_earn_answer(struct h2_budget *b)
 bool
 h2_budget_spend(struct h2_budget *b, enum h2_calm what)
 {
+	if (what == H2_CALM_WINDOWS && b->windows > 0) {
+		b->windows--;
+		return true;
+	}
 	b->points -= calm_rows[what].cost;
 	return b->points >= 0;
 }

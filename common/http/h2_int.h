@@ -25,14 +25,16 @@ nghttp2_mem h2_mem_hooks(struct h2_mem *m);
 struct h2_budget {
 	int32_t points;
 	uint32_t bytes; /* of content, not yet turned into points */
+	uint32_t windows; /* WINDOW_UPDATEs that our DATA has asked for */
 	uint64_t now_ms; /* when time was turned into points last */
 };
 
 void h2_budget_init(struct h2_budget *b);
 /* Time has passed. */
 void h2_budget_tick(struct h2_budget *b, uint64_t now_ms);
-/* Content went through; an answer was completed. */
+/* Content came, a frame of it was sent, an answer was completed. */
 void h2_budget_earn_bytes(struct h2_budget *b, size_t n);
+void h2_budget_earn_frame(struct h2_budget *b, size_t n);
 void h2_budget_earn_answer(struct h2_budget *b);
 /* Take its cost off. false: there is none left. */
 bool h2_budget_spend(struct h2_budget *b, enum h2_calm what);

@@ -328,7 +328,8 @@ h2_send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *head,
 	if (len > 0)
 		s->ev->take(s->self, st, s->out + s->out_at, len);
 	s->out_at += len;
-	h2_budget_earn_bytes(&s->budget, len);
+	if (len > 0)
+		h2_budget_earn_frame(&s->budget, len);
 	return 0;
 }
 

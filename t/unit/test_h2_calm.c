@@ -210,6 +210,25 @@ START_TEST(content_and_answers_pay_for_it)
 END_TEST
 
 /* RFC 7541: one byte of the wire can be a whole entry of the table. */
+/* RFC 9113 6.9: who gives back the windows of each frame, however small it was,
+ * is never too loud; who opens them for nothing is. */
+START_TEST(giving_back_what_was_sent_costs_nothing)
+{
+	struct h2_budget b;
+	uint32_t n = 0;
+
+	h2_budget_init(&b);
+	for (int i = 0; i < 100000; i++) {
+		h2_budget_earn_frame(&b, 1);
+		ck_assert(h2_budget_spend(&b, H2_CALM_WINDOWS));
+		ck_assert(h2_budget_spend(&b, H2_CALM_WINDOWS));
+	}
+	while (h2_budget_spend(&b, H2_CALM_WINDOWS))
+		n++;
+	ck_assert_uint_eq(n, 2000);
+}
+END_TEST
+
 START_TEST(a_bomb_of_table_entries_ends_at_once)
 {
 	static char block[16000];
@@ -276,6 +295,7 @@ main(void)
 	tcase_add_test(tc, time_pays_for_it);
 	tcase_add_test(tc, time_that_goes_back_pays_nothing);
 	tcase_add_test(tc, content_and_answers_pay_for_it);
+	tcase_add_test(tc, giving_back_what_was_sent_costs_nothing);
 	tcase_add_test(tc, a_bomb_of_table_entries_ends_at_once);
 	tcase_add_test(tc, a_head_that_is_too_large_is_refused_alone);
 	suite_add_tcase(suite, tc);
