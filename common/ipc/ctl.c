@@ -162,11 +162,13 @@ ctl_recv(int s, struct ctl_msg *m, int *fd, pid_t *pid)
 	bool is_good;
 	ssize_t n;
 
+	/* ECONNRESET is told once, and before what is queued: the peer closed
+	 * with messages of ours unread, after it sent what comes next */
 	do {
 		n = recvmsg(s, &h, MSG_CMSG_CLOEXEC);
-	} while (n < 0 && errno == EINTR);
+	} while (n < 0 && (errno == EINTR || errno == ECONNRESET));
 	if (n < 0)
-		return errno == ECONNRESET ? 0 : -1;
+		return -1;
 	is_good = ctl_take_control(&h, &passed, &from);
 	if (n == 0)
 		return ctl_drop(passed, 0);

@@ -226,6 +226,19 @@ START_TEST(the_peers_end_is_told)
 }
 END_TEST
 
+START_TEST(the_last_words_come_from_one_who_did_not_listen)
+{
+	ck_assert_int_eq(ctl_send_word(ends[1], CTL_LOG, 0, -1), 0);
+	ck_assert_int_eq(ctl_send_word(ends[0], CTL_REFUSED, 7, -1), 0);
+	ck_assert_int_eq(close(ends[0]), 0);
+	ends[0] = -1;
+	ck_assert_int_eq(ctl_recv(ends[1], &got, NULL, NULL), 1);
+	ck_assert_int_eq(got.type, CTL_REFUSED);
+	ck_assert_int_eq(got.arg, 7);
+	ck_assert_int_eq(ctl_recv(ends[1], &got, NULL, NULL), 0);
+}
+END_TEST
+
 START_TEST(a_peer_that_does_not_read_stops_nobody)
 {
 	int n = 0;
@@ -250,6 +263,7 @@ main(void)
 	    a_malformed_message_is_refused_whole,
 	    an_empty_message_is_the_end_and_leaks_nothing,
 	    the_peers_end_is_told,
+	    the_last_words_come_from_one_who_did_not_listen,
 	    a_peer_that_does_not_read_stops_nobody,
 	};
 
