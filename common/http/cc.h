@@ -57,7 +57,8 @@ void cc_parse(const struct http_fields *f, struct cc *out);
 void cc_parse_request(const struct http_fields *f, struct cc *out);
 
 /* CDN-Cache-Control (RFC 9213 2.1), a Dictionary of RFC 9651; parameters and
- * unknown members are ignored, of several members of one name the last counts.
+ * unknown members are ignored, of several members of one name the last counts;
+ * an empty line beside others is none.
  * false: absent, empty, unparsable, or a known directive of another type than
  * its own: the field is to be ignored as a whole. */
 bool cc_parse_cdn(const struct http_fields *f, struct cc *out);
