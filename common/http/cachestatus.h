@@ -37,7 +37,7 @@ struct cache_status {
 
 /* Write the member, no NUL. Returns its length, 0 when it is more than cap or
  * the name is not printable ASCII. A key or detail that is not printable ASCII
- * is left out. */
+ * or has no room is left out. */
 size_t cachestatus_write(const struct cache_status *s, char *out, size_t cap);
 
 #endif

@@ -32,6 +32,7 @@ struct validators {
 	bool has_modified;
 	int64_t modified_s;
 	span modified; /* as it came */
+	bool has_date;
 	int64_t date_s; /* Date, or when it arrived */
 };
 
@@ -78,8 +79,8 @@ bool condition_keeps_in_304(
 
 /* Make a request to the origin ask about stored responses (RFC 9111 4.3.1): the
  * client's own If-None-Match, If-Modified-Since, If-Range and Range go,
- * If-None-Match with the tags of all `n` comes, and If-Modified-Since of the
- * first one's Last-Modified. Text goes into the arena. false: no validator at
+ * If-None-Match with the tags of the first CONDITION_TAGS_MAX comes, and
+ * If-Modified-Since of the first one's Last-Modified. Text goes into the arena. false: no validator at
  * all; the fields are as they were. */
 bool condition_ask(struct http_fields *req, struct arena *a,
     const struct validators *stored, size_t n);

@@ -21,8 +21,8 @@ enum cookie_policy {
 /* What the configuration says of a route's cache. All zero is RFC 9111 without
  * heuristics, with Set-Cookie stripped. Seconds up to CC_SECONDS_MAX. */
 struct cache_policy {
-	/* lifetime of what has none, for status codes below 400 and from 400
-	 * on that are heuristically cacheable; 0: none is invented */
+	/* lifetime of what has none and is heuristically cacheable (or public),
+	 * for status codes below 400 and from there on; 0: none is invented */
 	uint32_t ttl_s;
 	uint32_t negative_ttl_s;
 	uint32_t heuristic_max_s; /* longest heuristic lifetime; 0: none */
@@ -35,10 +35,11 @@ struct cache_policy {
 	bool stores_partial; /* 206 with one range */
 };
 
-/* When an exchange with the origin took place. */
-struct cache_times {
+/* What the messages of an exchange with the origin do not tell. */
+struct cache_facts {
 	int64_t request_s; /* the request was sent */
 	int64_t response_s; /* the response's head arrived */
+	span scheme; /* of the request, "http" or "https" */
 };
 
 enum {
@@ -83,7 +84,7 @@ bool freshness_date(
  * it may be stored: storable_judge() does, and calls this. `cc` is what
  * cc_parse_response() gave, is_cdn what it returned. */
 void freshness_of(const struct http_msg *resp, const struct cc *cc, bool is_cdn,
-    const struct cache_policy *policy, const struct cache_times *times,
+    const struct cache_policy *policy, const struct cache_facts *facts,
     struct freshness *out);
 
 /* Age at now_s (RFC 9111 4.2.3), for the field that an answer gets: 0 ..
@@ -110,9 +111,11 @@ struct reuse_verdict {
 	bool is_stale; /* at now_s, whatever `how` says */
 	bool is_asked; /* the request, not the response, wanted validation */
 	/* whether the stored response may still answer when the origin then
-	 * answers with 500, 502, 503 or 504 (RFC 5861 4); when it cannot be
-	 * reached or breaks off (RFC 9111 4.2.4) */
+	 * answers with 500, 502, 503 or 504: within stale-if-error of the
+	 * response, the configuration or the request (RFC 5861 4) */
 	bool may_answer_error;
+	/* when it cannot be reached or breaks off (RFC 9111 4.2.4): the same,
+	 * and however stale when nobody told a window */
 	bool may_answer_lost;
 };
 

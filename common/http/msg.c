@@ -56,13 +56,29 @@ span
 status_reason(unsigned status)
 {
 	switch (status) {
-#define STATUS(code, text) \
+#define STATUS(code, text, flags) \
 	case code: \
 		return SPAN_LIT(text);
 #include "common/http/status.def"
 #undef STATUS
 	default:
 		return SPAN_LIT("");
+	}
+}
+
+enum { HEURISTIC = 1 };
+
+bool
+status_is_heuristic(unsigned status)
+{
+	switch (status) {
+#define STATUS(code, text, flags) \
+	case code: \
+		return (flags) != 0;
+#include "common/http/status.def"
+#undef STATUS
+	default:
+		return false;
 	}
 }
 

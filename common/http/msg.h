@@ -24,7 +24,10 @@ enum {
 	FIELD_F_HOP = 1,
 	FIELD_F_SINGLE = 2,
 	FIELD_F_NOMINATE_BAD = 4,
-	FIELD_F_NO_TRAILER = 8
+	FIELD_F_NO_TRAILER = 8,
+	FIELD_F_NOT_STORED = 16,
+	FIELD_F_OF_CONTENT = 32,
+	FIELD_F_METADATA = 64
 };
 
 enum http_method {
@@ -110,6 +113,9 @@ bool method_is_safe(enum http_method m);
 bool method_is_idempotent(enum http_method m);
 /* Reason phrase of a status, empty when unknown. */
 span status_reason(unsigned status);
+/* Whether a cache may give a lifetime to a response that tells none (RFC 9110
+ * 15.1). */
+bool status_is_heuristic(unsigned status);
 
 /* An empty table that grows in the arena when `cap` was not enough. */
 void fields_init(struct http_fields *f, struct arena *a, uint32_t cap);

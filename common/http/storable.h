@@ -34,11 +34,11 @@ span storable_word(enum storable s);
 /* Whether the response may be stored under the request's key for later GET and
  * HEAD. *out is filled for STORABLE_YES only. HEAD: STORABLE_NO_METHOD;
  * freshen_judge_head() of conditional.h looks at what it may update. A
- * POST's Content-Location must be the target (req: scheme, host, port, path and
- * query as routed). */
+ * POST's Content-Location must be the target (host, port, path and query as they
+ * are in req). */
 enum storable storable_judge(const struct http_msg *req,
     const struct http_msg *resp, const struct cache_policy *policy,
-    const struct cache_times *times, struct freshness *out);
+    const struct cache_facts *facts, struct freshness *out);
 
 /* Whether a field of a response is kept (RFC 9111 3.1): not those of one hop,
  * not what Connection names, not what proxies say to each other, not Age (it is
