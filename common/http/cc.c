@@ -297,9 +297,10 @@ cdn_set(struct cc *out, enum cc_id id, const struct sf_member *m)
 		out->seen |= CC_BIT(id);
 		return m->type == SF_INTEGER;
 	}
+	if (kind == MAYBE)
+		out->seconds[id] = CC_SECONDS_MAX;
 	if (m->number != 0)
 		out->seen |= CC_BIT(id);
-	out->seconds[id] = CC_SECONDS_MAX;
 	return m->type == SF_BOOLEAN;
 }
 

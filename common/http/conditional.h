@@ -52,7 +52,8 @@ bool validators_same_bytes(
 enum condition {
 	CONDITION_NONE, /* answer as if it was not there */
 	CONDITION_NOT_MODIFIED, /* 304 */
-	CONDITION_FORWARD /* If-Match, If-Unmodified-Since: the origin's to judge */
+	/* If-Match, If-Unmodified-Since: the origin's to judge */
+	CONDITION_FORWARD
 };
 
 /* What a request's conditions say of a stored answer (RFC 9111 4.3.2): for GET
@@ -80,8 +81,8 @@ bool condition_keeps_in_304(
 /* Make a request to the origin ask about stored responses (RFC 9111 4.3.1): the
  * client's own If-None-Match, If-Modified-Since, If-Range and Range go,
  * If-None-Match with the tags of the first CONDITION_TAGS_MAX comes, and
- * If-Modified-Since of the first one's Last-Modified. Text goes into the arena. false: no validator at
- * all; the fields are as they were. */
+ * If-Modified-Since of the first one's Last-Modified. Text goes into the arena.
+ * false: no validator at all; the fields are as they were. */
 bool condition_ask(struct http_fields *req, struct arena *a,
     const struct validators *stored, size_t n);
 

@@ -4,6 +4,7 @@
 
 #include "common/base/date.h"
 #include "common/base/num.h"
+#include "common/http/conditional.h"
 
 /* The share of Last-Modified's age that is taken for a lifetime (RFC 9111
  * 4.2.2). */
@@ -132,7 +133,7 @@ static uint32_t
 flags_of(const struct http_msg *resp, const struct cc *cc, bool is_cdn,
     const struct cache_policy *policy)
 {
-	const struct http_fields *f = &resp->fields;
+	struct validators v;
 	uint32_t flags = 0;
 
 	if (cc_has(cc, CC_MUST_REVALIDATE) || cc_has(cc, CC_PROXY_REVALIDATE) ||
@@ -140,8 +141,8 @@ flags_of(const struct http_msg *resp, const struct cc *cc, bool is_cdn,
 		flags |= FRESH_MUST_REVALIDATE;
 	if (cc_has(cc, CC_NO_CACHE))
 		flags |= FRESH_NO_CACHE;
-	if (fields_find(f, FIELD_ETAG) != NULL ||
-	    fields_find(f, FIELD_LAST_MODIFIED) != NULL)
+	validators_read(&resp->fields, 0, &v);
+	if (v.has_etag || v.has_modified)
 		flags |= FRESH_VALIDATOR;
 	if (resp->status == 206)
 		flags |= FRESH_PARTIAL;

@@ -48,7 +48,7 @@ enum {
 	FRESH_NO_CACHE = 2, /* no use without validation */
 	FRESH_EXPLICIT = 4, /* the origin told the lifetime */
 	FRESH_HEURISTIC = 8, /* 10 % of the age of Last-Modified */
-	FRESH_VALIDATOR = 16, /* has an entity tag or a Last-Modified */
+	FRESH_VALIDATOR = 16, /* condition_ask() has something to offer */
 	FRESH_PARTIAL = 32, /* a 206 */
 	FRESH_STRIP_COOKIE = 64, /* Set-Cookie is not to be stored */
 	FRESH_STRIP_NAMED = 128, /* cc_names() names fields not to be stored */

@@ -39,9 +39,9 @@ enum ranges_rc {
 };
 
 /* The value of a Range field for a representation of `len` bytes. Another unit,
- * bad syntax, too many ranges or parts: RANGES_IGNORE. Ranges that overlap, touch
- * or nearly touch become one. A suffix of an empty representation is ignored,
- * too: there is no Content-Range for it. */
+ * bad syntax, too many ranges or parts: RANGES_IGNORE. Ranges that overlap,
+ * touch or nearly touch become one. A suffix of an empty representation is
+ * ignored, too: there is no Content-Range for it. */
 enum ranges_rc ranges_parse(span value, uint64_t len, struct ranges *out);
 /* Sum of the parts. */
 uint64_t ranges_total(const struct ranges *r);

@@ -1,6 +1,6 @@
-/* http/storable: what a shared cache may keep of an exchange (RFC 9111 3), which
- * fields of it, how newer fields change what is kept (3.2), and what it has to
- * forget (4.4). Pure. */
+/* http/storable: what a shared cache may keep of an exchange (RFC 9111 3),
+ * which fields of it, how newer fields change what is kept (3.2), and what it
+ * has to forget (4.4). Pure. */
 #ifndef GH_STORABLE_H
 #define GH_STORABLE_H
 
@@ -13,7 +13,7 @@
 /* Why a response is not stored. */
 enum storable {
 	STORABLE_YES,
-	STORABLE_NO_METHOD, /* not GET, and no POST that RFC 9110 9.3.3 allows */
+	STORABLE_NO_METHOD, /* not GET, nor POST by RFC 9110 9.3.3 */
 	STORABLE_NO_STATUS, /* not final, 304, or an answer to a condition */
 	STORABLE_NO_PARTIAL, /* a 206 that cannot be kept */
 	STORABLE_NO_UNDERSTOOD, /* must-understand, and it is not */
@@ -33,9 +33,10 @@ span storable_word(enum storable s);
 
 /* Whether the response may be stored under the request's key for later GET and
  * HEAD. *out is filled for STORABLE_YES only. HEAD: STORABLE_NO_METHOD;
- * freshen_judge_head() of conditional.h looks at what it may update. A
- * POST's Content-Location must be the target (host, port, path and query as they
- * are in req). */
+ * freshen_judge_head() of conditional.h tells what it may update. The
+ * Content-Location of an answer to POST must be the target (host, port, path
+ * and query as they are in req). Fields are judged as the origin sent them:
+ * before anything is stripped. */
 enum storable storable_judge(const struct http_msg *req,
     const struct http_msg *resp, const struct cache_policy *policy,
     const struct cache_facts *facts, struct freshness *out);

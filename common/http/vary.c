@@ -286,8 +286,8 @@ add_lines(
 
 /* --- the key -------------------------------------------------------------- */
 
-/* "name \n" when absent, "name:value\n" when not: neither the blank nor the colon
- * can be in a name, nor the newline in a value. */
+/* "name \n" when absent, "name:value\n" when not: neither the blank nor the
+ * colon can be in a name, nor the newline in a value. */
 static void
 add_field(
     struct text *t, const struct http_fields *req, const struct vary_name *v)

@@ -112,6 +112,13 @@ START_TEST(flags_are_those_of_the_rfc)
 	ck_assert(field_flags(FIELD_COOKIE) & FIELD_F_NOMINATE_BAD);
 	ck_assert(field_flags(FIELD_AUTHORIZATION) & FIELD_F_NOMINATE_BAD);
 	ck_assert(!(field_flags(FIELD_SERVER_TIMING) & FIELD_F_NO_TRAILER));
+	ck_assert(field_flags(FIELD_AGE) & FIELD_F_NOT_STORED);
+	ck_assert(field_flags(FIELD_PROXY_AUTHENTICATE) & FIELD_F_NOT_STORED);
+	ck_assert(!(field_flags(FIELD_DATE) & FIELD_F_NOT_STORED));
+	ck_assert(field_flags(FIELD_CONTENT_RANGE) & FIELD_F_OF_CONTENT);
+	ck_assert(!(field_flags(FIELD_CONTENT_TYPE) & FIELD_F_OF_CONTENT));
+	ck_assert(field_flags(FIELD_CONTENT_TYPE) & FIELD_F_METADATA);
+	ck_assert(!(field_flags(FIELD_ETAG) & FIELD_F_METADATA));
 	ck_assert_uint_eq(field_flags(FIELD_OTHER), 0);
 	/* what ends at this hop is never taken from a trailer */
 	for (int id = FIELD_OTHER + 1; id < FIELD_N; id++)

@@ -238,6 +238,7 @@ START_TEST(what_cannot_be_used_is_not_stored)
 	    {"GET", "", 200, CACHE("max-age=60") "Age: 59", STORABLE_YES},
 	    {"GET", "", 200, CACHE("max-age=60, no-cache"), STORABLE_NO_USE},
 	    {"GET", "", 200, CACHE("no-cache") "ETag: \"a\"", STORABLE_YES},
+	    {"GET", "", 200, CACHE("no-cache") "ETag: a", STORABLE_NO_USE},
 	    {"GET", "", 200, CACHE("max-age=0") "Last-Modified: " NOON,
 		STORABLE_YES},
 	    {"GET", "", 200, CACHE("max-age=0, stale-if-error=60"),
