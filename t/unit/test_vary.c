@@ -173,7 +173,7 @@ START_TEST(long_lists_are_not_sorted)
 	char got[1024];
 
 	for (int i = 0; i < 40; i++) {
-		char member[8];
+		char member[16];
 
 		(void)snprintf(member, sizeof(member), "a%02d", i);
 		(void)strcat(strcat(fields, " , "), member);
