@@ -181,6 +181,8 @@ START_TEST(no_lifetime_is_invented_unless_configured)
 	    {302, "", {.ttl_s = 30}, 0},
 	    {500, "", {.ttl_s = 30, .negative_ttl_s = 7}, 0},
 	    {500, CACHE("public"), {.negative_ttl_s = 7}, 7},
+	    {400, CACHE("public"), {.ttl_s = 30, .negative_ttl_s = 7}, 7},
+	    {399, CACHE("public"), {.ttl_s = 30, .negative_ttl_s = 7}, 30},
 	    {200, CACHE("max-age=5"), {.ttl_s = 30}, 5},
 	    {200, "Expires: 0", {.ttl_s = 30}, 0},
 	    {200, DATE_NOON "Last-Modified: " TEN_DAYS_BEFORE,

@@ -158,6 +158,8 @@ START_TEST(several_ranges_keep_their_order_and_join_when_near)
 		"3000-3010 0-2010"},
 	    {"bytes=0-10,1000-1010,2000-2010,900-1100", 10000,
 		"0-10 900-1100 2000-2010"},
+	    {"bytes=0-10,2000-2010,1000-1010,3000-3010,5-1005", 10000,
+		"0-1010 2000-2010 3000-3010"},
 	    {"bytes=0-10,20000-", 10000, "0-10"},
 	    {"bytes=20000-,0-10", 10000, "0-10"},
 	    {"bytes=20000-,30000-", 10000, "!"},
@@ -359,6 +361,10 @@ START_TEST(multiparts_are_framed_and_as_long_as_told)
 	    "ef\r\n"
 	    "--SEP--\r\n");
 	ck_assert_uint_eq(multipart_len(&m, &r), len);
+	r.n = 1;
+	ck_assert_uint_eq(
+	    multipart_len(&m, &r), multipart_head(&m, r.at[0], true, NULL, 0) +
+				       4 + multipart_tail(&m, NULL, 0));
 	len = multipart_type(&m, out, sizeof(out));
 	ck_assert_span_eq(
 	    span_of(out, len), "multipart/byteranges; boundary=SEP");

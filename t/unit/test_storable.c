@@ -467,6 +467,7 @@ START_TEST(unsafe_methods_make_urls_of_their_origin_doubtful)
 	    {"POST", "/a", 201, "Location: /b?u=http://o.test/",
 		"/a /b?u=http://o.test/ "},
 	    {"POST", "/a", 201, "Location: c:d", "/a "},
+	    {"POST", "/a", 201, "Location: :d", "/a "},
 	    {"POST", "/a", 201, "Location: ./c:d", "/a /c:d "},
 	    {"POST", "/a", 201, "Location: /b%2Fc", "/a "},
 	};

@@ -152,6 +152,7 @@ START_TEST(keys_are_canonical)
 	    {"accept", "Accept: a/b;x", "accept:a/b;x\n"},
 	    {"accept", "Accept: a/b;x=\"A, B\" , c/d",
 		"accept:a/b;x=\"A, B\",c/d\n"},
+	    {"accept", "Accept: \"B, a\" , c/d", "accept:\"B, a\",c/d\n"},
 	    {"accept-charset", "Accept-Charset: utf-8, ISO-8859-1",
 		"accept-charset:iso-8859-1,utf-8\n"},
 	};
