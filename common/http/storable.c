@@ -307,10 +307,24 @@ storable_updates(
 	       storable_field(f, fld, flags);
 }
 
+/* What newer fields say themselves about which of them may be kept. */
+static unsigned
+merge_flags(const struct http_fields *newer, unsigned flags)
+{
+	struct cc cc;
+	bool is_cdn = cc_parse_response(newer, &cc);
+
+	flags &= FRESH_STRIP_COOKIE;
+	if (cc.named != 0)
+		flags |= FRESH_STRIP_NAMED;
+	return is_cdn ? flags | FRESH_CDN : flags;
+}
+
 void
 storable_merge(struct http_fields *stored, struct arena *a,
     const struct http_fields *newer, unsigned flags)
 {
+	flags = merge_flags(newer, flags);
 	fields_foreach(fld, newer) if (storable_updates(newer, fld, flags))(
 	    void) fields_del_name(stored, fld->name);
 	fields_foreach(fld, newer) if (storable_updates(newer, fld, flags))

@@ -55,7 +55,9 @@ bool storable_updates(
     const struct http_fields *f, const struct http_field *fld, unsigned flags);
 
 /* Replace in `stored` all fields that `newer` has and may update. Fields that
- * `newer` has not are left. Text is borrowed from both. */
+ * `newer` has not are left. Of `flags` FRESH_STRIP_COOKIE counts; which fields
+ * are named, `newer` tells. Text is borrowed from both. Age is not among what
+ * is stored: freshness_of() needs that of the newer answer. */
 void storable_merge(struct http_fields *stored, struct arena *a,
     const struct http_fields *newer, unsigned flags);
 

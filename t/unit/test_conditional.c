@@ -278,8 +278,8 @@ START_TEST(conditions_of_clients_are_answered_from_what_is_stored)
 				  FIX_NOW_S) == rows[i].want,
 		    "%s %s %u %s", rows[i].method, rows[i].request,
 		    rows[i].status, rows[i].stored);
-		ck_assert_int_eq(condition_judge(&req, 0, NULL, FIX_NOW_S) ==
-				     CONDITION_FORWARD,
+		ck_assert_int_eq(condition_judge(&req, rows[i].status, NULL,
+				     FIX_NOW_S) == CONDITION_FORWARD,
 		    rows[i].want == CONDITION_FORWARD);
 	}
 }

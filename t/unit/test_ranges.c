@@ -227,6 +227,8 @@ START_TEST(parts_are_held_joined_and_missing)
 	    {{0, 9}, {5, 9}, false, true, 1, {{0, 4}}},
 	    {{0, 9}, {5, 20}, false, true, 1, {{0, 4}}},
 	    {{5, 20}, {0, 9}, false, true, 1, {{10, 20}}},
+	    {{4, 9}, {0, 4}, false, true, 1, {{5, 9}}},
+	    {{0, 4}, {4, 9}, false, true, 1, {{0, 3}}},
 	    {{0, 4}, {5, 9}, false, true, 1, {{0, 4}}},
 	    {{5, 9}, {0, 4}, false, true, 1, {{5, 9}}},
 	    {{0, 4}, {6, 9}, false, false, 1, {{0, 4}}},

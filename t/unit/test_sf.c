@@ -253,6 +253,8 @@ START_TEST(strings_are_written_with_escapes_or_not_at_all)
 
 	len = sf_write_string(span_str("a\"b\\c"), out, sizeof(out));
 	ck_assert_span_eq(span_of(out, len), "\"a\\\"b\\\\c\"");
+	len = sf_write_string(span_str(" ~"), out, sizeof(out));
+	ck_assert_span_eq(span_of(out, len), "\" ~\"");
 	len = sf_write_string(span_str(""), out, 2);
 	ck_assert_span_eq(span_of(out, len), "\"\"");
 	len = sf_write_string(span_str("abc"), out, 5);

@@ -412,6 +412,43 @@ START_TEST(newer_fields_replace_all_of_their_name)
 }
 END_TEST
 
+START_TEST(newer_fields_that_may_not_be_kept_replace_nothing)
+{
+	static const struct {
+		const char *newer;
+		unsigned flags;
+		const char *want; /* of the stored "A: old" and "B: old" */
+	} rows[] = {
+	    {"A: new\nB: new", 0, "new new "},
+	    {"A: new\nB: new\n" CACHE("no-cache=\"a\""), 0, "old new "},
+	    {"A: new\nB: new\n" CACHE("no-cache=\"a\""), FRESH_CDN, "old new "},
+	    {"A: new\nB: new\n" CACHE("no-cache=\"a\"") CDN("max-age=5"), 0,
+		"new new "},
+	    {"A: new\nB: new\n" CDN("private=\"b\""), 0, "new old "},
+	    {"A: new\nB: new", FRESH_STRIP_NAMED, "new new "},
+	};
+
+	for (size_t i = 0; i < NELEMS(rows); i++) {
+		struct http_fields stored, newer;
+		char got[64] = "";
+
+		fix_fields(&stored, "A: old\nB: old");
+		fix_fields(&newer, rows[i].newer);
+		storable_merge(&stored, &fix_arena, &newer, rows[i].flags);
+		for (const char *name = "ab"; *name != '\0'; name++) {
+			struct http_field *fld =
+			    fields_find_name(&stored, span_of(name, 1));
+
+			ck_assert_ptr_nonnull(fld);
+			(void)strncat(got, fld->value.p, fld->value.len);
+			(void)strcat(got, " ");
+		}
+		ck_assert_msg(strcmp(got, rows[i].want) == 0, "%s: %s",
+		    rows[i].newer, got);
+	}
+}
+END_TEST
+
 /* --- forgetting ----------------------------------------------------------- */
 
 START_TEST(unsafe_methods_make_urls_of_their_origin_doubtful)
@@ -541,6 +578,7 @@ main(void)
 	    fields_of_one_hop_are_not_kept,
 	    fields_of_the_stored_bytes_are_not_updated,
 	    newer_fields_replace_all_of_their_name,
+	    newer_fields_that_may_not_be_kept_replace_nothing,
 	    unsafe_methods_make_urls_of_their_origin_doubtful,
 	    ports_and_schemes_are_part_of_the_origin,
 	};
