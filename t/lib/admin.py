@@ -44,3 +44,12 @@ def steward(gh):
     """Its pid, or None while there is none."""
     pids = list(gh.children("master (health)"))
     return pids[0] if pids else None
+
+
+def serving(gh):
+    """Pids of the workers that serve, all of which live, or None: one that has
+    died serves until the master hears of it."""
+    workers = status(gh)["workers"]
+    pids = sorted(w["pid"] for w in workers if w["state"] == "serving")
+    is_all = len(pids) == len(workers) and pids == sorted(gh.workers())
+    return pids if is_all else None

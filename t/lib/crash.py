@@ -39,10 +39,9 @@ class Crashing(Gatehouse):
         """Two workers serve, there is a steward, nobody is dead."""
         def is_settled():
             try:
-                workers = admin.status(self)["workers"]
+                return len(admin.serving(self) or ()) == 2
             except LOST:
                 return False
-            return [w["state"] for w in workers] == ["serving"] * 2
         until(is_settled, what="two workers, all repaired")
 
     def pair(self):
