@@ -6,10 +6,13 @@
  * No wake-up is lost: a worker looks away only when there is another one that
  * could take connections, and tells it (shm/wake) to look and to take what
  * waits already. It has fewer than the mean, so it does; two cannot both have
- * more than the mean. One that is told but is hung or dying takes nothing:
- * those who look away ask the sockets themselves again and again,
+ * more than the mean. One that is told but is dying or gets no CPU takes
+ * nothing: those who look away ask the sockets themselves again and again,
  * ACCEPT_AWAY_MIN_MS after they looked away and ACCEPT_AWAY_MAX_MS apart at
- * most, and take what nobody took.
+ * most, and take what nobody took. They leave twice as much time each time, or
+ * one that is woken too late for the first of these times would be too late for
+ * every one of them, and have no share at all; a queue that grows meanwhile
+ * they help with at once. One whose heart does not beat has no share.
  *
  * A full worker looks away in any case: what it cannot take stays in the queue
  * for the others. */
@@ -32,6 +35,10 @@
 /* How often one with more than its share asks whether something was left. */
 #define ACCEPT_AWAY_MIN_MS 2u
 #define ACCEPT_AWAY_MAX_MS 100u
+/* Connections it takes then: if so many waited, there is a queue. */
+#define ACCEPT_AWAY_TAKE 2
+/* A heart is silent if it has not beaten for so long: it beats each turn. */
+#define ACCEPT_SILENT_MS (4 * WORKER_TURN_MS)
 /* Over its share is who has more than the mean, an eighth of it and one. */
 #define ACCEPT_SLACK 8u
 
@@ -108,7 +115,7 @@ acceptor_goto(struct acceptor *a, enum accept_state to)
 		break;
 	case ACCEPT_AWAY:
 		a->away_ms = ACCEPT_AWAY_MIN_MS;
-		a->away_take = 1;
+		a->away_take = ACCEPT_AWAY_TAKE;
 		acceptor_unwatch(a);
 		loop_timer_set(a->w->loop, &a->timer, a->away_ms);
 		break;
@@ -141,6 +148,17 @@ acceptor_look(struct acceptor *a)
 
 /* --- the fair share ------------------------------------------------------- */
 
+/* Whether it is hung, or dead and nobody knows it yet. */
+static bool
+accept_is_silent(const struct worker *w, const struct slot *s)
+{
+	uint64_t now_ms = clock_mono_ms(worker_clock(w));
+	uint64_t beat_ms =
+	    atomic_load_explicit(&s->heartbeat_ms, memory_order_relaxed);
+
+	return beat_ms < now_ms && now_ms - beat_ms >= ACCEPT_SILENT_MS;
+}
+
 /* A process that serves in the same generation, other than this one. */
 static bool
 accept_is_peer(const struct worker *w, const struct slot *s)
@@ -149,7 +167,8 @@ accept_is_peer(const struct worker *w, const struct slot *s)
 	       atomic_load_explicit(&s->state, memory_order_relaxed) ==
 		   SLOT_SERVING &&
 	       atomic_load_explicit(&s->generation, memory_order_relaxed) ==
-		   w->boot->generation;
+		   w->boot->generation &&
+	       !accept_is_silent(w, s);
 }
 
 /* Read what the others have, once a millisecond at most. */
@@ -308,25 +327,31 @@ acceptor_offered(struct acceptor *a)
 		acceptor_tell(a, (struct slot_name){b->slot, b->incarnation});
 }
 
-/* Whoever looks had time to take what waits; what still does is taken here,
- * more and more of it the longer nobody else does. */
+/* Whoever looks had time to take what waits; what still does is taken here. If
+ * there is more, more and more of it; if not, the others have more time. */
 static void
 acceptor_ask_sockets(struct acceptor *a)
 {
+	bool has_more = false;
 	int n = 0;
 
-	for (uint32_t i = 0; i < a->n && a->state == ACCEPT_AWAY; i++)
-		n += accept_take(&a->at[i], a->away_take);
+	for (uint32_t i = 0; i < a->n && a->state == ACCEPT_AWAY; i++) {
+		int n_here = accept_take(&a->at[i], a->away_take);
+
+		has_more |= n_here == a->away_take;
+		n += n_here;
+	}
 	if (a->state != ACCEPT_AWAY)
 		return;
-	if (n > 0) {
+	if (has_more) {
 		a->away_ms = ACCEPT_AWAY_MIN_MS;
 		a->away_take = a->away_take < ACCEPT_BUDGET / 2
 				   ? a->away_take * 2
 				   : ACCEPT_BUDGET;
 	} else {
 		a->away_ms = u64_min(a->away_ms * 2, ACCEPT_AWAY_MAX_MS);
-		a->away_take = 1;
+		if (n == 0)
+			a->away_take = ACCEPT_AWAY_TAKE;
 	}
 	loop_timer_set(a->w->loop, &a->timer, a->away_ms);
 }

@@ -21,9 +21,6 @@
 #include "worker/setup.h"
 #include "worker/up/up.h"
 
-/* Longest turn of the loop: a quiet worker still shows its heart. */
-#define TURN_MS 500u
-
 /* What only the life of the worker needs. */
 struct run {
 	struct worker w;
@@ -285,7 +282,7 @@ run_beat(struct run *r)
 	atomic_store_explicit(
 	    &r->w.slot->heartbeat_ms, now_ms, memory_order_relaxed);
 	/* a sender may have died between the token and the wake-up */
-	if (now_ms - r->woken_ms >= TURN_MS)
+	if (now_ms - r->woken_ms >= WORKER_TURN_MS)
 		run_on_wake(r, 0);
 }
 
@@ -305,7 +302,7 @@ worker_main(const struct boot *b)
 	CRASH_LISTEN();
 	(void)ctl_send_word(b->ctl_fd, CTL_READY, 0, -1);
 	while (!r->w.is_done) {
-		loop_step(r->w.loop, TURN_MS);
+		loop_step(r->w.loop, WORKER_TURN_MS);
 		run_beat(r);
 	}
 	run_close(r);

@@ -22,6 +22,8 @@ struct sink;
 struct stage_costs;
 struct tls_io;
 
+/* Longest turn of the loop: a quiet worker still shows its heart. */
+#define WORKER_TURN_MS 500u
 /* A date or a clock text, made once a second. */
 #define WORKER_DATE_CAP 32
 
