@@ -75,12 +75,19 @@ signal_upgrade(struct master *m)
 void
 signal_drain(struct master *m)
 {
+	bool is_reloading = m->state == MASTER_RUNNING && master_is_starting(m);
+
 	log_msg(LOG_NOTICE, "drain begun");
 	m->is_drained = true;
+	/* a reload that waited was asked for before, too */
+	m->wants_reload = false;
 	tell_state(m);
 	list_foreach_safe (n, &m->gens) {
 		gen_retire(LIST_ENTRY(n, struct gen, node));
 	}
+	/* the service manager waits for the end of the reload */
+	if (is_reloading)
+		master_reloaded(m);
 }
 
 static void

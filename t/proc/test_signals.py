@@ -21,6 +21,7 @@ address = 127.0.0.1:{port}
 hosts = *
 respond = 200 one
 """
+DRAINS = 10
 DAEMON = INI.replace("[global]", "[global]\ndaemon = on\n"
                      "error_log = {dir}/error.log")
 
@@ -245,6 +246,19 @@ def test_winch_drains_a_daemon_and_hup_brings_it_back(daemon, how):
     until(lambda: len(d.workers()) == 2, what="new workers")
     until(lambda: not is_refused(d.port), what="service")
     until(lambda: len(d.children("(health)")) == 1, what="a new steward")
+
+
+def test_a_drain_ends_a_reload_that_is_under_way(daemon):
+    """The service manager is told READY=1 for each RELOADING=1, or it waits
+    until its own time limit (sd_notify(3))."""
+    d = daemon(DAEMON)
+    d.notify.wait("READY=1")
+    for _ in range(DRAINS):
+        d.signal(signal.SIGHUP)
+        d.notify.wait("RELOADING=1")
+        d.signal(signal.SIGWINCH)
+        d.notify.wait("READY=1")
+        until(lambda: len(d.children()) == 1, what="the drain")
 
 
 def test_ttin_and_ttou_change_the_number_of_workers(daemon):
