@@ -88,7 +88,8 @@ def test_bytes_between_answer_and_request(pooled, method, is_first):
         assert c.response().text == "good"
         assert c.get("/last").text == "good"
     assert len(o.conns) == 2
-    assert o.requests[-1].target == "/last"
+    # the first one may have been sent /next, too, and read it at any time
+    assert o.conns[1].requests[-1].target == "/last"
 
 
 @pytest.mark.parametrize("method", [b"GET", b"POST"])
