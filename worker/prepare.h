@@ -4,6 +4,7 @@
 #define GH_PREPARE_H
 
 #include "common/base/arena.h"
+#include "common/base/diag.h"
 #include "common/base/map.h"
 #include "common/base/vec.h"
 #include "worker/exch/plan.h"
@@ -36,6 +37,17 @@ bool prepare_is_served(const struct prepared *p, const struct plan_site *site,
 /* Certificates, once sites and hosts are there. */
 void prepare_tls(struct prepared *p, struct diag *d);
 void prepare_free_tls(struct prepared *p);
+
+/* What the configuration says of one certificate's staple. */
+struct staple_conf {
+	span chain; /* the certificate's file */
+	span file; /* of the answer; empty: none */
+	struct place at; /* of the one that is looked at */
+};
+
+/* The staple of the certificate that was added last. */
+void prepare_staple(struct prepared *p, struct tls_context *c,
+    const struct staple_conf *s, struct diag *d);
 
 /* The rules of a site from its [rule] sections in file order. */
 void prepare_rules(struct prepared *p, struct plan_site *site,

@@ -24,6 +24,7 @@
 #define CERTIFICATE_WARN_S (14 * 86400)
 
 #define PASSWORD SPAN_LIT("password=file:")
+#define OCSP SPAN_LIT("ocsp=file:")
 
 /* One `certificate_key` word and the password behind it. */
 struct tls_key_conf {
@@ -32,9 +33,17 @@ struct tls_key_conf {
 	struct place at;
 };
 
+/* One `certificate` word and the OCSP answer behind it. */
+struct tls_chain_conf {
+	span file;
+	struct place at;
+	span ocsp_file; /* empty: none */
+	struct place ocsp_at;
+};
+
 /* What a scope says of TLS. */
 struct tls_scope {
-	const struct conf_word *chains[CERTIFICATES_MAX];
+	struct tls_chain_conf chains[CERTIFICATES_MAX];
 	struct tls_key_conf keys[CERTIFICATES_MAX];
 	uint32_t n_chains;
 	uint32_t n_keys;
@@ -68,21 +77,46 @@ prepare_policy(struct prepared *p, struct tls_policy *out, struct arena *a)
 /* --- what a scope says ---------------------------------------------------- */
 
 static void
+scope_ocsp(struct tls_scope *t, const struct conf_word *w, struct diag *d)
+{
+	struct tls_chain_conf *c;
+
+	if (t->n_chains == 0) {
+		diag_error(
+		    d, w->at, "an OCSP response stands behind its certificate");
+		return;
+	}
+	c = &t->chains[t->n_chains - 1];
+	if (c->ocsp_file.len > 0) {
+		diag_error(d, w->at, "this certificate has one already");
+		return;
+	}
+	c->ocsp_file = span_from(w->text, OCSP.len);
+	c->ocsp_at = w->at;
+}
+
+static void
+scope_chain(struct tls_scope *t, const struct conf_word *w, struct diag *d)
+{
+	if (span_starts(w->text, OCSP))
+		scope_ocsp(t, w, d);
+	else if (t->n_chains == CERTIFICATES_MAX)
+		diag_error(
+		    d, w->at, "more than %u certificates", CERTIFICATES_MAX);
+	else
+		t->chains[t->n_chains++] =
+		    (struct tls_chain_conf){.file = w->text, .at = w->at};
+}
+
+static void
 scope_chains(struct tls_scope *t, const struct conf_scope *s, struct diag *d)
 {
 	struct conf_iter it = {NULL, 0, false};
 	const struct conf_value *v;
 
 	while ((v = conf_next(s, KEY_SITE_CERTIFICATE, &it)) != NULL)
-		for (uint32_t i = 0; i < v->n_words; i++) {
-			if (t->n_chains == CERTIFICATES_MAX) {
-				diag_error(d, v->words[i].at,
-				    "more than %u certificates",
-				    CERTIFICATES_MAX);
-				return;
-			}
-			t->chains[t->n_chains++] = &v->words[i];
-		}
+		for (uint32_t i = 0; i < v->n_words; i++)
+			scope_chain(t, &v->words[i], d);
 }
 
 static void
@@ -192,11 +226,26 @@ prepare_end(
 }
 
 static void
+context_staple(struct prepared *p, struct tls_context *c,
+    const struct tls_chain_conf *shown, struct diag *d)
+{
+	bool has_file = shown->ocsp_file.len > 0;
+	struct staple_conf s = {
+	    .chain = shown->file,
+	    .file = shown->ocsp_file,
+	    .at = has_file ? shown->ocsp_at : shown->at,
+	};
+
+	prepare_staple(p, c, &s, d);
+}
+
+static void
 context_add(struct prepared *p, struct tls_context *c,
     const struct tls_scope *t, uint32_t i, struct diag *d)
 {
 	struct arena *a = &p->arena;
-	const char *chain = tls_text(a, t->chains[i]->text);
+	const struct tls_chain_conf *shown = &t->chains[i];
+	const char *chain = tls_text(a, shown->file);
 	const struct tls_key_conf *k = t->n_keys > 0 ? &t->keys[i] : NULL;
 	char password[PASSWORD_CAP];
 	bool has_password = k != NULL && k->password_file.len > 0;
@@ -205,11 +254,12 @@ context_add(struct prepared *p, struct tls_context *c,
 	if (has_password && !password_read(k, password, a, d))
 		return;
 	if (tls_context_add(c, chain, k != NULL ? tls_text(a, k->file) : chain,
-		has_password ? password : NULL, &why))
-		prepare_end(p, t->chains[i]->text, t->chains[i]->at,
-		    tls_context_ends(c), d);
-	else
-		diag_error(d, t->chains[i]->at, "%s", why.text);
+		has_password ? password : NULL, &why)) {
+		prepare_end(p, shown->file, shown->at, tls_context_ends(c), d);
+		context_staple(p, c, shown, d);
+	} else {
+		diag_error(d, shown->at, "%s", why.text);
+	}
 	explicit_bzero(password, sizeof(password));
 }
 
@@ -230,7 +280,7 @@ prepare_context(struct prepared *p, const struct conf_scope *s, span scope,
 	prepare_policy(p, &policy, a);
 	c = tls_context_new(&policy, scope, &why);
 	if (c == NULL) {
-		diag_error(d, t.chains[0]->at, "%s", why.text);
+		diag_error(d, t.chains[0].at, "%s", why.text);
 		return NULL;
 	}
 	for (uint32_t i = 0; i < t.n_chains; i++)

@@ -87,6 +87,11 @@ struct tls_shared {
 	/* Whether a first flight with early data, known by this text, comes
 	 * for the first time (RFC 8446 8.2); false also in doubt. */
 	bool (*early_is_fresh)(void *self, span text);
+	/* Copy the OCSP answer for the certificate with this SHA-256, which is
+	 * valid now, to `out`, of TLS_OCSP_MAX bytes; its length, 0: there is
+	 * none. */
+	size_t (*staple)(
+	    void *self, const unsigned char *print, int64_t now_s, char *out);
 };
 
 /* What tls_stream_accept() needs. */

@@ -292,6 +292,7 @@ tls_context_free(struct tls_context *c)
 {
 	if (c == NULL)
 		return;
+	tls_staple_free(c);
 	SSL_CTX_free(c->ssl);
 	free(c);
 }

@@ -7,6 +7,7 @@
 
 #include "common/net/loop.h"
 #include "common/tls/tls.h"
+#include "common/tls/tls_ocsp.h"
 #include "common/tls/tls_stream.h"
 
 /* Content of a record at most (RFC 8446 5.1). */
@@ -40,6 +41,13 @@ struct tls_context {
 	bool has_certificate;
 	bool has_early_data;
 	bool verifies; /* a client: the server and its name */
+	struct tls_shown *shown; /* certificates that may be stapled to */
+	uint32_t n_shown;
+};
+
+struct tls_leaf {
+	X509 *cert;
+	X509 *issuer; /* NULL: not in the chain */
 };
 
 struct tls_trust {
@@ -126,6 +134,12 @@ int tls_failed(struct tls_stream *t, const char *why, int err);
 /* A call of OpenSSL failed for good, as `error` says: what it wants the peer to
  * know still goes out. Returns ERROR. */
 int tls_broke(struct tls_stream *t, int error);
+
+/* --- tls_ocsp.c, tls_staple.c --------------------------------------------- */
+
+/* A certificate and its issuer, if the chain has it. */
+struct tls_leaf *tls_leaf_of(X509 *cert, STACK_OF(X509) * chain);
+void tls_staple_free(struct tls_context *c);
 
 /* --- tls_fail.c ----------------------------------------------------------- */
 

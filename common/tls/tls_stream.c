@@ -380,6 +380,9 @@ tls_go_on(struct tls_stream *t)
 	if (rc != TLS_RC_DONE)
 		return rc;
 	t->is_done = true;
+	/* a staple that went out is of no more use */
+	if (t->server != NULL)
+		(void)SSL_set_tlsext_status_ocsp_resp(t->ssl, NULL, 0);
 	/* what follows needs no signer */
 	(void)SSL_clear_mode(t->ssl, SSL_MODE_ASYNC);
 	if (t->wants_end &&

@@ -46,10 +46,10 @@ class Authority:
         return self.dir / "ca.pem"
 
     def make(self, file, *names, kind="ec", days=30, client=False, cn=None,
-             ips=(), ends=None, begins="20200101000000Z"):
+             ips=(), ends=None, begins="20200101000000Z", usage=None, more=()):
         """FILE.pem and FILE.key of a leaf for these hosts and addresses;
         returns the path of the first. `ends` (YYYYMMDDHHMMSSZ) may be in the
-        past; `begins` holds with it."""
+        past; `begins` holds with it. `more`: lines of other extensions."""
         pem, key = self.dir / f"{file}.pem", self.dir / f"{file}.key"
         if pem.exists():
             return pem
@@ -57,8 +57,10 @@ class Authority:
         sans = ["DNS:" + n for n in names] + ["IP:" + ip for ip in ips]
         ext.write_text(
             "basicConstraints=critical,CA:FALSE\n"
-            f"extendedKeyUsage={'clientAuth' if client else 'serverAuth'}\n"
-            + (f"subjectAltName={','.join(sans)}\n" if sans else ""))
+            "extendedKeyUsage="
+            f"{usage or ('clientAuth' if client else 'serverAuth')}\n"
+            + (f"subjectAltName={','.join(sans)}\n" if sans else "")
+            + "".join(line + "\n" for line in more))
         openssl("req", "-newkey", *KINDS[kind], "-nodes", "-keyout", key,
                 "-out", self.dir / f"{file}.csr",
                 "-subj", f"/O=Test/CN={cn or file}")
