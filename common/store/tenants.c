@@ -32,7 +32,8 @@ tenants_open(struct tenants *t, struct segment *s)
 		return false;
 	t->ticket_keys = ticket_keys_map(s, true);
 	t->strikes = strikes_map(s, true);
-	if (t->ticket_keys == NULL || t->strikes == NULL)
+	t->staples = staples_map(s, true);
+	if (t->ticket_keys == NULL || t->strikes == NULL || t->staples == NULL)
 		return false;
 	t->upstate = upstate_open(s, true);
 	if (t->upstate == NULL)
@@ -59,6 +60,7 @@ tenants_lend(const struct tenants *t, struct boot *b)
 	b->names = t->names;
 	b->ticket_keys = t->ticket_keys;
 	b->strikes = t->strikes;
+	b->staples = t->staples;
 }
 
 void
@@ -128,6 +130,19 @@ claims_early_data(
 		    "shared_memory");
 }
 
+/* What is fetched for certificates needs room, once any generation staples
+ * it. */
+static void
+claims_staples(struct tenants *t, const struct conf_tree *conf, struct diag *d)
+{
+	struct conf_scope s = conf_scope_of(conf, conf_first(conf, CONF_TLS));
+
+	if (conf_bool(&s, KEY_TLS_OCSP_STAPLING) &&
+	    !staples_ready(t->staples, t->segment))
+		diag_error(d, conf_get(&s, KEY_TLS_OCSP_STAPLING)->at,
+		    "OCSP responses do not fit: raise shared_memory");
+}
+
 struct claims *
 claims_new(struct tenants *t, const struct conf_tree *conf, struct diag *d)
 {
@@ -136,6 +151,7 @@ claims_new(struct tenants *t, const struct conf_tree *conf, struct diag *d)
 	REQUIRE(c != NULL);
 	map_init(&c->by_name, false);
 	claims_early_data(t, conf, d);
+	claims_staples(t, conf, d);
 	for (const struct conf_section *s = conf_first(conf, CONF_UPSTREAM);
 	     s != NULL; s = s->next) {
 		struct conf_scope scope = conf_scope_of(conf, s);
@@ -183,6 +199,7 @@ tenants_repair(const struct boot *b, uint32_t dead_slot)
 	struct slot_name me = {b->slot, b->incarnation};
 
 	names_repair(b->names, b->slots, me, dead_slot);
+	staples_repair(b->staples, b->slots, me, dead_slot);
 	strikes_repair(b->strikes, b->slots, me, dead_slot);
 	ticket_keys_repair(b->ticket_keys, b->slots, me, dead_slot);
 	return upstate_repair(b->upstate, b->slots, dead_slot);

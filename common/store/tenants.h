@@ -14,6 +14,7 @@
 #include "common/shm/segment.h"
 #include "common/shm/slot.h"
 #include "common/store/names.h"
+#include "common/store/staples.h"
 #include "common/store/strikes.h"
 #include "common/store/ticket_keys.h"
 #include "common/store/upstate.h"
@@ -25,6 +26,7 @@ struct tenants {
 	struct names *names;
 	struct ticket_keys *ticket_keys;
 	struct strikes *strikes;
+	struct staples *staples;
 	struct registry *servers;
 };
 

@@ -5,6 +5,7 @@
 
 #include "common/base/check.h"
 #include "common/base/clock.h"
+#include "common/store/staples.h"
 #include "common/store/strikes.h"
 #include "common/store/ticket_keys.h"
 #include "t/unit/crash.h"
@@ -181,12 +182,124 @@ START_TEST(a_dead_one_makes_nothing_fresh_again)
 }
 END_TEST
 
+/* --- OCSP answers ---------------------------------------------------------- */
+
+/* Few enough to meet each other in their windows. */
+#define CERTS_MAX 8u
+#define STAPLES_NOW_S 1000
+
+struct staples_run {
+	struct slots *t;
+	struct staples *s;
+};
+
+static void *
+staples_set_up(struct segment *s, struct slots *t)
+{
+	struct staples_run *v = calloc(1, sizeof(*v));
+
+	ck_assert_ptr_nonnull(v);
+	v->t = t;
+	v->s = staples_map(s, true);
+	ck_assert_ptr_nonnull(v->s);
+	ck_assert(staples_ready(v->s, s));
+	return v;
+}
+
+/* Of an answer all bytes are alike; which they are its end tells. */
+static bool
+staple_is_whole(const struct staple *found)
+{
+	int64_t byte = found->until_s % 256;
+
+	for (size_t i = 0; i < found->der.len; i++)
+		if ((unsigned char)found->der.p[i] != byte)
+			return false;
+	return found->der.len > 0 && found->since_s == found->until_s - 1;
+}
+
+static void
+staples_see(struct staples_run *v, uint8_t which)
+{
+	uint8_t print[STAPLE_PRINT_LEN] = {1, 0, 0, 0, which};
+	char room[STAPLE_CAP];
+	struct staple found;
+
+	if (staples_find(v->s, print, STAPLES_NOW_S, room, &found))
+		REQUIRE(staple_is_whole(&found));
+}
+
+static void
+staples_look(void *ctx, struct slot_name me, uint64_t *done)
+{
+	(void)me;
+	staples_see(ctx, (uint8_t)(*done % CERTS_MAX));
+	++*done;
+}
+
+static void
+staples_work(void *ctx, struct slot_name me, uint64_t *done)
+{
+	struct staples_run *v = ctx;
+	uint8_t which = (uint8_t)((me.incarnation + *done) % CERTS_MAX);
+	uint8_t print[STAPLE_PRINT_LEN] = {1, 0, 0, 0, which};
+	static char der[STAPLE_CAP];
+	struct staple s = {
+	    .der = span_of(der, 1 + *done % STAPLE_CAP),
+	    .since_s = STAPLES_NOW_S + (int64_t)*done,
+	    .until_s = STAPLES_NOW_S + 1 + (int64_t)*done,
+	};
+
+	memset(der, (int)(s.until_s % 256), sizeof(der));
+	(void)staples_put(v->s, v->t, me, print, &s, STAPLES_NOW_S);
+	staples_see(v, which);
+	(void)staples_drop(v->s, v->t, me, print);
+	++*done;
+}
+
+static bool
+staples_mend(void *ctx, struct slot_name me, uint32_t dead)
+{
+	struct staples_run *v = ctx;
+
+	staples_repair(v->s, v->t, me, dead);
+	return true;
+}
+
+static bool
+staples_are_whole(void *ctx)
+{
+	struct staples_run *v = ctx;
+
+	for (uint8_t i = 0; i < CERTS_MAX; i++)
+		staples_see(v, i);
+	return staples_check(v->s);
+}
+
+START_TEST(a_dead_writer_leaves_no_half_answer)
+{
+	static const struct crash_case c = {
+	    .name = "staples",
+	    .set_up = staples_set_up,
+	    .tear_down = free,
+	    .work = staples_work,
+	    .look = staples_look,
+	    .repair = staples_mend,
+	    .check = staples_are_whole,
+	    .others_go_on = true,
+	};
+
+	ck_assert_uint_ge(crash_run(&c), 10);
+}
+END_TEST
+
 int
 main(void)
 {
 	const TTest *const tests[] = {
 	    a_dead_writer_leaves_no_half_key,
 	    a_dead_one_makes_nothing_fresh_again,
+	    a_dead_writer_leaves_no_half_answer,
 	};
 
 	return unit_run("crash_tls", tests, NELEMS(tests));
