@@ -330,6 +330,8 @@ admin_hear(struct admin *a, const struct ctl_msg *m, int fd)
 	}
 	if (m->type == CTL_CONF)
 		admin_hear_conf(a, m->arg, fd);
+	else if (m->type == CTL_CERTIFICATES)
+		admin_replace(&a->certs, fd);
 	else
 		admin_hear_state(a, fd);
 	(void)close(fd);
@@ -338,9 +340,10 @@ admin_hear(struct admin *a, const struct ctl_msg *m, int fd)
 /* --- life ----------------------------------------------------------------- */
 
 void
-admin_init(struct admin *a, struct loop *l, const struct boot *b)
+admin_init(struct admin *a, struct loop *l, const struct boot *b,
+    const struct stapler *st)
 {
-	*a = (struct admin){.loop = l, .boot = b};
+	*a = (struct admin){.loop = l, .boot = b, .stapler = st};
 	list_init(&a->asks);
 	a->serve = serve_new(l, &limits, routes, NELEMS(routes), a);
 }
@@ -367,4 +370,5 @@ admin_end(struct admin *a)
 	json_decref(a->state);
 	json_decref(a->conf);
 	json_decref(a->next_conf);
+	json_decref(a->certs);
 }

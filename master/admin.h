@@ -51,6 +51,7 @@ void ask_obey(struct master *m, uint64_t what);
 /* --- in the steward: admin.c ---------------------------------------------- */
 
 struct ask;
+struct stapler;
 
 /* The administration as it is served. */
 struct admin {
@@ -59,6 +60,8 @@ struct admin {
 	struct serve *serve;
 	json_t *state; /* CTL_STATE; NULL: not yet told */
 	json_t *conf; /* CTL_CONF */
+	json_t *certs; /* CTL_CERTIFICATES */
+	const struct stapler *stapler;
 	json_t *next_conf; /* told, but the state that goes with it was not */
 	uint32_t n_fds; /* admin sockets that came since CTL_CONF */
 	uint32_t n_fds_wanted;
@@ -68,8 +71,9 @@ struct admin {
 };
 
 /* boot.ctl_fd is where it asks. */
-void admin_init(struct admin *a, struct loop *l, const struct boot *b);
-/* One of CTL_STATE, CTL_CONF, CTL_ADMIN. Takes fd. */
+void admin_init(struct admin *a, struct loop *l, const struct boot *b,
+    const struct stapler *st);
+/* One of CTL_STATE, CTL_CONF, CTL_ADMIN, CTL_CERTIFICATES. Takes fd. */
 void admin_hear(struct admin *a, const struct ctl_msg *m, int fd);
 /* The process is told to end: answer those who wait, and nobody more. */
 void admin_end(struct admin *a);

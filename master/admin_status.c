@@ -1,12 +1,15 @@
 /* master/admin_status: everything about the running gatehouse in one answer:
  * what the master told, and what the segment shows. Numbers in the segment are
  * their writers'; nothing but numbers is taken from it. */
+#include <string.h>
+
 #include "common/base/check.h"
 #include "common/base/date.h"
 #include "common/shm/counters.h"
 #include "common/shm/slot.h"
 #include "common/store/upstate.h"
 #include "master/admin.h"
+#include "master/stapler.h"
 
 #define DAY_S 86400
 
@@ -183,6 +186,72 @@ set_certificate(json_t *j, const struct admin *a)
 	(void)json_object_set_new(j, "certificate", c);
 }
 
+/* What is stapled to one: state and end. */
+static void
+set_staple(json_t *j, const char *word, int64_t until_s)
+{
+	char when[DATE_ISO_LEN];
+
+	(void)json_object_set_new(j, "state", json_string(word));
+	if (until_s == 0) {
+		(void)json_object_set_new(j, "next_update", json_null());
+		return;
+	}
+	date_format_iso(until_s * 1000000, when);
+	(void)json_object_set_new(
+	    j, "next_update", json_stringn(when, sizeof(when)));
+}
+
+/* One from a file was judged when it was read; time goes on since. */
+static const char *
+staple_word(const json_t *c, int64_t now_s)
+{
+	if (now_s >= json_integer_value(json_object_get(c, "until_s")))
+		return "expired";
+	return json_string_value(json_object_get(c, "word"));
+}
+
+static json_t *
+status_certificate(const struct admin *a, const json_t *c)
+{
+	const char *from = json_string_value(json_object_get(c, "staple"));
+	const char *print =
+	    json_string_value(json_object_get(c, "fingerprint"));
+	json_t *j = json_object();
+	struct stapler_state state;
+
+	set_told(j, "file", c);
+	set_told(j, "fingerprint", c);
+	set_told(j, "staple", c);
+	if (strcmp(from, "file") == 0) {
+		set_staple(j, staple_word(c, clock_wall_s(loop_clock(a->loop))),
+		    json_integer_value(json_object_get(c, "until_s")));
+	} else if (strcmp(from, "fetch") == 0 &&
+		   stapler_look(a->stapler, print, &state)) {
+		set_staple(j, state.word, state.until_s);
+		if (state.problem != NULL)
+			(void)json_object_set_new(
+			    j, "problem", json_string(state.problem));
+	} else {
+		set_staple(j, "none", 0);
+	}
+	return j;
+}
+
+static json_t *
+status_certificates(const struct admin *a)
+{
+	json_t *all = json_array();
+	const json_t *c;
+	size_t i;
+
+	json_array_foreach(a->certs, i, c)
+	{
+		(void)json_array_append_new(all, status_certificate(a, c));
+	}
+	return all;
+}
+
 json_t *
 admin_status(const struct admin *a)
 {
@@ -195,6 +264,7 @@ admin_status(const struct admin *a)
 	set_told(j, "config", a->conf);
 	set_told(j, "reload", a->state);
 	set_certificate(j, a);
+	(void)json_object_set_new(j, "certificates", status_certificates(a));
 	(void)json_object_set_new(j, "generations", status_generations(a));
 	(void)json_object_set_new(j, "workers", status_workers(a));
 	(void)json_object_set_new(j, "steward",

@@ -80,6 +80,25 @@ print_certificate(const json_t *c)
 }
 
 static void
+print_certificates(const json_t *all)
+{
+	const json_t *c;
+	size_t i;
+
+	if (json_array_size(all) > 0)
+		(void)printf("\n%-7s  %-8s  %-27s  %s\n", "STAPLE", "STATE",
+		    "NEXT UPDATE", "CERTIFICATE");
+	json_array_foreach(all, i, c)
+	{
+		(void)printf("%-7s  %-8s  %-27s  %s\n", text_of(c, "staple"),
+		    text_of(c, "state"), text_of(c, "next_update"),
+		    text_of(c, "file"));
+		if (json_object_get(c, "problem") != NULL)
+			(void)printf("  %s\n", text_of(c, "problem"));
+	}
+}
+
+static void
 print_generations(const json_t *all)
 {
 	const json_t *g;
@@ -167,6 +186,7 @@ status_print(const json_t *j)
 	(void)printf("\nconfig       %s\n", text_of(j, "config"));
 	print_reload(json_object_get(j, "reload"));
 	print_certificate(json_object_get(j, "certificate"));
+	print_certificates(json_object_get(j, "certificates"));
 	print_generations(json_object_get(j, "generations"));
 	print_workers(json_object_get(j, "workers"));
 	print_upstreams(json_object_get(j, "upstreams"));

@@ -70,10 +70,19 @@ gen_global(const struct gen *g)
 }
 
 static void
+gen_drop_certs(struct gen *g)
+{
+	if (g->certs_fd >= 0)
+		(void)close(g->certs_fd);
+	g->certs_fd = -1;
+}
+
+static void
 gen_free(void *self)
 {
 	struct gen *g = self;
 
+	gen_drop_certs(g);
 	claims_free(&g->master->tenants, g->claims);
 	reading_unref(g->reading);
 	certs_free(g->certs);
@@ -239,6 +248,7 @@ gen_new(struct master *m, struct reading *r)
 	g->no = segment_next_generation(m->segment);
 	g->respawn_ms = RESPAWN_MIN_MS;
 	g->error_log.fd = -1;
+	g->certs_fd = -1;
 	g->boot.error_log_fd = STDERR_FILENO;
 	g->boot.log_level = LOG_NOTICE;
 	g->reading = r;
@@ -363,8 +373,10 @@ gen_start(struct master *m, struct reading *r)
 }
 
 void
-gen_on_prepared(struct gen *g, const struct ctl_msg *msg)
+gen_on_prepared(struct gen *g, const struct ctl_msg *msg, int fd)
 {
+	gen_drop_certs(g);
+	g->certs_fd = fd;
 	g->is_prepared = true;
 	master_prepared(g->master);
 	g->certificate_ends = (int64_t)msg->arg;

@@ -123,6 +123,7 @@ struct gen {
 	struct cert_files *certs;
 	int64_t certificate_ends; /* the first, in seconds since 1970; 0: there
 	                             is none */
+	int certs_fd; /* what CTL_CERTIFICATES passes on; -1: not told */
 	uint64_t began_ms;
 	bool is_reload; /* one that has not ended */
 	struct child *nursery;
@@ -163,6 +164,7 @@ enum master_state {
 /* What the steward is still to be told. */
 struct tell {
 	bool has_conf;
+	bool has_certs;
 	bool has_state;
 	uint32_t next_admin; /* socket to be sent next */
 	struct task task;
@@ -311,7 +313,8 @@ gen_is_serving(const struct gen *g)
 }
 const char *gen_state_name(enum gen_state s);
 /* From its processes. */
-void gen_on_prepared(struct gen *g, const struct ctl_msg *msg);
+/* Takes fd. */
+void gen_on_prepared(struct gen *g, const struct ctl_msg *msg, int fd);
 void gen_on_refused(struct gen *g, const struct ctl_msg *msg);
 void gen_on_ready(struct gen *g, struct child *c);
 void gen_on_death(struct gen *g, struct child *c);

@@ -13,6 +13,7 @@
 #include "common/base/check.h"
 #include "common/base/log.h"
 #include "common/base/num.h"
+#include "master/cert_facts.h"
 #include "master/cpu.h"
 #include "master/master.h"
 #include "master/priv.h"
@@ -64,11 +65,11 @@ nursery_close_others(const struct boot *b, int ctl)
 
 /* Send all pieces; the master reads them as fast as it can. */
 static void
-nursery_send(int ctl, const struct ctl_msg *m)
+nursery_send(int ctl, const struct ctl_msg *m, int fd)
 {
 	struct pollfd p = {.fd = ctl, .events = POLLOUT};
 
-	while (ctl_send(ctl, m, -1) < 0) {
+	while (ctl_send(ctl, m, fd) < 0) {
 		if (errno != EAGAIN)
 			_exit(EXIT_FAILURE);
 		(void)poll(&p, 1, -1);
@@ -90,7 +91,7 @@ nursery_refuse(int ctl, const struct diag *d)
 		memcpy(m.text, wire + at, m.len);
 		at += m.len;
 		m.arg = at == len;
-		nursery_send(ctl, &m);
+		nursery_send(ctl, &m, -1);
 	} while (at < len);
 	free(wire);
 }
@@ -188,13 +189,29 @@ nursery_serve(struct boot *b, int ctl)
 	}
 }
 
+static void
+nursery_tell_prepared(int ctl, const struct prepared *p)
+{
+	int facts = cert_facts_new(p);
+	struct ctl_msg m;
+
+	if (facts < 0)
+		log_msg(LOG_ERROR, "certificates not told error=\"%s\"",
+		    strerror(errno));
+	memset(&m, 0, offsetof(struct ctl_msg, text));
+	m.type = CTL_PREPARED;
+	m.arg = (uint64_t)worker_prepare_ends(p);
+	nursery_send(ctl, &m, facts);
+	if (facts >= 0)
+		(void)close(facts);
+}
+
 _Noreturn void
 nursery_main(const struct boot *of_master, struct diag *d, int ctl)
 {
 	struct boot b = *of_master;
 	struct conf_scope s =
 	    conf_scope_of(b.conf, conf_first(b.conf, CONF_GLOBAL));
-	struct ctl_msg m;
 
 	title_set("gatehouse: generation %u", b.generation);
 	/* a daemon's standard error has no reader after the start */
@@ -211,9 +228,6 @@ nursery_main(const struct boot *of_master, struct diag *d, int ctl)
 	/* inherited by the workers */
 	if (!priv_limits((uint32_t)conf_num(&s, KEY_GLOBAL_WORKER_CONNECTIONS)))
 		_exit(EXIT_FAILURE);
-	memset(&m, 0, offsetof(struct ctl_msg, text));
-	m.type = CTL_PREPARED;
-	m.arg = (uint64_t)worker_prepare_ends(b.prepared);
-	nursery_send(ctl, &m);
+	nursery_tell_prepared(ctl, b.prepared);
 	nursery_serve(&b, ctl);
 }

@@ -101,8 +101,10 @@ child_dead(struct child *c)
 	master_check_end(m);
 }
 
+/* A descriptor that came with it is taken (*fd becomes -1) or the caller's to
+ * close. */
 static void
-child_hear(struct child *c, const struct ctl_msg *msg, pid_t from)
+child_hear(struct child *c, const struct ctl_msg *msg, pid_t from, int *fd)
 {
 	switch ((enum ctl_type)msg->type) {
 	case CTL_HELLO:
@@ -114,8 +116,10 @@ child_hear(struct child *c, const struct ctl_msg *msg, pid_t from)
 			gen_on_ready(c->gen, c);
 		break;
 	case CTL_PREPARED:
-		if (c->kind == CHILD_NURSERY)
-			gen_on_prepared(c->gen, msg);
+		if (c->kind == CHILD_NURSERY) {
+			gen_on_prepared(c->gen, msg, *fd);
+			*fd = -1;
+		}
 		break;
 	case CTL_REFUSED:
 		if (c->kind == CHILD_NURSERY)
@@ -135,6 +139,7 @@ child_hear(struct child *c, const struct ctl_msg *msg, pid_t from)
 	case CTL_STATE:
 	case CTL_CONF:
 	case CTL_ADMIN:
+	case CTL_CERTIFICATES:
 	case CTL_SPAWN:
 	case CTL_RETIRE:
 	case CTL_CLOSE_IDLE:
@@ -163,10 +168,14 @@ child_read_some(struct child *c, uint32_t n)
 	struct ctl_msg msg;
 	pid_t from;
 	int rc = 1;
+	int fd;
 
 	while (c->ctl >= 0 && n-- > 0 &&
-	       (rc = ctl_recv(c->ctl, &msg, NULL, &from)) > 0)
-		child_hear(c, &msg, from);
+	       (rc = ctl_recv(c->ctl, &msg, &fd, &from)) > 0) {
+		child_hear(c, &msg, from, &fd);
+		if (fd >= 0)
+			(void)close(fd);
+	}
 	if (c->ctl < 0 || rc > 0 || (rc < 0 && errno == EAGAIN))
 		return;
 	child_hang_up(c);

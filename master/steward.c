@@ -1,6 +1,6 @@
 /* master/steward: the process for what is neither serving nor mastering: it
- * mends what the dead left in shared memory and serves the administration;
- * health checks will live here. It has no privileges and is replaced like a
+ * mends what the dead left in shared memory, fetches what certificates need and
+ * serves the administration; health checks will live here. It has no privileges and is replaced like a
  * worker; what it knows it is told again. */
 #include <errno.h>
 #include <signal.h>
@@ -17,6 +17,7 @@
 #include "master/admin.h"
 #include "master/master.h"
 #include "master/priv.h"
+#include "master/stapler.h"
 #include "master/title.h"
 
 #define BEAT_MS 1000u
@@ -29,8 +30,17 @@ struct steward {
 	struct watch wake;
 	struct watch signals;
 	struct admin admin;
+	struct dns_conf *dns; /* NULL: names cannot be resolved */
+	struct stapler *stapler;
 	bool is_done;
 };
+
+static void
+steward_hear_certs(struct steward *s, const struct ctl_msg *m, int fd)
+{
+	admin_hear(&s->admin, m, fd);
+	stapler_use(s->stapler, s->admin.certs);
+}
 
 static void
 steward_hear(struct steward *s, const struct ctl_msg *m, int fd)
@@ -47,6 +57,10 @@ steward_hear(struct steward *s, const struct ctl_msg *m, int fd)
 	case CTL_ADMIN:
 		if (fd >= 0)
 			admin_hear(&s->admin, m, fd);
+		return;
+	case CTL_CERTIFICATES:
+		if (fd >= 0)
+			steward_hear_certs(s, m, fd);
 		return;
 	case CTL_SPAWN:
 	case CTL_PREPARED:
@@ -128,6 +142,7 @@ steward_care(struct steward *s)
 	for (uint32_t i = 0; i < SLOTS_MAX; i++)
 		steward_repair_slot(s, i);
 	steward_rotate(s, now_ms);
+	stapler_care(s->stapler);
 }
 
 /* Whatever the token says, all that there is to do is looked at. */
@@ -205,7 +220,10 @@ steward_open(struct steward *s)
 	    watch_add(s->loop, &s->wake, b->wakes->at[b->slot], LOOP_LEVEL_IN,
 		steward_on_wake, s) < 0)
 		return false;
-	admin_init(&s->admin, s->loop, b);
+	/* the last files that are read */
+	s->dns = dns_conf_new(conf_text(&global, KEY_GLOBAL_DNS_SERVERS));
+	s->stapler = stapler_new(s->loop, b, s->dns);
+	admin_init(&s->admin, s->loop, b, s->stapler);
 	return b->confine();
 }
 
@@ -214,11 +232,13 @@ static void
 steward_close(struct steward *s)
 {
 	admin_end(&s->admin);
+	stapler_free(s->stapler);
 	watch_close(s->loop, &s->signals);
 	watch_del(s->loop, &s->wake);
 	watch_del(s->loop, &s->ctl);
 	loop_step(s->loop, 0);
 	loop_free(s->loop);
+	dns_conf_free(s->dns);
 }
 
 _Noreturn void

@@ -214,6 +214,7 @@ tell_send_text(int ctl, enum ctl_type type, uint64_t arg, const char *text)
 static bool
 tell_send(struct master *m, int ctl)
 {
+	const struct gen *g = master_serving(m);
 	struct tell *t = &m->tell;
 	char *text;
 
@@ -227,6 +228,11 @@ tell_send(struct master *m, int ctl)
 		if (ctl_send_word(ctl, CTL_ADMIN, t->next_admin,
 			m->admin.at[t->next_admin]->fd) < 0)
 			return false;
+	if (t->has_certs && g != NULL && g->certs_fd >= 0) {
+		if (ctl_send_word(ctl, CTL_CERTIFICATES, 0, g->certs_fd) < 0)
+			return false;
+		t->has_certs = false;
+	}
 	if (!t->has_state)
 		return true;
 	text = tell_render_state(m);
@@ -270,6 +276,7 @@ void
 tell_conf(struct master *m)
 {
 	m->tell.has_conf = true;
+	m->tell.has_certs = true;
 	m->tell.has_state = true;
 	/* sockets only behind the facts they belong to */
 	m->tell.next_admin = UINT32_MAX;

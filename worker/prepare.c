@@ -279,6 +279,7 @@ worker_prepare(const struct boot *b, struct diag *d)
 	arena_init(&p->arena, &p->pool);
 	map_init(&p->upstreams, false);
 	map_init(&p->fields, false);
+	map_init(&p->certificate_names, false);
 	p->plan.conf = b->conf;
 	prepare_dns(p, &s, d);
 	prepare_logs(p, d);

@@ -7,6 +7,7 @@
 #include "common/base/diag.h"
 #include "common/base/map.h"
 #include "common/base/vec.h"
+#include "common/ipc/boot.h"
 #include "worker/exch/plan.h"
 
 struct prepared {
@@ -15,6 +16,9 @@ struct prepared {
 	struct arena_pool pool;
 	struct arena arena; /* what the plan points at and nobody else owns */
 	int64_t certificate_ends; /* the first; see worker_prepare_ends() */
+	struct boot_certificate *certificates; /* by n_certificates */
+	uint32_t n_certificates;
+	struct map certificate_names; /* which of them are there */
 	struct map fields; /* struct field_rule, by the address of their word */
 };
 
@@ -42,12 +46,15 @@ void prepare_free_tls(struct prepared *p);
 struct staple_conf {
 	span chain; /* the certificate's file */
 	span file; /* of the answer; empty: none */
+	bool is_fetched; /* without a file */
 	struct place at; /* of the one that is looked at */
 };
 
-/* The staple of the certificate that was added last. */
+/* The staple of the certificate that was added last, which is put on the list
+ * of those that are shown. */
 void prepare_staple(struct prepared *p, struct tls_context *c,
     const struct staple_conf *s, struct diag *d);
+void prepare_free_staples(struct prepared *p);
 
 /* The rules of a site from its [rule] sections in file order. */
 void prepare_rules(struct prepared *p, struct plan_site *site,

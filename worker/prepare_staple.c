@@ -10,6 +10,7 @@
 
 #include "common/base/check.h"
 #include "common/base/date.h"
+#include "common/base/map.h"
 #include "common/tls/tls_staple.h"
 #include "worker/prepare.h"
 
@@ -96,30 +97,101 @@ answer_tell(enum tls_ocsp judged, const char *path, const struct tls_answer *a,
 }
 
 static void
-staple_from_file(struct prepared *p, struct tls_context *c,
-    const struct tls_leaf *leaf, const struct staple_conf *s, struct diag *d)
+staple_from_file(struct tls_context *c, const struct tls_leaf *leaf,
+    const struct staple_conf *s, struct boot_certificate *b, struct diag *d)
 {
-	const char *path = arena_span(&p->arena, s->file).p;
+	char *path = strndup(s->file.p, s->file.len);
 	int64_t now_s = (int64_t)time(NULL);
 	char der[TLS_OCSP_MAX];
 	struct tls_answer a;
 	enum tls_ocsp judged;
 	size_t len;
 
-	if (!tls_leaf_has_issuer(leaf)) {
+	REQUIRE(path != NULL);
+	len = answer_read(path, der, s->at, d);
+	if (len > 0) {
+		judged = tls_ocsp_judge(leaf, span_of(der, len), now_s, &a);
+		answer_tell(judged, path, &a, s->at, d);
+		if (judged == TLS_OCSP_GOOD || judged == TLS_OCSP_EARLY)
+			tls_staple_use(c, span_of(der, len), &a);
+		b->word = tls_ocsp_word(judged);
+		b->since_s = a.since_s;
+		b->until_s = a.until_s;
+	}
+	free(path);
+}
+
+/* What is fetched is found by the steward. */
+static void
+staple_from_steward(struct tls_context *c, const struct tls_leaf *leaf,
+    const struct staple_conf *s, struct boot_certificate *b, struct diag *d)
+{
+	char *url = tls_leaf_responder(leaf);
+
+	if (url == NULL) {
+		diag_warning(d, s->at,
+		    "the certificate %.*s names no OCSP responder with "
+		    "http://: "
+		    "nothing is stapled to it%s",
+		    SPAN_FMT(s->chain),
+		    tls_leaf_must_staple(leaf)
+			? ", and clients insist on a staple: add "
+			  "ocsp=file:PATH behind it"
+			: "");
+	} else if (!tls_leaf_has_issuer(leaf)) {
+		diag_warning(d, s->at,
+		    "nothing is stapled to the certificate %.*s without its "
+		    "issuer: append the issuer's certificate to the file",
+		    SPAN_FMT(s->chain));
+	} else {
+		tls_staple_use_shared(c);
+		b->from = BOOT_STAPLE_FETCH;
+		b->pem = tls_leaf_pem(leaf);
+	}
+	free(url);
+}
+
+static void
+staple_choose(struct tls_context *c, const struct tls_leaf *leaf,
+    const struct staple_conf *s, struct boot_certificate *b, struct diag *d)
+{
+	if (s->file.len > 0 && !tls_leaf_has_issuer(leaf)) {
 		diag_error(d, s->at,
-		    "the issuer of the certificate is needed to judge %s: "
+		    "the issuer of the certificate is needed to judge %.*s: "
 		    "append its certificate to %.*s",
-		    path, SPAN_FMT(s->chain));
+		    SPAN_FMT(s->file), SPAN_FMT(s->chain));
+	} else if (s->file.len > 0) {
+		b->from = BOOT_STAPLE_FILE;
+		staple_from_file(c, leaf, s, b, d);
+	} else if (s->is_fetched) {
+		staple_from_steward(c, leaf, s, b, d);
+	} else if (tls_leaf_must_staple(leaf)) {
+		diag_warning(d, s->at,
+		    "the certificate %.*s asks clients to insist on a staple, "
+		    "and there is none: add ocsp=file:PATH behind it, or "
+		    "ocsp_stapling = on in [tls]",
+		    SPAN_FMT(s->chain));
+	}
+}
+
+/* --- the list of them ----------------------------------------------------- */
+
+/* Put on the list what is not there yet. Takes what b owns. */
+static void
+certificates_add(struct prepared *p, struct boot_certificate *b, span ocsp_file)
+{
+	span name =
+	    arena_printf(&p->arena, "%s %.*s", b->print, SPAN_FMT(ocsp_file));
+
+	if (map_get(&p->certificate_names, name) != NULL) {
+		free(b->pem);
 		return;
 	}
-	len = answer_read(path, der, s->at, d);
-	if (len == 0)
-		return;
-	judged = tls_ocsp_judge(leaf, span_of(der, len), now_s, &a);
-	answer_tell(judged, path, &a, s->at, d);
-	if (judged == TLS_OCSP_GOOD || judged == TLS_OCSP_EARLY)
-		tls_staple_use(c, span_of(der, len), &a);
+	p->certificates = reallocarray(p->certificates, p->n_certificates + 1u,
+	    sizeof(p->certificates[0]));
+	REQUIRE(p->certificates != NULL);
+	p->certificates[p->n_certificates++] = *b;
+	(void)map_put(&p->certificate_names, name, p);
 }
 
 void
@@ -127,12 +199,28 @@ prepare_staple(struct prepared *p, struct tls_context *c,
     const struct staple_conf *s, struct diag *d)
 {
 	const struct tls_leaf *leaf = tls_staple_leaf(c);
+	struct boot_certificate b = {
+	    .file = arena_span(&p->arena, s->chain).p,
+	};
 
-	if (s->file.len > 0)
-		staple_from_file(p, c, leaf, s, d);
-	else if (tls_leaf_must_staple(leaf))
-		diag_warning(d, s->at,
-		    "the certificate %.*s asks clients to insist on a staple, "
-		    "and there is none: add ocsp=file:PATH behind it",
-		    SPAN_FMT(s->chain));
+	tls_leaf_print_hex(leaf, b.print);
+	staple_choose(c, leaf, s, &b, d);
+	certificates_add(p, &b, s->file);
+}
+
+void
+prepare_free_staples(struct prepared *p)
+{
+	for (uint32_t i = 0; i < p->n_certificates; i++)
+		free(p->certificates[i].pem);
+	free(p->certificates);
+	map_fini(&p->certificate_names);
+}
+
+uint32_t
+worker_prepare_certificates(
+    const struct prepared *p, const struct boot_certificate **out)
+{
+	*out = p->certificates;
+	return p->n_certificates;
 }

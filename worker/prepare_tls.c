@@ -229,10 +229,13 @@ static void
 context_staple(struct prepared *p, struct tls_context *c,
     const struct tls_chain_conf *shown, struct diag *d)
 {
+	struct conf_scope tls =
+	    conf_scope_of(p->plan.conf, conf_first(p->plan.conf, CONF_TLS));
 	bool has_file = shown->ocsp_file.len > 0;
 	struct staple_conf s = {
 	    .chain = shown->file,
 	    .file = shown->ocsp_file,
+	    .is_fetched = conf_bool(&tls, KEY_TLS_OCSP_STAPLING),
 	    .at = has_file ? shown->ocsp_at : shown->at,
 	};
 
@@ -418,6 +421,7 @@ prepare_tls(struct prepared *p, struct diag *d)
 void
 prepare_free_tls(struct prepared *p)
 {
+	prepare_free_staples(p);
 	for (uint32_t i = 0; i < p->plan.n_sites; i++)
 		tls_context_free(p->plan.sites[i].tls);
 	for (uint32_t i = 0; i < p->plan.n_listens; i++)

@@ -152,6 +152,7 @@ run_obey(struct run *r, const struct ctl_msg *m, int fd)
 	case CTL_RETIRED:
 	case CTL_STATE:
 	case CTL_CONF:
+	case CTL_CERTIFICATES:
 	case CTL_ADMIN:
 	case CTL_ASK:
 		log_msg(LOG_WARN, "control word=%u ignored=yes", m->type);

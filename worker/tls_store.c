@@ -5,11 +5,15 @@
 #include <assert.h>
 #include <string.h>
 
+#include "common/store/staples.h"
 #include "common/store/strikes.h"
 #include "common/store/ticket_keys.h"
+#include "common/tls/tls_ocsp.h"
 
 static_assert(sizeof(struct tls_ticket_key) == sizeof(struct ticket_key),
     "the same key, told twice");
+static_assert(TLS_OCSP_MAX == STAPLE_CAP && TLS_PRINT_LEN == STAPLE_PRINT_LEN,
+    "the same answer, told twice");
 
 static uint64_t
 now_ms(const struct worker *w)
@@ -69,6 +73,17 @@ store_early_is_fresh(void *self, span text)
 	    b->strikes, b->slots, me, text, (uint64_t)now.wall_us / 1000);
 }
 
+static size_t
+store_staple(void *self, const unsigned char *print, int64_t now_s, char *out)
+{
+	const struct worker *w = self;
+	struct staple found;
+
+	return staples_find(w->boot->staples, print, now_s, out, &found)
+		   ? found.der.len
+		   : 0;
+}
+
 void
 tls_store_open(struct worker *w)
 {
@@ -77,5 +92,6 @@ tls_store_open(struct worker *w)
 	    .ticket_current = store_ticket_current,
 	    .ticket_find = store_ticket_find,
 	    .early_is_fresh = store_early_is_fresh,
+	    .staple = store_staple,
 	};
 }

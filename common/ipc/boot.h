@@ -1,4 +1,4 @@
-/* ipc/boot: the seam between master and worker: five functions, and what a
+/* ipc/boot: the seam between master and worker: six functions, and what a
  * process is given at its birth. Worker code never includes anything of
  * master/. */
 #ifndef GH_BOOT_H
@@ -79,6 +79,26 @@ struct prepared *worker_prepare(const struct boot *b, struct diag *d);
 /* When the first of its certificates ends, in seconds since 1970; 0: there is
  * none. */
 int64_t worker_prepare_ends(const struct prepared *p);
+
+/* Where the OCSP answer of a certificate comes from. */
+enum boot_staple { BOOT_STAPLE_NONE, BOOT_STAPLE_FILE, BOOT_STAPLE_FETCH };
+
+/* A certificate that clients are shown; nothing in it is secret. */
+struct boot_certificate {
+	const char *file;
+	char print[65]; /* its SHA-256, hexadecimal */
+	enum boot_staple from;
+	/* FILE: what the answer says (tls_ocsp_word()), and seconds since 1970
+	 */
+	const char *word;
+	int64_t since_s;
+	int64_t until_s;
+	char *pem; /* FETCH: the certificate and its issuer; NULL else */
+};
+
+/* All of them, each once. They live as long as p. */
+uint32_t worker_prepare_certificates(
+    const struct prepared *p, const struct boot_certificate **out);
 /* Give it back; NULL is allowed. */
 void worker_prepare_free(struct prepared *p);
 

@@ -14,7 +14,8 @@ enum ctl_type {
 	/* to a nursery */
 	CTL_SPAWN = 1, /* slot, incarnation; one fd: the worker's ctl end */
 	/* from a nursery */
-	CTL_PREPARED, /* ready to spawn */
+	CTL_PREPARED, /* ready to spawn; arg: when the first certificate ends;
+	                 one fd: a file for CTL_CERTIFICATES */
 	CTL_REFUSED, /* text: a piece of diag_serialize(); arg 1: the last one
 		      */
 	/* from a worker or the steward */
@@ -33,6 +34,8 @@ enum ctl_type {
 	CTL_CONF, /* one fd: a file with what it needs of the configuration, as
 	             JSON; arg: admin sockets that follow */
 	CTL_ADMIN, /* one fd: the next admin socket; arg: its index */
+	CTL_CERTIFICATES, /* one fd: a file with the certificates that are
+	                     shown, as JSON */
 	/* from the steward */
 	CTL_ASK /* arg: enum ctl_ask. CTL_STATE tells what came of it */
 };

@@ -39,8 +39,8 @@ fact_name(X509_NAME *name, char cap[FACT_NAME_MAX])
 	return span_of(cap, n > 0 ? (size_t)n : 0);
 }
 
-static span
-fact_hex(const unsigned char *p, size_t n, char *out)
+span
+tls_hex(const unsigned char *p, size_t n, char *out)
 {
 	static const char digits[] = "0123456789abcdef";
 
@@ -58,7 +58,7 @@ fact_serial(const X509 *x, char out[64])
 	const ASN1_INTEGER *serial = X509_get0_serialNumber(x);
 	size_t n = (size_t)ASN1_STRING_length(serial);
 
-	return fact_hex(ASN1_STRING_get0_data(serial), size_min(n, 20), out);
+	return tls_hex(ASN1_STRING_get0_data(serial), size_min(n, 20), out);
 }
 
 /* One block for all of it. */
@@ -108,7 +108,7 @@ facts_prove(const struct tls_facts *f, const X509 *x)
 	unsigned n;
 
 	if (X509_digest(x, EVP_sha256(), md, &n) == 1)
-		p.fingerprint = fact_hex(md, n, print);
+		p.fingerprint = tls_hex(md, n, print);
 	return facts_keep(f, &p);
 }
 

@@ -141,6 +141,11 @@ int tls_broke(struct tls_stream *t, int error);
 struct tls_leaf *tls_leaf_of(X509 *cert, STACK_OF(X509) * chain);
 void tls_staple_free(struct tls_context *c);
 
+/* --- tls_facts.c ---------------------------------------------------------- */
+
+/* Hexadecimal text into out, without a NUL: 2 * n bytes. */
+span tls_hex(const unsigned char *p, size_t n, char *out);
+
 /* --- tls_fail.c ----------------------------------------------------------- */
 
 /* Text of the first error in OpenSSL's queue, which is emptied. */

@@ -93,6 +93,16 @@ tls_leaf_print(const struct tls_leaf *l, unsigned char out[TLS_PRINT_LEN])
 		n == TLS_PRINT_LEN);
 }
 
+void
+tls_leaf_print_hex(const struct tls_leaf *l, char out[2 * TLS_PRINT_LEN + 1])
+{
+	unsigned char print[TLS_PRINT_LEN];
+
+	tls_leaf_print(l, print);
+	(void)tls_hex(print, sizeof(print), out);
+	out[2 * TLS_PRINT_LEN] = '\0';
+}
+
 bool
 tls_leaf_has_issuer(const struct tls_leaf *l)
 {
@@ -305,4 +315,21 @@ tls_ocsp_text(enum tls_ocsp o)
 		return "is about another certificate";
 	}
 	UNREACHED();
+}
+
+const char *
+tls_ocsp_word(enum tls_ocsp o)
+{
+	static const char *const words[] = {
+	    [TLS_OCSP_GOOD] = "good",
+	    [TLS_OCSP_REVOKED] = "revoked",
+	    [TLS_OCSP_UNKNOWN] = "unknown",
+	    [TLS_OCSP_EARLY] = "early",
+	    [TLS_OCSP_LATE] = "expired",
+	    [TLS_OCSP_REFUSED] = "refused",
+	    [TLS_OCSP_BAD] = "bad",
+	    [TLS_OCSP_FOREIGN] = "foreign",
+	};
+
+	return words[o];
 }

@@ -27,6 +27,9 @@ void tls_leaf_free(struct tls_leaf *l);
 /* The PEM that tls_leaf_read() takes; malloc'd. NULL: its issuer is unknown. */
 char *tls_leaf_pem(const struct tls_leaf *l);
 void tls_leaf_print(const struct tls_leaf *l, unsigned char out[TLS_PRINT_LEN]);
+/* The same in hexadecimal, as text. */
+void tls_leaf_print_hex(
+    const struct tls_leaf *l, char out[2 * TLS_PRINT_LEN + 1]);
 bool tls_leaf_has_issuer(const struct tls_leaf *l);
 /* Whether clients are told to insist on a staple (RFC 7633). */
 bool tls_leaf_must_staple(const struct tls_leaf *l);
@@ -69,6 +72,8 @@ tls_answer_is_valid(const struct tls_answer *a, int64_t now_s)
  * */
 enum tls_ocsp tls_ocsp_judge(
     const struct tls_leaf *l, span der, int64_t now_s, struct tls_answer *out);
+/* One word for it: "good", "revoked", ... */
+const char *tls_ocsp_word(enum tls_ocsp o);
 /* What that means, for people: "is ...", "does ...". */
 const char *tls_ocsp_text(enum tls_ocsp o);
 

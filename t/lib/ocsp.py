@@ -58,6 +58,17 @@ def ask(ca, pem):
     return path
 
 
+def reply_to(ca, request, *pems):
+    """What the authority says to a request in DER, which knows these
+    certificates."""
+    asked, out = ca.dir / "asked.der", ca.dir / "said.der"
+    asked.write_bytes(request)
+    openssl("ocsp", "-index", index(ca, *pems), "-CA", ca.pem, "-rsigner",
+            ca.pem, "-rkey", ca.dir / "ca.key", "-reqin", asked, "-respout",
+            out, "-ndays", 1)
+    return out.read_bytes()
+
+
 def respond(ca, pem, *, signer=None, known=True, revoked=False, since=None,
             until=None, days=1, about=None, args=()):
     """The DER of a response about PEM (`about`: another one), good for `days`

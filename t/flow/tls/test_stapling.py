@@ -3,7 +3,6 @@ that ask for it, while they are valid (RFC 6066 8, RFC 8446 4.4.2.1, RFC
 6960)."""
 import os
 import re
-import subprocess
 import time
 
 import pytest
@@ -12,8 +11,8 @@ from lib import ocsp
 from lib.certs import Authority
 from lib.gatehouse import run
 from lib.procs import until
+from lib.stapled import chain, staple
 
-LIMIT_S = 60
 INI = """
 [global]
 workers = %(workers)s
@@ -38,11 +37,8 @@ def ca():
     return made
 
 
-def chain(ca, name="a"):
-    """The file of a certificate with its issuer behind it."""
-    path = ca.dir / f"{name}.chain"
-    path.write_text((ca.dir / f"{name}.pem").read_text() + ca.pem.read_text())
-    return path
+def shown(ca):
+    return chain(ca, "a")
 
 
 def replace(path, data):
@@ -66,17 +62,6 @@ def start(gatehouse, ca, tmp_path):
         gh.file = file
         return gh
     return make
-
-
-def staple(gh, ca, *args, status=True):
-    """What `openssl s_client` says of it; None: nothing was stapled."""
-    said = subprocess.run(
-        ["openssl", "s_client", "-connect", f"127.0.0.1:{gh.port}",
-         "-servername", "a.test", "-CAfile", ca.pem, "-verify_return_error",
-         *(["-status"] if status else []), *args], input="",
-        capture_output=True, text=True, timeout=LIMIT_S, check=True).stdout
-    assert ("OCSP response" in said) == status
-    return said if "OCSP Response Data" in said else None
 
 
 @pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
@@ -106,7 +91,7 @@ def test_each_key_type_has_its_own(gatehouse, ca):
         replace(files[-1], ocsp.respond(ca, ca.dir / f"{name}.pem"))
     ini = INI % {
         "workers": 1, "tls": "", "key": f"{ca.dir}/a.key {ca.dir}/rsa.key",
-        "chain": f"{chain(ca)} ocsp=file:{files[0]} {chain(ca, 'rsa')} %s"}
+        "chain": f"{shown(ca)} ocsp=file:{files[0]} {chain(ca, 'rsa')} %s"}
     gh = gatehouse(ini % f"ocsp=file:{files[1]}")
     ec = ["-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-GCM-SHA256"]
     only_rsa = ["-tls1_2", "-cipher", "ECDHE-RSA-AES128-GCM-SHA256"]
@@ -136,10 +121,10 @@ def told(ca, tmp_path, der, *, tail="ocsp=file:{file}", cert=None):
     ini = tmp_path / "x.ini"
     ini.write_text((INI % {
         "workers": 1, "tls": "", "key": ca.dir / "a.key",
-        "chain": f"{cert or chain(ca)} {tail.format(file=file)}"}).replace(
+        "chain": f"{cert or shown(ca)} {tail.format(file=file)}"}).replace(
             "{port}", "1"))
     done = run("-t", "-c", ini)
-    at = f"{ini}:10:{len(f'certificate = {cert or chain(ca)} ') + 1}: "
+    at = f"{ini}:10:{len(f'certificate = {cert or shown(ca)} ') + 1}: "
     return done.returncode, at, [
         line for line in (done.stderr + done.stdout).splitlines()
         if "error:" in line or "warning:" in line]
@@ -233,7 +218,7 @@ def test_one_behind_a_certificate(ca, tmp_path):
 def test_none_in_front(ca, tmp_path):
     file = tmp_path / "x.ocsp"
     code, _, lines = told(ca, tmp_path, plain()(ca),
-                          cert=f"ocsp=file:{file}", tail=str(chain(ca)))
+                          cert=f"ocsp=file:{file}", tail=str(shown(ca)))
     assert code == 1 and "stands behind its certificate" in lines[0]
 
 
