@@ -56,7 +56,9 @@ struct staple_job {
 struct stapler {
 	struct loop *loop;
 	const struct boot *boot;
+	const struct dns_conf *dns_conf;
 	struct dns *dns; /* NULL: names are not resolved */
+	char *servers; /* that it asks; empty: the system's */
 	struct list jobs;
 	uint32_t n_running;
 };
@@ -444,6 +446,41 @@ stapler_look(
 	return true;
 }
 
+/* --- name servers --------------------------------------------------------- */
+
+/* Who waits for an answer asks anew. */
+static void
+stapler_drop_dns(struct stapler *s)
+{
+	list_foreach (n, &s->jobs) {
+		struct staple_job *j = LIST_ENTRY(n, struct staple_job, node);
+
+		if (j->query != NULL)
+			s->n_running--;
+		j->query = NULL;
+	}
+	dns_free(s->dns);
+	s->dns = NULL;
+}
+
+void
+stapler_use_servers(struct stapler *s, const char *servers)
+{
+	if (s->servers != NULL && strcmp(s->servers, servers) == 0)
+		return;
+	free(s->servers);
+	s->servers = strdup(servers);
+	REQUIRE(s->servers != NULL);
+	stapler_drop_dns(s);
+	if (s->dns_conf != NULL)
+		s->dns = dns_new(s->loop, s->dns_conf);
+	if (s->dns != NULL && !dns_use_servers(s->dns, span_str(servers)))
+		stapler_drop_dns(s);
+	if (s->dns == NULL)
+		log_msg(LOG_ERROR, "names cannot be resolved servers=\"%s\"",
+		    servers);
+}
+
 /* --- life ----------------------------------------------------------------- */
 
 struct stapler *
@@ -454,8 +491,9 @@ stapler_new(struct loop *l, const struct boot *b, const struct dns_conf *dns)
 	REQUIRE(s != NULL);
 	s->loop = l;
 	s->boot = b;
-	s->dns = dns != NULL ? dns_new(l, dns) : NULL;
+	s->dns_conf = dns;
 	list_init(&s->jobs);
+	stapler_use_servers(s, "");
 	return s;
 }
 
@@ -464,7 +502,7 @@ stapler_free(struct stapler *s)
 {
 	list_foreach_safe (n, &s->jobs)
 		job_free(LIST_ENTRY(n, struct staple_job, node));
-	if (s->dns != NULL)
-		dns_free(s->dns);
+	dns_free(s->dns);
+	free(s->servers);
 	free(s);
 }

@@ -14,13 +14,16 @@
 
 struct stapler;
 
-/* Never NULL. All of it is borrowed; dns NULL: only addresses are asked. */
+/* Never NULL. All of it is borrowed; dns: what the system's files say, NULL when
+ * only addresses can be asked. */
 struct stapler *stapler_new(
     struct loop *l, const struct boot *b, const struct dns_conf *dns);
 void stapler_free(struct stapler *s);
 /* These are the certificates from now on (cert_facts.h): what is known of those
  * that stay is kept. */
 void stapler_use(struct stapler *s, const json_t *certs);
+/* Ask these name servers (dns_conf_new()) from now on. */
+void stapler_use_servers(struct stapler *s, const char *servers);
 /* Begin what is due: often, and only while this steward has the lease. */
 void stapler_care(struct stapler *s);
 

@@ -35,6 +35,17 @@ struct steward {
 	bool is_done;
 };
 
+/* Between two batches of events: a resolver is let go. */
+static void
+steward_use_conf(struct steward *s)
+{
+	const char *servers =
+	    json_string_value(json_object_get(s->admin.conf, "dns_servers"));
+
+	if (servers != NULL)
+		stapler_use_servers(s->stapler, servers);
+}
+
 static void
 steward_hear_certs(struct steward *s, const struct ctl_msg *m, int fd)
 {
@@ -221,7 +232,7 @@ steward_open(struct steward *s)
 		steward_on_wake, s) < 0)
 		return false;
 	/* the last files that are read */
-	s->dns = dns_conf_new(conf_text(&global, KEY_GLOBAL_DNS_SERVERS));
+	s->dns = dns_conf_new(span_of("", 0));
 	s->stapler = stapler_new(s->loop, b, s->dns);
 	admin_init(&s->admin, s->loop, b, s->stapler);
 	return b->confine();
@@ -263,6 +274,7 @@ steward_main(const struct boot *b)
 	CRASH_LISTEN();
 	(void)ctl_send_word(b->ctl_fd, CTL_READY, 0, -1);
 	while (!s.is_done) {
+		steward_use_conf(&s);
 		steward_care(&s);
 		loop_step(s.loop, BEAT_MS);
 		atomic_store(

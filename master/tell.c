@@ -69,6 +69,8 @@ tell_render_conf(const struct gen *g)
 	const struct admin_set *a = &g->master->admin;
 	struct conf_scope tls =
 	    conf_scope_of(g->conf, conf_first(g->conf, CONF_TLS));
+	struct conf_scope global =
+	    conf_scope_of(g->conf, conf_first(g->conf, CONF_GLOBAL));
 	json_t *upstreams = json_array();
 	json_t *j = json_object();
 	char *text;
@@ -81,6 +83,8 @@ tell_render_conf(const struct gen *g)
 	(void)json_object_set_new(j, "upstreams", upstreams);
 	(void)json_object_set_new(j, "ticket_rotation_ms",
 	    json_integer(conf_num(&tls, KEY_TLS_TICKET_ROTATION)));
+	(void)json_object_set_new(j, "dns_servers",
+	    tell_text(conf_text(&global, KEY_GLOBAL_DNS_SERVERS)));
 	(void)json_object_set_new(j, "uid", json_integer(geteuid()));
 	if (a->has_group)
 		(void)json_object_set_new(j, "gid", json_integer(a->gid));

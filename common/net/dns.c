@@ -304,6 +304,12 @@ dns_new(struct loop *l, const struct dns_conf *c)
 	return d;
 }
 
+bool
+dns_use_servers(struct dns *d, span servers)
+{
+	return dns_set_servers(d->channel, servers);
+}
+
 void
 dns_free(struct dns *d)
 {

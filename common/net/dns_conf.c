@@ -110,8 +110,8 @@ dns_hosts_find(const struct dns_conf *c, span name, struct dns_answer *out)
 /* --- the library's files -------------------------------------------------- */
 
 /* "a b" becomes "a,b", as the library wants it. */
-static bool
-conf_set_servers(ares_channel channel, span servers)
+bool
+dns_set_servers(ares_channel channel, span servers)
 {
 	char *csv = malloc(servers.len + 1);
 	size_t n = 0;
@@ -142,7 +142,7 @@ conf_read(struct dns_conf *c, span servers)
 	if (ares_init_options(&channel, &o, 0) != ARES_SUCCESS)
 		return false;
 	is_well =
-	    conf_set_servers(channel, servers) &&
+	    dns_set_servers(channel, servers) &&
 	    ares_save_options(channel, &c->options, &c->mask) == ARES_SUCCESS &&
 	    ares_get_servers_ports(channel, &c->servers) == ARES_SUCCESS;
 	ares_destroy(channel);

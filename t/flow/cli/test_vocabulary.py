@@ -74,6 +74,8 @@ VALUES = [
     ("log x", "format = combined"), ("log x", "format = common"),
     ("log x", "format = json"),
     ("upstream x", "send_proxy = v2"),
+    ("site x", "certificate = a.pem ocsp=file:a.ocsp b.pem"),
+    ("tls", "ocsp_stapling = on"),
 ]
 
 

@@ -351,6 +351,24 @@ def test_a_name_that_nobody_knows(gatehouse, ca):
         dns.close()
 
 
+def test_other_name_servers_by_reload(gatehouse, ca, responder):
+    """The steward lives on; who waits for an answer asks the new ones."""
+    pem = naming(ca, "moved", f"http://moved.test:{responder.port}/")
+    responder.reply = ocsp.respond(ca, pem)
+    silent = Dns(script=lambda query: None)
+    dns = Dns({"moved.test": ["127.0.0.1"]})
+    try:
+        gh = gatehouse(ini(ca, pem, more=f"dns_servers = {silent.address}"))
+        until(lambda: silent.asked)
+        steward = admin.steward(gh)
+        gh.reload(ini(ca, pem, more=f"dns_servers = {dns.address}"))
+        await_state(gh, "good")
+        assert admin.steward(gh) == steward
+    finally:
+        silent.close()
+        dns.close()
+
+
 # --- what is said when the configuration is read -----------------------------------
 
 def told(tmp_path, text):
