@@ -33,6 +33,8 @@ void tell_init(struct master *m);
 void tell_all(struct master *m);
 void tell_state(struct master *m);
 void tell_conf(struct master *m);
+/* The generation that serves was prepared again. */
+void tell_certs(struct master *m);
 /* Send what could not be sent before. */
 void tell_again(struct master *m);
 /* What the steward needs of g's configuration, as JSON; malloc'd. */

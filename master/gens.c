@@ -377,6 +377,8 @@ gen_on_prepared(struct gen *g, const struct ctl_msg *msg, int fd)
 {
 	gen_drop_certs(g);
 	g->certs_fd = fd;
+	if (gen_is_serving(g))
+		tell_certs(g->master);
 	g->is_prepared = true;
 	master_prepared(g->master);
 	g->certificate_ends = (int64_t)msg->arg;

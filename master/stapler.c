@@ -13,6 +13,7 @@
 #include "common/base/num.h"
 #include "common/http/uri.h"
 #include "common/serve/fetch.h"
+#include "common/shm/counters.h"
 #include "common/store/staples.h"
 #include "common/tls/tls_ocsp.h"
 
@@ -105,6 +106,23 @@ job_wait_half(struct staple_job *j, int64_t since_s, int64_t until_s)
 /* --- the end of an attempt ------------------------------------------------ */
 
 static void
+job_count(const struct staple_job *j, enum counter_id id)
+{
+	const struct boot *b = j->stapler->boot;
+
+	counter_add(&b->counters->slot[b->slot], id, 1);
+}
+
+static void
+job_done(struct staple_job *j, const struct tls_answer *a)
+{
+	j->n_failures = 0;
+	j->problem = NULL;
+	job_count(j, COUNTER_OCSP_FETCHES);
+	job_wait_half(j, a->since_s, a->until_s);
+}
+
+static void
 job_fail(struct staple_job *j, const char *why)
 {
 	int64_t wait_s = RETRY_MIN_S;
@@ -115,6 +133,7 @@ job_fail(struct staple_job *j, const char *why)
 		wait_s = RETRY_MAX_S;
 	j->n_failures++;
 	j->problem = why;
+	job_count(j, COUNTER_OCSP_FETCH_FAILURES);
 	job_wait(j, wait_s);
 	log_msg(LOG_WARN,
 	    "ocsp response not fetched certificate=\"%s\" responder=\"%s\" "
@@ -135,9 +154,7 @@ job_take(struct staple_job *j, span der, const struct tls_answer *a)
 		return;
 	}
 	j->has_answer = true;
-	j->n_failures = 0;
-	j->problem = NULL;
-	job_wait_half(j, a->since_s, a->until_s);
+	job_done(j, a);
 	log_msg(LOG_INFO,
 	    "ocsp response fetched certificate=\"%s\" responder=\"%s\" "
 	    "good_s=%lld",
@@ -162,9 +179,7 @@ job_revoked(struct staple_job *j, const struct tls_answer *a)
 		job_fail(j, "the old answer cannot be dropped now");
 		return;
 	}
-	j->n_failures = 0;
-	j->problem = NULL;
-	job_wait_half(j, a->since_s, a->until_s);
+	job_done(j, a);
 }
 
 static void

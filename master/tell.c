@@ -288,6 +288,13 @@ tell_conf(struct master *m)
 }
 
 void
+tell_certs(struct master *m)
+{
+	m->tell.has_certs = true;
+	tell_state(m);
+}
+
+void
 tell_all(struct master *m)
 {
 	m->reload.n_asks = 0;

@@ -126,6 +126,7 @@ tls_facts_new(const struct stream *s)
 	    .alpn = tls_stream_alpn(s),
 	    .context = t->context,
 	    .is_resumed = SSL_session_reused(t->ssl) == 1,
+	    .is_stapled = t->is_stapled,
 	};
 
 	return x != NULL ? facts_prove(&f, x) : facts_keep(&f, NULL);

@@ -81,6 +81,7 @@ struct tls_stream {
 	uint8_t n_chatter; /* handshake messages since content came */
 	bool is_done; /* the handshake is through */
 	bool is_waiting; /* for a signer */
+	bool is_stapled; /* an OCSP answer went out */
 	bool may_have_early; /* OpenSSL may still give some */
 	bool wants_end; /* our direction is to end, after the handshake */
 	bool is_drained; /* the socket had no more */

@@ -52,12 +52,14 @@ static int
 on_status(SSL *ssl, void *self)
 {
 	const struct tls_context *c = self;
+	struct tls_stream *t = tls_of(ssl);
 	const struct tls_shown *s = shown_find(c, SSL_get_certificate(ssl));
 	char *der = NULL;
-	size_t len = s != NULL ? shown_answer(s, tls_of(ssl), &der) : 0;
+	size_t len = s != NULL ? shown_answer(s, t, &der) : 0;
 
 	if (len == 0)
 		return SSL_TLSEXT_ERR_NOACK;
+	t->is_stapled = true;
 	/* takes it */
 	(void)SSL_set_tlsext_status_ocsp_resp(ssl, der, (long)len);
 	return SSL_TLSEXT_ERR_OK;

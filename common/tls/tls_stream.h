@@ -94,6 +94,7 @@ struct tls_facts {
 	span alpn;
 	const struct tls_context *context; /* whose rules held */
 	bool is_resumed;
+	bool is_stapled; /* an OCSP answer went out */
 	/* Who the peer has proved to be; NULL: it showed no certificate. A bad
 	 * one has ended the handshake. */
 	const struct tls_proof *proof;

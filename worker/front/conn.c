@@ -243,6 +243,8 @@ conn_shake(struct conn *k)
 	counter_add(k->w->counters, COUNTER_TLS_HANDSHAKES, 1);
 	if (k->tls->is_resumed)
 		counter_add(k->w->counters, COUNTER_TLS_RESUMED, 1);
+	if (k->tls->is_stapled)
+		counter_add(k->w->counters, COUNTER_TLS_STAPLED, 1);
 	k->greeting = CONN_GREETED;
 	return span_eq(k->tls->alpn, SPAN_LIT("h2")) ? CONN_H2 : CONN_H1;
 }

@@ -135,6 +135,9 @@ def test_every_worker_staples_it(start, ca, responder, leaf):
         held.close()
     # one process asked, once
     assert len(responder.requests) == 1
+    counted = admin.status(gh)["counters"]
+    assert counted["ocsp_fetches_total"] == 1
+    assert counted["tls_stapled_total"] == counted["tls_handshakes_total"] >= 2
 
 
 def test_what_status_says(start, ca, responder, leaf):
@@ -336,6 +339,7 @@ def test_it_is_asked_again(start, ca, responder, leaf):
     gh = start()
     until(lambda: len(responder.requests) >= 2)
     until(lambda: "again_s=8" in gh.stderr())
+    assert admin.status(gh)["counters"]["ocsp_fetch_failures_total"] >= 2
     responder.reply = ocsp.respond(ca, leaf)
     await_state(gh, "good")
     assert "Cert Status: good" in staple(gh, ca)
