@@ -559,6 +559,28 @@ segment_find(struct segment *s, const struct segment_want *w)
 	return entry_find(s, w, &r) == NULL ? NULL : range_at(s, &r);
 }
 
+bool
+segment_next(struct segment *s, enum segment_kind kind, uint32_t version,
+    uint32_t *at, struct segment_found *out)
+{
+	while (*at < SEGMENT_RANGES_MAX) {
+		uint32_t i = (*at)++;
+		struct segment_entry *e = &s->super->at[i];
+		struct segment_range r;
+
+		if (!entry_read(s, e, &r) || r.kind != kind ||
+		    r.version != version)
+			continue;
+		out->at = range_at(s, &r);
+		out->size = r.size;
+		out->number = i;
+		memcpy(out->name, e->name, sizeof(out->name));
+		out->name[sizeof(out->name) - 1] = '\0';
+		return true;
+	}
+	return false;
+}
+
 int
 segment_commit(struct segment *s, const void *at, uint64_t len)
 {

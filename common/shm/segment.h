@@ -30,7 +30,8 @@ enum segment_kind {
 	SEGMENT_KIND_NAMES,
 	SEGMENT_KIND_TICKET_KEYS,
 	SEGMENT_KIND_STRIKES,
-	SEGMENT_KIND_STAPLES
+	SEGMENT_KIND_STAPLES,
+	SEGMENT_KIND_CACHE
 };
 
 /* What a tenant asks for. */
@@ -89,6 +90,20 @@ void segment_unclaim(struct segment *s, const void *at);
 /* Find it, for anybody: NULL when it is not there. `commit` is not looked at.
  */
 void *segment_find(struct segment *s, const struct segment_want *w);
+
+/* A range as the directory has it. */
+struct segment_found {
+	void *at;
+	uint64_t size;
+	uint32_t
+	    number; /* of its entry: names it among all while it is there */
+	char name[SEGMENT_NAME_CAP]; /* NUL-terminated */
+};
+
+/* Walk the ranges of a kind and version: *at begins with 0. The next one, or
+ * false at the end. For anybody. */
+bool segment_next(struct segment *s, enum segment_kind kind, uint32_t version,
+    uint32_t *at, struct segment_found *out);
 
 /* Make more of a range usable: the pages that hold `len` bytes from `at`. What
  * is committed already costs nothing. -1 with errno (ENOMEM). Master only. */

@@ -40,6 +40,17 @@ struct objects;
  * it. NULL with errno (ENOMEM: the budget; ENOSPC: no room). */
 struct objects *objects_claim(struct segment *s, span name, uint64_t memory);
 void objects_unclaim(struct segment *s, struct objects *o);
+/* `memory` from now on, as objects_claim() does it; -1 with errno. */
+int objects_set_memory(struct objects *o, uint64_t memory);
+uint64_t objects_memory(const struct objects *o);
+
+/* --- anybody -------------------------------------------------------------- */
+
+/* Walk the caches of a segment as it is now: *at begins with 0. The next one,
+ * or NULL at the end. It may be given back while it is looked at; give this
+ * handle back with objects_walk_end(). */
+struct objects *objects_walk(struct segment *s, uint32_t *at);
+void objects_walk_end(struct objects *o);
 
 /* --- a process that works on it ------------------------------------------- */
 
@@ -134,7 +145,8 @@ enum obj_begin objects_begin(
     struct objects_view *v, const struct obj_key *k, struct obj_ref *out);
 /* Give it a head, its first or, READY or FILLING, another one; `length` of the
  * body or OBJECTS_OPEN counts with the first. false: no memory, or too busy;
- * the one before stays. */
+ * the one before stays. Another one for what is READY means that it was
+ * validated: it is soft no longer. */
 bool objects_set_head(struct objects_view *v, struct obj_ref r,
     const struct obj_head *head, uint64_t length);
 /* Append to the body of one that is yours to fill; readers see it at once.
@@ -143,7 +155,9 @@ bool objects_set_head(struct objects_view *v, struct obj_ref r,
 bool objects_append(
     struct objects_view *v, struct obj_ref r, const void *p, size_t len);
 /* It is whole: READY, and what stood under its key is no longer found. It must
- * have a head and all of its length; false: it was abandoned instead. */
+ * have a head and all of its length; false: it was abandoned instead. When it
+ * is whole but was purged meanwhile, or the index was too busy: false, too, but
+ * those who have it pinned find all of it, and not BROKEN. */
 bool objects_finish(struct objects_view *v, struct obj_ref r);
 /* It will not become whole: BROKEN for those who read it, no longer found. */
 void objects_abandon(struct objects_view *v, struct obj_ref r);
