@@ -15,17 +15,13 @@
 static void
 prepare_shared(struct cmd_boot *c)
 {
-	struct conf_scope global =
-	    conf_scope_of(c->conf, conf_first(c->conf, CONF_GLOBAL));
-
-	c->segment =
-	    segment_new((uint64_t)conf_num(&global, KEY_GLOBAL_SHARED_MEMORY));
+	c->segment = segment_new(tenants_budget(c->conf, 0));
 	if (c->segment == NULL || !tenants_open(&c->tenants, c->segment)) {
 		diag_error(c->diag, (struct place){0},
 		    "cannot make the shared memory: %s", strerror(errno));
 		return;
 	}
-	c->claims = claims_new(&c->tenants, c->conf, c->diag);
+	c->claims = claims_new(&c->tenants, c->conf, true, c->diag);
 	c->boot.segment = c->segment;
 	tenants_lend(&c->tenants, &c->boot);
 	c->boot.claims = c->claims;

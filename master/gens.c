@@ -200,10 +200,9 @@ gen_retire(struct gen *g)
 static void
 gen_use_budget(const struct gen *g)
 {
-	struct conf_scope s = gen_global(g);
+	struct segment *s = g->master->segment;
 
-	segment_set_budget(g->master->segment,
-	    (uint64_t)conf_num(&s, KEY_GLOBAL_SHARED_MEMORY));
+	segment_set_budget(s, tenants_budget(g->conf, segment_committed(s)));
 }
 
 /* What a start that failed has set for all is again as the one that serves
@@ -213,8 +212,10 @@ gen_set_back(const struct gen *g)
 {
 	const struct gen *serving = master_serving(g->master);
 
-	if (serving != NULL)
-		gen_use_budget(serving);
+	if (serving == NULL)
+		return;
+	gen_use_budget(serving);
+	claims_use(serving->claims);
 }
 
 /* A start that failed: nothing of it stays. */
@@ -323,7 +324,7 @@ gen_claim(struct gen *g)
 	uint64_t used;
 
 	gen_use_budget(g);
-	g->claims = claims_new(&m->tenants, g->conf, g->diag);
+	g->claims = claims_new(&m->tenants, g->conf, false, g->diag);
 	used = segment_committed(m->segment);
 	if (used > segment_budget(m->segment))
 		diag_error(g->diag, v != NULL ? v->at : (struct place){0},

@@ -304,12 +304,11 @@ master_inherit_segment(struct master *m)
 }
 
 static bool
-master_open_segment(struct master *m, const struct conf_scope *global)
+master_open_segment(struct master *m, const struct conf_tree *conf)
 {
 	m->segment = master_inherit_segment(m);
 	if (m->segment == NULL)
-		m->segment = segment_new(
-		    (uint64_t)conf_num(global, KEY_GLOBAL_SHARED_MEMORY));
+		m->segment = segment_new(tenants_budget(conf, 0));
 	if (m->segment == NULL)
 		return false;
 	m->slots = slots_map(m->segment, true);
@@ -354,7 +353,7 @@ master_open(struct master *m, const struct conf_tree *t)
 		if (m->pid_fd < 0)
 			return false;
 	}
-	if (!master_open_segment(m, &s))
+	if (!master_open_segment(m, t))
 		return report_errno("cannot make the shared segment");
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
 		return report_errno("cannot become a subreaper");

@@ -154,6 +154,7 @@ steward_care(struct steward *s)
 		steward_repair_slot(s, i);
 	steward_rotate(s, now_ms);
 	stapler_care(s->stapler);
+	tenants_care(&s->boot);
 }
 
 /* Whatever the token says, all that there is to do is looked at. */

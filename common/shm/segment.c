@@ -24,6 +24,7 @@ struct segment_entry {
 	_Atomic uint64_t size;
 	uint32_t refs[SEGMENT_MASTERS]; /* generations of each master */
 	char name[SEGMENT_NAME_CAP];
+	_Atomic uint64_t holder; /* who works in it without a claim; 0 */
 };
 
 /* An entry as it was read, once: what is checked is what is used, whatever is
@@ -448,6 +449,7 @@ entry_make(
 	atomic_store(&e->version, w->version);
 	atomic_store(&e->off, off);
 	atomic_store(&e->size, size);
+	atomic_store(&e->holder, 0);
 	memset(e->refs, 0, sizeof(e->refs));
 	memset(e->name, 0, sizeof(e->name));
 	memcpy(e->name, w->name, strlen(w->name));
@@ -463,6 +465,11 @@ entry_drop(
 {
 	atomic_store(&e->kind, SEGMENT_KIND_NONE);
 	CRASH_POINT();
+	/* who holds it wrote so, then read the kind: one of us sees the other */
+	if (atomic_load(&e->holder) != 0) {
+		atomic_store(&e->kind, r->kind);
+		return;
+	}
 	pages_give_back(s, r->off, r->size);
 }
 
@@ -481,16 +488,31 @@ entry_is_used(const struct segment_entry *e)
 	return false;
 }
 
+/* Give back what nobody uses: it was held, or a master died over a claim. */
+static void
+ranges_sweep(struct segment *s)
+{
+	for (uint32_t i = 0; i < SEGMENT_RANGES_MAX; i++) {
+		struct segment_entry *e = &s->super->at[i];
+		struct segment_range r;
+
+		if (entry_read(s, e, &r) && !entry_is_used(e))
+			entry_drop(s, e, &r);
+	}
+}
+
 void *
 segment_claim(struct segment *s, const struct segment_want *w)
 {
 	struct segment_range r;
 	struct segment_entry *e = entry_find(s, w, &r);
 
-	if (e == NULL)
+	if (e == NULL) {
+		ranges_sweep(s);
 		e = entry_make(s, w, &r);
-	else if (w->commit > 0 && pages_commit(s, r.off, w->commit) < 0)
+	} else if (w->commit > 0 && pages_commit(s, r.off, w->commit) < 0) {
 		return NULL;
+	}
 	if (e == NULL)
 		return NULL;
 	++*entry_refs(s, e);
@@ -504,14 +526,11 @@ segment_unclaim(struct segment *s, const void *at)
 		struct segment_entry *e = &s->super->at[i];
 		struct segment_range r;
 
-		if (!entry_read(s, e, &r) || range_at(s, &r) != at)
-			continue;
-		if (*entry_refs(s, e) > 0)
+		if (entry_read(s, e, &r) && range_at(s, &r) == at &&
+		    *entry_refs(s, e) > 0)
 			--*entry_refs(s, e);
-		if (!entry_is_used(e))
-			entry_drop(s, e, &r);
-		return;
 	}
+	ranges_sweep(s);
 }
 
 bool
@@ -540,12 +559,10 @@ segment_forget(struct segment *s, uint64_t epoch)
 		struct segment_entry *e = &s->super->at[i];
 		struct segment_range r;
 
-		if (!entry_read(s, e, &r))
-			continue;
-		e->refs[party] = 0;
-		if (!entry_is_used(e))
-			entry_drop(s, e, &r);
+		if (entry_read(s, e, &r))
+			e->refs[party] = 0;
 	}
+	ranges_sweep(s);
 	pages_sweep(s);
 	CRASH_POINT();
 	s->super->masters[party].epoch = 0;
@@ -574,11 +591,36 @@ segment_next(struct segment *s, enum segment_kind kind, uint32_t version,
 		out->at = range_at(s, &r);
 		out->size = r.size;
 		out->number = i;
+		out->holder = atomic_load(&e->holder);
 		memcpy(out->name, e->name, sizeof(out->name));
 		out->name[sizeof(out->name) - 1] = '\0';
 		return true;
 	}
 	return false;
+}
+
+bool
+segment_hold(struct segment *s, const struct segment_found *f, uint64_t who)
+{
+	struct segment_entry *e = &s->super->at[f->number];
+	uint64_t holder = f->holder;
+	struct segment_range r;
+
+	if (!atomic_compare_exchange_strong(&e->holder, &holder, who))
+		return false;
+	CRASH_POINT();
+	if (entry_read(s, e, &r) && range_at(s, &r) == f->at &&
+	    r.size == f->size)
+		return true;
+	segment_let_go(s, f, who);
+	return false;
+}
+
+void
+segment_let_go(struct segment *s, const struct segment_found *f, uint64_t who)
+{
+	(void)atomic_compare_exchange_strong(
+	    &s->super->at[f->number].holder, &who, 0);
 }
 
 int

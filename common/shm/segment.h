@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define SEGMENT_MAGIC 0x67617465686f7573u /* "gatehous" */
-#define SEGMENT_VERSION 2u
+#define SEGMENT_VERSION 3u
 #define SEGMENT_NAME_CAP 48
 #define SEGMENT_RANGES_MAX 1024
 /* Masters that may live at once, while upgrades are under way. */
@@ -95,8 +95,8 @@ void *segment_find(struct segment *s, const struct segment_want *w);
 struct segment_found {
 	void *at;
 	uint64_t size;
-	uint32_t
-	    number; /* of its entry: names it among all while it is there */
+	uint32_t number; /* of its entry: names it while it is there */
+	uint64_t holder; /* see segment_hold(); 0: nobody */
 	char name[SEGMENT_NAME_CAP]; /* NUL-terminated */
 };
 
@@ -104,6 +104,15 @@ struct segment_found {
  * false at the end. For anybody. */
 bool segment_next(struct segment *s, enum segment_kind kind, uint32_t version,
     uint32_t *at, struct segment_found *out);
+
+/* Keep a range from being given back while one who is of no generation works in
+ * it: `who` (not 0) in the place of f->holder, which the caller knows to be
+ * nobody or dead. false: another one came first, or the range is gone. A master
+ * gives back what was held when it claims or gives up the next. */
+bool segment_hold(
+    struct segment *s, const struct segment_found *f, uint64_t who);
+void segment_let_go(
+    struct segment *s, const struct segment_found *f, uint64_t who);
 
 /* Make more of a range usable: the pages that hold `len` bytes from `at`. What
  * is committed already costs nothing. -1 with errno (ENOMEM). Master only. */

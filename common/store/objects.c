@@ -333,21 +333,39 @@ objects_unclaim(struct segment *s, struct objects *o)
 	free(o);
 }
 
+/* Whether a range can be a cache, and is one from now on. */
+static bool
+found_hold(struct segment *s, const struct segment_found *f,
+    const struct slots *slots, struct slot_name me)
+{
+	if (f->size < OBJECTS_MEMORY_MIN || f->size > ROOM_MAX ||
+	    (f->holder != 0 && slot_is_alive(slots, slot_of_word(f->holder))) ||
+	    !segment_hold(s, f, slot_word(me)))
+		return false;
+	if (atomic_load(&((struct obj_super *)f->at)->is_made))
+		return true;
+	segment_let_go(s, f, slot_word(me));
+	return false;
+}
+
 struct objects *
-objects_walk(struct segment *s, uint32_t *at)
+objects_walk(struct segment *s, const struct slots *slots, struct slot_name me,
+    uint32_t *at)
 {
 	struct segment_found f;
 
 	while (segment_next(s, SEGMENT_KIND_CACHE, OBJECTS_VERSION, at, &f))
-		if (f.size >= OBJECTS_MEMORY_MIN && f.size <= ROOM_MAX &&
-		    atomic_load(&((struct obj_super *)f.at)->is_made))
+		if (found_hold(s, &f, slots, me))
 			return objects_new(s, &f);
 	return NULL;
 }
 
 void
-objects_walk_end(struct objects *o)
+objects_walk_end(struct objects *o, struct slot_name me)
 {
+	struct segment_found f = {.at = o->map.super, .number = o->map.number};
+
+	segment_let_go(o->segment, &f, slot_word(me));
 	free(o);
 }
 

@@ -47,10 +47,12 @@ uint64_t objects_memory(const struct objects *o);
 /* --- anybody -------------------------------------------------------------- */
 
 /* Walk the caches of a segment as it is now: *at begins with 0. The next one,
- * or NULL at the end. It may be given back while it is looked at; give this
- * handle back with objects_walk_end(). */
-struct objects *objects_walk(struct segment *s, uint32_t *at);
-void objects_walk_end(struct objects *o);
+ * or NULL at the end; it is not given back before objects_walk_end(). For one
+ * who is of no generation and has a slot; another one that walks at the same
+ * time has what is left out here. */
+struct objects *objects_walk(struct segment *s, const struct slots *slots,
+    struct slot_name me, uint32_t *at);
+void objects_walk_end(struct objects *o, struct slot_name me);
 
 /* --- a process that works on it ------------------------------------------- */
 

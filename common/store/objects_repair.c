@@ -236,6 +236,28 @@ sweep_found(struct objects_view *v, uint32_t at, bool is_lowered)
 	objects_unpin(v, r);
 }
 
+/* A walk begins. */
+static void
+sweep_begin(struct objects_view *v)
+{
+	struct obj_super *super = v->m.super;
+
+	/* what is purged, or lowered, from here on is for the next walk */
+	obj_set(&super->sweep_seq, atomic_load(&super->purge_seq));
+	obj_set(&super->sweep_quota, obj_quota_blocks(&v->m));
+}
+
+/* It has come to the end. */
+static void
+sweep_end(struct objects_view *v)
+{
+	struct obj_super *super = v->m.super;
+
+	/* a lock that is busy leaves them for the next walk */
+	(void)obj_purge_end(v, obj_get(&super->sweep_seq));
+	obj_set(&super->swept_quota, obj_get(&super->sweep_quota));
+}
+
 bool
 objects_sweep(struct objects_view *v)
 {
@@ -244,15 +266,13 @@ objects_sweep(struct objects_view *v)
 	uint32_t at = obj_get(&super->sweep_at);
 	uint32_t end = (uint32_t)u64_min(reach, (uint64_t)at + SWEEP_PIECE);
 	bool is_lowered =
-	    obj_quota_entries(&v->m) < reach ||
-	    obj_quota_blocks(&v->m) < obj_get(&super->reach_blocks);
+	    obj_quota_blocks(&v->m) < obj_get(&super->swept_quota);
 	bool is_judged;
 
 	obj_counts_age(v);
-	/* what is purged from here on is for the next walk */
 	if (at == 0)
-		obj_set(&super->sweep_seq, atomic_load(&super->purge_seq));
-	is_judged = atomic_load(&super->n_purges) > 0 || is_lowered;
+		sweep_begin(v);
+	is_judged = is_lowered || atomic_load(&super->n_purges) > 0;
 	while (at < end) {
 		at++;
 		if (is_judged)
@@ -261,9 +281,10 @@ objects_sweep(struct objects_view *v)
 	}
 	CRASH_POINT();
 	if (at >= reach) {
-		(void)obj_purge_end(v, obj_get(&super->sweep_seq));
+		sweep_end(v);
 		at = 0;
 	}
 	obj_set(&super->sweep_at, at);
-	return at != 0 || atomic_load(&super->n_purges) > 0;
+	return atomic_load(&super->n_purges) > 0 ||
+	       obj_quota_blocks(&v->m) < obj_get(&super->swept_quota);
 }

@@ -10,12 +10,26 @@
 #include "common/base/check.h"
 #include "common/base/clock.h"
 #include "common/base/map.h"
+#include "common/base/num.h"
 
 /* "UPSTREAM SERVER": neither holds a blank. */
 #define NAME_CAP 1024
 
+/* What everything but caches has, when shared_memory is `auto`. */
+#define BUDGET_BASE (UINT64_C(64) << 20)
+/* Pieces of a cache's sweep at one beat. */
+#define SWEEPS_PER_BEAT 64u
+
 struct claims {
+	struct segment *segment;
 	struct map by_name; /* of struct claim */
+	struct map caches; /* of struct cache_claim */
+};
+
+struct cache_claim {
+	struct objects *objects;
+	uint64_t memory;
+	span name; /* the configuration's */
 };
 
 struct claim {
@@ -141,17 +155,123 @@ claims_staples(struct tenants *t, const struct conf_tree *conf, struct diag *d)
 	    !staples_ready(t->staples, t->segment))
 		diag_error(d, conf_get(&s, KEY_TLS_OCSP_STAPLING)->at,
 		    "OCSP responses do not fit: raise shared_memory");
+/* --- caches --------------------------------------------------------------- */
+
+static uint64_t
+cache_memory(const struct conf_tree *conf, const struct conf_section *s)
+{
+	struct conf_scope scope = conf_scope_of(conf, s);
+
+	return (uint64_t)conf_num(&scope, KEY_CACHE_MEMORY);
+}
+
+uint64_t
+tenants_budget(const struct conf_tree *conf, uint64_t committed)
+{
+	struct conf_scope global =
+	    conf_scope_of(conf, conf_first(conf, CONF_GLOBAL));
+	uint64_t budget = (uint64_t)conf_num(&global, KEY_GLOBAL_SHARED_MEMORY);
+
+	if (budget != 0)
+		return budget;
+	budget = u64_max(BUDGET_BASE, committed);
+	for (const struct conf_section *s = conf_first(conf, CONF_CACHE);
+	     s != NULL; s = s->next)
+		budget += cache_memory(conf, s);
+	return budget;
+}
+
+static void
+cache_refuse(const struct conf_section *s, struct diag *d)
+{
+	diag_error(d, s->at, "the memory of cache '%.*s' does not fit: %s",
+	    SPAN_FMT(s->name),
+	    errno == ENOMEM ? "raise shared_memory"
+			    : "too many caches, or too large, in all");
+}
+
+static void
+claims_add_cache(struct claims *c, const struct conf_tree *conf,
+    const struct conf_section *s, struct diag *d)
+{
+	struct cache_claim *cache = calloc(1, sizeof(*cache));
+
+	REQUIRE(cache != NULL);
+	cache->name = s->name;
+	cache->memory = cache_memory(conf, s);
+	cache->objects = objects_claim(c->segment, s->name, cache->memory);
+	if (cache->objects == NULL) {
+		cache_refuse(s, d);
+		free(cache);
+		return;
+	}
+	(void)map_put(&c->caches, cache->name, cache);
+}
+
+/* Whether all of them would fit beside what every start has. */
+static void
+claims_dry_caches(
+    const struct claims *c, const struct conf_tree *conf, struct diag *d)
+{
+	uint64_t used = segment_committed(c->segment);
+
+	for (const struct conf_section *s = conf_first(conf, CONF_CACHE);
+	     s != NULL; s = s->next) {
+		used += cache_memory(conf, s);
+		errno = ENOMEM;
+		if (used > segment_budget(c->segment))
+			cache_refuse(s, d);
+	}
+}
+
+void
+claims_use(const struct claims *c)
+{
+	/* what it has needs no memory but what it had */
+	map_foreach (slot, &c->caches) {
+		struct cache_claim *cache = slot->value;
+
+		(void)objects_set_memory(cache->objects, cache->memory);
+	}
+}
+
+struct objects *
+claims_cache(const struct claims *c, span name)
+{
+	const struct cache_claim *cache =
+	    c == NULL ? NULL : map_get(&c->caches, name);
+
+	return cache == NULL ? NULL : cache->objects;
+}
+
+/* --- all of a configuration ----------------------------------------------- */
+
+static void
+claims_caches(
+    struct claims *c, const struct conf_tree *conf, bool is_dry, struct diag *d)
+{
+	if (is_dry) {
+		claims_dry_caches(c, conf, d);
+		return;
+	}
+	for (const struct conf_section *s = conf_first(conf, CONF_CACHE);
+	     s != NULL; s = s->next)
+		claims_add_cache(c, conf, s, d);
 }
 
 struct claims *
-claims_new(struct tenants *t, const struct conf_tree *conf, struct diag *d)
+claims_new(struct tenants *t, const struct conf_tree *conf, bool is_dry,
+    struct diag *d)
 {
 	struct claims *c = calloc(1, sizeof(*c));
 
 	REQUIRE(c != NULL);
+	c->segment = t->segment;
 	map_init(&c->by_name, false);
+	map_init(&c->caches, false);
 	claims_early_data(t, conf, d);
 	claims_staples(t, conf, d);
+	claims_caches(c, conf, is_dry, d);
 	for (const struct conf_section *s = conf_first(conf, CONF_UPSTREAM);
 	     s != NULL; s = s->next) {
 		struct conf_scope scope = conf_scope_of(conf, s);
@@ -177,6 +297,13 @@ claims_free(struct tenants *t, struct claims *c)
 		free(claim);
 	}
 	map_fini(&c->by_name);
+	map_foreach (slot, &c->caches) {
+		struct cache_claim *cache = slot->value;
+
+		objects_unclaim(c->segment, cache->objects);
+		free(cache);
+	}
+	map_fini(&c->caches);
 	free(c);
 }
 
@@ -193,14 +320,55 @@ claims_server(const struct claims *c, span upstream, span server)
 	return claim == NULL ? REGISTRY_NONE : claim->id;
 }
 
+/* --- caches, as the steward sees them ------------------------------------- */
+
+/* Those of all generations and masters, whatever this steward was born with. */
+static bool
+caches_repair(const struct boot *b, struct slot_name me, uint32_t dead_slot)
+{
+	struct objects *o;
+	uint32_t at = 0;
+	bool is_done = true;
+
+	while ((o = objects_walk(b->segment, b->slots, me, &at)) != NULL) {
+		struct objects_view *v =
+		    objects_view_new(o, b->slots, b->wakes, me);
+
+		is_done &= objects_repair(v, dead_slot);
+		objects_view_free(v);
+		objects_walk_end(o, me);
+	}
+	return is_done;
+}
+
+void
+tenants_care(const struct boot *b)
+{
+	struct slot_name me = {b->slot, b->incarnation};
+	struct objects *o;
+	uint32_t at = 0;
+
+	while ((o = objects_walk(b->segment, b->slots, me, &at)) != NULL) {
+		struct objects_view *v =
+		    objects_view_new(o, b->slots, b->wakes, me);
+
+		for (uint32_t i = 0; i < SWEEPS_PER_BEAT; i++)
+			if (!objects_sweep(v))
+				break;
+		objects_view_free(v);
+		objects_walk_end(o, me);
+	}
+}
+
 bool
 tenants_repair(const struct boot *b, uint32_t dead_slot)
 {
 	struct slot_name me = {b->slot, b->incarnation};
+	bool is_done = caches_repair(b, me, dead_slot);
 
 	names_repair(b->names, b->slots, me, dead_slot);
 	staples_repair(b->staples, b->slots, me, dead_slot);
 	strikes_repair(b->strikes, b->slots, me, dead_slot);
 	ticket_keys_repair(b->ticket_keys, b->slots, me, dead_slot);
-	return upstate_repair(b->upstate, b->slots, dead_slot);
+	return upstate_repair(b->upstate, b->slots, dead_slot) && is_done;
 }

@@ -15,6 +15,7 @@
 #include "common/shm/slot.h"
 #include "common/store/names.h"
 #include "common/store/staples.h"
+#include "common/store/objects.h"
 #include "common/store/strikes.h"
 #include "common/store/ticket_keys.h"
 #include "common/store/upstate.h"
@@ -41,18 +42,30 @@ void tenants_forget(struct tenants *t, uint64_t epoch);
 /* The ids of what one generation shares. */
 struct claims;
 
-/* Claim all that the configuration names; what does not fit goes to d. Never
- * NULL. Master only. */
-struct claims *claims_new(
-    struct tenants *t, const struct conf_tree *conf, struct diag *d);
+/* Bytes that the segment may use under this configuration, when `committed` are
+ * in use already: what other generations have, whose caches may be others. */
+uint64_t tenants_budget(const struct conf_tree *conf, uint64_t committed);
+
+/* Claim all that the configuration names; what does not fit goes to d. `is_dry`:
+ * caches are only added up, not made. Never NULL. Master only. */
+struct claims *claims_new(struct tenants *t, const struct conf_tree *conf,
+    bool is_dry, struct diag *d);
+/* Another generation claimed the same after this one, and failed: caches have
+ * again the memory that this one wants. */
+void claims_use(const struct claims *c);
 /* The generation is gone. */
 void claims_free(struct tenants *t, struct claims *c);
 /* Id of a server of an upstream; REGISTRY_NONE when it was not claimed. `c` may
  * be NULL (a configuration that is only checked). */
 uint32_t claims_server(const struct claims *c, span upstream, span server);
 
+/* The cache of a [cache NAME]; NULL when it was not claimed. `c` may be NULL. */
+struct objects *claims_cache(const struct claims *c, span name);
+
 /* Mend whatever a dead slot left, in the name of the boot's own slot. false:
  * call again later. Steward only. */
 bool tenants_repair(const struct boot *b, uint32_t dead_slot);
+/* What is to be done at every beat: a bounded piece. Steward only. */
+void tenants_care(const struct boot *b);
 
 #endif

@@ -128,8 +128,8 @@ START_TEST(what_comes_later_is_never_ignored)
 	static const struct refusal rows[] = {
 	    {SITE "cache = pages\n", "3:1: key 'cache' in [site s]" LATER},
 	    {SITE "cors = *\n", "3:1: key 'cors' in [site s]" LATER},
-	    {SITE "[cache pages]\nmemory = 64q\nmemery = 1\n",
-		"3:1: [cache pages]" LATER
+	    {SITE "[cache pages]\nfile = /x\nmemery = 1\n",
+		"4:1: key 'file' in [cache pages]" LATER
 		"5:1: unknown key 'memery' in [cache pages]; did you mean "
 		"'memory'?\n"},
 	    {SITE "[acl x]\nmatch = path ~ x\n", "3:1: [acl x]" LATER},
