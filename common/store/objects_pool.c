@@ -299,17 +299,19 @@ obj_run_cut(struct objects_view *v, uint32_t run, uint32_t len)
 static bool
 run_is_linked(const struct obj_map *m, uint32_t run)
 {
-	const struct obj_entry *e =
-	    obj_entry(m, obj_get(&m->metas[run - 1].owner));
+	uint32_t owner = obj_get(&m->metas[run - 1].owner);
+	const struct obj_entry *e = obj_entry(m, owner);
 	const struct obj_meta *last;
 
 	if (e == NULL)
 		return false;
 	last = obj_meta(m, obj_get(&e->last));
-	/* `last` is behind when one was added, and stays when all are freed */
+	/* `last` is one behind when one was just added, and may be free already
+	 * when the body is being freed */
 	return obj_get(&e->heads[0]) == run || obj_get(&e->heads[1]) == run ||
 	       obj_get(&e->first) == run ||
-	       (last != NULL && obj_get(&last->next) == run);
+	       (last != NULL && obj_get(&last->owner) == owner &&
+		   obj_get(&last->next) == run);
 }
 
 /* Whether the owner lives as it did when it got the run. */
