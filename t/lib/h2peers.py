@@ -89,11 +89,13 @@ PEERS = {f.__name__: f for f in (nginx, haproxy, h2o, nghttpd, nghttpx)}
 class Peer:
     """One of them, running."""
 
+    kinds = PEERS
+
     def __init__(self, name, folder, origin):
         where = pathlib.Path(folder)
         where.chmod(0o755)
         self.port = free_port()
-        argv = PEERS[name](where, {"dir": where, "port": self.port,
+        argv = self.kinds[name](where, {"dir": where, "port": self.port,
                                    "origin": origin})
         path = shutil.which(argv[0], path="/usr/sbin:/usr/bin")
         with open(where / "output", "wb") as out:

@@ -1,0 +1,183 @@
+"""What the rows of the cache are put to: gatehouse in front of an origin that
+answers as they say, or another cache that GH_CACHE_PEER names (see
+lib/cachepeers.py); then a table tells how many rows of each kind it passed."""
+import collections
+import os
+
+import pytest
+
+from lib.cachepeers import Peer
+from lib.cacheplay import Book, Play
+from lib.wire import Malformed
+
+INI = """
+[global]
+workers = 2
+[listen x]
+address = 127.0.0.1:{port}
+h2c = on
+[upstream app]
+server = {origin}
+retry = none
+[site rfc.test]
+hosts = rfc.test other.test
+upstream = app
+"""
+# Every behaviour that is not the letter of the RFC has its own site and cache.
+CACHED = """
+cache = rfc
+cache_profile = rfc9111
+[cache rfc]
+memory = 32m
+max_object = 4m
+status_header = on
+[site careful.test]
+upstream = app
+cache = careful
+[site strip.test]
+upstream = app
+cache = careful
+cache_cookies = strip
+[site store.test]
+upstream = app
+cache = careful
+cache_cookies = store
+[site ttl.test]
+upstream = app
+cache = careful
+cache_ttl = 60s
+[site uses.test]
+upstream = app
+cache = careful
+cache_min_uses = 2
+[site bypass.test]
+upstream = app
+cache = careful
+cache_bypass = header:X-Bypass
+[site rules.test]
+upstream = app
+cache = careful
+response_header = X-Rule: of the site
+[cache careful]
+memory = 8m
+max_object = 1m
+[site keys.test]
+upstream = app
+cache = keys
+[cache keys]
+memory = 8m
+ignore_query = utm_* fbclid
+sort_query = on
+[site tenant.test]
+upstream = app
+cache = tenant
+[cache tenant]
+memory = 8m
+key = {host}{path}{header:X-Tenant}
+[site late.test]
+upstream = app
+cache = late
+[cache late]
+memory = 8m
+stale_while_revalidate = 60s
+stale_if_error = 60s
+[site negative.test]
+upstream = app
+cache = negative
+[cache negative]
+memory = 8m
+negative_ttl = 60s
+[site small.test]
+upstream = app
+cache = small
+[cache small]
+memory = 8m
+max_object = 10k
+[site apart.test]
+upstream = app
+cache = apart
+[cache apart]
+memory = 8m
+coalesce = off
+[site purged.test]
+upstream = app
+cache = purged
+[cache purged]
+memory = 8m
+purge_allow = near
+tag_header = X-Tags
+[site kept.test]
+upstream = app
+cache = kept
+[cache kept]
+memory = 8m
+purge_allow = far
+[acl near]
+ip = 127.0.0.0/8
+[acl far]
+ip = 192.0.2.0/24
+"""
+
+
+@pytest.fixture(scope="session")
+def peer_name():
+    return os.environ.get("GH_CACHE_PEER", "gatehouse")
+
+
+@pytest.fixture(scope="module")
+def book():
+    """The origin of a module."""
+    b = Book()
+    yield b
+    b.close()
+    bad = [err for err in b.errors if isinstance(err, Malformed)]
+    assert not bad, bad
+
+
+@pytest.fixture(scope="module")
+def address(peer_name, shared_gatehouse, book, tmp_path_factory):
+    """Where the judged cache listens."""
+    if peer_name in ("gatehouse", "uncached"):
+        ini = INI + (CACHED if peer_name == "gatehouse" else "")
+        yield "127.0.0.1", shared_gatehouse(ini, origin=book.address).port
+        return
+    peer = Peer(peer_name, tmp_path_factory.mktemp("peer"), book.address)
+    yield "127.0.0.1", peer.port
+    peer.close()
+
+
+@pytest.fixture
+def of_gatehouse(peer_name):
+    """For what only gatehouse is asked."""
+    if peer_name != "gatehouse":
+        pytest.skip("of gatehouse only")
+
+
+@pytest.fixture
+def play(address, book, peer_name):
+    """play(row): do it and judge."""
+    made = []
+
+    def one(row, how="h1"):
+        if peer_name != "gatehouse" and (row.site != "rfc" or how != "h1"):
+            pytest.skip("of gatehouse only")
+        made.append(Play(book, address, how))
+        made[-1].run(row)
+
+    yield one
+    for p in made:
+        p.close()
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Rows of each kind that were passed."""
+    kinds = collections.defaultdict(collections.Counter)
+    for outcome in ("passed", "failed", "error"):
+        for report in terminalreporter.getreports(outcome):
+            if "conform/cache" in report.nodeid:
+                kind = report.nodeid.split("::")[0].split("/")[-1]
+                kinds[kind.removeprefix("test_cache_")][outcome] += 1
+    for kind, n in sorted(kinds.items()):
+        terminalreporter.write_line(
+            f"{kind.removesuffix('.py'):12} {n['passed']:4} of "
+            f"{sum(n.values()):4} passed")
