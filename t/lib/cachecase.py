@@ -172,11 +172,17 @@ def unkept(name, *fields, site="rfc", **kwargs):
     return row(name, origin(*fields, **kwargs), origin(*UNEXPECTED), site=site)
 
 
-def stale(name, *fields, **kwargs):
-    """What comes with these fields and an ETag is checked before it is used
-    again."""
+def stale(name, *fields, site="rfc", **kwargs):
+    """What comes with these fields and an ETag is not used again without
+    asking. Whether it was kept for that is not judged."""
     return row(name, origin(*fields, 'ETag: "a"', **kwargs),
-               checked('ETag: "a"', asked=('If-None-Match: "a"',)))
+               checked('ETag: "a"', via=(CHECKED, ORIGIN)), site=site)
+
+
+def renewed(name, *fields, site="rfc", **kwargs):
+    """The same, and it was kept: the origin is asked whether it still holds."""
+    return row(name, origin(*fields, 'ETag: "a"', **kwargs),
+               checked('ETag: "a"', asked=('If-None-Match: "a"',)), site=site)
 
 
 def rows(*table):

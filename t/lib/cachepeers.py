@@ -1,10 +1,12 @@
 """Other shared caches in front of an origin, each set to follow RFC 9111 as far
 as it can. A row that all of them fail is looked at twice before gatehouse is
-blamed. `uncached` is gatehouse that keeps nothing: every row that it passes
-shows no cache."""
+blamed."""
+import os
+
 from . import h2peers
 
 NGINX = """
+{user}
 daemon off; pid {dir}/pid; error_log {dir}/error.log; worker_processes 1;
 events {{ }}
 http {{
@@ -55,7 +57,9 @@ refresh_pattern . 0 10% 525600
 
 def nginx(where, names):
     conf = where / "conf"
-    conf.write_text(NGINX.format(**names))
+    # who started it owns the folders above
+    user = "user root;" if os.geteuid() == 0 else ""
+    conf.write_text(NGINX.format(user=user, **names))
     return ["nginx", "-e", where / "start.log", "-p", where, "-c", conf]
 
 

@@ -1,6 +1,8 @@
 """What the rows of the cache are put to: gatehouse in front of an origin that
-answers as they say, or another cache that GH_CACHE_PEER names (see
-lib/cachepeers.py); then a table tells how many rows of each kind it passed."""
+answers as they say, or what GH_CACHE_PEER names: another cache (see
+lib/cachepeers.py), or `uncached`, a gatehouse that keeps nothing: it passes the
+rows of what must not be used again, and no others. Then a table tells how many
+rows of each kind were passed."""
 import collections
 import os
 
