@@ -125,11 +125,11 @@ def cache(*ask, **kwargs):
                 **{"via": CACHE, **rest})
 
 
-def checked(*fields, **kwargs):
+def checked(*fields, ask=(), **kwargs):
     """The cache must ask whether what it has is still right: a 304 with these
     fields."""
     of_answer, rest = _split(kwargs)
-    return Step(valid=Answer(fields, code=304, **of_answer),
+    return Step(ask=ask, valid=Answer(fields, code=304, **of_answer),
                 answer=Answer(UNEXPECTED), **{"via": CHECKED, **rest})
 
 

@@ -349,10 +349,9 @@ class Play:
             requests, sent = list(self.requests), list(self.sent)
         if got.error:
             return BROKEN
-        if NOBODY in step.vias and got.status == step.status:
-            return NOBODY
         if not requests:
-            return CACHE
+            is_own = NOBODY in step.vias and got.status == step.status
+            return NOBODY if is_own else CACHE
         if BEHIND in step.vias and self.is_early and requests:
             return BEHIND
         if any(a.code == 304 and a is not step.answer for a in sent):
