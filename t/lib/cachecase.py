@@ -20,6 +20,7 @@ FAILED = "failed"    # the cache, since the origin had failed
 NOBODY = "nobody"    # the gateway itself: what it had could not be used
 BROKEN = "broken"    # the client saw a connection that ended early
 
+ANY = object()  # content that the row does not judge
 UNEXPECTED = ("Cache-Control: no-store", "X-Unexpected: yes")
 IN_FLIGHT = 4096  # bytes of an answer that breaks in its middle
 
@@ -63,10 +64,10 @@ class Step:
     sends    content of the request
     via      who must answer: one word or several
     answer   the origin's; valid: its 304, if it is asked with a condition
-    status   what the client gets; None: the status of whoever answers
+    status   what the client gets, one or several; None: that of the answer
     of       the number of the step whose content must come from the cache;
              None: of the last one that the origin answered
-    text     the content that must come, whoever answers
+    text     the content that must come, whoever answers; ANY: not judged
     has      "Name: value" or "Name" in the answer; lacks: names that are not
     age      (least, most) of Age, to which the time of the row is added
     asked    "Name: value" or "Name" in the origin's last request; unasked:
