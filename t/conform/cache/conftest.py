@@ -82,6 +82,11 @@ cache = late
 [cache late]
 memory = 8m
 stale_while_revalidate = 60s
+[site lasting.test]
+upstream = app
+cache = lasting
+[cache lasting]
+memory = 8m
 stale_if_error = 60s
 [site negative.test]
 upstream = app
@@ -120,10 +125,16 @@ ip = 127.0.0.0/8
 ip = 192.0.2.0/24
 """
 
+# Others' failures need not be waited for that long.
+PEER_HOLD_S = 2
+
 
 @pytest.fixture(scope="session")
 def peer_name():
-    return os.environ.get("GH_CACHE_PEER", "gatehouse")
+    name = os.environ.get("GH_CACHE_PEER", "gatehouse")
+    if name != "gatehouse":
+        Play.hold_s = PEER_HOLD_S
+    return name
 
 
 @pytest.fixture(scope="module")
@@ -137,15 +148,29 @@ def book():
 
 
 @pytest.fixture(scope="module")
-def address(peer_name, shared_gatehouse, book, tmp_path_factory):
-    """Where the judged cache listens."""
-    if peer_name in ("gatehouse", "uncached"):
-        ini = INI + (CACHED if peer_name == "gatehouse" else "")
-        yield "127.0.0.1", shared_gatehouse(ini, origin=book.address).port
-        return
-    peer = Peer(peer_name, tmp_path_factory.mktemp("peer"), book.address)
-    yield "127.0.0.1", peer.port
-    peer.close()
+def make_address(peer_name, shared_gatehouse, tmp_path_factory):
+    """make_address(book) starts a cache in front of that origin and tells
+    where it listens."""
+    peers = []
+
+    def make(book):
+        if peer_name in ("gatehouse", "uncached"):
+            ini = INI + (CACHED if peer_name == "gatehouse" else "")
+            gh = shared_gatehouse(ini, origin=book.address)
+            return "127.0.0.1", gh.port
+        peers.append(Peer(peer_name, tmp_path_factory.mktemp("peer"),
+                          book.address))
+        return "127.0.0.1", peers[-1].port
+
+    yield make
+    for peer in peers:
+        peer.close()
+
+
+@pytest.fixture(scope="module")
+def address(make_address, book):
+    """Where the judged cache of this module listens."""
+    return make_address(book)
 
 
 @pytest.fixture
