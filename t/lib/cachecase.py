@@ -18,6 +18,7 @@ CHECKED = "checked"  # the cache, after the origin's 304
 BEHIND = "behind"    # the cache, while the origin was asked behind its back
 FAILED = "failed"    # the cache, since the origin had failed
 NOBODY = "nobody"    # the gateway itself: what it had could not be used
+HUNG = "nobody in time"
 BROKEN = "broken"    # the client saw a connection that ended early
 
 ANY = object()  # content that the row does not judge

@@ -7,8 +7,8 @@ import re
 import threading
 import time
 
-from .cachecase import (ANY, BEHIND, BROKEN, CACHE, CHECKED, FAILED, IN_FLIGHT,
-                        NOBODY, ORIGIN)
+from .cachecase import (ANY, BEHIND, BROKEN, CACHE, CHECKED, FAILED, HUNG,
+                        IN_FLIGHT, NOBODY, ORIGIN)
 from .h2 import Conn
 from .origin import Origin
 from .wire import WAIT_S, Client, Closed, Truncated
@@ -71,17 +71,17 @@ def _lower(fields):
             for k, v in fields]
 
 
-def ask_h1(address, method, target, host, fields, body):
+def ask_h1(address, method, target, host, fields, body, timeout=WAIT_S):
     """One request on a connection of its own."""
     head = [f"{method} {target} HTTP/1.1", f"Host: {host}", *fields]
     if body is not None:
         head.append(f"Content-Length: {len(body)}")
     infos = []
-    with Client(address) as c:
+    with Client(address, timeout) as c:
         c.send("\r\n".join(head + ["", ""]).encode("latin-1") + (body or b""))
         try:
             msg = c.response(method, infos)
-        except (Closed, Truncated, ConnectionResetError) as err:
+        except (Closed, Truncated, OSError) as err:
             return Got(0, [], b"", [], [], error=repr(err))
         assert not c.reader.buf, f"behind the answer: {c.reader.buf!r}"
     return Got(msg.status, _lower(msg.fields), msg.body,
@@ -89,10 +89,10 @@ def ask_h1(address, method, target, host, fields, body):
                _lower(msg.trailers))
 
 
-def ask_h2(address, method, target, host, fields, body):
+def ask_h2(address, method, target, host, fields, body, timeout=WAIT_S):
     """The same by HTTP/2 and prior knowledge."""
     pairs = [f.split(":", 1) for f in fields]
-    with Conn(address, timeout=WAIT_S) as c:
+    with Conn(address, timeout=timeout) as c:
         s = c.answer(c.ask(method, target, *(
             (k.lower(), v.strip()) for k, v in pairs), authority=host,
             body=body))
@@ -158,6 +158,7 @@ class Play:
 
     numbers = itertools.count(1)
     hold_s = HOLD_S
+    patience_s = WAIT_S
 
     def __init__(self, book, address, how="h1"):
         self.book, self.address, self.how = book, address, how
@@ -278,7 +279,8 @@ class Play:
         target = self.fill(step.target) if step.target \
             else self.url + step.path
         return ASK[self.how](self.address, step.method, target, host,
-                             [self.fill(f) for f in step.ask], step.sends)
+                             [self.fill(f) for f in step.ask], step.sends,
+                             self.patience_s)
 
     def begin(self, step):
         """The origin answers by this step from now on."""
@@ -349,7 +351,7 @@ class Play:
         with self.changed:
             requests, sent = list(self.requests), list(self.sent)
         if got.error:
-            return BROKEN
+            return HUNG if "timed out" in got.error else BROKEN
         if not requests:
             is_own = NOBODY in step.vias and got.status == step.status
             return NOBODY if is_own else CACHE

@@ -125,15 +125,15 @@ ip = 127.0.0.0/8
 ip = 192.0.2.0/24
 """
 
-# Others' failures need not be waited for that long.
-PEER_HOLD_S = 2
+# The failures of others need not be waited for that long.
+PEER_HOLD_S, PEER_PATIENCE_S = 2, 10
 
 
 @pytest.fixture(scope="session")
 def peer_name():
     name = os.environ.get("GH_CACHE_PEER", "gatehouse")
     if name != "gatehouse":
-        Play.hold_s = PEER_HOLD_S
+        Play.hold_s, Play.patience_s = PEER_HOLD_S, PEER_PATIENCE_S
     return name
 
 
