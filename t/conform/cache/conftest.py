@@ -15,6 +15,7 @@ from lib.wire import Malformed
 INI = """
 [global]
 workers = 2
+shared_memory = 256m
 [listen x]
 address = 127.0.0.1:{port}
 h2c = on
@@ -61,68 +62,64 @@ upstream = app
 cache = careful
 response_header = X-Rule: of the site
 [cache careful]
-memory = 8m
+memory = 4m
 max_object = 1m
 [site keys.test]
 upstream = app
 cache = keys
 [cache keys]
-memory = 8m
+memory = 4m
 ignore_query = utm_* fbclid
 sort_query = on
 [site tenant.test]
 upstream = app
 cache = tenant
 [cache tenant]
-memory = 8m
+memory = 4m
 key = {host}{path}{header:X-Tenant}
 [site late.test]
 upstream = app
 cache = late
 [cache late]
-memory = 8m
+memory = 4m
 stale_while_revalidate = 60s
 [site lasting.test]
 upstream = app
 cache = lasting
 [cache lasting]
-memory = 8m
+memory = 4m
 stale_if_error = 60s
 [site negative.test]
 upstream = app
 cache = negative
 [cache negative]
-memory = 8m
+memory = 4m
 negative_ttl = 60s
 [site small.test]
 upstream = app
 cache = small
 [cache small]
-memory = 8m
+memory = 4m
 max_object = 10k
 [site apart.test]
 upstream = app
 cache = apart
 [cache apart]
-memory = 8m
+memory = 4m
 coalesce = off
 [site purged.test]
 upstream = app
 cache = purged
 [cache purged]
-memory = 8m
-purge_allow = near
+memory = 4m
+purge_allow = 127.0.0.0/8
 tag_header = X-Tags
 [site kept.test]
 upstream = app
 cache = kept
 [cache kept]
-memory = 8m
-purge_allow = far
-[acl near]
-ip = 127.0.0.0/8
-[acl far]
-ip = 192.0.2.0/24
+memory = 4m
+purge_allow = 192.0.2.0/24
 """
 
 # The failures of others need not be waited for that long.
