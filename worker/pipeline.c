@@ -1,6 +1,7 @@
 /* pipeline: THE stage tables. The whole way of a request can be read here; a
  * stage never calls another one. */
 #include "common/base/check.h"
+#include "worker/cache/cache.h"
 #include "worker/exch/exch.h"
 #include "worker/exch/handler.h"
 #include "worker/exch/plan.h"
@@ -36,11 +37,13 @@ const struct stage pipeline_request[] = {
     {"rules", STAGE_REVERSE, stage_rules},
     {"admit", STAGE_REVERSE, stage_admit},
     {"rewrite-fields", STAGE_REVERSE, stage_request_fields},
-    {"handler", STAGE_REVERSE, stage_handler},
+    {"cache", STAGE_REVERSE, stage_cache},
+    {"handler", STAGE_REVERSE | STAGE_INTERNAL, stage_handler},
     {NULL, 0, NULL},
 };
 
 const struct stage pipeline_response[] = {
+    {"cache-put", STAGE_REVERSE | STAGE_INTERNAL, stage_cache_put},
     {"rules", STAGE_REVERSE, stage_answer_rules},
     {"rewrite", STAGE_REVERSE, stage_response_fields},
     {"send", STAGE_REVERSE, stage_send},
@@ -50,7 +53,11 @@ const struct stage pipeline_response[] = {
 void
 pipeline_log(struct exch *x)
 {
+	/* whoever caused it is logged */
+	if (x->kind == STAGE_INTERNAL)
+		return;
 	counter_add(x->w->counters, COUNTER_REQUESTS, 1);
+	cache_count(x);
 	if (x->resp.status == 101)
 		counter_add(x->w->counters, COUNTER_TUNNELS, 1);
 	log_exchange(x);

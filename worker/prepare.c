@@ -12,6 +12,8 @@
 #include "common/base/siphash.h"
 #include "common/ipc/boot.h"
 #include "common/net/dns.h"
+#include "worker/cache/cache.h"
+#include "worker/exch/match.h"
 #include "worker/log/access_log.h"
 #include "worker/up/up.h"
 
@@ -180,6 +182,23 @@ prepare_upstreams(struct prepared *p, const struct boot *b, struct diag *d)
 }
 
 static void
+prepare_caches(struct prepared *p, const struct boot *b, struct diag *d)
+{
+	struct plan *plan = &p->plan;
+	uint32_t n = prepare_count(plan->conf, CONF_CACHE);
+
+	plan->caches = arena_zalloc(&p->arena, n * sizeof(struct cache *));
+	for (const struct conf_section *s = conf_first(plan->conf, CONF_CACHE);
+	     s != NULL; s = s->next) {
+		struct cache *c =
+		    cache_prepare(b, s, plan->n_caches, &p->arena, d);
+
+		plan->caches[plan->n_caches++] = c;
+		(void)map_put(&p->caches, s->name, c);
+	}
+}
+
+static void
 prepare_trust(struct plan_listen *l, const struct conf_scope *s, struct diag *d)
 {
 	struct conf_iter it = {NULL, 0, false};
@@ -278,12 +297,15 @@ worker_prepare(const struct boot *b, struct diag *d)
 	arena_pool_init(&p->pool, PREPARE_CHUNKS);
 	arena_init(&p->arena, &p->pool);
 	map_init(&p->upstreams, false);
+	map_init(&p->caches, false);
+	vec_init(&p->matches);
 	map_init(&p->fields, false);
 	map_init(&p->certificate_names, false);
 	p->plan.conf = b->conf;
 	prepare_dns(p, &s, d);
 	prepare_logs(p, d);
 	prepare_upstreams(p, b, d);
+	prepare_caches(p, b, d);
 	prepare_listens(p, d);
 	for (uint32_t i = 0; i < p->plan.n_listens; i++)
 		prepare_via(
@@ -312,6 +334,12 @@ worker_prepare_free(struct prepared *p)
 	prepare_free_sites(p);
 	for (uint32_t i = 0; i < p->plan.n_logs; i++)
 		access_log_fini(p->plan.logs[i]);
+	for (uint32_t i = 0; i < p->plan.n_caches; i++)
+		cache_fini(p->plan.caches[i]);
+	map_fini(&p->caches);
+	for (uint32_t i = 0; i < p->matches.n; i++)
+		match_free(p->matches.at[i]);
+	vec_fini(&p->matches);
 	map_fini(&p->upstreams);
 	for (uint32_t i = 0; i < p->plan.n_upstreams; i++)
 		upstream_free(p->plan.upstreams[i]);

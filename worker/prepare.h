@@ -13,12 +13,14 @@
 struct prepared {
 	struct plan plan;
 	struct map upstreams; /* of the plan, by name */
+	struct map caches; /* likewise */
 	struct arena_pool pool;
 	struct arena arena; /* what the plan points at and nobody else owns */
 	int64_t certificate_ends; /* the first; see worker_prepare_ends() */
 	struct boot_certificate *certificates; /* by n_certificates */
 	uint32_t n_certificates;
 	struct map certificate_names; /* which of them are there */
+	struct vec matches; /* struct match, to be given back */
 	struct map fields; /* struct field_rule, by the address of their word */
 };
 

@@ -2,7 +2,10 @@
 #include <inttypes.h>
 
 #include "common/base/check.h"
+#include "common/base/num.h"
 #include "common/base/vec.h"
+#include "worker/cache/cache.h"
+#include "worker/exch/match.h"
 #include "worker/exch/target.h"
 #include "worker/prepare.h"
 #include "worker/route/route.h"
@@ -132,6 +135,54 @@ set_hsts(struct prepared *p, const struct conf_scope *s)
 	    conf_num(s, KEY_SCOPE_HSTS) / MS_PER_S);
 }
 
+static void
+set_bypass(struct prepared *p, const struct conf_scope *s,
+    struct plan_cache *out, struct diag *d)
+{
+	struct conf_iter it = {NULL, 0, false};
+	const struct conf_value *v;
+	struct plan_term *terms;
+	uint32_t n = 0;
+
+	while ((v = conf_next(s, KEY_SCOPE_CACHE_BYPASS, &it)) != NULL)
+		n++;
+	terms = arena_alloc(&p->arena, n * sizeof(*terms));
+	it = (struct conf_iter){NULL, 0, false};
+	while ((v = conf_next(s, KEY_SCOPE_CACHE_BYPASS, &it)) != NULL) {
+		struct var_src src = {v->text, v->at, VAR_WHEN_REQUEST};
+		struct match *m = match_new(&p->arena, &src, d);
+
+		if (m == NULL)
+			continue;
+		vec_push(&p->matches, m);
+		terms[out->n_bypass++] = (struct plan_term){m, v->text, v->at};
+	}
+	out->bypass = terms;
+}
+
+static void
+set_cache(struct prepared *p, const struct conf_scope *s,
+    struct plan_cache *out, struct diag *d)
+{
+	const struct conf_value *v = conf_get(s, KEY_SCOPE_CACHE);
+
+	if (v != NULL) {
+		/* one that is not there has been told */
+		out->cache = map_get(&p->caches, v->text);
+		out->at = v->at;
+	}
+	out->ttl_s = (uint32_t)u64_min(
+	    (uint64_t)conf_num(s, KEY_SCOPE_CACHE_TTL) / MS_PER_S,
+	    CC_SECONDS_MAX);
+	out->min_uses = (uint32_t)conf_num(s, KEY_SCOPE_CACHE_MIN_USES);
+	out->is_letter =
+	    span_eq(conf_text(s, KEY_SCOPE_CACHE_PROFILE), SPAN_LIT("rfc9111"));
+	out->has_cookies = conf_get(s, KEY_SCOPE_CACHE_COOKIES) != NULL;
+	/* the words of the key stand in the order of enum cookie_policy */
+	out->cookies = (enum cookie_policy)conf_num(s, KEY_SCOPE_CACHE_COOKIES);
+	set_bypass(p, s, out, d);
+}
+
 void
 prepare_settings(struct prepared *p, const struct conf_scope *s,
     struct plan_settings *set, struct diag *d)
@@ -146,6 +197,7 @@ prepare_settings(struct prepared *p, const struct conf_scope *s,
 	set->timeout_ms = (uint64_t)conf_num(s, KEY_SCOPE_TIMEOUT);
 	set->allows_websocket = conf_bool(s, KEY_SCOPE_WEBSOCKET);
 	set->hsts = set_hsts(p, s);
+	set_cache(p, s, &set->cache, d);
 	prepare_scope_logs(p, s, &set->logs, d);
 	set_fields(p, s, KEY_SCOPE_REQUEST_HEADER, &set->request_fields, d);
 	set_fields(p, s, KEY_SCOPE_HIDE_HEADER, &set->hidden_fields, d);

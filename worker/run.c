@@ -12,6 +12,7 @@
 #include "common/net/loop.h"
 #include "common/shm/crash.h"
 #include "worker/accept.h"
+#include "worker/cache/cache.h"
 #include "worker/exch/exch.h"
 #include "worker/exch/plan.h"
 #include "worker/exch/stage_cost.h"
@@ -41,7 +42,9 @@ run_on_conns(struct worker *w)
 	atomic_store_explicit(
 	    &w->slot->connections, w->n_conns, memory_order_relaxed);
 	acceptor_recheck(r->acceptor);
-	if (w->is_retiring && w->n_conns == 0)
+	/* clients of other workers may wait for what is filled here */
+	if (w->is_retiring && w->n_conns == 0 &&
+	    cache_worker_fills(w->cache) == 0)
 		w->is_done = true;
 }
 
@@ -54,6 +57,7 @@ run_expire(struct run *r, bool all)
 
 		k->ops->expire(k, all);
 	}
+	cache_worker_expire(r->w.cache);
 }
 
 static void
@@ -217,6 +221,7 @@ run_on_token(void *self, uint64_t token)
 
 	if (token == WAKE_ACCEPT || token == 0)
 		acceptor_offered(r->acceptor);
+	cache_worker_woken(r->w.cache, token);
 }
 
 static void

@@ -2,6 +2,7 @@
 #include "worker/setup.h"
 
 #include "common/tls/tls_stream.h"
+#include "worker/cache/cache.h"
 #include "worker/exch/plan.h"
 #include "worker/exch/stage_cost.h"
 #include "worker/prepare.h"
@@ -34,6 +35,7 @@ setup_open(struct worker *w, const struct boot *b)
 	tls_store_open(w);
 	w->tls = tls_io_new(w->loop, &w->tls_shared);
 	w->up = up_worker_new(w);
+	w->cache = cache_worker_new(w);
 	stage_cost_open(w);
 	return 0;
 }
@@ -42,6 +44,7 @@ void
 setup_close(struct worker *w)
 {
 	stage_cost_close(w);
+	cache_worker_free(w->cache);
 	up_worker_free(w->up);
 	dns_free(w->dns);
 	tls_io_free(w->tls);

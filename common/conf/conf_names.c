@@ -69,7 +69,7 @@ undefined(struct names *n, const struct conf_section *s, enum conf_type type,
 		: "");
 }
 
-/* Words of allow and deny that name no acl: `all`, addresses, networks. */
+/* Words that name no acl where one may stand: `all`, addresses, networks. */
 static bool
 is_literal_term(span word)
 {
@@ -86,7 +86,7 @@ check_word(struct names *n, const struct conf_section *s,
 	int type = conf_type_find(span_of(target.p + 1, target.len - 2));
 
 	REQUIRE(type >= 0);
-	if (conf_rows[v->key].kind == KIND_ORDERED) {
+	if (type == CONF_ACL) {
 		if (span_starts(word, SPAN_LIT("!")))
 			word = span_from(word, 1);
 		if (is_literal_term(word))

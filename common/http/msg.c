@@ -267,3 +267,37 @@ fields_has_token(const struct http_fields *f, enum field_id id, span token)
 	}
 	return false;
 }
+
+void
+fields_copy(
+    struct http_fields *to, const struct http_fields *from, struct arena *a)
+{
+	fields_init(to, a, from->n);
+	fields_foreach(f, from)
+	{
+		fields_add_known(to, a, (enum field_id)f->id,
+		    arena_span(a, f->name), arena_span(a, f->value));
+	}
+}
+
+void
+msg_copy(struct http_msg *to, const struct http_msg *from, struct arena *a)
+{
+	span *const text[] = {
+	    &to->method_text,
+	    &to->raw_target,
+	    &to->scheme,
+	    &to->authority,
+	    &to->host,
+	    &to->path,
+	    &to->query,
+	    &to->protocol,
+	    &to->reason,
+	};
+
+	*to = *from;
+	for (size_t i = 0; i < sizeof(text) / sizeof(text[0]); i++)
+		*text[i] = arena_span(a, *text[i]);
+	fields_copy(&to->fields, &from->fields, a);
+	fields_copy(&to->trailers, &from->trailers, a);
+}

@@ -148,6 +148,13 @@ span fields_joined(
 bool fields_has_token(
     const struct http_fields *f, enum field_id id, span token);
 
+/* Copy what is not gone, text and all, into the arena. */
+void fields_copy(
+    struct http_fields *to, const struct http_fields *from, struct arena *a);
+/* A whole message likewise. */
+void msg_copy(
+    struct http_msg *to, const struct http_msg *from, struct arena *a);
+
 /* An empty table may have no memory at all (at == NULL). */
 #define fields_foreach(fld, f) \
 	for (struct http_field *fld = (f)->at; \

@@ -120,6 +120,7 @@ struct obj_facts {
 	bool has_head;
 	bool is_gone; /* no longer found under its key */
 	bool is_soft; /* purged softly: to be validated before use */
+	bool is_awaited; /* some process asked to be woken, objects_wait() */
 	uint64_t filled; /* bytes of body that can be read now */
 	uint64_t length; /* of the whole body, OBJECTS_OPEN while unknown */
 	uint32_t uses; /* since it was made, about */

@@ -83,6 +83,7 @@ exch_new(struct worker *w, const struct front_ops *front, void *front_self,
 	x = arena_zalloc(&a, sizeof(*x));
 	x->magic = MAGIC_EXCH;
 	x->state = EXCH_REQUEST;
+	x->kind = STAGE_REVERSE;
 	x->arena = a;
 	x->w = w;
 	x->front = front;
@@ -95,6 +96,38 @@ exch_new(struct worker *w, const struct front_ops *front, void *front_self,
 	body_init(&x->req_body, EXCH_BODY_HIGH);
 	body_init(&x->resp_body, EXCH_BODY_HIGH);
 	return x;
+}
+
+struct exch *
+exch_spawn(struct exch *x, const struct front_ops *front, void *front_self)
+{
+	struct exch *y = exch_new(x->w, front, front_self, x->listen);
+	struct plan_settings *set = arena_alloc(&y->arena, sizeof(*set));
+
+	y->kind = STAGE_INTERNAL;
+	/* a rule may have made them in the arena of x */
+	*set = *x->set;
+	field_rules_copy(&set->request_fields, &y->arena);
+	field_rules_copy(&set->hidden_fields, &y->arena);
+	field_rules_copy(&set->response_fields, &y->arena);
+	y->set = set;
+	y->site = x->site;
+	y->route = x->route;
+	y->client = x->client;
+	y->client.scheme = arena_span(&y->arena, x->client.scheme);
+	y->client.tls = NULL;
+	msg_copy(&y->req, &x->req, &y->arena);
+	y->req.body = LENGTH_NONE;
+	y->req.length = 0;
+	y->req.want_continue = false;
+	y->path = arena_span(&y->arena, x->path);
+	y->path_is_ambiguous = x->path_is_ambiguous;
+	y->request_id = arena_span(&y->arena, x->request_id);
+	y->t.begin_us = worker_clock(x->w)->mono_us;
+	y->t.begin_wall_us = worker_clock(x->w)->wall_us;
+	y->t.head_us = y->t.begin_us;
+	body_end(&y->req_body);
+	return y;
 }
 
 void
@@ -234,12 +267,14 @@ exch_settle_fault(struct exch *x)
 static enum verdict
 exch_stages(struct exch *x, const struct stage *table)
 {
-	while (table[x->stage].name != NULL) {
-		enum verdict v = stage_cost_run(x, table, x->stage);
+	for (; table[x->stage].name != NULL; x->stage++) {
+		enum verdict v;
 
+		if ((table[x->stage].kinds & x->kind) == 0)
+			continue;
+		v = stage_cost_run(x, table, x->stage);
 		if (v != VERDICT_NEXT)
 			return v;
-		x->stage++;
 	}
 	return VERDICT_NEXT;
 }

@@ -20,6 +20,8 @@
 
 #define MAGIC_EXCH MAGIC('E', 'X', 'C', 'H')
 
+struct cached;
+struct cache_fill;
 struct exch;
 struct plan_listen;
 struct plan_route;
@@ -108,6 +110,7 @@ struct exch_origin {
 struct exch {
 	uint32_t magic;
 	enum exch_state state;
+	unsigned kind; /* STAGE_x: the rows of the stage tables that serve it */
 	struct arena arena; /* the exchange itself lives in it */
 	struct worker *w;
 	struct task task; /* exch_run() */
@@ -134,6 +137,9 @@ struct exch {
 	span path; /* normalized: what rules compare */
 	bool path_is_ambiguous;
 	span request_id;
+	span cache_result; /* how it met a cache, one word; or empty */
+	struct cached *cached; /* what the cache has to do with it, or NULL */
+	struct cache_fill *fill; /* whom an internal one works for, or NULL */
 
 	enum fault_id fault; /* the first one; stays for the log */
 	int fault_errno;
@@ -159,6 +165,12 @@ struct exch {
  * fills req, client, listen and then calls exch_kick(). */
 struct exch *exch_new(struct worker *w, const struct front_ops *front,
     void *front_self, const struct plan_listen *listen);
+
+/* An exchange that a stage of `x` spawns (STAGE_INTERNAL): a copy of its request
+ * without content, which lives on its own, for the same listen, site, route and
+ * settings. The caller changes its fields and then calls exch_kick(). */
+struct exch *exch_spawn(
+    struct exch *x, const struct front_ops *front, void *front_self);
 
 /* Let it run soon (idempotent, cheap, from anywhere). */
 void exch_kick(struct exch *x);

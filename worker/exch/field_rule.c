@@ -180,3 +180,13 @@ field_rules_apply(
 	for (uint32_t i = 0; i < rs->n; i++)
 		rule_apply(rs->at[i], x, f);
 }
+
+void
+field_rules_copy(struct field_rules *rs, struct arena *a)
+{
+	const struct field_rule **at = arena_alloc(a, rs->n * sizeof(*at));
+
+	for (uint32_t i = 0; i < rs->n; i++)
+		at[i] = rs->at[i];
+	rs->at = at;
+}

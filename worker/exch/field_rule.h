@@ -38,6 +38,8 @@ bool field_rule_prepare(struct field_rule *r, struct arena *a,
 bool field_rule_prepare_hidden(struct field_rule *r, const struct conf_value *v,
     uint32_t word, struct diag *d);
 
+/* Keep them in another arena; the rules themselves stay where they are. */
+void field_rules_copy(struct field_rules *rs, struct arena *a);
 /* Change the fields of one of the exchange's messages. */
 void field_rules_apply(
     const struct field_rules *rs, struct exch *x, struct http_fields *f);

@@ -13,6 +13,7 @@
 #include "common/base/map.h"
 #include "common/base/span.h"
 #include "common/conf/conf.h"
+#include "common/http/freshness.h"
 #include "common/http/h1.h"
 #include "common/tls/tls.h"
 #include "worker/exch/field_rule.h"
@@ -20,6 +21,7 @@
 #include "worker/exch/vars.h"
 
 struct access_log; /* worker/log */
+struct cache; /* worker/cache */
 struct dns_conf; /* common/net/dns.h */
 struct match;
 struct route_table; /* worker/route */
@@ -32,6 +34,26 @@ struct plan_logs {
 	const struct access_log *at[PLAN_LOGS_MAX];
 	uint32_t n;
 	bool is_told; /* by the configuration; else the listen's hold */
+};
+
+/* What is done about answers that may be kept. */
+struct plan_cache {
+	const struct cache *cache; /* NULL: none is */
+	struct place at;
+	uint32_t ttl_s; /* of what does not tell it; 0: none is invented */
+	uint32_t min_uses; /* before it is kept */
+	bool is_letter; /* profile rfc9111: the letter of the RFC */
+	bool has_cookies; /* the configuration tells `cookies` */
+	enum cookie_policy cookies;
+	const struct plan_term *bypass; /* ORed: who is not answered from it */
+	uint32_t n_bypass;
+};
+
+/* One line of a condition. */
+struct plan_term {
+	struct match *match;
+	span text;
+	struct place at;
 };
 
 /* Everything that a route decides about an exchange: what an exchange asks is
@@ -47,6 +69,7 @@ struct plan_settings {
 	uint64_t timeout_ms; /* of the whole exchange; 0: none */
 	bool allows_websocket;
 	span hsts; /* Strict-Transport-Security; empty: not set here */
+	struct plan_cache cache;
 	struct plan_logs logs;
 	struct field_rules request_fields; /* for what servers get */
 	struct field_rules hidden_fields; /* of servers' answers */
@@ -62,19 +85,18 @@ enum {
 	RULE_TIMEOUT = 1 << 4,
 	RULE_WEBSOCKET = 1 << 5,
 	RULE_HSTS = 1 << 11,
+	RULE_CACHE = 1 << 12,
+	RULE_CACHE_TTL = 1 << 13,
+	RULE_CACHE_MIN_USES = 1 << 14,
+	RULE_CACHE_COOKIES = 1 << 15,
+	RULE_CACHE_PROFILE = 1 << 16,
+	RULE_CACHE_BYPASS = 1 << 17,
 	/* what adds, and whether it empties first */
 	RULE_LOGS = 1 << 6,
 	RULE_LOGS_ALL = 1 << 7,
 	RULE_REQUEST_ALL = 1 << 8,
 	RULE_HIDDEN_ALL = 1 << 9,
 	RULE_RESPONSE_ALL = 1 << 10
-};
-
-/* One line of a rule's condition. */
-struct plan_term {
-	struct match *match;
-	span text;
-	struct place at;
 };
 
 /* One [rule] of a site. */
@@ -151,6 +173,8 @@ struct plan {
 	uint32_t n_upstreams;
 	struct access_log **logs;
 	uint32_t n_logs;
+	struct cache **caches;
+	uint32_t n_caches;
 	struct dns_conf *dns; /* what the system says of names */
 };
 

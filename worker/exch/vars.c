@@ -519,6 +519,8 @@ var_get_outcome(struct exch *x, const struct var *v, char *scratch)
 		return x->site != NULL ? x->site->name : span_of(NULL, 0);
 	case VAR_ROUTE:
 		return x->route != NULL ? x->route->text : span_of(NULL, 0);
+	case VAR_CACHE:
+		return x->cache_result;
 	case VAR_UPSTREAM:
 		return x->origin.upstream;
 	case VAR_SERVER:

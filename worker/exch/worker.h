@@ -15,6 +15,7 @@
 #include "common/tls/tls.h"
 #include "worker/exch/pipes.h"
 
+struct cache_worker;
 struct plan;
 struct up_worker;
 struct log_worker;
@@ -42,6 +43,7 @@ struct worker {
 	struct tls_io *tls; /* shared by all TLS streams */
 	struct tls_shared tls_shared; /* with other processes */
 	struct up_worker *up; /* servers and pools of this worker */
+	struct cache_worker *cache; /* what it has of its caches */
 	struct log_worker *log;
 	struct list conns; /* client connections, for retiring */
 	uint32_t n_conns;

@@ -54,6 +54,30 @@ rules_add_logs(struct plan_logs *to, const struct plan_logs *more, bool is_all)
 }
 
 static void
+rules_apply_cache(
+    struct plan_cache *to, const struct plan_cache *from, unsigned says)
+{
+	if (says & RULE_CACHE) {
+		to->cache = from->cache;
+		to->at = from->at;
+	}
+	if (says & RULE_CACHE_TTL)
+		to->ttl_s = from->ttl_s;
+	if (says & RULE_CACHE_MIN_USES)
+		to->min_uses = from->min_uses;
+	if (says & RULE_CACHE_COOKIES) {
+		to->has_cookies = from->has_cookies;
+		to->cookies = from->cookies;
+	}
+	if (says & RULE_CACHE_PROFILE)
+		to->is_letter = from->is_letter;
+	if (says & RULE_CACHE_BYPASS) {
+		to->bypass = from->bypass;
+		to->n_bypass = from->n_bypass;
+	}
+}
+
+static void
 rules_apply(struct exch *x, struct plan_settings *to, const struct plan_rule *r)
 {
 	const struct plan_settings *from = &r->set;
@@ -77,6 +101,7 @@ rules_apply(struct exch *x, struct plan_settings *to, const struct plan_rule *r)
 		to->allows_websocket = from->allows_websocket;
 	if (r->says & RULE_HSTS)
 		to->hsts = from->hsts;
+	rules_apply_cache(&to->cache, &from->cache, r->says);
 	if (r->says & RULE_LOGS)
 		rules_add_logs(&to->logs, &from->logs, r->says & RULE_LOGS_ALL);
 	rules_add_fields(x, &to->request_fields, &from->request_fields,

@@ -1,0 +1,382 @@
+/* cache/cache_fill: the internal exchange that asks a server for what is to be
+ * kept, and the front that it is to its handler: content goes into an object, or
+ * past it to the client that waits. */
+#include <stdlib.h>
+
+#include "common/base/check.h"
+#include "common/base/num.h"
+#include "worker/cache/cache_int.h"
+
+#define FILL_IOV 16
+
+static void
+fill_free_if_done(struct cache_fill *f)
+{
+	if (f->x != NULL || f->y != NULL)
+		return;
+	list_del(&f->node);
+	free(f);
+}
+
+static void
+fill_unpin(const struct cache_fill *f, struct obj_ref *ref)
+{
+	if (ref->at != 0)
+		objects_unpin(f->view, *ref);
+	ref->at = 0;
+}
+
+/* Tell whoever waits, here; the store tells the others. */
+static void
+fill_tell(struct cache_fill *f)
+{
+	if (f->ref.at != 0)
+		cache_wake_own(f->cw, f->cache->index, f->ref.at);
+	if (f->x != NULL)
+		exch_kick(f->x);
+}
+
+void
+fill_abandon(struct cache_fill *f)
+{
+	if (f->ref.at == 0)
+		return;
+	objects_abandon(f->view, f->ref);
+	fill_tell(f);
+	fill_unpin(f, &f->ref);
+}
+
+void
+fill_release(struct cache_fill *f)
+{
+	fill_tell(f);
+	fill_unpin(f, &f->ref);
+}
+
+/* What x has to know of the server's answer. */
+static void
+fill_inform(const struct cache_fill *f, struct exch *x)
+{
+	struct cached *c = x->cached;
+
+	x->origin = f->y->origin;
+	x->t.connect_us = f->y->t.connect_us;
+	if (f->outcome != FILL_STORING)
+		return;
+	cache_unpin(c);
+	c->ref = f->ref;
+	objects_pin(c->view, c->ref);
+}
+
+void
+fill_settle(struct cache_fill *f, enum fill_outcome outcome)
+{
+	f->outcome = outcome;
+	/* the client's exchange may run when the fill is over */
+	if (f->x != NULL)
+		fill_inform(f, f->x);
+	fill_tell(f);
+}
+
+/* --- as a front ----------------------------------------------------------- */
+
+static bool
+fill_front_pull(void *self, struct exch *y)
+{
+	(void)self;
+	(void)y;
+	return false;
+}
+
+/* The object takes no more: what follows goes past it to the client that caused
+ * the fill, if it still waits; the others see that it broke. */
+static void
+fill_overflow(struct cache_fill *f, struct exch *y)
+{
+	f->is_live = true;
+	fill_abandon(f);
+	if (f->x == NULL)
+		exch_fault(y, F_CLIENT_GONE, 0);
+}
+
+static bool
+fill_store(struct cache_fill *f, struct exch *y)
+{
+	struct iovec iov[FILL_IOV];
+	bool moved = false;
+	uint64_t bytes;
+	int n;
+
+	while ((n = body_peek(
+		    &y->resp_body, iov, FILL_IOV, UINT64_MAX, &bytes)) > 0) {
+		for (int i = 0; i < n; i++) {
+			if (f->stored + iov[i].iov_len > f->cache->max_object ||
+			    !objects_append(f->view, f->ref, iov[i].iov_base,
+				iov[i].iov_len)) {
+				fill_overflow(f, y);
+				return true;
+			}
+			f->stored += iov[i].iov_len;
+			body_consume(&y->resp_body, iov[i].iov_len);
+			moved = true;
+		}
+	}
+	if (body_is_done(&y->resp_body)) {
+		counter_add(y->w->counters, COUNTER_CACHE_STORED, 1);
+		(void)objects_finish(f->view, f->ref);
+		fill_release(f);
+		y->is_sent = true;
+		return true;
+	}
+	if (moved)
+		fill_tell(f);
+	return moved;
+}
+
+/* Content that nobody keeps: the client takes it by fill_pass(). */
+static bool
+fill_offer(struct cache_fill *f, struct exch *y)
+{
+	if (f->x == NULL) {
+		exch_fault(y, F_CLIENT_GONE, 0);
+		return true;
+	}
+	if (body_is_done(&y->resp_body)) {
+		exch_kick(f->x);
+		/* its trailers and its end are taken first */
+		if (f->x->resp_body.state == BODY_OPEN)
+			return false;
+		y->is_sent = true;
+		return true;
+	}
+	if (y->resp_body.len > 0)
+		exch_kick(f->x);
+	return false;
+}
+
+static bool
+fill_front_send(void *self, struct exch *y)
+{
+	struct cache_fill *f = self;
+
+	if (y->resp_body.state == BODY_ABORTED) {
+		exch_fault(y, y->resp_body.fault, 0);
+		return true;
+	}
+	switch (f->outcome) {
+	case FILL_STORING:
+		return f->is_live ? fill_offer(f, y) : fill_store(f, y);
+	case FILL_PASSING:
+		return fill_offer(f, y);
+	case FILL_OPEN:
+	case FILL_FRESHENED:
+	case FILL_FAILED:
+		break;
+	}
+	/* nobody wants the content */
+	y->is_sent = true;
+	return true;
+}
+
+static void
+fill_front_send_info(void *self, struct exch *y, struct http_msg *info)
+{
+	struct cache_fill *f = self;
+	struct http_msg *copy;
+
+	(void)y;
+	if (f->x == NULL || f->x->is_begun)
+		return;
+	copy = arena_alloc(&f->x->arena, sizeof(*copy));
+	msg_copy(copy, info, &f->x->arena);
+	f->x->front->send_info(f->x->front_self, f->x, copy);
+}
+
+static void
+fill_front_abort(void *self, struct exch *y)
+{
+	struct cache_fill *f = self;
+
+	f->fault = y->fault;
+	f->fault_errno = y->fault_errno;
+	if (f->outcome == FILL_OPEN)
+		f->outcome = FILL_FAILED;
+	fill_abandon(f);
+	if (f->x != NULL)
+		exch_kick(f->x);
+}
+
+static void
+fill_front_done(void *self, struct exch *y)
+{
+	struct cache_fill *f = self;
+
+	if (f->outcome == FILL_OPEN)
+		f->outcome = FILL_FAILED;
+	if (f->fault == F_NONE)
+		f->fault = y->fault;
+	fill_abandon(f);
+	fill_unpin(f, &f->stale);
+	f->y = NULL;
+	f->cw->n_fills--;
+	if (f->x != NULL)
+		exch_kick(f->x);
+	worker_conns_changed(f->cw->w);
+	fill_free_if_done(f);
+}
+
+static bool
+fill_front_local_addr(void *self, struct sock_addr *out)
+{
+	const struct cache_fill *f = self;
+
+	*out = f->local;
+	return f->has_local;
+}
+
+static const struct front_ops fill_front = {
+    .name = "internal",
+    .pull = fill_front_pull,
+    .send = fill_front_send,
+    .send_info = fill_front_send_info,
+    .abort = fill_front_abort,
+    .done = fill_front_done,
+    .local_addr = fill_front_local_addr,
+};
+
+/* --- for the client's exchange -------------------------------------------- */
+
+/* Only the cache's own conditions go to the server (RFC 9111 4.3.1). */
+static void
+fill_ask(struct exch *y, const struct cached *c)
+{
+	struct http_fields *f = &y->req.fields;
+
+	if (c->kept != NULL && condition_ask(f, &y->arena, &c->validators, 1))
+		return;
+	(void)fields_del(f, FIELD_IF_NONE_MATCH);
+	(void)fields_del(f, FIELD_IF_MODIFIED_SINCE);
+	(void)fields_del(f, FIELD_IF_RANGE);
+	(void)fields_del(f, FIELD_RANGE);
+}
+
+void
+fill_begin(
+    struct exch *x, struct cached *c, struct obj_ref ref, bool is_background)
+{
+	struct cache_fill *f = calloc(1, sizeof(*f));
+
+	REQUIRE(f != NULL);
+	f->cw = c->cw;
+	f->cache = c->cache;
+	f->view = c->view;
+	f->ref = ref;
+	f->base = c->base;
+	f->has_local = x->front->local_addr(x->front_self, &f->local);
+	if (c->kept != NULL) {
+		f->stale = c->ref;
+		objects_pin(f->view, f->stale);
+		f->may_answer_error =
+		    is_background || c->verdict.may_answer_error;
+	}
+	f->y = exch_spawn(x, &fill_front, f);
+	f->y->fill = f;
+	f->url = arena_span(&f->y->arena, c->url);
+	f->vary = arena_span(&f->y->arena, c->vary);
+	f->is_base = c->vary.len == 0;
+	f->policy = c->policy;
+	fill_ask(f->y, c);
+	list_push_back(&c->cw->fills, &f->node);
+	c->cw->n_fills++;
+	counter_add(x->w->counters, COUNTER_CACHE_FILLS, 1);
+	if (!is_background) {
+		f->x = x;
+		c->fill = f;
+	}
+	exch_kick(f->y);
+}
+
+void
+fill_leave(struct cache_fill *f)
+{
+	struct exch *y = f->y;
+
+	f->x = NULL;
+	/* what is kept is worth its end; what is not is the client's alone */
+	if (y != NULL && (f->outcome == FILL_PASSING || f->is_live)) {
+		exch_kill(y, F_CLIENT_GONE);
+		return;
+	}
+	fill_free_if_done(f);
+}
+
+void
+fill_hand_over(struct cache_fill *f, struct exch *x)
+{
+	struct exch *y = f->y;
+	struct cached *c = x->cached;
+
+	if (y == NULL) {
+		exch_fault(x, f->fault, f->fault_errno);
+		return;
+	}
+	msg_copy(&x->resp, &y->resp, &x->arena);
+	x->is_own_answer = y->is_own_answer;
+	c->kept = NULL;
+	cache_tell(x, c);
+	exch_answer(x);
+}
+
+/* One slice into another body; what the other's arena holds is copied. */
+static void
+fill_pass_piece(struct exch *x, const struct iovec *iov, struct buf_pool *bufs)
+{
+	size_t done = 0;
+
+	while (done < iov->iov_len) {
+		struct buf *b = buf_new(bufs);
+		size_t n = u64_min(iov->iov_len - done, b->cap);
+		struct slice s;
+
+		memcpy(b->data, (const char *)iov->iov_base + done, n);
+		b->used = (uint32_t)n;
+		s = slice_of(b, 0, (uint32_t)n);
+		buf_unref(b);
+		body_push(&x->resp_body, &s);
+		done += n;
+	}
+}
+
+bool
+fill_pass(struct cache_fill *f, struct exch *x)
+{
+	struct exch *y = f->y;
+	bool moved = false;
+
+	if (x->resp_body.state != BODY_OPEN)
+		return false;
+	while (y != NULL && body_room(&x->resp_body) > 0) {
+		struct iovec iov;
+		uint64_t bytes;
+
+		if (body_peek(&y->resp_body, &iov, 1,
+			u64_min(body_room(&x->resp_body), BUF_CAP),
+			&bytes) == 0)
+			break;
+		fill_pass_piece(x, &iov, &x->w->bufs);
+		body_consume(&y->resp_body, bytes);
+		moved = true;
+	}
+	if (y != NULL && body_is_done(&y->resp_body)) {
+		fields_copy(&x->resp.trailers, &y->resp.trailers, &x->arena);
+		body_end(&x->resp_body);
+		moved = true;
+	} else if (y == NULL) {
+		body_abort(&x->resp_body, f->fault);
+		exch_fault(x, f->fault, f->fault_errno);
+		return true;
+	}
+	if (moved)
+		exch_kick(y);
+	return moved;
+}

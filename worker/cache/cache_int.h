@@ -1,0 +1,257 @@
+/* cache/cache_int: between the files of worker/cache. */
+#ifndef GH_CACHE_INT_H
+#define GH_CACHE_INT_H
+
+#include "common/base/iptrie.h"
+#include "common/base/list.h"
+#include "common/http/cachestatus.h"
+#include "common/http/conditional.h"
+#include "common/http/freshness.h"
+#include "common/http/ranges.h"
+#include "common/http/storable.h"
+#include "common/store/objects.h"
+#include "worker/cache/cache.h"
+#include "worker/exch/exch.h"
+#include "worker/exch/plan.h"
+#include "worker/exch/tmpl.h"
+
+/* --- the plan side -------------------------------------------------------- */
+
+struct cache {
+	span name;
+	struct place at;
+	uint32_t index; /* in plan.caches */
+	struct objects *objects; /* NULL: nothing is shared (-t, explain) */
+	struct tmpl key;
+	const span *ignored; /* names of query arguments; `*` at the end */
+	uint32_t n_ignored;
+	bool sorts_query;
+	bool coalesces;
+	bool tells_status;
+	uint64_t max_object;
+	uint32_t stale_while_revalidate_s;
+	uint32_t stale_if_error_s;
+	uint32_t negative_ttl_s;
+	span tag_header; /* empty: answers have no tags */
+	struct iptrie *purgers; /* whose PURGE is obeyed; NULL: nobody's */
+	bool is_purged_by_unix; /* clients on unix sockets may, too */
+};
+
+/* --- heads as they are kept ----------------------------------------------- */
+
+enum kept_kind {
+	KEPT_ANSWER,
+	KEPT_VARIANTS, /* of the URL: which fields select one */
+	KEPT_PASS /* answers of this URL cannot be shared: do not wait */
+};
+
+/* A head, read out of an object; text lies in the copy that was made of it. */
+struct kept {
+	enum kept_kind kind;
+	uint16_t status;
+	enum http_version version; /* the origin's */
+	struct freshness fresh;
+	uint64_t epoch; /* VARIANTS: part of their keys */
+	int64_t until_ms; /* PASS: CLOCK_REALTIME */
+	struct http_fields fields;
+	span vary; /* names; VARIANTS only */
+};
+
+/* As bytes in the arena; empty when it is larger than an object's head may
+ * be. */
+span kept_write(const struct kept *k, struct arena *a);
+/* Fields are made in the arena, their text is borrowed from `bytes`. false: the
+ * bytes are not what kept_write() made. */
+bool kept_read(span bytes, struct arena *a, struct kept *out);
+
+/* --- keys ----------------------------------------------------------------- */
+
+/* What makes two requests the same, as text that no two different ones share,
+ * in the exchange's arena. `at`: another path and query than the request's, or
+ * NULL. */
+span cache_key_text(
+    struct exch *x, const struct cache *c, const struct forget *at);
+/* The URL for people and for purges by prefix. */
+span cache_url(struct exch *x);
+
+/* --- waiting for objects -------------------------------------------------- */
+
+/* An exchange that waits for news of an object. */
+struct cache_waiter {
+	struct list node;
+	uint32_t index; /* of the cache */
+	uint32_t at; /* the object's place */
+	struct exch *x;
+};
+
+#define CACHE_WAIT_LISTS 256
+
+struct cache_worker {
+	struct worker *w;
+	struct objects_view **views; /* by index of the cache */
+	uint32_t n;
+	struct list waiting[CACHE_WAIT_LISTS]; /* of struct cache_waiter */
+	struct list fills; /* of struct cache_fill */
+	uint32_t n_fills;
+};
+
+/* Wake x when the object changes next; look at the facts after it. */
+void cache_wait(
+    struct cache_worker *cw, struct cache_waiter *wait, struct obj_ref ref);
+void cache_wait_end(struct cache_waiter *wait);
+/* Kick those of this process who wait for an object that it changes itself. */
+void cache_wake_own(struct cache_worker *cw, uint32_t index, uint32_t at);
+
+/* --- one exchange's part -------------------------------------------------- */
+
+enum cached_mode {
+	CACHED_ASIDE, /* a server answers as if there was no cache */
+	CACHED_WAITING, /* for a fill's head */
+	CACHED_SERVING, /* from an object */
+	CACHED_PASSING /* a fill's answer goes through, it is not kept */
+};
+
+/* For logs: what became of it. */
+enum cached_result {
+	RESULT_NONE,
+#define RESULT(id, word) RESULT_##id,
+#include "worker/cache/cache_result.def"
+#undef RESULT
+	RESULT_N
+};
+
+/* A piece of the content to send. */
+struct cached_piece {
+	bool is_text;
+	span text;
+	struct range range; /* of the object's body */
+};
+
+/* Pieces of one answer: a head and bytes for each part, and an end. */
+#define CACHED_PIECES (2 * RANGES_MAX + 1)
+
+struct cached {
+	const struct cache *cache;
+	struct cache_worker *cw;
+	struct objects_view *view;
+	enum cached_mode mode;
+	enum cached_result result;
+	struct cache_policy policy;
+	struct cc cc; /* the request's directives */
+	span url;
+	struct obj_key base; /* of the URL */
+	struct obj_key
+	    key; /* of what is looked for: the URL's or a variant's */
+	span vary; /* names that select the variant; empty: the URL has one */
+	struct obj_ref ref; /* pinned: what is served, or waited for */
+	struct kept *kept; /* head of what is served, or may be */
+	uint64_t length; /* of its body, OBJECTS_OPEN while unknown */
+	struct validators validators; /* of it */
+	struct reuse_verdict verdict;
+	struct cache_fill *fill; /* that this exchange caused, or NULL */
+	struct cache_waiter wait;
+	uint32_t tries; /* times it looked */
+	enum cache_fwd fwd;
+	bool is_updating; /* a newer one of what is kept is being filled */
+	bool is_collapsed;
+	bool is_fetched; /* the origin made it for this request */
+	struct cached_piece *pieces;
+	uint32_t n_pieces;
+	uint32_t piece; /* the one being sent */
+	uint64_t sent; /* bytes of it that were pushed */
+};
+
+extern const struct handler cache_handler;
+
+enum look {
+	LOOK_NOTHING,
+	LOOK_OTHERS, /* there are variants, but none for this request */
+	LOOK_ANSWER, /* c->ref is pinned, c->kept read */
+	LOOK_FILLING, /* c->ref is pinned; its head is not there yet */
+	LOOK_PASS
+};
+
+/* What is kept for the request. What was pinned before is given back. */
+enum look cache_look(struct exch *x, struct cached *c);
+/* Read the head of c->ref into c->kept. false: there is none. */
+bool cache_read_head(struct exch *x, struct cached *c);
+void cache_unpin(struct cached *c);
+int64_t cache_now_s(const struct exch *x);
+/* The key of the variant that the request of x selects by a mark of VARIANTS.
+ * false: it selects none. */
+bool cache_variant_key(const struct objects_view *v, struct obj_key base,
+    const struct kept *mark, struct exch *x, struct obj_key *out);
+/* Tags: words between blanks and commas; the number that stands for one. */
+bool cache_tag_next(span *rest, span *tag);
+uint64_t cache_tag_label(const struct objects_view *v, span tag);
+/* A PURGE by somebody who may: do it and answer. */
+enum verdict cache_purge(struct exch *x, struct cached *c);
+
+/* Answer with c->ref, whole, in part or by 304. */
+void cache_serve(struct exch *x, struct cached *c);
+/* Move content of c->ref into the answer. Whether anything moved. */
+bool cache_serve_step(struct exch *x, struct cached *c);
+
+/* x->cache_result, as far as it is known. */
+void cache_note_result(struct exch *x);
+/* Our member of Cache-Status and Age, as the answer needs them. */
+void cache_tell(struct exch *x, struct cached *c);
+
+/* --- fills ---------------------------------------------------------------- */
+
+enum fill_outcome {
+	FILL_OPEN, /* no head yet */
+	FILL_STORING, /* its object has a head and grows */
+	FILL_PASSING, /* not to be shared: the client takes it as it comes */
+	FILL_FRESHENED, /* what was stored is good again */
+	FILL_FAILED /* no answer, or an error that a stale one replaces */
+};
+
+struct cache_fill {
+	struct list node; /* of cache_worker.fills */
+	struct cache_worker *cw;
+	const struct cache *cache;
+	struct objects_view *view;
+	struct exch *y; /* the internal exchange, until it ends */
+	struct exch *x; /* the client's that waits for it, or NULL */
+	enum fill_outcome outcome;
+	struct obj_ref ref; /* what it fills, pinned; at 0: nothing any more */
+	struct obj_key base;
+	bool is_base; /* what it fills stands under the URL itself */
+	struct cache_policy policy;
+	/* in y's arena */
+	span url;
+	span vary; /* names that told this variant from others; or empty */
+	struct obj_ref stale; /* what it validates, pinned; or at 0 */
+	bool may_answer_error; /* the stale one stands in for 5xx */
+	enum fault_id fault; /* why it failed */
+	int fault_errno;
+	uint16_t status; /* the origin's answer; 0: none */
+	bool is_live; /* bytes come past the object now */
+	uint64_t stored; /* bytes of the body that went into the object */
+	struct sock_addr local;
+	bool has_local;
+};
+
+/* Begin one for x, which waits for it, or goes its own way with is_background.
+ * `ref` (FILLING, pinned, ours) becomes the fill's; c->ref is what it validates
+ * when c->kept is set. */
+void fill_begin(
+    struct exch *x, struct cached *c, struct obj_ref ref, bool is_background);
+/* x does not wait any more. */
+void fill_leave(struct cache_fill *f);
+/* Move content that is not kept from the fill to x. Whether anything moved. */
+bool fill_pass(struct cache_fill *f, struct exch *x);
+/* The head of such an answer, and what it cost, for x. */
+void fill_hand_over(struct cache_fill *f, struct exch *x);
+/* Between fill and put: it came to this; nobody waits for what it was to fill;
+ * that will never be whole. */
+void fill_settle(struct cache_fill *f, enum fill_outcome outcome);
+void fill_release(struct cache_fill *f);
+void fill_abandon(struct cache_fill *f);
+/* Stage cache-put for an internal exchange. */
+enum verdict fill_put(struct exch *y);
+/* The handler of x goes on as if there was no cache. */
+enum verdict cache_go_aside(struct exch *x, struct cached *c);
+
+#endif

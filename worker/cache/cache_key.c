@@ -1,0 +1,153 @@
+/* cache/cache_key: what makes two requests the same. Every piece of a key stands
+ * apart from the next, so that no client can make one URL look like another. */
+#include "common/base/check.h"
+#include "worker/cache/cache_int.h"
+
+/* Arguments of a query that are put in order; one with more stays as it is. */
+#define KEY_ARGS_MAX 128
+
+static span
+key_arg_name(span arg)
+{
+	ptrdiff_t eq = span_chr(arg, '=');
+
+	return eq < 0 ? arg : span_first(arg, (size_t)eq);
+}
+
+static bool
+key_is_ignored(const struct cache *c, span name)
+{
+	for (uint32_t i = 0; i < c->n_ignored; i++) {
+		span p = c->ignored[i];
+
+		if (p.len > 0 && p.p[p.len - 1] == '*'
+			? span_starts(name, span_first(p, p.len - 1))
+			: span_eq(name, p))
+			return true;
+	}
+	return false;
+}
+
+/* Stable, by name: the order of those with one name may mean something. */
+static void
+key_sort(span *args, uint32_t n)
+{
+	for (uint32_t i = 1; i < n; i++) {
+		span one = args[i];
+		uint32_t k = i;
+
+		while (k > 0 && span_cmp(key_arg_name(args[k - 1]),
+				    key_arg_name(one)) > 0) {
+			args[k] = args[k - 1];
+			k--;
+		}
+		args[k] = one;
+	}
+}
+
+/* The query without what does not count. */
+static span
+key_query(struct exch *x, const struct cache *c, span query)
+{
+	span args[KEY_ARGS_MAX];
+	uint32_t n = 0;
+	char *p;
+	size_t len = 0;
+
+	if (query.len == 0 || (c->n_ignored == 0 && !c->sorts_query))
+		return query;
+	for (span rest = query; rest.p != NULL;) {
+		ptrdiff_t amp = span_chr(rest, '&');
+		span arg = amp < 0 ? rest : span_first(rest, (size_t)amp);
+
+		rest = amp < 0 ? span_of(NULL, 0)
+			       : span_from(rest, (size_t)amp + 1);
+		if (key_is_ignored(c, key_arg_name(arg)))
+			continue;
+		if (n == KEY_ARGS_MAX)
+			return query;
+		args[n++] = arg;
+	}
+	if (c->sorts_query)
+		key_sort(args, n);
+	p = arena_alloc(&x->arena, query.len + 1);
+	for (uint32_t i = 0; i < n; i++) {
+		if (i > 0)
+			p[len++] = '&';
+		if (args[i].len > 0)
+			memcpy(p + len, args[i].p, args[i].len);
+		len += args[i].len;
+	}
+	return span_of(p, len);
+}
+
+static span
+key_value(struct exch *x, const struct tmpl_part *part)
+{
+	span s;
+	char *p;
+
+	if (!part->is_var)
+		return part->text;
+	s = var_get(x, &part->var, arena_alloc(&x->arena, VAR_SCRATCH));
+	if (var_kind(part->var.id) != VAR_KIND_NAME)
+		return s;
+	p = arena_alloc(&x->arena, s.len);
+	for (size_t i = 0; i < s.len; i++)
+		p[i] = ascii_lower(s.p[i]);
+	return span_of(p, s.len);
+}
+
+/* The template's pieces, each with its length in front, and the site's name
+ * before them: the same host may be another site on another listen. */
+static span
+key_render(struct exch *x, const struct cache *c)
+{
+	uint32_t n = c->key.n + 1;
+	span *parts = arena_alloc(&x->arena, 2 * n * sizeof(*parts));
+
+	for (uint32_t i = 0; i < n; i++) {
+		span s =
+		    i == 0 ? x->site->name : key_value(x, &c->key.parts[i - 1]);
+
+		parts[2 * i] = arena_printf(&x->arena, "%zu:", s.len);
+		parts[2 * i + 1] = s;
+	}
+	return arena_concat(&x->arena, parts, 2 * n);
+}
+
+span
+cache_key_text(struct exch *x, const struct cache *c, const struct forget *at)
+{
+	span path = x->path;
+	span query = x->req.query;
+	bool had_query = x->req.has_query;
+	span text;
+
+	if (at != NULL) {
+		x->path = at->path;
+		x->req.query = at->query;
+		x->req.has_query = at->has_query;
+	}
+	x->req.query = key_query(x, c, x->req.query);
+	text = key_render(x, c);
+	x->path = path;
+	x->req.query = query;
+	x->req.has_query = had_query;
+	return text;
+}
+
+span
+cache_url(struct exch *x)
+{
+	span parts[] = {
+	    x->client.scheme,
+	    SPAN_LIT("://"),
+	    x->req.host,
+	    x->path,
+	    x->req.has_query ? SPAN_LIT("?") : SPAN_LIT(""),
+	    x->req.query,
+	};
+
+	return arena_concat(&x->arena, parts, NELEMS(parts));
+}

@@ -1,0 +1,113 @@
+/* cache/cache_prepare: a [cache] section compiled for serving. */
+#include <stdlib.h>
+
+#include "common/base/check.h"
+#include "common/base/num.h"
+#include "common/store/tenants.h"
+#include "worker/cache/cache_int.h"
+
+#define PREPARE_MS_PER_S 1000
+
+/* Whole seconds, at least one when it is not 0. */
+static uint32_t
+prepare_seconds(const struct conf_scope *s, enum conf_key k)
+{
+	uint64_t ms = (uint64_t)conf_num(s, k);
+
+	return (uint32_t)u64_min(
+	    (ms + PREPARE_MS_PER_S - 1) / PREPARE_MS_PER_S, CC_SECONDS_MAX);
+}
+
+/* The words of all lines of a key. */
+static const span *
+prepare_words(
+    const struct conf_scope *s, enum conf_key k, struct arena *a, uint32_t *n)
+{
+	struct conf_iter it = {NULL, 0, false};
+	const struct conf_value *v;
+	uint32_t count = 0;
+	span *out;
+
+	while ((v = conf_next(s, k, &it)) != NULL)
+		count += v->n_words;
+	out = arena_alloc(a, count * sizeof(*out));
+	it = (struct conf_iter){NULL, 0, false};
+	*n = 0;
+	while ((v = conf_next(s, k, &it)) != NULL)
+		for (uint32_t i = 0; i < v->n_words; i++)
+			out[(*n)++] = v->words[i].text;
+	return out;
+}
+
+static void
+prepare_purgers(struct cache *c, const struct conf_scope *s, struct diag *d)
+{
+	struct conf_iter it = {NULL, 0, false};
+	const struct conf_value *v;
+
+	while ((v = conf_next(s, KEY_CACHE_PURGE_ALLOW, &it)) != NULL) {
+		for (uint32_t i = 0; i < v->n_words; i++) {
+			struct ip_prefix prefix;
+
+			if (!ip_prefix_parse(v->words[i].text, &prefix)) {
+				diag_error(d, v->words[i].at,
+				    "'%.*s' is no address or network",
+				    SPAN_FMT(v->words[i].text));
+				continue;
+			}
+			if (c->purgers == NULL)
+				c->purgers = iptrie_new();
+			iptrie_add(c->purgers, &prefix, 1);
+		}
+	}
+}
+
+static void
+prepare_key(struct cache *c, const struct conf_scope *s, struct arena *a,
+    struct diag *d)
+{
+	const struct conf_value *v = conf_get(s, KEY_CACHE_KEY);
+	struct var_src src = {conf_text(s, KEY_CACHE_KEY),
+	    v == NULL ? c->at : v->at, VAR_WHEN_REQUEST};
+
+	(void)tmpl_prepare(&c->key, a, &src, d);
+}
+
+struct cache *
+cache_prepare(const struct boot *b, const struct conf_section *sec,
+    uint32_t index, struct arena *a, struct diag *d)
+{
+	struct conf_scope s = conf_scope_of(b->conf, sec);
+	struct cache *c = arena_zalloc(a, sizeof(*c));
+
+	c->name = sec->name;
+	c->at = sec->at;
+	c->index = index;
+	c->objects = claims_cache(b->claims, sec->name);
+	c->sorts_query = conf_bool(&s, KEY_CACHE_SORT_QUERY);
+	c->coalesces = conf_bool(&s, KEY_CACHE_COALESCE);
+	c->tells_status = conf_bool(&s, KEY_CACHE_STATUS_HEADER);
+	c->max_object = (uint64_t)conf_num(&s, KEY_CACHE_MAX_OBJECT);
+	c->stale_while_revalidate_s =
+	    prepare_seconds(&s, KEY_CACHE_STALE_WHILE_REVALIDATE);
+	c->stale_if_error_s = prepare_seconds(&s, KEY_CACHE_STALE_IF_ERROR);
+	c->negative_ttl_s = prepare_seconds(&s, KEY_CACHE_NEGATIVE_TTL);
+	c->tag_header = conf_text(&s, KEY_CACHE_TAG_HEADER);
+	c->ignored =
+	    prepare_words(&s, KEY_CACHE_IGNORE_QUERY, a, &c->n_ignored);
+	prepare_key(c, &s, a, d);
+	prepare_purgers(c, &s, d);
+	return c;
+}
+
+void
+cache_fini(struct cache *c)
+{
+	iptrie_free(c->purgers);
+}
+
+span
+cache_name(const struct cache *c)
+{
+	return c->name;
+}

@@ -1,0 +1,142 @@
+/* cache/cache_purge: PURGE, by who may (purge_allow): the URL with all its
+ * variants, all URLs below a path that ends in `*`, all answers with a tag, or
+ * everything. */
+#include "common/base/check.h"
+#include "worker/cache/cache_int.h"
+#include "worker/exch/handler.h"
+
+/* Field of a PURGE: `soft`, `all`, both. */
+#define PURGE_FIELD "Purge"
+
+static bool
+tag_is_end(char c)
+{
+	return c == ' ' || c == '\t' || c == ',';
+}
+
+bool
+cache_tag_next(span *rest, span *tag)
+{
+	size_t i = 0;
+
+	while (rest->len > 0 && tag_is_end(rest->p[0]))
+		*rest = span_from(*rest, 1);
+	while (i < rest->len && !tag_is_end(rest->p[i]))
+		i++;
+	*tag = span_first(*rest, i);
+	*rest = span_from(*rest, i);
+	return tag->len > 0;
+}
+
+uint64_t
+cache_tag_label(const struct objects_view *v, span tag)
+{
+	return objects_key(v, tag).h[0];
+}
+
+static bool
+purge_is_allowed(const struct exch *x, const struct cache *c)
+{
+	return exch_client_has_ip(&x->client) &&
+	       iptrie_find(c->purgers, &x->client.ip, NULL);
+}
+
+static bool
+purge_url(struct exch *x, struct cached *c, bool is_soft)
+{
+	struct obj_key key =
+	    objects_key(c->view, cache_key_text(x, c->cache, NULL));
+	struct obj_ref ref;
+	bool is_updating;
+
+	if (objects_find(c->view, &key, &ref, &is_updating) == OBJ_NONE)
+		return true;
+	c->ref = ref;
+	/* a soft one has to reach each variant: by its name */
+	if (is_soft && cache_read_head(x, c) &&
+	    c->kept->kind == KEPT_VARIANTS) {
+		struct obj_purge p = {.what = OBJ_PURGE_PREFIX,
+		    .is_soft = true,
+		    .prefix = c->url};
+		bool ok = objects_purge(c->view, &p);
+
+		cache_unpin(c);
+		return ok;
+	}
+	if (is_soft)
+		objects_drop_softly(c->view, ref);
+	else
+		objects_drop(c->view, ref);
+	cache_unpin(c);
+	return true;
+}
+
+static bool
+purge_tags(struct cached *c, span tags, bool is_soft)
+{
+	bool ok = true;
+	span tag;
+
+	while (ok && cache_tag_next(&tags, &tag)) {
+		struct obj_purge p = {.what = OBJ_PURGE_LABEL,
+		    .is_soft = is_soft,
+		    .label = cache_tag_label(c->view, tag)};
+
+		ok = objects_purge(c->view, &p);
+	}
+	return ok;
+}
+
+static span
+purge_field(const struct exch *x, span name)
+{
+	const struct http_field *f =
+	    name.len == 0 ? NULL : fields_find_name(&x->req.fields, name);
+
+	return f == NULL ? span_of(NULL, 0) : f->value;
+}
+
+static bool
+purge_do(struct exch *x, struct cached *c)
+{
+	span how = purge_field(x, SPAN_LIT(PURGE_FIELD));
+	span tags = purge_field(x, c->cache->tag_header);
+	struct obj_purge p = {.what = OBJ_PURGE_ALL};
+	span word;
+
+	while (cache_tag_next(&how, &word)) {
+		if (span_ieq(word, SPAN_LIT("soft")))
+			p.is_soft = true;
+		else if (span_ieq(word, SPAN_LIT("all")))
+			p.prefix = word;
+	}
+	if (p.prefix.len > 0) {
+		p.prefix.len = 0;
+		return objects_purge(c->view, &p);
+	}
+	if (tags.len > 0)
+		return purge_tags(c, tags, p.is_soft);
+	if (!span_ends(x->path, SPAN_LIT("*")) || x->req.has_query)
+		return purge_url(x, c, p.is_soft);
+	p.what = OBJ_PURGE_PREFIX;
+	p.prefix = span_first(c->url, c->url.len - 1);
+	return p.prefix.len < OBJECTS_PREFIX_CAP && objects_purge(c->view, &p);
+}
+
+enum verdict
+cache_purge(struct exch *x, struct cached *c)
+{
+	if (!purge_is_allowed(x, c->cache)) {
+		exch_reply_status(x, 403);
+		return VERDICT_REPLY;
+	}
+	c->result = RESULT_PURGED;
+	c->url = cache_url(x);
+	if (x->sink == NULL && c->view != NULL && !purge_do(x, c)) {
+		exch_reply_status(x, 503);
+		return VERDICT_REPLY;
+	}
+	exch_reply(x, 200, SPAN_LIT("text/plain; charset=utf-8"),
+	    SPAN_LIT("purged\n"));
+	return VERDICT_REPLY;
+}
