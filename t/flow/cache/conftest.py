@@ -1,0 +1,38 @@
+"""Two workers with a cache in front of one recording origin."""
+import pytest
+
+INI = """
+[global]
+workers = %(workers)s
+shared_memory = 128m
+%(global)s
+[listen x]
+address = 127.0.0.1:{port}
+h2c = on
+[site test]
+hosts = *
+upstream = app
+cache = pages
+%(site)s
+[upstream app]
+server = {origin}
+%(upstream)s
+[cache pages]
+memory = 48m
+max_object = 16m
+status_header = on
+%(cache)s
+%(more)s
+"""
+
+
+@pytest.fixture
+def cached(gatehouse, origin):
+    """cached(script, cache="key = value", ...) gives (gatehouse, origin)."""
+    def make(script=None, raw=False, **sections):
+        o = origin(script, raw)
+        lines = {"workers": 2, "global": "", "site": "", "upstream": "",
+                 "cache": "", "more": "", **sections}
+        return gatehouse(INI % lines, origin=o.address), o
+
+    return make

@@ -1,0 +1,115 @@
+"""PURGE, by who may."""
+import pytest
+
+from lib.origin import ok
+
+FRESH = b"Cache-Control: max-age=600\r\n"
+
+
+def counting(extra=b""):
+    """An origin's script that numbers its answers."""
+    def script(conn, request):
+        script.n += 1
+        fields = FRESH + extra
+        tags = request.target.partition("?tags=")[2]
+        if tags:
+            fields += f"Cache-Tag: {tags}\r\n".encode()
+        conn.send(ok(b"%d" % script.n, fields + b'ETag: "e"\r\n'))
+    script.n = 0
+    return script
+
+
+def get(gh, path, extra=b""):
+    with gh.client() as c:
+        return c.get(path, extra=extra).text
+
+
+def purge(gh, path, extra=b""):
+    with gh.client() as c:
+        return c.get(path, extra=extra, method="PURGE").status
+
+
+def test_a_url_goes_and_its_neighbours_stay(cached):
+    gh, o = cached(counting(), cache="purge_allow = 127.0.0.0/8")
+    assert [get(gh, p) for p in ("/a", "/b", "/a?x", "/a")] == list("1231")
+    assert purge(gh, "/a") == 200
+    for _ in range(4):
+        assert [get(gh, p) for p in ("/a", "/b", "/a?x")] == list("423")
+
+
+def test_all_variants_of_a_url_go(cached):
+    gh, o = cached(counting(b"Vary: Accept-Language\r\n"),
+                   cache="purge_allow = 127.0.0.0/8")
+
+    def both():
+        return [get(gh, "/v", b"Accept-Language: %s\r\n" % lang)
+                for lang in (b"de", b"fr")]
+
+    assert both() == ["1", "2"] == both()
+    assert purge(gh, "/v") == 200
+    assert both() == ["3", "4"] == both()
+
+
+def test_all_below_a_path_go(cached):
+    gh, o = cached(counting(), cache="purge_allow = 127.0.0.0/8")
+    paths = ("/img/a", "/img/b/c", "/image", "/img")
+    assert [get(gh, p) for p in paths] == list("1234")
+    assert purge(gh, "/img/*") == 200
+    assert [get(gh, p) for p in paths] == list("5634")
+
+
+def test_tags(cached):
+    gh, o = cached(counting(), cache="purge_allow = 127.0.0.0/8")
+    paths = ("/1?tags=red", "/2?tags=red,blue", "/3?tags=blue", "/4")
+    assert [get(gh, p) for p in paths] == list("1234")
+    assert purge(gh, "/", b"Cache-Tag: red\r\n") == 200
+    assert [get(gh, p) for p in paths] == list("5634")
+    assert purge(gh, "/", b"Cache-Tag: blue, green\r\n") == 200
+    assert [get(gh, p) for p in paths] == list("5784")
+
+
+def test_everything(cached):
+    gh, o = cached(counting(), cache="purge_allow = 127.0.0.0/8")
+    paths = [f"/{i}" for i in range(30)]
+    before = [get(gh, p) for p in paths]
+    assert purge(gh, "/", b"Purge: all\r\n") == 200
+    assert not set(before) & {get(gh, p) for p in paths}
+
+
+@pytest.mark.parametrize("path, extra", [
+    ("/s", b""), ("/*", b""), ("/", b"Cache-Tag: red\r\n"),
+    ("/", b"Purge: all\r\n")])
+def test_a_soft_purge_asks_the_origin_and_keeps_the_content(
+        cached, path, extra):
+    def script(conn, request):
+        if request.get("if-none-match"):
+            conn.send(b'HTTP/1.1 304 Not Modified\r\nETag: "e"\r\n' + FRESH +
+                      b"\r\n")
+        else:
+            conn.send(ok(b"content", FRESH + b'ETag: "e"\r\n'
+                         b"Cache-Tag: red\r\n"))
+
+    gh, o = cached(script, cache="purge_allow = 127.0.0.0/8")
+    assert get(gh, "/s") == "content"
+    assert purge(gh, path, b"Purge: soft\r\n" + extra if b"Purge" not in extra
+                 else b"Purge: soft, all\r\n") == 200
+    for _ in range(3):
+        assert get(gh, "/s") == "content"
+    assert [r.get("if-none-match") for r in o.requests] == [None, '"e"']
+
+
+def test_others_may_not(cached):
+    gh, o = cached(counting(), cache="purge_allow = 192.0.2.0/24")
+    assert get(gh, "/a") == "1"
+    assert purge(gh, "/a") == 403
+    assert get(gh, "/a") == "1"
+    assert len(o.requests) == 1
+
+
+def test_without_purge_allow_it_is_a_method_like_others(cached):
+    """The origin's to judge; and not safe, so what it is about goes."""
+    gh, o = cached(counting())
+    assert get(gh, "/a") == "1"
+    assert purge(gh, "/a") == 200
+    assert o.requests[1].method == "PURGE"
+    assert get(gh, "/a") == "3"
