@@ -10,10 +10,11 @@
 #define PUT_US_PER_MS 1000
 #define PUT_US_PER_S 1000000
 
-static struct cache_times
-put_times(const struct exch *x)
+static struct cache_facts
+put_facts(const struct exch *x)
 {
-	return (struct cache_times){
+	return (struct cache_facts){
+	    .scheme = x->client.scheme,
 	    .request_s = x->t.begin_wall_us / PUT_US_PER_S,
 	    .response_s = cache_now_s(x),
 	};
@@ -189,7 +190,7 @@ put_length(const struct http_msg *m)
 static bool
 put_store(struct cache_fill *f, struct exch *y)
 {
-	struct cache_times times = put_times(y);
+	struct cache_facts facts = put_facts(y);
 	uint64_t length = put_length(&y->resp);
 	struct kept k = {
 	    .kind = KEPT_ANSWER,
@@ -197,7 +198,7 @@ put_store(struct cache_fill *f, struct exch *y)
 	    .version = y->resp.version,
 	};
 
-	if (storable_judge(&y->req, &y->resp, &f->policy, &times, &k.fresh) !=
+	if (storable_judge(&y->req, &y->resp, &f->policy, &facts, &k.fresh) !=
 		STORABLE_YES ||
 	    (length != OBJECTS_OPEN && length > f->cache->max_object) ||
 	    !put_variant(f, y))
@@ -212,7 +213,7 @@ static bool
 put_freshen(struct cache_fill *f, struct exch *y)
 {
 	struct cached c = {.view = f->view, .ref = f->stale};
-	struct cache_times times = put_times(y);
+	struct cache_facts facts = put_facts(y);
 	const struct http_field *age;
 	struct validators told;
 	struct http_msg m;
@@ -223,7 +224,7 @@ put_freshen(struct cache_fill *f, struct exch *y)
 	if (f->stale.at == 0 || !cache_read_head(y, &c))
 		return false;
 	k = *c.kept;
-	validators_read(&y->resp.fields, times.response_s, &told);
+	validators_read(&y->resp.fields, facts.response_s, &told);
 	if (!freshen_selects(&told, &c.validators, true))
 		return false;
 	storable_merge(&k.fields, &y->arena, &y->resp.fields, k.fresh.flags);
@@ -235,7 +236,7 @@ put_freshen(struct cache_fill *f, struct exch *y)
 	m.status = k.status;
 	m.fields = k.fields;
 	is_cdn = cc_parse_response(&k.fields, &cc);
-	freshness_of(&m, &cc, is_cdn, &f->policy, &times, &k.fresh);
+	freshness_of(&m, &cc, is_cdn, &f->policy, &facts, &k.fresh);
 	(void)fields_del(&k.fields, FIELD_AGE);
 	(void)put_head(f, f->stale, &k, c.length);
 	return true;
@@ -326,12 +327,12 @@ put_forget(struct exch *x, struct cached *c)
 static void
 put_from_head(struct exch *x, struct cached *c)
 {
-	struct cache_times times = put_times(x);
+	struct cache_facts facts = put_facts(x);
 	struct validators told;
 
 	if (cache_look(x, c) != LOOK_ANSWER)
 		return;
-	validators_read(&x->resp.fields, times.response_s, &told);
+	validators_read(&x->resp.fields, facts.response_s, &told);
 	if (freshen_judge_head(&x->resp, &told, &c->validators, c->length) ==
 	    FRESHEN_EXPIRE)
 		objects_drop_softly(c->view, c->ref);
