@@ -57,7 +57,7 @@ pipeline_log(struct exch *x)
 	if (x->kind == STAGE_INTERNAL)
 		return;
 	counter_add(x->w->counters, COUNTER_REQUESTS, 1);
-	cache_count(x);
+	cache_close(x);
 	if (x->resp.status == 101)
 		counter_add(x->w->counters, COUNTER_TUNNELS, 1);
 	log_exchange(x);

@@ -38,8 +38,8 @@ enum verdict stage_cache(struct exch *x);
  * kept. */
 enum verdict stage_cache_put(struct exch *x);
 
-/* Count what became of the request. */
-void cache_count(struct exch *x);
+/* The exchange ends, its handler is closed: count what became of it. */
+void cache_close(struct exch *x);
 
 /* The moving side for all caches of the worker's plan. */
 struct cache_worker *cache_worker_new(struct worker *w);

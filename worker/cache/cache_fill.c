@@ -61,11 +61,14 @@ fill_inform(const struct cache_fill *f, struct exch *x)
 
 	x->origin = f->y->origin;
 	x->t.connect_us = f->y->t.connect_us;
-	if (f->outcome != FILL_STORING)
-		return;
-	cache_unpin(c);
-	c->ref = f->ref;
-	objects_pin(c->view, c->ref);
+	if (f->outcome == FILL_STORING || f->outcome == FILL_FRESHENED) {
+		struct obj_ref ref =
+		    f->outcome == FILL_STORING ? f->ref : f->stale;
+
+		objects_pin(c->view, ref);
+		cache_unpin(c);
+		c->ref = ref;
+	}
 }
 
 void
@@ -99,6 +102,26 @@ fill_overflow(struct cache_fill *f, struct exch *y)
 		exch_fault(y, F_CLIENT_GONE, 0);
 }
 
+bool
+fill_copy(
+    struct cache_fill *f, struct obj_ref from, uint64_t base, struct range r)
+{
+	uint64_t at = r.first - base;
+	uint64_t end = r.last - base + 1;
+
+	while (at < end) {
+		struct iovec iov;
+		uint64_t bytes;
+
+		if (objects_body(
+			f->view, from, at, end - at, &iov, 1, &bytes) == 0 ||
+		    !objects_append(f->view, f->ref, iov.iov_base, bytes))
+			return false;
+		at += bytes;
+	}
+	return true;
+}
+
 static bool
 fill_store(struct cache_fill *f, struct exch *y)
 {
@@ -122,8 +145,11 @@ fill_store(struct cache_fill *f, struct exch *y)
 		}
 	}
 	if (body_is_done(&y->resp_body)) {
-		counter_add(y->w->counters, COUNTER_CACHE_STORED, 1);
-		(void)objects_finish(f->view, f->ref);
+		if (f->has_joined &&
+		    !fill_copy(f, f->stale, f->joined_base, f->joined))
+			fill_abandon(f);
+		if (f->ref.at != 0 && objects_finish(f->view, f->ref))
+			counter_add(y->w->counters, COUNTER_CACHE_STORED, 1);
 		fill_release(f);
 		y->is_sent = true;
 		return true;
@@ -246,18 +272,52 @@ static const struct front_ops fill_front = {
 
 /* --- for the client's exchange -------------------------------------------- */
 
+/* What is kept under the URL and may be good for this request, too: the tags of
+ * its variants (RFC 9111 4.3.1). */
+static void
+fill_find_others(struct cache_fill *f, const struct cached *c)
+{
+	struct arena *a = &f->y->arena;
+	struct validators *v = arena_zalloc(a, KEPT_TAGS_MAX * sizeof(*v));
+	struct obj_key *keys = arena_zalloc(a, KEPT_TAGS_MAX * sizeof(*keys));
+
+	f->others = v;
+	f->other_keys = keys;
+	if (c->mark == NULL)
+		return;
+	fields_foreach(fld, &c->mark->fields)
+	{
+		struct validators *one = &v[f->n_others];
+
+		if (fld->id != FIELD_ETAG || f->n_others == KEPT_TAGS_MAX ||
+		    fld->name.len != sizeof(keys[0]) ||
+		    memcmp(fld->name.p, &c->key, sizeof(c->key)) == 0)
+			continue;
+		memcpy(&keys[f->n_others], fld->name.p, sizeof(keys[0]));
+		one->has_etag =
+		    etag_parse(arena_span(a, fld->value), &one->etag);
+		f->n_others += one->has_etag;
+	}
+}
+
 /* Only the cache's own conditions go to the server (RFC 9111 4.3.1). */
 static void
-fill_ask(struct exch *y, const struct cached *c)
+fill_ask(struct cache_fill *f, const struct cached *c)
 {
-	struct http_fields *f = &y->req.fields;
+	struct http_fields *fields = &f->y->req.fields;
+	struct validators v[KEPT_TAGS_MAX + 1];
+	size_t n = 0;
 
-	if (c->kept != NULL && condition_ask(f, &y->arena, &c->validators, 1))
+	fill_find_others(f, c);
+	if (c->kept != NULL && !c->is_part)
+		v[n++] = c->validators;
+	for (uint32_t i = 0; i < f->n_others; i++)
+		v[n++] = f->others[i];
+	if (condition_ask(fields, &f->y->arena, v, n))
 		return;
-	(void)fields_del(f, FIELD_IF_NONE_MATCH);
-	(void)fields_del(f, FIELD_IF_MODIFIED_SINCE);
-	(void)fields_del(f, FIELD_IF_RANGE);
-	(void)fields_del(f, FIELD_RANGE);
+	f->n_others = 0;
+	(void)fields_del(fields, FIELD_IF_NONE_MATCH);
+	(void)fields_del(fields, FIELD_IF_MODIFIED_SINCE);
 }
 
 void
@@ -276,6 +336,7 @@ fill_begin(
 	if (c->kept != NULL) {
 		f->stale = c->ref;
 		objects_pin(f->view, f->stale);
+		f->is_adding = c->is_part;
 		f->may_answer_error =
 		    is_background || c->verdict.may_answer_error;
 	}
@@ -283,9 +344,10 @@ fill_begin(
 	f->y->fill = f;
 	f->url = arena_span(&f->y->arena, c->url);
 	f->vary = arena_span(&f->y->arena, c->vary);
-	f->is_base = c->vary.len == 0;
+	f->is_base = c->mark == NULL;
+	f->key = c->key;
 	f->policy = c->policy;
-	fill_ask(f->y, c);
+	fill_ask(f, c);
 	list_push_back(&c->cw->fills, &f->node);
 	c->cw->n_fills++;
 	counter_add(x->w->counters, COUNTER_CACHE_FILLS, 1);

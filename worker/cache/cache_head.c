@@ -16,9 +16,8 @@ struct kept_head {
 	uint64_t epoch;
 	int64_t until_ms;
 	uint32_t n_fields;
-	uint32_t vary_len;
-	/* then n_fields of struct kept_field, then their text, then the names
-	 * of Vary */
+	uint32_t reserved;
+	/* then n_fields of struct kept_field, then their text */
 };
 
 struct kept_field {
@@ -30,7 +29,7 @@ struct kept_field {
 static size_t
 kept_size(const struct kept *k)
 {
-	size_t n = sizeof(struct kept_head) + k->vary.len;
+	size_t n = sizeof(struct kept_head);
 
 	fields_foreach(f, &k->fields)
 	{
@@ -59,7 +58,6 @@ kept_write(const struct kept *k, struct arena *a)
 	    .fresh = k->fresh,
 	    .epoch = k->epoch,
 	    .until_ms = k->until_ms,
-	    .vary_len = (uint32_t)k->vary.len,
 	};
 	char *rows;
 	char *text;
@@ -85,7 +83,6 @@ kept_write(const struct kept *k, struct arena *a)
 		rows = kept_put(rows, span_of((char *)&row, sizeof(row)));
 		text = kept_put(kept_put(text, f->name), f->value);
 	}
-	(void)kept_put(text, k->vary);
 	return span_of(p, len);
 }
 
@@ -146,5 +143,5 @@ kept_read(span bytes, struct arena *a, struct kept *out)
 	return kept_take(
 		   &bytes, h.n_fields * sizeof(struct kept_field), &rows) &&
 	       kept_read_fields(&out->fields, rows, &bytes, a) &&
-	       kept_take(&bytes, h.vary_len, &out->vary) && bytes.len == 0;
+	       bytes.len == 0;
 }

@@ -41,7 +41,10 @@ struct cache {
 
 enum kept_kind {
 	KEPT_ANSWER,
-	KEPT_VARIANTS, /* of the URL: which fields select one */
+	/* of the URL: a Vary field for each set of names that selects one, the
+	 * newest last, and the ETags of variants under the bytes of their keys
+	 */
+	KEPT_VARIANTS,
 	KEPT_PASS /* answers of this URL cannot be shared: do not wait */
 };
 
@@ -54,8 +57,11 @@ struct kept {
 	uint64_t epoch; /* VARIANTS: part of their keys */
 	int64_t until_ms; /* PASS: CLOCK_REALTIME */
 	struct http_fields fields;
-	span vary; /* names; VARIANTS only */
 };
+
+/* Sets of names under one URL, and variants whose tags are remembered. */
+#define KEPT_SETS_MAX 4
+#define KEPT_TAGS_MAX (CONDITION_TAGS_MAX - 1)
 
 /* As bytes in the arena; empty when it is larger than an object's head may
  * be. */
@@ -147,6 +153,9 @@ struct cached {
 	struct kept *kept; /* head of what is served, or may be */
 	uint64_t length; /* of its body, OBJECTS_OPEN while unknown */
 	struct validators validators; /* of it */
+	bool is_part; /* it is a part of the whole: `part` */
+	struct content_range part;
+	const struct kept *mark; /* of the URL's variants, or NULL */
 	struct reuse_verdict verdict;
 	struct cache_fill *fill; /* that this exchange caused, or NULL */
 	struct cache_waiter wait;
@@ -171,16 +180,20 @@ enum look {
 	LOOK_PASS
 };
 
+/* Whether what is kept, if it is a part, holds all that is asked for. */
+bool cache_part_covers(const struct exch *x, const struct cached *c);
 /* What is kept for the request. What was pinned before is given back. */
 enum look cache_look(struct exch *x, struct cached *c);
 /* Read the head of c->ref into c->kept. false: there is none. */
 bool cache_read_head(struct exch *x, struct cached *c);
 void cache_unpin(struct cached *c);
 int64_t cache_now_s(const struct exch *x);
-/* The key of the variant that the request of x selects by a mark of VARIANTS.
- * false: it selects none. */
-bool cache_variant_key(const struct objects_view *v, struct obj_key base,
-    const struct kept *mark, struct exch *x, struct obj_key *out);
+/* The key of the variant that the request of x selects by these names, in the
+ * life of the mark. false: it selects none. */
+bool cache_variant_key(const struct cached *c, const struct kept *mark,
+    span names, struct exch *x, struct obj_key *out);
+/* The newest set of names of a mark; empty: none. */
+span cache_mark_names(const struct kept *mark);
 /* Tags: words between blanks and commas; the number that stands for one. */
 bool cache_tag_next(span *rest, span *tag);
 uint64_t cache_tag_label(const struct objects_view *v, span tag);
@@ -192,6 +205,8 @@ void cache_serve(struct exch *x, struct cached *c);
 /* Move content of c->ref into the answer. Whether anything moved. */
 bool cache_serve_step(struct exch *x, struct cached *c);
 
+/* Count what became of the request. */
+void cache_count(struct exch *x);
 /* x->cache_result, as far as it is known. */
 void cache_note_result(struct exch *x);
 /* Our member of Cache-Status and Age, as the answer needs them. */
@@ -222,7 +237,17 @@ struct cache_fill {
 	/* in y's arena */
 	span url;
 	span vary; /* names that told this variant from others; or empty */
-	struct obj_ref stale; /* what it validates, pinned; or at 0 */
+	struct obj_key key; /* of what it fills */
+	struct obj_ref
+	    stale; /* what it validates or adds to, pinned; or at 0 */
+	bool is_adding; /* `stale` is a part that the answer may join */
+	struct range joined; /* of it: what follows the answer's bytes */
+	bool has_joined;
+	uint64_t joined_base; /* where in the whole `stale` begins */
+	/* in y's arena: variants that the server may say are good */
+	const struct validators *others;
+	const struct obj_key *other_keys;
+	uint32_t n_others;
 	bool may_answer_error; /* the stale one stands in for 5xx */
 	enum fault_id fault; /* why it failed */
 	int fault_errno;
@@ -249,6 +274,10 @@ void fill_hand_over(struct cache_fill *f, struct exch *x);
 void fill_settle(struct cache_fill *f, enum fill_outcome outcome);
 void fill_release(struct cache_fill *f);
 void fill_abandon(struct cache_fill *f);
+/* Append bytes of another object's body, whose first has the number `base`.
+ * false: no room, or they are not there. */
+bool fill_copy(
+    struct cache_fill *f, struct obj_ref from, uint64_t base, struct range r);
 /* Stage cache-put for an internal exchange. */
 enum verdict fill_put(struct exch *y);
 /* The handler of x goes on as if there was no cache. */

@@ -1,11 +1,13 @@
 /* cache/cache_look: finds what is kept for a request: the URL's one answer, or
- * over the list of what it varies on, one of its variants. */
+ * over the list of what its answers vary on, one of the variants. */
 #include "common/base/check.h"
 #include "common/http/vary.h"
 #include "worker/cache/cache_int.h"
 
 /* Room for a head at the first try. */
 #define LOOK_HEAD_CAP 2048
+#define LOOK_HEAD_TRIES 3
+#define LOOK_US_PER_MS 1000
 
 int64_t
 cache_now_s(const struct exch *x)
@@ -21,6 +23,7 @@ cache_unpin(struct cached *c)
 		objects_unpin(c->view, c->ref);
 	c->ref.at = 0;
 	c->kept = NULL;
+	c->is_part = false;
 }
 
 /* A copy of the object's head in the exchange's arena. */
@@ -30,7 +33,7 @@ look_copy_head(
 {
 	size_t cap = LOOK_HEAD_CAP;
 
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < LOOK_HEAD_TRIES; i++) {
 		char *p = arena_alloc(&x->arena, cap);
 		ssize_t rc = objects_head(c->view, ref, p, cap, out);
 
@@ -39,6 +42,20 @@ look_copy_head(
 		cap = (size_t)rc;
 	}
 	return false;
+}
+
+/* What a kept 206 is a part of. false: nobody can tell. */
+static bool
+look_part(struct cached *c)
+{
+	const struct http_field *f =
+	    fields_find(&c->kept->fields, FIELD_CONTENT_RANGE);
+
+	c->is_part = c->kept->kind == KEPT_ANSWER && c->kept->status == 206;
+	return !c->is_part ||
+	       (f != NULL && content_range_parse(f->value, &c->part) &&
+		   !c->part.is_unsatisfied &&
+		   c->part.complete_len != RANGE_LEN_UNKNOWN);
 }
 
 bool
@@ -57,30 +74,63 @@ cache_read_head(struct exch *x, struct cached *c)
 	c->kept = k;
 	c->length = facts.length;
 	validators_read(&k->fields, k->fresh.stored_s, &c->validators);
+	return look_part(c);
+}
+
+bool
+cache_part_covers(const struct exch *x, const struct cached *c)
+{
+	span value = exch_req_field(x, FIELD_RANGE);
+	struct ranges r;
+
+	if (!c->is_part)
+		return true;
+	if (value.len == 0 || x->req.method != METHOD_GET ||
+	    !condition_allows_range(&x->req.fields, &c->validators) ||
+	    ranges_parse(value, c->part.complete_len, &r) != RANGES_OK)
+		return false;
+	for (unsigned i = 0; i < r.n; i++)
+		if (!range_holds(c->part.range, r.at[i]))
+			return false;
 	return true;
 }
 
 bool
-cache_variant_key(const struct objects_view *v, struct obj_key base,
-    const struct kept *mark, struct exch *x, struct obj_key *out)
+cache_variant_key(const struct cached *c, const struct kept *mark, span names,
+    struct exch *x, struct obj_key *out)
 {
-	char *text = arena_alloc(&x->arena, sizeof(mark->epoch) + VARY_KEY_MAX);
+	size_t head = sizeof(mark->epoch) + names.len + 1;
+	char *text = arena_alloc(&x->arena, head + VARY_KEY_MAX);
 	struct vary vary;
 	size_t len;
 
 	memcpy(text, &mark->epoch, sizeof(mark->epoch));
-	if (!vary_parse_text(mark->vary, &vary) ||
-	    !vary_key(&vary, &x->req.fields, text + sizeof(mark->epoch),
-		VARY_KEY_MAX, &len))
+	if (names.len > 0)
+		memcpy(text + sizeof(mark->epoch), names.p, names.len);
+	text[head - 1] = '\n';
+	if (!vary_parse_text(names, &vary) ||
+	    !vary_key(&vary, &x->req.fields, text + head, VARY_KEY_MAX, &len))
 		return false;
-	*out =
-	    objects_key_of(v, base, span_of(text, sizeof(mark->epoch) + len));
+	*out = objects_key_of(c->view, c->base, span_of(text, head + len));
 	return true;
 }
 
-/* What the pinned object is to the request. */
+span
+cache_mark_names(const struct kept *mark)
+{
+	span names = span_of(NULL, 0);
+
+	fields_foreach(f, &mark->fields)
+	{
+		if (f->id == FIELD_VARY)
+			names = f->value;
+	}
+	return names;
+}
+
+/* What one pinned object is. */
 static enum look
-look_at(struct exch *x, struct cached *c, enum obj_state state, bool is_variant)
+look_judge(struct exch *x, struct cached *c, enum obj_state state)
 {
 	if (!cache_read_head(x, c))
 		return state == OBJ_FILLING ? LOOK_FILLING : LOOK_NOTHING;
@@ -88,22 +138,89 @@ look_at(struct exch *x, struct cached *c, enum obj_state state, bool is_variant)
 	case KEPT_ANSWER:
 		return LOOK_ANSWER;
 	case KEPT_PASS:
-		if (c->kept->until_ms > worker_clock(x->w)->wall_us / 1000)
-			return LOOK_PASS;
-		return LOOK_NOTHING;
+		return c->kept->until_ms >
+			       worker_clock(x->w)->wall_us / LOOK_US_PER_MS
+			   ? LOOK_PASS
+			   : LOOK_NOTHING;
 	case KEPT_VARIANTS:
-		break;
+		return LOOK_OTHERS;
 	}
-	if (is_variant ||
-	    !cache_variant_key(c->view, c->base, c->kept, x, &c->key))
-		return LOOK_NOTHING;
-	c->vary = c->kept->vary;
+	UNREACHED();
+}
+
+/* Take over what another look found; what c had is given back. */
+static void
+look_adopt(struct cached *c, const struct cached *from)
+{
+	struct cache_waiter wait;
+
+	cache_unpin(c);
+	wait = c->wait;
+	*c = *from;
+	c->wait = wait;
+	list_init(&c->wait.node);
+}
+
+/* Whether what `b` found is better: an answer before anything else, of two the
+ * later one (RFC 9111 4). */
+static bool
+look_is_better(const struct cached *a, enum look of_a, const struct cached *b,
+    enum look of_b)
+{
+	if (of_a != LOOK_ANSWER || of_b != LOOK_ANSWER)
+		return of_a != LOOK_ANSWER;
+	return b->kept->fresh.stored_s >= a->kept->fresh.stored_s;
+}
+
+/* The variant under one set of names. */
+static enum look
+look_variant(struct exch *x, struct cached *c, span names, enum look before)
+{
+	struct cached one = *c;
+	enum obj_state state;
+	enum look how;
+
+	one.ref.at = 0;
+	one.kept = NULL;
+	if (!cache_variant_key(c, c->mark, names, x, &one.key))
+		return before;
+	one.vary = names;
+	if (before == LOOK_OTHERS) {
+		/* a fill for it stands under the newest names */
+		c->key = one.key;
+		c->vary = names;
+	}
+	state = objects_find(c->view, &one.key, &one.ref, &one.is_updating);
+	if (state == OBJ_NONE)
+		return before;
+	how = look_judge(x, &one, state);
+	if (how != LOOK_NOTHING && how != LOOK_OTHERS &&
+	    look_is_better(c, before, &one, how)) {
+		look_adopt(c, &one);
+		return how;
+	}
+	objects_unpin(c->view, one.ref);
+	return before;
+}
+
+static enum look
+look_variants(struct exch *x, struct cached *c)
+{
+	enum look how = LOOK_OTHERS;
+
+	c->mark = c->kept;
 	objects_touch(c->view, c->ref);
 	cache_unpin(c);
-	state = objects_find(c->view, &c->key, &c->ref, &c->is_updating);
-	if (state == OBJ_NONE)
-		return LOOK_OTHERS;
-	return look_at(x, c, state, true);
+	fields_foreach(f, &c->mark->fields)
+	{
+		if (f->id == FIELD_VARY)
+			how = look_variant(x, c, f->value, how);
+	}
+	/* fields that are too long to select by select nothing */
+	if (how == LOOK_OTHERS &&
+	    memcmp(&c->key, &c->base, sizeof(c->key)) == 0)
+		return LOOK_PASS;
+	return how;
 }
 
 enum look
@@ -115,11 +232,14 @@ cache_look(struct exch *x, struct cached *c)
 	cache_unpin(c);
 	c->key = c->base;
 	c->vary.len = 0;
+	c->mark = NULL;
 	c->tries++;
 	state = objects_find(c->view, &c->base, &c->ref, &c->is_updating);
 	if (state == OBJ_NONE)
 		return LOOK_NOTHING;
-	how = look_at(x, c, state, false);
+	how = look_judge(x, c, state);
+	if (how == LOOK_OTHERS)
+		how = look_variants(x, c);
 	if (how != LOOK_ANSWER && how != LOOK_FILLING)
 		cache_unpin(c);
 	return how;

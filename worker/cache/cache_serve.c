@@ -97,9 +97,21 @@ serve_not_modified(struct exch *x, struct cached *c)
 	body_end(&x->resp_body);
 }
 
+/* Length of the whole, of which the object may be a part. */
+static uint64_t
+serve_complete(const struct cached *c)
+{
+	return c->is_part ? c->part.complete_len : c->length;
+}
+
+/* The range is one of the whole. */
 static void
 serve_piece(struct cached *c, struct range r)
 {
+	if (c->is_part) {
+		r.first -= c->part.range.first;
+		r.last -= c->part.range.first;
+	}
 	c->pieces[c->n_pieces++] = (struct cached_piece){.range = r};
 }
 
@@ -126,7 +138,7 @@ serve_parts(struct exch *x, struct cached *c, const struct ranges *r)
 	struct multipart m = {
 	    .boundary = serve_boundary(x),
 	    .content_type = type == NULL ? span_of(NULL, 0) : type->value,
-	    .complete_len = c->length,
+	    .complete_len = serve_complete(c),
 	};
 	size_t cap = SERVE_PART_CAP + m.content_type.len;
 	char *p = arena_alloc(&x->arena, cap);
@@ -150,7 +162,7 @@ serve_part(struct exch *x, struct cached *c, struct range r)
 	char *p = arena_alloc(&x->arena, CONTENT_RANGE_CAP);
 
 	serve_field(x, FIELD_CONTENT_RANGE,
-	    span_of(p, content_range_write(r, c->length, p)));
+	    span_of(p, content_range_write(r, serve_complete(c), p)));
 	x->resp.length = range_len(r);
 	serve_piece(c, r);
 }
@@ -172,10 +184,11 @@ serve_ranges(const struct exch *x, const struct cached *c, struct ranges *r)
 	span value = exch_req_field(x, FIELD_RANGE);
 
 	if (value.len == 0 || x->req.method != METHOD_GET ||
-	    c->kept->status != 200 || c->length == OBJECTS_OPEN ||
+	    (c->kept->status != 200 && !c->is_part) ||
+	    c->length == OBJECTS_OPEN ||
 	    !condition_allows_range(&x->req.fields, &c->validators))
 		return RANGES_IGNORE;
-	return ranges_parse(value, c->length, r);
+	return ranges_parse(value, serve_complete(c), r);
 }
 
 static void
@@ -189,6 +202,7 @@ serve_whole(struct exch *x, struct cached *c)
 	}
 	x->resp.body = LENGTH_KNOWN;
 	x->resp.length = c->length;
+	serve_number(x, FIELD_CONTENT_LENGTH, c->length);
 	if (c->length > 0)
 		serve_piece(c, (struct range){0, c->length - 1});
 }
@@ -209,12 +223,13 @@ serve_content(struct exch *x, struct cached *c)
 		break;
 	case RANGES_OK:
 		serve_head(x, c, 206);
-		(void)fields_del(&x->resp.fields, FIELD_CONTENT_LENGTH);
+		(void)fields_del(&x->resp.fields, FIELD_CONTENT_RANGE);
 		x->resp.body = LENGTH_KNOWN;
 		if (r.n == 1)
 			serve_part(x, c, r.at[0]);
 		else
 			serve_parts(x, c, &r);
+		serve_number(x, FIELD_CONTENT_LENGTH, x->resp.length);
 		break;
 	}
 	if (x->req.method == METHOD_HEAD)

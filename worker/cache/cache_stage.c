@@ -58,6 +58,7 @@ stage_policy(const struct exch *x, struct cached *c)
 	    .heuristic_max_s = CC_SECONDS_MAX,
 	    .stale_while_revalidate_s = conf->stale_while_revalidate_s,
 	    .stale_if_error_s = conf->stale_if_error_s,
+	    .stores_partial = true,
 	    .cookies = set->has_cookies || !set->is_letter ? set->cookies
 							   : COOKIES_STORE,
 	};
@@ -165,8 +166,8 @@ stage_refresh(struct exch *x, struct cached *c)
 static enum verdict
 stage_fetch(struct exch *x, struct cached *c)
 {
-	bool is_always =
-	    c->kept != NULL && (c->kept->fresh.flags & FRESH_NO_CACHE) != 0;
+	bool is_always = c->kept != NULL && !c->is_part &&
+			 (c->kept->fresh.flags & FRESH_NO_CACHE) != 0;
 	struct obj_ref ref;
 
 	/* every request for it has to be validated: nobody waits in line */
@@ -204,10 +205,23 @@ stage_timeout(struct exch *x, struct cached *c)
 	return VERDICT_REPLY;
 }
 
+/* A part is kept, and not the one that is asked for. */
+static enum verdict
+stage_lacking(struct exch *x, struct cached *c)
+{
+	freshness_judge(NULL, &c->cc, &c->policy, cache_now_s(x), &c->verdict);
+	if (c->verdict.how == REUSE_TIMEOUT)
+		return stage_timeout(x, c);
+	c->fwd = CACHE_FWD_PARTIAL;
+	return x->req.method == METHOD_HEAD ? VERDICT_NEXT : stage_fetch(x, c);
+}
+
 /* An answer is kept. */
 static enum verdict
 stage_found(struct exch *x, struct cached *c)
 {
+	if (!cache_part_covers(x, c))
+		return stage_lacking(x, c);
 	freshness_judge(
 	    &c->kept->fresh, &c->cc, &c->policy, cache_now_s(x), &c->verdict);
 	switch (c->verdict.how) {
@@ -326,8 +340,9 @@ cache_go_aside(struct exch *x, struct cached *c)
 static bool
 handler_use_stale(struct exch *x, struct cached *c, bool is_lost)
 {
-	if (c->kept == NULL || (is_lost ? !c->verdict.may_answer_lost
-					: !c->verdict.may_answer_error))
+	if (c->kept == NULL || !cache_part_covers(x, c) ||
+	    (is_lost ? !c->verdict.may_answer_lost
+		     : !c->verdict.may_answer_error))
 		return false;
 	c->result = RESULT_STALE;
 	cache_serve(x, c);
@@ -342,7 +357,7 @@ handler_look_again(struct exch *x, struct cached *c)
 {
 	enum verdict v;
 
-	if (cache_look(x, c) == LOOK_ANSWER) {
+	if (cache_look(x, c) == LOOK_ANSWER && cache_part_covers(x, c)) {
 		freshness_judge(&c->kept->fresh, &c->cc, &c->policy,
 		    cache_now_s(x), &c->verdict);
 		if (c->verdict.how == REUSE_VALIDATE &&
@@ -369,20 +384,13 @@ handler_filled(struct exch *x, struct cached *c)
 		if (f->outcome == FILL_FRESHENED)
 			c->result = RESULT_REVALIDATED;
 		c->is_fetched = true;
-		if (cache_read_head(x, c))
+		if (cache_read_head(x, c) && cache_part_covers(x, c))
 			cache_serve(x, c);
 		else
 			(void)cache_go_aside(x, c);
 		return true;
 	case FILL_PASSING:
 		c->result = RESULT_PASS;
-		/* it was asked for the whole */
-		if (x->req.method == METHOD_GET &&
-		    fields_find(&x->req.fields, FIELD_RANGE) != NULL &&
-		    f->status == 200) {
-			(void)cache_go_aside(x, c);
-			return true;
-		}
 		c->mode = CACHED_PASSING;
 		fill_hand_over(f, x);
 		return true;
@@ -412,7 +420,8 @@ handler_followed(struct exch *x, struct cached *c)
 		handler_look_again(x, c);
 		return true;
 	}
-	if (!cache_read_head(x, c) || c->kept->kind != KEPT_ANSWER) {
+	if (!cache_read_head(x, c) || c->kept->kind != KEPT_ANSWER ||
+	    !cache_part_covers(x, c)) {
 		handler_look_again(x, c);
 		return true;
 	}

@@ -31,6 +31,8 @@ body_init(struct body *b, uint32_t high)
 	b->pipes = NULL;
 	b->pipe = NULL;
 	b->piped = 0;
+	b->tee = NULL;
+	b->tee_self = NULL;
 }
 
 /* Drop consumed slices from the front of the queue. */
@@ -101,6 +103,8 @@ body_push(struct body *b, struct slice *s)
 		slice_drop(s);
 		return;
 	}
+	if (b->tee != NULL)
+		b->tee(b->tee_self, s->p, len);
 	if (body_extends(b, s)) {
 		body_slot(b, (unsigned)b->n - 1)->len += len;
 		slice_drop(s);
@@ -120,6 +124,8 @@ body_end(struct body *b)
 {
 	REQUIRE(b->state == BODY_OPEN);
 	b->state = BODY_LAST;
+	if (b->tee != NULL)
+		b->tee(b->tee_self, NULL, 0);
 }
 
 void
@@ -143,7 +149,22 @@ body_abort(struct body *b, enum fault_id why)
 void
 body_take_pipes(struct body *b, struct pipes *pipes)
 {
-	b->pipes = pipes;
+	if (b->tee == NULL)
+		b->pipes = pipes;
+}
+
+void
+body_tee(struct body *b, body_tee_f *fn, void *self)
+{
+	b->tee = fn;
+	b->tee_self = self;
+	for (unsigned i = b->at; i < b->n; i++) {
+		const struct slice *s = body_slot_const(b, i);
+
+		fn(self, s->p, s->len);
+	}
+	if (b->state == BODY_LAST)
+		fn(self, NULL, 0);
 }
 
 ssize_t

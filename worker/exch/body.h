@@ -24,6 +24,9 @@
 
 enum body_state { BODY_OPEN, BODY_LAST, BODY_ABORTED };
 
+/* Content that was pushed; p == NULL: it is complete. */
+typedef void body_tee_f(void *self, const char *p, size_t len);
+
 struct body {
 	enum body_state state;
 	enum fault_id fault; /* with ABORTED */
@@ -39,6 +42,8 @@ struct body {
 	struct pipes *pipes; /* the consumer takes a pipe of these, or NULL */
 	struct pipe *pipe; /* of them, or NULL */
 	uint32_t piped; /* bytes of `len` that lie in it */
+	body_tee_f *tee; /* gets to know what is pushed, or NULL */
+	void *tee_self;
 	struct slice q[BODY_SLICES];
 };
 
@@ -57,6 +62,10 @@ void body_end(struct body *b);
 void body_reopen(struct body *b);
 /* The content broke; what is queued may still be consumed, or not. */
 void body_abort(struct body *b, enum fault_id why);
+
+/* Tell fn of all content, from what is held already on. It does not go through
+ * pipes then. Before anything was consumed. */
+void body_tee(struct body *b, body_tee_f *fn, void *self);
 
 /* The consumer sends content on by body_drain_pipe() where body_peek() finds no
  * slice. */
