@@ -10,6 +10,9 @@
  * 4.2.2). */
 #define HEURISTIC_SHARE 10
 
+/* Longer than any date: "Wednesday, 09-Sep-98 ..." has 33 bytes. */
+#define DATE_CAP 40
+
 /* Statuses from here on are errors (RFC 9110 15.5). */
 #define STATUS_ERROR 400
 
@@ -42,13 +45,36 @@ freshness_age_field(const struct http_fields *f)
 	return v;
 }
 
+/* A date in the case that RFC 9110 5.6.7 writes it in: a cache takes any (RFC
+ * 9111 4.2). */
+static span
+date_case(span s, char out[DATE_CAP])
+{
+	bool is_first = true;
+
+	if (s.len > DATE_CAP)
+		return s;
+	for (size_t i = 0; i < s.len; i++) {
+		char c = ascii_lower(s.p[i]);
+		bool is_letter = c >= 'a' && c <= 'z';
+
+		out[i] = is_letter && is_first ? (char)(c - 'a' + 'A') : c;
+		is_first = !is_letter;
+	}
+	if (s.len >= 3 && span_ieq(span_from(s, s.len - 3), SPAN_LIT("GMT")))
+		memcpy(out + s.len - 3, "GMT", 3);
+	return span_of(out, s.len);
+}
+
 bool
 freshness_date(
     const struct http_fields *f, enum field_id id, int64_t now_s, int64_t *out)
 {
 	const struct http_field *fld = fields_find(f, id);
+	char text[DATE_CAP];
 
-	return fld != NULL && date_parse_http(fld->value, now_s, out);
+	return fld != NULL &&
+	       date_parse_http(date_case(fld->value, text), now_s, out);
 }
 
 /* --- what a response tells ------------------------------------------------ */
