@@ -143,16 +143,20 @@ static void
 guess_lifetime(const struct http_msg *resp, const struct cc *cc,
     const struct cache_policy *policy, struct freshness *out)
 {
-	if (!status_is_heuristic(resp->status) && !cc_has(cc, CC_PUBLIC))
+	bool is_error = resp->status >= STATUS_ERROR;
+	uint32_t told = is_error ? policy->negative_ttl_s : policy->ttl_s;
+
+	/* errors that are worth a wait are those of every kind */
+	if (!status_is_heuristic(resp->status) && !cc_has(cc, CC_PUBLIC) &&
+	    !(is_error && told > 0))
+		return;
+	out->lifetime_s = told;
+	if (told > 0)
 		return;
 	out->lifetime_s = heuristic_lifetime(
 	    &resp->fields, out->stored_s, policy->heuristic_max_s);
 	if (out->lifetime_s > 0)
 		out->flags |= FRESH_HEURISTIC;
-	else if (resp->status < STATUS_ERROR)
-		out->lifetime_s = policy->ttl_s;
-	else
-		out->lifetime_s = policy->negative_ttl_s;
 }
 
 static uint32_t

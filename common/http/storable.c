@@ -243,7 +243,7 @@ judge_freshness(
 	    f->lifetime_s > f->age_s && (f->flags & FRESH_NO_CACHE) == 0;
 
 	if ((f->flags & FRESH_EXPLICIT) == 0 && !cc_has(cc, CC_PUBLIC) &&
-	    !status_is_heuristic(resp->status))
+	    !status_is_heuristic(resp->status) && f->lifetime_s == 0)
 		return STORABLE_NO_RULE;
 	if (!is_usable && !may_be_stale && (f->flags & FRESH_VALIDATOR) == 0)
 		return STORABLE_NO_USE;

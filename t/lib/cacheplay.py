@@ -314,6 +314,10 @@ class Play:
         while True:
             got = self.ask(step)
             self.is_early = bool(step.answer.hold and not self.sent)
+            if step.again and self.is_early:
+                # it asks behind our back now, or the next time
+                with self.changed:
+                    self.changed.wait_for(lambda: self.requests, POLL_S)
             if not step.again or self._is_so(step, got) or \
                     time.monotonic() > end:
                 break
@@ -352,6 +356,9 @@ class Play:
             requests, sent = list(self.requests), list(self.sent)
         if got.error:
             return HUNG if "timed out" in got.error else BROKEN
+        # what broke before anything of it was passed on is told by a status
+        if BROKEN in step.vias and got.status == 502:
+            return BROKEN
         if not requests:
             is_own = NOBODY in step.vias and got.status == step.status
             return NOBODY if is_own else CACHE

@@ -170,6 +170,9 @@ stage_fetch(struct exch *x, struct cached *c)
 			 (c->kept->fresh.flags & FRESH_NO_CACHE) != 0;
 	struct obj_ref ref;
 
+	/* a fill asks with GET, and is there to store */
+	if (x->req.method == METHOD_HEAD || cc_has(&c->cc, CC_NO_STORE))
+		return VERDICT_NEXT;
 	/* every request for it has to be validated: nobody waits in line */
 	if ((is_always && c->is_updating) ||
 	    c->cw->n_fills >= x->w->n_conns_max)
@@ -213,7 +216,7 @@ stage_lacking(struct exch *x, struct cached *c)
 	if (c->verdict.how == REUSE_TIMEOUT)
 		return stage_timeout(x, c);
 	c->fwd = CACHE_FWD_PARTIAL;
-	return x->req.method == METHOD_HEAD ? VERDICT_NEXT : stage_fetch(x, c);
+	return stage_fetch(x, c);
 }
 
 /* An answer is kept. */
@@ -239,8 +242,7 @@ stage_found(struct exch *x, struct cached *c)
 		break;
 	}
 	c->fwd = c->verdict.is_asked ? CACHE_FWD_REQUEST : CACHE_FWD_STALE;
-	/* a fill asks with GET */
-	return x->req.method == METHOD_HEAD ? VERDICT_NEXT : stage_fetch(x, c);
+	return stage_fetch(x, c);
 }
 
 /* Nothing that could answer is kept. */
@@ -253,8 +255,6 @@ stage_missed(struct exch *x, struct cached *c, enum cache_fwd why)
 	if (c->verdict.how == REUSE_TIMEOUT)
 		return stage_timeout(x, c);
 	c->fwd = why;
-	if (x->req.method == METHOD_HEAD || cc_has(&c->cc, CC_NO_STORE))
-		return VERDICT_NEXT;
 	if (set->min_uses > 1 &&
 	    objects_count_use(c->view, &c->base) < set->min_uses)
 		return VERDICT_NEXT;
