@@ -80,15 +80,29 @@ store_key(const struct objects_view *v, uint32_t name)
 
 /* --- bytes ---------------------------------------------------------------- */
 
-/* The byte at `off` of the body. */
-static char
-body_byte(uint32_t name, uint32_t version, uint64_t off)
+/* Eight bytes of the body, from 8 * i on. */
+static uint64_t
+body_word(const struct made *m, uint64_t i)
 {
-	uint64_t x = ((uint64_t)name << 32 | version) * 0x9e3779b97f4a7c15u;
+	uint64_t x = ((uint64_t)m->name << 32 | m->version) + i;
 
-	x += off / 8 * 0xd1b54a32d192ed03u;
-	x ^= x >> 29;
-	return (char)(x >> (off % 8 * 7));
+	x *= 0x9e3779b97f4a7c15u;
+	return x ^ x >> 29;
+}
+
+/* Bytes [off, off + len) of the body. */
+static void
+body_bytes(const struct made *m, uint64_t off, char *out, size_t len)
+{
+	while (len > 0) {
+		uint64_t word = body_word(m, off / 8);
+		size_t n = size_min(len, 8 - off % 8);
+
+		memcpy(out, (char *)&word + off % 8, n);
+		out += n;
+		off += n;
+		len -= n;
+	}
 }
 
 /* What the caller's own bytes of a head begin with; the rest is the same byte
@@ -135,8 +149,7 @@ made_append(struct objects_view *v, struct obj_ref r, const struct made *m,
 	while (len > 0) {
 		uint32_t n = (uint32_t)u64_min(len, sizeof(piece));
 
-		for (uint32_t i = 0; i < n; i++)
-			piece[i] = body_byte(m->name, m->version, from + i);
+		body_bytes(m, from, piece, n);
 		if (!objects_append(v, r, piece, n))
 			return false;
 		from += n;
@@ -194,7 +207,24 @@ head_is(const struct obj_head *h, uint32_t name, struct head_facts *f)
 }
 
 static bool
-body_is(struct objects_view *v, struct obj_ref r, const struct head_facts *f,
+piece_is(const struct made *m, uint64_t off, const struct iovec *iov)
+{
+	static char wanted[PIECE];
+	size_t done = 0;
+
+	while (done < iov->iov_len) {
+		size_t n = size_min(iov->iov_len - done, sizeof(wanted));
+
+		body_bytes(m, off + done, wanted, n);
+		if (memcmp((char *)iov->iov_base + done, wanted, n) != 0)
+			return false;
+		done += n;
+	}
+	return true;
+}
+
+static bool
+body_is(struct objects_view *v, struct obj_ref r, const struct made *m,
     uint64_t filled)
 {
 	struct iovec iov[PIECES_READ];
@@ -205,11 +235,11 @@ body_is(struct objects_view *v, struct obj_ref r, const struct head_facts *f,
 		int n = objects_body(
 		    v, r, off, filled - off, iov, PIECES_READ, &bytes);
 
-		for (int i = 0; i < n; i++)
-			for (size_t b = 0; b < iov[i].iov_len; b++, off++)
-				if (((char *)iov[i].iov_base)[b] !=
-				    body_byte(f->name, f->version, off))
-					return false;
+		for (int i = 0; i < n; i++) {
+			if (!piece_is(m, off, &iov[i]))
+				return false;
+			off += iov[i].iov_len;
+		}
 	}
 	return off == filled;
 }
@@ -236,5 +266,5 @@ made_is_whole(
 	out->len = f.len;
 	return facts.filled <= f.len &&
 	       (facts.state != OBJ_READY || facts.filled == f.len) &&
-	       body_is(v, r, &f, facts.filled);
+	       body_is(v, r, out, facts.filled);
 }
