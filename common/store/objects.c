@@ -201,6 +201,12 @@ super_set_quota(const struct obj_map *m, struct obj_quota q, uint64_t memory)
 	if (q.blocks > atomic_load(&super->reach_blocks))
 		atomic_store(&super->reach_blocks, q.blocks);
 	CRASH_POINT();
+	/* what lies above is looked for in a whole walk that begins later */
+	if (q.blocks < obj_quota_blocks(m))
+		atomic_store(&super->swept_quota,
+		    (uint32_t)u64_max(
+			atomic_load(&super->swept_quota), obj_quota_blocks(m)));
+	CRASH_POINT();
 	atomic_store(&super->quota_entries, q.entries);
 	atomic_store(&super->quota_blocks, q.blocks);
 	atomic_store(&super->memory, memory);

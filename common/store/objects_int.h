@@ -206,7 +206,7 @@ struct obj_super {
 	_Atomic uint32_t n_counted; /* uses since they were */
 	_Atomic uint64_t sweep_seq; /* purges that the whole walk saw */
 	_Atomic uint32_t sweep_quota; /* blocks, when the walk began */
-	_Atomic uint32_t swept_quota; /* and when the last whole one did */
+	_Atomic uint32_t swept_quota; /* nothing lies above this one */
 	struct obj_ledger ledger[SLOTS_MAX];
 };
 
