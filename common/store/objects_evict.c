@@ -11,8 +11,10 @@
 #define SMALL_PART 10u
 /* Hits that bring an object from the small queue into the main one. */
 #define FREQ_MOVES 2u
-/* Objects that are looked at for one victim. */
-#define LOOKS_MAX 64u
+/* Objects that are looked at for one victim, and after how many their hits count
+ * no more: when all were used, somebody has to go. */
+#define LOOKS_MAX 128u
+#define LOOKS_FAIR 64u
 /* Places of one fingerprint. */
 #define GHOST_WAYS 4u
 
@@ -145,19 +147,21 @@ shard_turn(const struct obj_shard *s)
 	return QUEUE_MAIN;
 }
 
-/* Whether the last of a queue may stay; it is put where it belongs then. */
+/* Whether the last of a queue may stay; it is put where it belongs then. Pinned
+ * ones stay: taking them out would give no memory. */
 static bool
-shard_spare(const struct obj_map *m, struct obj_shard *s, uint32_t at,
-    enum obj_queue_id id)
+shard_spare(
+    const struct obj_map *m, struct obj_shard *s, uint32_t at, bool is_fair)
 {
 	struct obj_entry *e = obj_entry(m, at);
+	bool is_small = obj_get(&e->queue) == QUEUE_SMALL;
 	uint8_t freq = obj_get(&e->freq);
-	bool is_pinned = pins_any(&e->pins);
 
-	if (!is_pinned && (id == QUEUE_SMALL ? freq < FREQ_MOVES : freq == 0))
+	if (!pins_any(&e->pins) &&
+	    (!is_fair || freq < (is_small ? FREQ_MOVES : 1)))
 		return false;
 	queue_out(m, s, at);
-	if (id == QUEUE_SMALL)
+	if (is_small)
 		obj_set(&e->freq, 0);
 	else if (freq > 0)
 		obj_set(&e->freq, (uint8_t)(freq - 1));
@@ -170,8 +174,7 @@ static struct obj_ref
 shard_victim(struct objects_view *v, struct obj_shard *s)
 {
 	for (uint32_t i = 0; i < LOOKS_MAX; i++) {
-		enum obj_queue_id id = shard_turn(s);
-		uint32_t at = obj_get(&s->q[id].tail);
+		uint32_t at = obj_get(&s->q[shard_turn(s)].tail);
 		struct obj_entry *e = obj_entry(&v->m, at);
 		uint64_t life;
 
@@ -183,7 +186,8 @@ shard_victim(struct objects_view *v, struct obj_shard *s)
 			queue_out(&v->m, s, at);
 			continue;
 		}
-		if (shard_spare(&v->m, s, at, id) || !obj_leave(v, at, life, 0))
+		if (shard_spare(&v->m, s, at, i < LOOKS_FAIR) ||
+		    !obj_leave(v, at, life, 0))
 			continue;
 		queue_out(&v->m, s, at);
 		return (struct obj_ref){at, life_gen(life)};
