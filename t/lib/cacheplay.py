@@ -322,8 +322,9 @@ class Play:
                     time.monotonic() > end:
                 break
             time.sleep(POLL_S)
-            with self.changed:
-                self.requests, self.sent = [], []
+            if not step.answer.hold:  # what was asked behind stays asked
+                with self.changed:
+                    self.requests, self.sent = [], []
         if self.is_early:
             self.gate.set()
             with self.changed:

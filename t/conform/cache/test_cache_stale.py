@@ -51,12 +51,9 @@ RENEWED = {"again": True}
     row("5861-3-while-fresh", origin(f"Cache-Control: max-age=60, {SWR}"),
         cache()),
     row("5861-3-a-failure-behind-changes-nothing", gone(SWR),
-        behind(code=503), behind(FRESH, of=0)),
+        behind(code=503), behind(FRESH, of=0, again=True)),
     row("5861-3-a-silent-failure-behind-changes-nothing", gone(SWR),
-        behind(breaks="silent"), behind(FRESH, of=0)),
-    row("5861-3-no-store-behind-ends-it", gone(SWR),
-        behind("Cache-Control: no-store"),
-        origin(FRESH, via=(ORIGIN,), again=True)),
+        behind(breaks="silent"), behind(FRESH, of=0, again=True)),
     row("5861-3-over-the-time", gone("stale-while-revalidate=20"), waits()),
     row("5861-3-of-0", gone("stale-while-revalidate=0"), waits()),
     row("5861-3-without-a-value", gone("stale-while-revalidate"), waits()),
@@ -191,16 +188,23 @@ def whole_or_broken(got, play):
     assert got.error or got.body in play.bodies, got
 
 
+def cut(*fields, **kwargs):
+    """An answer that breaks in its middle: the client sees it broken, or the
+    gateway's error if nothing had been passed on."""
+    return origin(FRESH, *fields, breaks="body", via=(BROKEN, ORIGIN),
+                  status=(502, 504), text=ANY, **kwargs)
+
+
 FRAMED = ("length", "chunked")
 
 
 @rows(
     [row(f"9111-3.3-{framing}-that-broke-is-asked-for-again",
-         origin(FRESH, TAG, framing=framing, breaks="body", via=BROKEN),
+         cut(TAG, framing=framing),
          origin(FRESH, TAG), cache(of=1)) for framing in FRAMED],
     [row(f"9111-3.3-{framing}-that-broke-with-s-maxage",
-         origin("Cache-Control: s-maxage=60", framing=framing, breaks="body",
-                via=BROKEN), origin(FRESH)) for framing in FRAMED],
+         cut("Cache-Control: s-maxage=60", framing=framing),
+         origin(FRESH)) for framing in FRAMED],
     [row(f"9111-3.3-{framing}-that-broke-does-not-replace-the-stale-one",
          gone(SIE),
          origin(FRESH, 'ETag: "b"', framing=framing, breaks="body",
