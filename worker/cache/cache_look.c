@@ -162,13 +162,15 @@ look_adopt(struct cached *c, const struct cached *from)
 }
 
 /* Whether what `b` found is better: an answer before anything else, of two the
- * later one (RFC 9111 4). */
+ * one that tells what it varies on (RFC 9111 4.1), and else the later one. */
 static bool
 look_is_better(const struct cached *a, enum look of_a, const struct cached *b,
     enum look of_b)
 {
 	if (of_a != LOOK_ANSWER || of_b != LOOK_ANSWER)
 		return of_a != LOOK_ANSWER;
+	if ((a->vary.len > 0) != (b->vary.len > 0))
+		return b->vary.len > 0;
 	return b->kept->fresh.stored_s >= a->kept->fresh.stored_s;
 }
 
