@@ -2,7 +2,7 @@
  * by a 128-bit key, filled by one process while others already read, evicted
  * when memory is short. Knows nothing of HTTP: a head is bytes, a label is a
  * number, a name is text. Every worker works on it at once, and any of them may
- * die at any instruction. Bytes and protocol: doc/shm.md 6.5.
+ * die at any instruction. Bytes and protocol: doc/shm.md 6.6.
  *
  * An object is FILLING (one process writes, its body may grow), READY (whole),
  * or gone: no longer found, kept while somebody has it pinned. A body is never

@@ -1,7 +1,7 @@
 /* store/objects_int: bytes of a cache in the segment, and what the files of
  * store/objects share. An entry, a block, a run is known by its number from 1
  * on; 0 is none. Every number that is read from the segment is checked against
- * the bounds in struct obj_map, which is this process's own (doc/shm.md 6.5).
+ * the bounds in struct obj_map, which is this process's own (doc/shm.md 6.6).
  */
 #ifndef GH_OBJECTS_INT_H
 #define GH_OBJECTS_INT_H

@@ -155,6 +155,8 @@ claims_staples(struct tenants *t, const struct conf_tree *conf, struct diag *d)
 	    !staples_ready(t->staples, t->segment))
 		diag_error(d, conf_get(&s, KEY_TLS_OCSP_STAPLING)->at,
 		    "OCSP responses do not fit: raise shared_memory");
+}
+
 /* --- caches --------------------------------------------------------------- */
 
 static uint64_t

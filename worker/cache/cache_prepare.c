@@ -49,6 +49,10 @@ prepare_purgers(struct cache *c, const struct conf_scope *s, struct diag *d)
 		for (uint32_t i = 0; i < v->n_words; i++) {
 			struct ip_prefix prefix;
 
+			/* that [acl] is not built was said where it stands */
+			if (conf_section(s->tree, CONF_ACL, v->words[i].text) !=
+			    NULL)
+				continue;
 			if (!ip_prefix_parse(v->words[i].text, &prefix)) {
 				diag_error(d, v->words[i].at,
 				    "'%.*s' is no address or network",
