@@ -35,6 +35,7 @@ class Answer:
     framing   "length", "chunked" or "close"
     infos     interim answers before it: (status, fields)
     hold      not before the client has its own answer
+    pauses    half of the content comes, the rest when the row says so
     delay_s   nothing is sent for this long
     breaks    "silent": the connection ends instead; "head": in the middle of
               the fields; "body": of the content; "garbage": no HTTP at all
@@ -49,6 +50,7 @@ class Answer:
     infos: tuple = ()
     trailers: tuple = ()
     hold: bool = False
+    pauses: bool = False
     delay_s: float = 0
     breaks: str = None
     ranged: bool = False
@@ -77,6 +79,7 @@ class Step:
     after_s  wait for so long before it
     again    ask until it is so: what happens behind the client's back is
              seen late
+    target   instead of the row's path: the whole request target
     """
 
     ask: tuple = ()

@@ -1,8 +1,8 @@
 """What gatehouse's own keys change: ignore_query, sort_query, key, cache_ttl,
 cache_bypass, cache_min_uses, negative_ttl, max_object, and rules on top of what
 is stored."""
-from lib.cachecase import (ANY, UNEXPECTED, cache, kept, origin, row, rows, stale,
-                           unkept)
+from lib.cachecase import (ANY, UNEXPECTED, cache, kept, origin, row, rows,
+                           stale, unkept)
 
 FRESH = "Cache-Control: max-age=60"
 TAG = 'ETag: "a"'

@@ -8,7 +8,7 @@ import pytest
 from lib.cachecase import (ANY, CACHE, CHECKED, NOBODY, ORIGIN, UNEXPECTED,
                            behind, cache, checked, origin, row, rows)
 from lib.cacheplay import Play
-from lib.wire import WAIT_S
+from lib.wire import WAIT_S, Client
 
 FRESH = "Cache-Control: max-age=60"
 STALE = "Cache-Control: max-age=0"
@@ -16,7 +16,7 @@ TAG = 'ETag: "a"'
 MANY = 20
 
 
-# --- one request for what many wait for ------------------------------------------
+# --- one request for what many wait for --------------------------------------
 
 @pytest.fixture
 def crowd(address, book, peer_name):
@@ -93,7 +93,24 @@ def test_many_when_it_fails(crowd):
     assert all(g.error or g.status in (502, 503, 504) for g in got), got
 
 
-# --- PURGE -----------------------------------------------------------------------
+def test_followers_stream(address, book, of_gatehouse):
+    """Who follows gets what has come so far, long before the end."""
+    play = Play(book, address)
+    play.begin(origin(FRESH, body=b"x" * 200000, pauses=True))
+    clients = [Client(address) for _ in range(4)]
+    for c in clients:
+        c.send(f"GET {play.url} HTTP/1.1\r\nHost: rfc.test\r\n\r\n".encode())
+        c.reader.response_head()
+        assert c.reader.exactly(100000) == b"x" * 100000
+    assert not play.gate.is_set() and len(play.requests) == 1
+    play.gate.set()
+    for c in clients:
+        assert c.reader.exactly(100000) == b"x" * 100000
+        c.close()
+    play.close()
+
+
+# --- PURGE -------------------------------------------------------------------
 
 def purge(*ask, path="", status=200, **kwargs):
     """How a purge is asked for: the URL; what begins with it (`*` behind the
@@ -159,7 +176,7 @@ def test_purge(play, row):
     play(row)
 
 
-# --- Cache-Status ----------------------------------------------------------------
+# --- Cache-Status ------------------------------------------------------------
 
 MEMBER = re.compile(r'\s*([^\s;,"]+|"[^"]*")((?:;[^,"]*(?:"[^"]*")?)*)\s*$')
 
@@ -227,7 +244,7 @@ def test_status(play, row):
     play(row)
 
 
-# --- HTTP/2 ----------------------------------------------------------------------
+# --- HTTP/2 ------------------------------------------------------------------
 
 BODY = bytes(i % 26 + 97 for i in range(100))
 
