@@ -118,7 +118,8 @@ struct h2_events {
 	void (*on_head)(void *self, struct h2_stream *st, struct http_msg *m,
 	    enum h2_bad bad);
 	/* Content. `data` lies in what h2_session_recv() was given. It counts
-	 * against the windows until h2_stream_consume(). Never empty. */
+	 * against the windows until h2_stream_consume(), at a client against
+	 * that of its stream alone. Never empty. */
 	void (*on_data)(void *self, struct h2_stream *st, span data);
 	/* The peer's message is complete. `trailers` (in the arena, to be
 	 * copied) or NULL. */
@@ -201,6 +202,8 @@ uint32_t h2_session_streams(const struct h2_session *s);
 /* Client: how many requests could be begun now. 0 after a GOAWAY of either
  * side. */
 uint32_t h2_session_room(const struct h2_session *s);
+/* Client: how many streams at once the peer takes, as far as it has told. */
+uint32_t h2_session_streams_max(const struct h2_session *s);
 /* Bytes of the pool in use, and the highest they were. */
 size_t h2_session_memory(const struct h2_session *s);
 size_t h2_session_memory_peak(const struct h2_session *s);

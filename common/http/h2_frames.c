@@ -163,6 +163,15 @@ frame_prioritizes(struct h2_session *s, const struct frame *fr)
 	return h2_session_spend(s, H2_CALM_PRIORITIES);
 }
 
+/* Our SETTINGS refuse pushes, and come before any stream that could have one
+ * (8.4): who pushes has read them. The library would wait for their ACK. */
+static bool
+frame_promises(struct h2_session *s)
+{
+	h2_session_end(s, H2_PROTOCOL_ERROR, "a push that nobody asked for");
+	return false;
+}
+
 /* Judge a frame by its header. false: the session is at its end. */
 static bool
 frame_judge(struct h2_session *s, const struct frame *fr)
@@ -185,6 +194,8 @@ frame_judge(struct h2_session *s, const struct frame *fr)
 		return is_ack || h2_session_spend(s, H2_CALM_SETTINGS);
 	case NGHTTP2_PING:
 		return h2_session_spend(s, H2_CALM_PINGS);
+	case NGHTTP2_PUSH_PROMISE:
+		return frame_promises(s);
 	case NGHTTP2_WINDOW_UPDATE:
 		return h2_session_spend(s, H2_CALM_WINDOWS);
 	default:

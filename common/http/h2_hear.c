@@ -148,11 +148,15 @@ hear_data(nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t *data,
 	int rc = 0;
 
 	(void)flags;
-	if (st == NULL || st->was_told) {
-		/* nobody will: the window of the others must not shrink */
+	/* Where nobody will take it, the window of the others must not shrink.
+	 * A client decided itself how many streams there are, and each has a
+	 * window of its own: one that stalls is not to stall the others. */
+	if (st == NULL || st->was_told || s->config.role == H2_CLIENT)
 		rc = nghttp2_session_consume_connection(ng, len);
-		return nghttp2_is_fatal(rc) ? rc : 0;
-	}
+	if (nghttp2_is_fatal(rc))
+		return rc;
+	if (st == NULL || st->was_told)
+		return 0;
 	memcpy(&p, &data, sizeof(p));
 	st->got += len;
 	st->unconsumed += (uint32_t)len;
@@ -245,9 +249,10 @@ hear_close(nghttp2_session *ng, int32_t id, uint32_t code, void *self)
 	if (st == NULL)
 		return 0;
 	st->is_closed = true;
+	/* of a request that never went out nobody knows */
 	if (!st->is_recv_over || !st->is_send_over)
-		h2_stream_tell_reset(
-		    st, code, H2_BAD_NONE, code == H2_REFUSED_STREAM);
+		h2_stream_tell_reset(st, code, H2_BAD_NONE,
+		    code == H2_REFUSED_STREAM || st->wire_out == 0);
 	return 0;
 }
 

@@ -147,8 +147,15 @@ h2_stream_consume(struct h2_stream *st, uint32_t n)
 	st->unconsumed -= n;
 	if (s->life != H2_LIFE_RUNS)
 		return;
-	rc = st->is_closed ? nghttp2_session_consume_connection(s->ng, n)
-			   : nghttp2_session_consume(s->ng, st->id, n);
+	/* a client gave the connection's share back when it came */
+	if (s->config.role == H2_CLIENT)
+		rc = st->is_closed
+			 ? 0
+			 : nghttp2_session_consume_stream(s->ng, st->id, n);
+	else
+		rc = st->is_closed
+			 ? nghttp2_session_consume_connection(s->ng, n)
+			 : nghttp2_session_consume(s->ng, st->id, n);
 	if (nghttp2_is_fatal(rc))
 		h2_session_failed(s, rc);
 }
@@ -354,10 +361,16 @@ h2_session_streams(const struct h2_session *s)
 }
 
 uint32_t
+h2_session_streams_max(const struct h2_session *s)
+{
+	return nghttp2_session_get_remote_settings(
+	    s->ng, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+}
+
+uint32_t
 h2_session_room(const struct h2_session *s)
 {
-	uint32_t max = nghttp2_session_get_remote_settings(
-	    s->ng, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+	uint32_t max = h2_session_streams_max(s);
 
 	if (s->life != H2_LIFE_RUNS || s->has_gone ||
 	    !nghttp2_session_check_request_allowed(s->ng))

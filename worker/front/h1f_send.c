@@ -61,7 +61,10 @@ send_frame(struct h1_front *c)
 	m->out.how = is_bare ? WIRE_OUT_BARE : WIRE_OUT_PLAIN;
 	if (send_has_no_length(x->resp.status)) {
 		(void)fields_del(f, FIELD_CONTENT_LENGTH);
-	} else if (x->resp.body == LENGTH_KNOWN) {
+	} else if (x->resp.body == LENGTH_KNOWN ||
+		   (x->resp.body == LENGTH_NONE && !is_bare)) {
+		/* to the client an end must be told, also where the origin's
+		 * stream just ended */
 		send_frame_length(x);
 	} else if (x->resp.body == LENGTH_OPEN && !is_bare) {
 		fields_del(f, FIELD_CONTENT_LENGTH);

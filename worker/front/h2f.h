@@ -13,6 +13,7 @@
 #include "common/base/list.h"
 #include "common/http/h2.h"
 #include "worker/exch/exch.h"
+#include "worker/exch/h2_io.h"
 #include "worker/front/conn.h"
 
 #define MAGIC_H2F MAGIC('H', '2', 'F', 'R')
@@ -26,8 +27,6 @@
 #define H2F_WINDOW 65535u
 /* The same on all streams of a connection together. */
 #define H2F_CONNECTION_WINDOW (1024u * 1024)
-/* Bytes put together for one write. */
-#define H2F_GATHER (64u * 1024)
 
 enum h2f_state {
 	H2F_OPEN,
@@ -45,9 +44,7 @@ struct h2_front {
 	struct list later; /* h2f_stream.turn: heads that wait */
 	uint32_t n_streams;
 	struct buf *reading; /* what h2_session_recv() was given */
-	char *unsent; /* gathered, not taken by the kernel; or NULL */
-	size_t unsent_len;
-	size_t unsent_at;
+	struct h2_unsent unsent;
 	struct h2f_stream *opening; /* whose head is not complete */
 	bool is_used; /* had a request */
 };
@@ -69,7 +66,7 @@ struct h2f_stream {
 	struct list turn;
 	struct timer timer;
 	enum h2f_wait wait;
-	struct buf *tail; /* where small pieces of content are collected */
+	struct h2_tail tail;
 	struct body *early; /* what came before a tunnel was granted */
 	uint64_t told; /* bytes consumed, as far as the session knows */
 	enum h2_code code; /* to break it off with */

@@ -48,7 +48,7 @@ h2f_set_deadline(struct h2_front *f)
 	const struct plan_listen *l = f->conn->listen;
 	struct timer *t = &f->conn->timer;
 
-	if (f->unsent != NULL)
+	if (f->unsent.p != NULL)
 		loop_timer_set(h2f_loop(f), t, l->send_timeout_ms);
 	else if (f->n_streams > 0)
 		loop_timer_clear(h2f_loop(f), t);
@@ -70,7 +70,7 @@ h2f_left(struct h2_front *f)
 	f->n_streams--;
 	if (f->state != H2F_OPEN)
 		return;
-	if (f->n_streams == 0 && f->unsent == NULL)
+	if (f->n_streams == 0 && f->unsent.p == NULL)
 		h2f_set_deadline(f);
 	if (h2_session_wants_send(f->h2) || h2_session_is_over(f->h2))
 		h2f_want_flush(f);
@@ -98,7 +98,7 @@ h2f_gone(struct h2_front *f)
 	h2f_goto(f, H2F_CLOSED);
 	h2f_kill(f, F_CLIENT_GONE, true);
 	h2_session_free(f->h2);
-	free(f->unsent);
+	h2_unsent_free(&f->unsent);
 	f->magic = 0;
 	k->front = NULL;
 	free(f);
@@ -157,70 +157,32 @@ h2f_end(struct h2_front *f)
 
 /* --- sending -------------------------------------------------------------- */
 
-/* Keep what the kernel did not take. */
-static void
-h2f_keep(struct h2_front *f, const char *p, size_t n)
-{
-	f->unsent = malloc(n);
-	REQUIRE(f->unsent != NULL);
-	memcpy(f->unsent, p, n);
-	f->unsent_len = n;
-	f->unsent_at = 0;
-	conn_note_unsent(f->conn);
-	h2f_set_deadline(f);
-}
-
-static ssize_t
-h2f_write(struct h2_front *f, char *p, size_t n)
-{
-	struct iovec iov = {.iov_base = p, .iov_len = n};
-
-	return stream_writev(&f->conn->stream, &iov, 1);
-}
-
 /* Write what was kept. false: it is not all gone. */
 static bool
 h2f_write_kept(struct h2_front *f)
 {
-	ssize_t n = h2f_write(
-	    f, f->unsent + f->unsent_at, f->unsent_len - f->unsent_at);
-
-	if (n <= 0)
-		return false;
-	f->unsent_at += (size_t)n;
-	if (f->unsent_at == f->unsent_len) {
-		free(f->unsent);
-		f->unsent = NULL;
-	}
-	h2f_set_deadline(f);
-	return f->unsent == NULL;
-}
-
-static char *
-h2f_block(struct worker *w)
-{
-	if (w->gather == NULL)
-		w->gather = buf_new_sized(H2F_GATHER);
-	return w->gather->data;
+	if (h2_unsent_write(&f->unsent, &f->conn->stream) > 0)
+		h2f_set_deadline(f);
+	return f->unsent.p == NULL;
 }
 
 /* Gather once and write. false: there is nothing more, or it is blocked. */
 static bool
 h2f_write_more(struct h2_front *f)
 {
-	char *block = h2f_block(f->conn->w);
-	size_t n = h2_session_gather(f->h2, block, H2F_GATHER);
-	ssize_t rc;
+	struct conn *k = f->conn;
 
-	if (n == 0)
-		return false;
-	rc = h2f_write(f, block, n);
-	if (rc < 0)
-		rc = 0;
-	if ((size_t)rc == n)
+	switch (h2_io_gather(&f->unsent, f->h2, &k->stream, k->w)) {
+	case H2_IO_MORE:
 		return true;
-	h2f_keep(f, block + rc, n - (size_t)rc);
-	return false;
+	case H2_IO_DONE:
+		return false;
+	case H2_IO_BLOCKED:
+		conn_note_unsent(k);
+		h2f_set_deadline(f);
+		return false;
+	}
+	UNREACHED();
 }
 
 /* What had no room before may be tried again. */
@@ -251,11 +213,11 @@ h2f_note_stalls(struct h2_front *f)
 static void
 h2f_flush(struct h2_front *f)
 {
-	bool more = f->unsent == NULL || h2f_write_kept(f);
+	bool more = f->unsent.p == NULL || h2f_write_kept(f);
 
 	for (int turn = 0; more && turn < H2F_TURNS; turn++)
 		more = h2f_write_more(f);
-	if (f->unsent != NULL) {
+	if (f->unsent.p != NULL) {
 		if (f->conn->stream.err != 0)
 			h2f_close(f);
 		return;
@@ -330,7 +292,7 @@ h2f_on_event(struct conn *k, unsigned events)
 	}
 	if (!h2f_read(f))
 		return;
-	if (events & STREAM_WRITABLE && f->unsent != NULL)
+	if (events & STREAM_WRITABLE && f->unsent.p != NULL)
 		h2f_want_flush(f);
 }
 
@@ -358,7 +320,7 @@ h2f_on_timer(struct conn *k)
 		h2f_close(f);
 		return;
 	}
-	if (f->unsent != NULL) {
+	if (f->unsent.p != NULL) {
 		if (conn_is_taking(k)) {
 			h2f_set_deadline(f);
 			return;

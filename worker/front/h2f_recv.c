@@ -6,17 +6,8 @@
 
 #include <openssl/evp.h>
 
-#include "common/base/num.h"
 #include "common/base/siphash.h"
 #include "worker/exch/hop.h"
-
-/* A piece of content stays where it was read when it is at least so long; the
- * block that it pins is then at most twice as large. */
-#define SLICE_MIN (BUF_CAP / 2)
-/* Slices of a body that pieces may be; the rest is for blocks that small ones
- * are collected in: a window fills BLOCKS_MAX at most. */
-#define BLOCKS_MAX (H2F_WINDOW / BUF_CAP + 2)
-#define PIECES_MAX (BODY_SLICES - BLOCKS_MAX)
 
 #define KEY_BYTES 16
 /* 16 bytes in base64. */
@@ -55,7 +46,7 @@ stream_due(void *self)
 		break;
 	case H2F_WAIT_WINDOW:
 		/* while the kernel is full nobody can be blamed */
-		if (s->front->unsent != NULL)
+		if (s->front->unsent.p != NULL)
 			return;
 		counter_add(x->w->counters, COUNTER_H2_STALLED, 1);
 		exch_fault(x, F_CLIENT_SEND_TIMEOUT, 0);
@@ -104,6 +95,7 @@ h2f_open(void *self)
 	s->front = f;
 	s->x = x;
 	s->code = H2_INTERNAL_ERROR;
+	s->tail = (struct h2_tail){.w = k->w, .window = H2F_WINDOW};
 	list_init(&s->turn);
 	timer_init(&s->timer, stream_due, s);
 	x->front_self = s;
@@ -114,7 +106,7 @@ h2f_open(void *self)
 	list_push_back(&f->streams, &s->node);
 	f->n_streams++;
 	f->opening = s;
-	if (f->n_streams == 1 && f->unsent == NULL)
+	if (f->n_streams == 1 && f->unsent.p == NULL)
 		loop_timer_clear(k->w->loop, &k->timer);
 	f->is_used = true;
 	counter_add(k->w->counters, COUNTER_H2_STREAMS, 1);
@@ -204,45 +196,6 @@ h2f_head(void *self, struct h2_stream *st, struct http_msg *m, enum h2_bad bad)
 
 /* --- content -------------------------------------------------------------- */
 
-/* Put a piece into the stream's own block. */
-static void
-stream_collect(struct h2f_stream *s, struct body *b, span data)
-{
-	while (data.len > 0) {
-		struct slice piece;
-		size_t n;
-
-		if (s->tail == NULL || buf_room(s->tail) == 0) {
-			buf_unref(s->tail);
-			s->tail = buf_new(&s->x->w->bufs);
-		}
-		n = size_min(data.len, buf_room(s->tail));
-		memcpy(s->tail->data + s->tail->used, data.p, n);
-		s->tail->used += (uint32_t)n;
-		piece =
-		    slice_of(s->tail, s->tail->used - (uint32_t)n, (uint32_t)n);
-		body_push(b, &piece);
-		data = span_from(data, n);
-	}
-}
-
-static void
-stream_push(struct h2f_stream *s, struct body *b, span data)
-{
-	struct buf *from = s->front->reading;
-	struct slice piece;
-
-	/* lets go of what was kept for a second try */
-	(void)body_room(b);
-	if (data.len < SLICE_MIN || b->n >= PIECES_MAX) {
-		stream_collect(s, b, data);
-		return;
-	}
-	piece =
-	    slice_of(from, (uint32_t)(data.p - from->data), (uint32_t)data.len);
-	body_push(b, &piece);
-}
-
 static void
 h2f_data(void *self, struct h2_stream *st, span data)
 {
@@ -254,9 +207,9 @@ h2f_data(void *self, struct h2_stream *st, span data)
 	if (s->wait == H2F_WAIT_CONTENT)
 		h2f_wait(s, H2F_WAIT_NOTHING);
 	if (x->req_body.state == BODY_OPEN)
-		stream_push(s, &x->req_body, data);
+		h2_tail_push(&s->tail, &x->req_body, s->front->reading, data);
 	else if (s->early != NULL && s->early->state == BODY_OPEN)
-		stream_push(s, s->early, data);
+		h2_tail_push(&s->tail, s->early, s->front->reading, data);
 	else
 		h2_stream_consume(st, (uint32_t)data.len);
 	exch_kick(x);

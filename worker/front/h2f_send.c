@@ -228,7 +228,7 @@ h2f_done(void *self, struct exch *x)
 	list_del(&s->node);
 	if (s->early != NULL)
 		body_fini(s->early);
-	buf_unref(s->tail);
+	buf_unref(s->tail.buf);
 	h2_stream_leave(&s->h2, s->code);
 	s->magic = 0;
 	h2f_left(f);

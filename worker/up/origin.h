@@ -23,6 +23,8 @@ struct origin {
 	struct exch *x; /* served here, kicked when something may move; NULL in
 	                   a pool */
 	bool is_reused; /* the connection has served before */
+	enum fault_id why_late; /* when it is not READY in time; F_NONE:
+	                           F_ORIGIN_CONNECT_TIMEOUT */
 };
 
 enum origin_rc { ORIGIN_WAIT, ORIGIN_READY, ORIGIN_FAILED };

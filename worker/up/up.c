@@ -30,7 +30,10 @@ try_on_timer(void *self)
 		return;
 	}
 	if (t->state == UP_CONNECT) {
-		try_failed(t, F_ORIGIN_CONNECT_TIMEOUT, 0);
+		try_failed(t,
+		    t->o->why_late != F_NONE ? t->o->why_late
+					     : F_ORIGIN_CONNECT_TIMEOUT,
+		    0);
 		exch_kick(x);
 		return;
 	}

@@ -71,6 +71,7 @@ try_got_all(struct up_try *t)
 {
 	struct exch *x = t->x;
 	struct origin *o = t->o;
+	bool is_sent = t->ops->is_sent(t);
 
 	if (x->state == EXCH_TUNNEL || x->resp.status == 101)
 		return;
@@ -78,6 +79,5 @@ try_got_all(struct up_try *t)
 	t->state = UP_DONE;
 	try_uncount(t);
 	t->o = NULL;
-	t->ops->release(
-	    o, t->can_reuse && !t->is_send_over && t->ops->is_sent(t));
+	t->ops->release(o, t->can_reuse && !t->is_send_over && is_sent);
 }

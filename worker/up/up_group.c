@@ -21,6 +21,9 @@ group_open(struct up_group *g, struct worker *w, const struct upstream *u)
 		s->conf = &u->servers[i];
 		s->group = g;
 		list_init(&s->idle);
+		list_init(&s->conns);
+		s->streams_max = UINT32_MAX;
+		list_init(&s->waiting);
 		if (s->conf->host.len > 0)
 			s->name = up_name_new(s);
 		if (s->conf->is_tls)

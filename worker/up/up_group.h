@@ -18,6 +18,11 @@ struct up_server {
 	struct up_group *group;
 	struct list idle; /* pooled connections, last used first */
 	uint32_t n_idle;
+	struct list conns; /* of HTTP/2, as long as they take requests */
+	uint32_t n_conns;
+	uint32_t
+	    streams_max; /* on each of them, as one of them was told last */
+	struct list waiting; /* exchanges that wait for room on these */
 	struct up_name *name; /* NULL: the address is fixed */
 	struct tls_remote *remote; /* NULL: it speaks no TLS */
 };

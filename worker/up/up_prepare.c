@@ -7,6 +7,7 @@
 #include "common/store/tenants.h"
 #include "common/tls/tls_client.h"
 #include "worker/up/h1o.h"
+#include "worker/up/h2o.h"
 #include "worker/up/lb.h"
 #include "worker/up/up.h"
 
@@ -146,7 +147,9 @@ up_prepare(const struct boot *b, const struct conf_section *sec, uint32_t index,
 	u->index = index;
 	u->name = sec->name;
 	u->at = sec->at;
-	u->wire = &h1o_ops;
+	u->wire = span_eq(conf_text(&s, KEY_UPSTREAM_PROTOCOL), SPAN_LIT("h2"))
+		      ? &h2o_ops
+		      : &h1o_ops;
 	upstream_read_servers(u, &s, b->claims, d);
 	upstream_read_balance(u, &s, a, d);
 	u->keepalive = (uint32_t)conf_num(&s, KEY_UPSTREAM_KEEPALIVE);

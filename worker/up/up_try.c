@@ -103,15 +103,18 @@ static bool
 try_is_unconnected(enum fault_id why)
 {
 	return why == F_ORIGIN_CONNECT || why == F_ORIGIN_TLS ||
-	       why == F_ORIGIN_CERT;
+	       why == F_ORIGIN_CERT || why == F_ORIGIN_ALPN;
 }
 
 /* Garbage is no reason to ask another server: the request was served. */
 static unsigned
 try_retry_bit(enum fault_id why)
 {
-	if (why == F_ORIGIN_NAME || try_is_unconnected(why))
+	if (why == F_ORIGIN_NAME || why == F_ORIGIN_BUSY ||
+	    try_is_unconnected(why))
 		return UP_RETRY_CONNECT;
+	if (why == F_ORIGIN_REFUSED)
+		return UP_RETRY_CONNECT | UP_RETRY_RESET;
 	if (why == F_ORIGIN_CONNECT_TIMEOUT)
 		return UP_RETRY_CONNECT | UP_RETRY_TIMEOUT;
 	if (why == F_ORIGIN_TIMEOUT)
@@ -135,13 +138,25 @@ try_has_more(const struct up_try *t, enum fault_id why)
 	       up_server_has_more(t->server, &t->turn);
 }
 
+/* A server that is about to end, or told its limit after the request was sent,
+ * may take it at once on another connection (RFC 9113 6.8, 8.7). */
+static bool
+try_is_first_refusal(struct up_try *t, enum fault_id why)
+{
+	bool is_first = why == F_ORIGIN_REFUSED && !t->was_refused;
+
+	t->was_refused |= is_first;
+	return is_first;
+}
+
 void
 try_failed(struct up_try *t, enum fault_id why, int err)
 {
 	struct exch *x = t->x;
 	bool was_stale =
 	    t->o != NULL && t->o->is_reused && why == F_ORIGIN_RESET;
-	bool is_same = was_stale || try_has_more(t, why);
+	bool is_same =
+	    was_stale || try_has_more(t, why) || try_is_first_refusal(t, why);
 
 	counter_add(x->w->counters, COUNTER_ORIGIN_FAILURES, 1);
 	upstate_add(x->w->boot->upstate, t->server->conf->id, UPSTATE_FAILURES);
@@ -181,6 +196,7 @@ try_pick(struct up_try *t)
 	t->server = s;
 	try_count(t);
 	t->turn = (struct up_turn){0, 0};
+	t->was_refused = false;
 	t->state = UP_NAME;
 	x->origin.server = s->conf->text;
 }

@@ -42,6 +42,7 @@ struct up_try {
 	enum fault_id why; /* of the last try that failed */
 	bool can_reuse; /* the answer leaves the connection usable */
 	bool avoids_pool; /* a pooled connection was stale */
+	bool was_refused; /* by this server, before it acted on the request */
 	bool is_counted; /* in the server's requests in flight */
 	uint64_t skip[]; /* servers that failed, by bit */
 };

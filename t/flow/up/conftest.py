@@ -9,6 +9,7 @@ import pytest
 from lib.certs import Authority
 from lib.dns import Dns
 from lib.gatehouse import Gatehouse
+from lib.h2_origin import H2Origin
 from lib.origin import ok
 from lib.procs import until
 from lib.tls_origin import Server, TlsOrigin, server_context
@@ -148,3 +149,25 @@ def s_server(ca):
             return server
 
         yield make
+
+
+@pytest.fixture
+def h2_origin():
+    """h2_origin(script, ...) starts a raw origin of HTTP/2."""
+    with contextlib.ExitStack() as stack:
+        def make(*args, **kwargs):
+            o = H2Origin(*args, **kwargs)
+            stack.callback(o.close)
+            return o
+
+        yield make
+
+
+@pytest.fixture
+def h2_front(front):
+    """front(), to origins of HTTP/2; its first listen speaks that, too."""
+    def make(servers, upstream="", listen="h2c = on", **kwargs):
+        return front(servers, upstream="protocol = h2\n" + upstream,
+                     listen=listen, **kwargs)
+
+    return make
