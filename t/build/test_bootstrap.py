@@ -74,6 +74,22 @@ def test_nothing_is_installed_when_all_is_there(system):
     assert not system.log.exists()
 
 
+def test_packages_of_npm(system, tmp_path):
+    """Installed beneath t/npm from the lock file, once."""
+    top = tmp_path / "top"
+    (top / "t/npm/node_modules").mkdir(parents=True)
+    shutil.copy(BOOTSTRAP, top)
+    shutil.copy(TOP / "t/npm/package-lock.json", top / "t/npm")
+    system.add("npm", 'echo "npm $*" >>"$LOG"\n')
+    for tool in "cmp", "cp":
+        (pathlib.Path(system.env["PATH"]) / tool).symlink_to(
+            shutil.which(tool))
+    for _ in range(2):
+        call(top / "bootstrap", "deps", cwd=top, env=system.env)
+    ran, = system.log.read_text().splitlines()
+    assert ran.startswith("npm ci --prefix t/npm --ignore-scripts ")
+
+
 def test_neither_root_nor_sudo(system):
     """Then the names of what is missing, and an error."""
     system.add("apt-get", 'echo "apt-get $*" >>"$LOG"\n')

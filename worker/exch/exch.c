@@ -6,6 +6,7 @@
 
 #include "common/base/check.h"
 #include "common/base/num.h"
+#include "worker/exch/grpc.h"
 #include "worker/exch/handler.h"
 #include "worker/exch/plan.h"
 #include "worker/exch/reqid.h"
@@ -32,6 +33,19 @@ static const uint16_t exch_edges[] = {
     [EXCH_DONE] = 0,
 };
 
+/* What bounds the whole exchange: the total limit, or the deadline of a call of
+ * gRPC when that is earlier. 0: nothing does. */
+static uint64_t
+exch_limit_ms(const struct exch *x, enum fault_id *why)
+{
+	uint64_t own_ms = x->set->timeout_ms;
+	uint64_t told_ms = grpc_deadline_ms(x);
+	bool is_told = told_ms > 0 && (own_ms == 0 || told_ms < own_ms);
+
+	*why = is_told ? F_DEADLINE : F_TIMEOUT;
+	return is_told ? told_ms : own_ms;
+}
+
 /* The limit counts from the first byte of the request to the last of
  * the answer. It ends with a tunnel, and with the answer that says that it was
  * reached. */
@@ -40,15 +54,18 @@ exch_set_deadline(struct exch *x)
 {
 	uint64_t spent_ms =
 	    clock_mono_ms(worker_clock(x->w)) - x->t.begin_us / EXCH_US_PER_MS;
+	uint64_t limit_ms;
+	enum fault_id why;
 
 	switch (x->state) {
 	case EXCH_HANDLER:
 	case EXCH_RESPONSE:
-		if (x->is_settled || timer_is_set(&x->timer) ||
-		    x->set->timeout_ms == 0)
+		if (x->is_settled || timer_is_set(&x->timer))
 			break;
-		loop_timer_set(x->w->loop, &x->timer,
-		    x->set->timeout_ms - u64_min(spent_ms, x->set->timeout_ms));
+		limit_ms = exch_limit_ms(x, &why);
+		if (limit_ms > 0)
+			loop_timer_set(x->w->loop, &x->timer,
+			    limit_ms - u64_min(spent_ms, limit_ms));
 		break;
 	case EXCH_TUNNEL:
 		loop_timer_clear(x->w->loop, &x->timer);
@@ -190,9 +207,11 @@ static void
 exch_timeout(void *self)
 {
 	struct exch *x = self;
+	enum fault_id why;
 
 	OBJ_CHECK(x, MAGIC_EXCH);
-	exch_fault(x, F_TIMEOUT, 0);
+	(void)exch_limit_ms(x, &why);
+	exch_fault(x, why, 0);
 	exch_kick(x);
 }
 

@@ -193,7 +193,8 @@ void exch_answer(struct exch *x);
  * long as the exchange). type empty: no Content-Type. The caller may add fields
  * to x->resp after it. */
 void exch_reply(struct exch *x, unsigned status, span type, span content);
-/* The same with a short text page for the status. */
+/* The same with a short text page for the status; an error of a call of gRPC in
+ * its own terms. */
 void exch_reply_status(struct exch *x, unsigned status);
 
 /* End it without regard for the client (worker shutdown, client lost). Calls

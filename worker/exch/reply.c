@@ -1,6 +1,7 @@
 /* exch/reply: answers that are made here instead of by an origin. */
 #include "common/base/check.h"
 #include "worker/exch/exch.h"
+#include "worker/exch/grpc.h"
 
 /* Forget a half-received answer of an origin. */
 static void
@@ -39,8 +40,8 @@ exch_reply(struct exch *x, unsigned status, span type, span content)
 
 /* A page that names the status, what happened and the request, and nothing of
  * the machines behind. */
-void
-exch_reply_status(struct exch *x, unsigned status)
+static void
+reply_page(struct exch *x, unsigned status)
 {
 	span reason = status_reason(status);
 	span why = x->fault == F_NONE ? SPAN_LIT("")
@@ -54,4 +55,13 @@ exch_reply_status(struct exch *x, unsigned status)
 	    SPAN_FMT(x->request_id));
 
 	exch_reply(x, status, SPAN_LIT("text/html; charset=utf-8"), page);
+}
+
+void
+exch_reply_status(struct exch *x, unsigned status)
+{
+	if (status >= 400 && grpc_is_call(x))
+		grpc_reply(x, status);
+	else
+		reply_page(x, status);
 }

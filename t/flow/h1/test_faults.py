@@ -36,8 +36,9 @@ SENT = {
 }
 ENDS = {"client_cut"}
 # certificate_needed: flow/tls/test_handshake.py; too_early:
-# flow/tls/test_early_data.py
-ELSEWISE = {"client_gone", "send_timeout", "certificate_needed", "too_early"}
+# flow/tls/test_early_data.py; deadline: flow/grpc/test_grpc.py
+ELSEWISE = {"client_gone", "send_timeout", "certificate_needed", "too_early",
+            "deadline"}
 
 INI = """
 [global]
