@@ -69,7 +69,7 @@ VALUES = [
     ("upstream x", "server = a:1 weight=2 backup max_connections=3 "
                    "slow_start=1s resolve=30s zone=z"),
     ("upstream x", "server = https://a:1"),
-    ("upstream x", "balance = ip_hash"),
+    ("upstream x", "balance = ip_hash"), ("upstream x", "protocol = h2"),
     ("site x", "buffer_response = on"), ("log x", "format = squid"),
     ("log x", "format = combined"), ("log x", "format = common"),
     ("log x", "format = json"),

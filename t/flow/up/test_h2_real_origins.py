@@ -225,6 +225,34 @@ def test_websocket_is_extended_connect(h2_front, h2_origin):
     assert gh.log()[0]["status"] == "101"
 
 
+def test_websocket_of_a_client_of_http_2(h2_front, h2_origin):
+    """RFC 8441: a tunnel of streams on both sides; what the client says before
+    it is granted waits."""
+    def on_head(conn, request):
+        heads.append((conn, request.stream))
+
+    heads = []
+    o = h2_origin(lambda conn, r: None, {h2.ENABLE_CONNECT_PROTOCOL: 1},
+                  on_head=on_head, on_frame=echo)
+    gh = h2_front([o])
+    with h2.Conn(("127.0.0.1", gh.port)) as c:
+        stream = c.next_stream()
+        c.send(h2.headers(stream, h2.block(
+            [*h2.request("CONNECT", "/chat"), (":protocol", "websocket"),
+             ("sec-websocket-version", "13")]), h2.END_HEADERS),
+               h2.data(stream, b"early"))
+        o.wait(lambda _: heads)
+        assert o.requests[0].body == b""
+        conn, number = heads[0]
+        conn.head(number, 200)
+        c.pump(lambda: c.stream(stream).body == b"early")
+        assert c.stream(stream).status == 200
+        c.send(h2.data(stream, b" late", end=True))
+        assert c.answer(stream).body == b"early late"
+    assert o.requests[0].is_ended
+    assert gh.fault() == "-"
+
+
 def test_websocket_that_is_refused(h2_front, h2_origin):
     """RFC 8441 5: any other answer is an answer."""
     o = h2_origin(None, {h2.ENABLE_CONNECT_PROTOCOL: 1},
