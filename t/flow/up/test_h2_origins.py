@@ -4,6 +4,7 @@ import threading
 import pytest
 
 from lib import h2
+from lib.gatehouse import run
 from lib.h2_origin import ok
 from lib.procs import until
 from lib.wire import WAIT_S
@@ -67,6 +68,19 @@ def test_what_is_sent(h2_front, h2_origin):
     assert request.get("via").startswith("1.1 gatehouse")
     assert gh.log()[0] == {"status": "200", "fault": "-", "tries": "1",
                            "origin_status": "200", "server": o.address}
+
+
+def test_explain_says_what_is_sent(h2_front, h2_origin):
+    """`gatehouse explain` shows the pseudo-fields, and asks nobody."""
+    o = h2_origin()
+    gh = h2_front([o])
+    done = run("explain", "-c", gh.ini, "GET", "http://a.test/x?y", "-H",
+               "Accept: b")
+    said = [line.split(None, 1)[-1] for line in done.stdout.splitlines()]
+    for line in (":method: GET", ":path: /x?y", ":authority: a.test",
+                 "Accept: b"):
+        assert any(line in text for text in said), done.stdout
+    assert not o.conns
 
 
 @pytest.mark.parametrize("front_", ["h1", "h2"])
