@@ -10,13 +10,7 @@ answer_forget_key(struct exch *x, struct cached *c, const struct forget *at)
 {
 	struct obj_key key =
 	    objects_key(c->view, cache_key_text(x, c->cache, at));
-	struct obj_ref ref;
-	bool is_updating;
-
-	if (objects_find(c->view, &key, &ref, &is_updating) == OBJ_NONE)
-		return;
-	objects_drop(c->view, ref);
-	objects_unpin(c->view, ref);
+	cache_forget(c->view, &key);
 }
 
 static void

@@ -92,14 +92,22 @@ fill_front_pull(void *self, struct exch *y)
 }
 
 /* The object takes no more: what follows goes past it to the client that caused
- * the fill, if it still waits; the others see that it broke. */
+ * the fill, if it still waits; the others see that it broke. Some of what was to
+ * be appended last may be in it already. */
 static void
 fill_overflow(struct cache_fill *f, struct exch *y)
 {
+	struct obj_facts facts;
+
+	if (f->is_spliced || f->x == NULL) {
+		exch_fault(y, F_INTERNAL, 0);
+		return;
+	}
+	objects_facts(f->view, f->ref, &facts);
+	body_consume(&y->resp_body, facts.filled - f->stored);
+	f->stored = facts.filled;
 	f->is_live = true;
 	fill_abandon(f);
-	if (f->x == NULL)
-		exch_fault(y, F_CLIENT_GONE, 0);
 }
 
 bool

@@ -194,6 +194,8 @@ bool cache_variant_key(const struct cached *c, const struct kept *mark,
     span names, struct exch *x, struct obj_key *out);
 /* The newest set of names of a mark; empty: none. */
 span cache_mark_names(const struct kept *mark);
+/* What is kept under a key goes, and what is being filled there. */
+void cache_forget(struct objects_view *v, const struct obj_key *key);
 /* Tags: words between blanks and commas; the number that stands for one. */
 bool cache_tag_next(span *rest, span *tag);
 uint64_t cache_tag_label(const struct objects_view *v, span tag);
@@ -243,6 +245,7 @@ struct cache_fill {
 	bool is_adding; /* `stale` is a part that the answer may join */
 	struct range joined; /* of it: what follows the answer's bytes */
 	bool has_joined;
+	bool is_spliced; /* the object has bytes of `stale`, too */
 	uint64_t joined_base; /* where in the whole `stale` begins */
 	/* in y's arena: variants that the server may say are good */
 	const struct validators *others;

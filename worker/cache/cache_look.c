@@ -26,6 +26,21 @@ cache_unpin(struct cached *c)
 	c->is_part = false;
 }
 
+void
+cache_forget(struct objects_view *v, const struct obj_key *key)
+{
+	struct obj_ref ref;
+	bool is_updating;
+
+	/* one that is whole is found before one that is being filled */
+	for (int i = 0; i < 2; i++) {
+		if (objects_find(v, key, &ref, &is_updating) == OBJ_NONE)
+			return;
+		objects_drop(v, ref);
+		objects_unpin(v, ref);
+	}
+}
+
 /* A copy of the object's head in the exchange's arena. */
 static bool
 look_copy_head(

@@ -65,9 +65,9 @@ purge_url(struct exch *x, struct cached *c, bool is_soft)
 	}
 	if (is_soft)
 		objects_drop_softly(c->view, ref);
-	else
-		objects_drop(c->view, ref);
 	cache_unpin(c);
+	if (!is_soft)
+		cache_forget(c->view, &key);
 	return true;
 }
 

@@ -114,6 +114,7 @@ put_join_ranges(struct cache_fill *f, struct range old, struct range new,
 	if (f->has_joined)
 		f->joined = (struct range){new.last + 1, old.last};
 	f->joined_base = old.first;
+	f->is_spliced = *has_before || f->has_joined;
 }
 
 /* A part with the fields that tell its place; all of it is no part. */

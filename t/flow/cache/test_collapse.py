@@ -257,3 +257,32 @@ def test_nothing_is_left_when_clients_leave_in_the_middle(cached):
     gh.stop()
     for pid in workers:
         wait_gone(pid)
+
+
+def test_content_that_finds_no_room_goes_through_whole(cached):
+    """Whatever part of it came into the cache before that was seen."""
+    def script(conn, request):
+        n = int(request.target[2:])
+        body = pattern(700000 + n)
+        conn.send(b"HTTP/1.1 200 OK\r\n" + FRESH +
+                  b"Transfer-Encoding: chunked\r\n\r\n" + b"".join(
+                      b"%x\r\n%s\r\n" % (len(p), p) for p in (
+                          body[i:i + 30000]
+                          for i in range(0, len(body), 30000)))
+                  + b"0\r\n\r\n")
+
+    gh, o = cached(script, cache="", more="")
+    gh.reload(gh.ini.read_text().replace("memory = 48m", "memory = 1m")
+              .replace("pages", "little"))
+    # each is pinned by a client that does not read, so there is no victim
+    lazy = []
+    for i in range(4):
+        lazy.append(gh.client(rcvbuf=4096))
+        lazy[-1].send(b"GET /p%d HTTP/1.1\r\nHost: test\r\n\r\n"
+                      % i)
+    for i in range(4, 12):
+        with gh.client() as c:
+            assert c.get(f"/p{i}").body == pattern(700000 + i)
+    for i, c in enumerate(lazy):
+        assert c.response().body == pattern(700000 + i)
+        c.close()
