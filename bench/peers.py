@@ -3,11 +3,13 @@ and for each case the configuration that lets them do the least work. Every
 *_files function returns the text of the configuration and the arguments that
 come before its path."""
 import os
+import pathlib
 import shutil
 import subprocess
 
 from cases import CASES
 
+TOP = pathlib.Path(__file__).resolve().parent.parent
 PROXY_CONNECTIONS = 12288
 # Connections to the origin that are kept: as many as requests run at once in
 # any case. HAProxy and h2o keep what they opened.
@@ -208,14 +210,20 @@ def first_line(argv):
     return lines[0].strip()
 
 
-def find_proxies(options):
-    """[(name, binary, files)] and {name: version}; Failure without one."""
-    rows = [("gatehouse", options.gatehouse, gatehouse_files, "-V"),
-            ("nginx", options.nginx, nginx_files, "-v"),
-            ("haproxy", options.haproxy, haproxy_files, "-v"),
-            ("h2o", options.h2o, h2o_files, "-v")]
+# Name, where its binary is looked for, the files, and what makes it tell its
+# version.
+PROGRAMS = [("gatehouse", str(TOP / "gatehouse"), gatehouse_files, "-V"),
+            ("nginx", "nginx", nginx_files, "-v"),
+            ("haproxy", "haproxy", haproxy_files, "-v"),
+            ("h2o", "h2o", h2o_files, "-v")]
+
+
+def find_proxies(options, programs, may_miss=False):
+    """[(name, binary, files)] and {name: version}; Failure without one. A peer
+    that is not there is a Failure too, unless it may be left out."""
     proxies, versions = [], {}
-    for name, binary, files, flag in rows:
+    for name, _, files, flag in programs:
+        binary = getattr(options, name)
         if binary == "none":
             print(f"{name}: left out, as --{name} none asks")
             continue
@@ -225,6 +233,9 @@ def find_proxies(options):
             raise Failure(f"{binary}: not there; build it (./bootstrap build), "
                           "name it (--gatehouse PATH) or leave it out "
                           "(--gatehouse none)")
+        if path is None and may_miss:
+            print(f"{name}: left out, since {binary} is not installed")
+            continue
         if path is None:
             raise Failure(f"{binary}: not installed; ./bootstrap deps bench, "
                           f"or --{name} PATH, or --{name} none")
