@@ -1,4 +1,4 @@
-"""bench/cases: what bench/run measures, a row each."""
+"""bench/cases: what bench/run and bench/hit measure, a row each."""
 import typing
 
 
@@ -49,4 +49,15 @@ CASES = {
                   is_own=True),
     "h2proxied": Case([*H2, "/1k"], 20000, by="h2load", is_tls=True,
                       is_h2=True),
+}
+
+# Hits of a cache.
+KEPT_1K = ["-p", "/kept1k", "-e", "1024"]
+
+HITS = {
+    "hit1k": Case(KEPT_1K, 20000),
+    "hit10k": Case(["-p", "/kept10k", "-e", "10240"], 20000),
+    "hit100k": Case(["-p", "/kept100k", "-e", "102400"], 5000),
+    "hit1m": Case(["-p", "/kept1m", "-e", "1048576"], 1000),
+    "hitoneshot": Case([*KEPT_1K, "-o"], 10000),
 }

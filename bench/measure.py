@@ -42,7 +42,8 @@ class Process:
                 preexec_fn=lambda: os.sched_setaffinity(0, {cpu}))
 
     def pids(self):
-        """This process and all that descend from it."""
+        """This process and all that descend from it, but for nginx's cache
+        loader, which looks once for what an earlier run left, and ends."""
         parents = {}
         for entry in pathlib.Path("/proc").iterdir():
             if entry.name.isdigit():
@@ -55,7 +56,7 @@ class Process:
         found = [self.popen.pid]
         for pid in found:
             found += [p for p, parent in parents.items() if parent == pid]
-        return found
+        return [pid for pid in found if not is_loader(pid)]
 
     def usage(self):
         """{(pid, tid): (CPU seconds, seconds ready but not running)}"""
@@ -100,6 +101,14 @@ class Process:
             self.popen.wait()
 
 
+def is_loader(pid):
+    try:
+        title = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+    return title.startswith(b"nginx: cache loader")
+
+
 def task_usage(task):
     """CPU and waiting seconds; coarse, by ticks, without schedstat."""
     if (task / "schedstat").exists():
@@ -121,14 +130,17 @@ def spent(before, after):
 
 
 class Bench:
-    def __init__(self, options, cases):
+    """Starts and loads the proxies of `cases`; its files lie below `folder`."""
+
+    def __init__(self, options, cases, folder=None):
         self.cases = cases
         self.options = options
-        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="gatehouse-bench."))
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="gatehouse-bench.",
+                                                 dir=folder))
         self.dir.chmod(0o755)  # a proxy may drop its privileges
         self.running = []
         self.serial = 0
-        self.origin_port = None
+        self.origin = self.origin_port = None
         self.counter = syscall_counter(options.count_with)
 
     def folder(self, name):
@@ -154,11 +166,12 @@ class Bench:
     def start_origin(self):
         where = self.folder("origin")
         argv = [BENCH / "origin", "0"]
-        origin = self.start(argv, self.options.load_cpu, where)
+        self.origin = self.start(argv, self.options.load_cpu, where)
         until = time.monotonic() + START_S
         while not (text := (where / "stdout").read_text()).endswith("\n"):
-            if origin.popen.poll() is not None or time.monotonic() > until:
-                raise Failure("bench/origin: " + origin.complaint())
+            if self.origin.popen.poll() is not None or \
+                    time.monotonic() > until:
+                raise Failure("bench/origin: " + self.origin.complaint())
             time.sleep(0.01)
         self.origin_port = int(text)
 
@@ -287,12 +300,16 @@ class Bench:
             tracer.send_signal(signal.SIGINT)
             tracer.communicate()
 
-    def run_case(self, case, proxies):
-        started = {p[0]: self.start_proxy(p, case) for p in proxies}
+    def run_rounds(self, case, started):
         rounds = {name: [] for name in started}
         for i in range(self.options.rounds):
             for name in rotated(list(started), i):
                 rounds[name].append(self.measure(started[name], case))
+        return rounds
+
+    def run_case(self, case, proxies):
+        started = {p[0]: self.start_proxy(p, case) for p in proxies}
+        rounds = self.run_rounds(case, started)
         calls = {name: self.count_syscalls(process, case)
                  for name, process in started.items()}
         for process in started.values():

@@ -1,8 +1,9 @@
 /* bench/origin: the web server behind the proxies that are measured. One
  * thread, keep-alive and pipelining; decides nothing but the body by the path:
- * /1k /10k /100k /1m with a Content-Length, /chunked10k in chunks, anything
- * else (and whatever was posted) a short text. It must cost little beside the
- * proxy: every answer is rendered once, before the first request. */
+ * /1k /10k /100k /1m with a Content-Length, /chunked10k in chunks,
+ * /kept1k /kept10k /kept100k /kept1m for caches to keep, anything else (and whatever was
+ * posted) a short text. It must cost little beside the proxy: every answer is
+ * rendered once, before the first request. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -12,6 +13,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bench/wire.h"
@@ -20,6 +22,7 @@
 #define EVENTS 256
 #define READ_CAP 65536
 #define HEAD_ROOM 256
+#define DATE_CAP 64
 #define CHUNK_LEN 1024
 #define CHUNK_ROOM (CHUNK_LEN + 16)
 #define NELEMS(a) (sizeof(a) / sizeof((a)[0]))
@@ -28,6 +31,7 @@ struct answer {
 	const char *path; /* the last row stands for any other */
 	size_t body_len;
 	bool is_chunked;
+	bool is_kept; /* says how long it may be: a day */
 	char *bytes;
 	size_t head_len;
 	size_t len;
@@ -52,7 +56,7 @@ struct conn {
 struct origin {
 	int epoll_fd;
 	int listen_fd;
-	struct answer answers[6];
+	struct answer answers[10];
 	char in[2 * READ_CAP]; /* what was kept, then what is read */
 };
 
@@ -84,8 +88,13 @@ static void
 answer_render(struct answer *a)
 {
 	size_t chunks = a->body_len / CHUNK_LEN + 2;
-	char framing[64];
+	char framing[64], date[DATE_CAP] = "Thu, 01 Jan 2026 00:00:00 GMT";
+	time_t now = time(NULL);
 
+	/* a cache takes an old one for the age of what came */
+	if (a->is_kept)
+		(void)strftime(
+		    date, sizeof(date), "%a, %d %b %Y %T GMT", gmtime(&now));
 	a->bytes = malloc(HEAD_ROOM + chunks * CHUNK_ROOM);
 	if (a->bytes == NULL)
 		fail("malloc");
@@ -98,9 +107,10 @@ answer_render(struct answer *a)
 	a->head_len = (size_t)snprintf(a->bytes, HEAD_ROOM,
 	    "HTTP/1.1 200 OK\r\n"
 	    "Server: origin\r\n"
-	    "Date: Thu, 01 Jan 2026 00:00:00 GMT\r\n"
+	    "Date: %s\r\n"
 	    "Content-Type: text/plain\r\n"
-	    "%s\r\n\r\n",
+	    "%s%s\r\n\r\n",
+	    date, a->is_kept ? "Cache-Control: max-age=86400\r\n" : "",
 	    framing);
 	if (a->is_chunked) {
 		a->len = a->head_len +
@@ -120,6 +130,10 @@ origin_render(struct origin *o)
 	    {.path = "/100k ", .body_len = 102400},
 	    {.path = "/1m ", .body_len = 1048576},
 	    {.path = "/chunked10k ", .body_len = 10240, .is_chunked = true},
+	    {.path = "/kept1k ", .body_len = 1024, .is_kept = true},
+	    {.path = "/kept10k ", .body_len = 10240, .is_kept = true},
+	    {.path = "/kept100k ", .body_len = 102400, .is_kept = true},
+	    {.path = "/kept1m ", .body_len = 1048576, .is_kept = true},
 	    {.path = "", .body_len = 3},
 	};
 	size_t i;
