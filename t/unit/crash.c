@@ -283,11 +283,14 @@ crash_run(const struct crash_case *c)
 	n_steps = run_count_steps(&r);
 	ck_assert_uint_gt(n_steps, 0);
 	for (uint32_t step = 1; step <= n_steps; step++) {
-		uint32_t repair_step = 1;
+		uint32_t stride = c->repair_stride > 0 ? c->repair_stride : 1;
+		uint32_t repair_step = 1 + step % stride;
 
 		(void)run_deaths(&r, step, 0);
-		while (run_deaths(&r, step, repair_step) > 0)
-			ck_assert_uint_lt(++repair_step, STEPS_MAX);
+		while (run_deaths(&r, step, repair_step) > 0) {
+			repair_step += stride;
+			ck_assert_uint_lt(repair_step, STEPS_MAX);
+		}
 	}
 	run_close(&r);
 	return r.n_deaths;

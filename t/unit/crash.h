@@ -29,6 +29,9 @@ struct crash_case {
 	/* Whether those who live must get on before the repair, too: what waits
 	 * for the dead one may be refused, but not everything. */
 	bool others_go_on;
+	/* Of so many steps of a repair one, another one after each step of
+	 * `work`, so that all have their turn; 0: each after each. */
+	uint32_t repair_stride;
 };
 
 /* Run the case at every crash point of `work`, then of `repair`; fails the

@@ -13,6 +13,8 @@
 /* More than the memory holds, so that something is evicted in each turn. */
 #define NAMES 14u
 #define LEN 70000u
+/* A repair has many steps, as have the operations. */
+#define STRIDE 5u
 
 struct run {
 	struct store store;
@@ -149,6 +151,7 @@ START_TEST(a_dead_filler_leaves_nothing_half)
 	    .repair = run_repair,
 	    .check = run_check,
 	    .others_go_on = true,
+	    .repair_stride = STRIDE,
 	};
 
 	ck_assert_uint_ge(crash_run(&c), 50);
@@ -194,6 +197,7 @@ START_TEST(a_head_is_the_one_or_the_other)
 	    .repair = run_repair,
 	    .check = run_check,
 	    .others_go_on = true,
+	    .repair_stride = STRIDE,
 	};
 
 	ck_assert_uint_ge(crash_run(&c), 15);
@@ -265,6 +269,7 @@ START_TEST(what_is_taken_out_is_out)
 	    .repair = run_repair,
 	    .check = run_check,
 	    .others_go_on = true,
+	    .repair_stride = STRIDE,
 	};
 
 	ck_assert_uint_ge(crash_run(&c), 30);
