@@ -14,7 +14,7 @@
 #define NAMES 14u
 #define LEN 70000u
 /* A repair has many steps, as have the operations. */
-#define STRIDE 5u
+#define STRIDE 7u
 
 struct run {
 	struct store store;
@@ -246,7 +246,7 @@ purge_work(void *ctx, struct slot_name me, uint64_t *done)
 {
 	struct objects_view *v = run_view(ctx, me);
 	struct obj_purge prefix = {
-	    .what = OBJ_PURGE_PREFIX, .prefix = SPAN_LIT("/object/1")};
+	    .what = OBJ_PURGE_PREFIX, .prefix = SPAN_LIT("/object/12")};
 	struct obj_purge label = {
 	    .what = OBJ_PURGE_LABEL, .label = 3, .is_soft = true};
 
