@@ -2,6 +2,7 @@
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "common/base/check.h"
 #include "common/shm/crash.h"
@@ -16,11 +17,21 @@
 /* A repair has many steps, as have the operations. */
 #define STRIDE 7u
 
+/* What one that waits has seen last, for all processes. */
+struct waited {
+	_Atomic bool is_waiting;
+	struct obj_ref ref;
+	struct obj_facts seen;
+};
+
 struct run {
 	struct store store;
 	struct objects_view *checker; /* of a slot that lives */
 	struct objects_view *view; /* of this process */
 	struct slot_name me;
+	struct waited *waited;
+	uint32_t waiter; /* its slot: it lives, whoever dies for it */
+	uint32_t n_heard;
 };
 
 /* The view of whoever works in this process now. */
@@ -276,6 +287,179 @@ START_TEST(what_is_taken_out_is_out)
 }
 END_TEST
 
+/* --- waiting -------------------------------------------------------------- */
+
+static struct objects_view *
+waiter_view(struct run *r)
+{
+	return objects_view_new(r->store.cache, r->store.slots, &r->store.wakes,
+	    (struct slot_name){r->waiter,
+		atomic_load(&r->store.slots->at[r->waiter].incarnation)});
+}
+
+static void *
+wait_set_up(struct segment *s, struct slots *t)
+{
+	struct run *r = run_set_up(s, t);
+	int slot = slots_take(t, SLOT_WORKER, 1, 1);
+
+	ck_assert_int_ge(slot, 0);
+	r->waiter = (uint32_t)slot;
+	r->waited = mmap(NULL, sizeof(*r->waited), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ck_assert_ptr_ne(r->waited, MAP_FAILED);
+	return r;
+}
+
+static void
+wait_tear_down(void *ctx)
+{
+	struct run *r = ctx;
+
+	(void)munmap(r->waited, sizeof(*r->waited));
+	run_tear_down(ctx);
+}
+
+static void
+on_token(void *self, uint64_t token)
+{
+	struct run *r = self;
+
+	r->n_heard +=
+	    token == 0 || objects_token_at(token) == r->waited->ref.at;
+}
+
+/* Whether the waiter was told to look again. */
+static bool
+has_heard(struct run *r)
+{
+	r->n_heard = 0;
+	wake_take(r->store.slots, &r->store.wakes, r->waiter, on_token, r);
+	return r->n_heard > 0;
+}
+
+static bool
+has_changed(const struct obj_facts *a, const struct obj_facts *b)
+{
+	return a->state != b->state || a->filled != b->filled ||
+	       a->has_head != b->has_head || a->is_gone != b->is_gone;
+}
+
+/* As one that waits does it. */
+static void
+wait_begin(struct run *r, struct objects_view *w)
+{
+	(void)has_heard(r);
+	objects_wait(w, r->waited->ref);
+	objects_facts(w, r->waited->ref, &r->waited->seen);
+	atomic_store(&r->waited->is_waiting, true);
+}
+
+static void
+wait_end(struct run *r)
+{
+	atomic_store(&r->waited->is_waiting, false);
+	REQUIRE(has_heard(r));
+}
+
+static void
+wait_fill(struct run *r, struct objects_view *v, struct objects_view *w,
+    const struct made *m)
+{
+	uint64_t buf[STORE_HEAD_CAP / 8];
+	struct obj_ref ref = r->waited->ref;
+	struct obj_head h;
+
+	made_head(m, 1, buf, &h);
+	wait_begin(r, w);
+	if (!objects_set_head(v, ref, &h, m->len)) {
+		objects_abandon(v, ref);
+		return;
+	}
+	wait_end(r);
+	wait_begin(r, w);
+	if (!made_append(v, ref, m, 0, m->len)) {
+		objects_abandon(v, ref);
+		return;
+	}
+	wait_end(r);
+	wait_begin(r, w);
+	if (m->name % 2 == 0)
+		(void)objects_finish(v, ref);
+	else
+		objects_abandon(v, ref);
+	wait_end(r);
+}
+
+static void
+wait_work(void *ctx, struct slot_name me, uint64_t *done)
+{
+	struct run *r = ctx;
+	struct objects_view *v = run_view(r, me);
+	struct objects_view *w = waiter_view(r);
+	struct made m = {100 + (me.slot + (uint32_t)*done) % 2, 1, 600, false};
+	struct obj_key k = store_key(v, m.name);
+	struct obj_ref ref;
+	bool is_updating;
+
+	++*done;
+	if (objects_begin(v, &k, &ref) == OBJ_BEGUN) {
+		r->waited->ref = ref;
+		REQUIRE(objects_find(w, &k, &ref, &is_updating) != OBJ_NONE);
+		/* one of the turn before may be found in its place */
+		if (ref.at == r->waited->ref.at)
+			wait_fill(r, v, w, &m);
+		else
+			objects_abandon(v, r->waited->ref);
+		atomic_store(&r->waited->is_waiting, false);
+		objects_unpin(w, ref);
+		objects_drop(v, r->waited->ref);
+		objects_unpin(v, r->waited->ref);
+	}
+	objects_view_free(w);
+}
+
+/* Something has happened to what it waits for: then it was told. Its own slot is
+ * mended as well, since others did in its name what they could not end. */
+static bool
+wait_check(void *ctx)
+{
+	struct run *r = ctx;
+	struct slot *s = &r->store.slots->at[r->waiter];
+	struct obj_facts f;
+	bool is_told = true;
+
+	if (atomic_load(&r->waited->is_waiting)) {
+		objects_facts(r->checker, r->waited->ref, &f);
+		is_told = !has_changed(&f, &r->waited->seen) || has_heard(r);
+	}
+	atomic_store(&r->waited->is_waiting, false);
+	atomic_store(&s->state, SLOT_DEAD);
+	if (!objects_repair(r->checker, r->waiter))
+		return false;
+	atomic_fetch_add(&s->incarnation, 1);
+	atomic_store(&s->state, SLOT_SERVING);
+	return is_told && run_check(ctx);
+}
+
+START_TEST(who_waits_for_a_dead_one_is_told)
+{
+	static const struct crash_case c = {
+	    .name = "wait",
+	    .set_up = wait_set_up,
+	    .tear_down = wait_tear_down,
+	    .work = wait_work,
+	    .look = look_work,
+	    .repair = run_repair,
+	    .check = wait_check,
+	    .others_go_on = true,
+	    .repair_stride = STRIDE,
+	};
+
+	ck_assert_uint_ge(crash_run(&c), 50);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -283,6 +467,7 @@ main(void)
 	    a_dead_filler_leaves_nothing_half,
 	    a_head_is_the_one_or_the_other,
 	    what_is_taken_out_is_out,
+	    who_waits_for_a_dead_one_is_told,
 	};
 
 	return unit_run("crash_objects", tests, NELEMS(tests));
