@@ -465,7 +465,8 @@ entry_drop(
 {
 	atomic_store(&e->kind, SEGMENT_KIND_NONE);
 	CRASH_POINT();
-	/* who holds it wrote so, then read the kind: one of us sees the other */
+	/* who holds it wrote so, then read the kind: one of us sees the other
+	 */
 	if (atomic_load(&e->holder) != 0) {
 		atomic_store(&e->kind, r->kind);
 		return;

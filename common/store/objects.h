@@ -86,7 +86,7 @@ enum obj_state {
 	OBJ_NONE, /* there is none */
 	OBJ_FILLING, /* somebody fills it; head and body may not be there yet */
 	OBJ_READY, /* whole */
-	OBJ_BROKEN /* its filler died or gave up; what is there is a beginning */
+	OBJ_BROKEN /* its filler died or gave up: it is a beginning */
 };
 
 /* Find and pin. READY before FILLING when both exist under the key;
@@ -208,7 +208,8 @@ struct obj_purge {
 bool objects_purge(struct objects_view *v, const struct obj_purge *p);
 
 /* How often the key was asked for lately, counting this one, about (never less
- * than truth, halved now and then). For storing only what is asked for again. */
+ * than truth, halved now and then). For storing only what is asked for again.
+ */
 uint32_t objects_count_use(struct objects_view *v, const struct obj_key *k);
 
 /* --- steward -------------------------------------------------------------- */

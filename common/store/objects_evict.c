@@ -1,9 +1,9 @@
 /* store/objects_evict: which object goes when memory is short: S3-FIFO (Yang
- * and others: "FIFO queues are all you need for cache eviction", SOSP 2023). New
- * ones stand in a small queue, through which most pass only once; those that
- * were used again, or that are asked for again soon after they went, stand in
- * the main one. A hit only counts, so it takes no lock. The queues are cut into
- * shards, each under a lock of its own. */
+ * and others: "FIFO queues are all you need for cache eviction", SOSP 2023).
+ * New ones stand in a small queue, through which most pass only once; those
+ * that were used again, or that are asked for again soon after they went, stand
+ * in the main one. A hit only counts, so it takes no lock. The queues are cut
+ * into shards, each under a lock of its own. */
 #include "common/shm/crash.h"
 #include "common/store/objects_int.h"
 
@@ -11,8 +11,8 @@
 #define SMALL_PART 10u
 /* Hits that bring an object from the small queue into the main one. */
 #define FREQ_MOVES 2u
-/* Objects that are looked at for one victim, and after how many their hits count
- * no more: when all were used, somebody has to go. */
+/* Objects that are looked at for one victim, and after how many their hits
+ * count no more: when all were used, somebody has to go. */
 #define LOOKS_MAX 128u
 #define LOOKS_FAIR 64u
 /* Places of one fingerprint. */

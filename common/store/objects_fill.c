@@ -1,6 +1,6 @@
 /* store/objects_fill: an object from its beginning to its end. The filler alone
- * writes; it stores how much is there after the bytes are, so that a reader sees
- * whole bytes only, and a death leaves a beginning that is whole. */
+ * writes; it stores how much is there after the bytes are, so that a reader
+ * sees whole bytes only, and a death leaves a beginning that is whole. */
 #include <string.h>
 
 #include "common/base/clock.h"
@@ -140,8 +140,8 @@ head_swap(struct objects_view *v, struct obj_ref r, const struct obj_head *h,
 	return true;
 }
 
-/* One that is READY was validated: it is soft no longer, and what purges said of
- * it softly before is done with. What they said otherwise counts. */
+/* One that is READY was validated: it is soft no longer, and what purges said
+ * of it softly before is done with. What they said otherwise counts. */
 static void
 entry_renew(struct objects_view *v, struct obj_ref r)
 {

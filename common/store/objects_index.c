@@ -74,7 +74,8 @@ chain_search(
 static bool
 found_is_purged(struct objects_view *v, struct obj_ref r)
 {
-	if (obj_get(&v->m.super->n_purges) == 0)
+	/* a purge that has returned has stored this number before */
+	if (atomic_load(&v->m.super->n_purges) == 0)
 		return false;
 	switch (obj_purge_judge(&v->m, r.at)) {
 	case VERDICT_KEEP:

@@ -434,8 +434,8 @@ typedef void obj_head_f(
     void *self, const struct obj_head_top *top, const char *bytes);
 
 /* Hand the current head to `copy`, which may be called more than once; what it
- * copied last is whole. Labels, name and the caller's bytes follow each other in
- * `bytes`. false: there is none, or it was replaced all the time. */
+ * copied last is whole. Labels, name and the caller's bytes follow each other
+ * in `bytes`. false: there is none, or it was replaced all the time. */
 bool obj_head_copy(const struct obj_map *m, const struct obj_entry *e,
     obj_head_f *copy, void *self);
 

@@ -4,9 +4,9 @@
  * on with it.
  *
  * Order of memory. Pinning is "set my bit, then read life"; reclaiming is "life
- * is GONE, then read the bits": both are sequentially consistent, so that one of
- * the two sees the other. Waiting is "set my bit, then read the facts"; waking is
- * "change the facts, fence, then read the bits": likewise. */
+ * is GONE, then read the bits": both are sequentially consistent, so that one
+ * of the two sees the other. Waiting is "set my bit, then read the facts";
+ * waking is "change the facts, fence, then read the bits": likewise. */
 #include "common/shm/crash.h"
 #include "common/store/objects_int.h"
 

@@ -1,6 +1,6 @@
 /* store/objects_repair: what the steward does: mend after a death, at once, and
- * walk over all entries, slowly. Both are made of steps that may be taken again.
- */
+ * walk over all entries, slowly. Both are made of steps that may be taken
+ * again. */
 #include "common/base/num.h"
 #include "common/shm/crash.h"
 #include "common/store/objects_int.h"

@@ -46,8 +46,8 @@ struct claims;
  * in use already: what other generations have, whose caches may be others. */
 uint64_t tenants_budget(const struct conf_tree *conf, uint64_t committed);
 
-/* Claim all that the configuration names; what does not fit goes to d. `is_dry`:
- * caches are only added up, not made. Never NULL. Master only. */
+/* Claim all that the configuration names; what does not fit goes to d.
+ * `is_dry`: caches are only added up, not made. Never NULL. Master only. */
 struct claims *claims_new(struct tenants *t, const struct conf_tree *conf,
     bool is_dry, struct diag *d);
 /* Another generation claimed the same after this one, and failed: caches have
@@ -59,7 +59,8 @@ void claims_free(struct tenants *t, struct claims *c);
  * be NULL (a configuration that is only checked). */
 uint32_t claims_server(const struct claims *c, span upstream, span server);
 
-/* The cache of a [cache NAME]; NULL when it was not claimed. `c` may be NULL. */
+/* The cache of a [cache NAME]; NULL when it was not claimed. `c` may be NULL.
+ */
 struct objects *claims_cache(const struct claims *c, span name);
 
 /* Mend whatever a dead slot left, in the name of the boot's own slot. false:

@@ -1,6 +1,6 @@
-/* unit/objects_fixture: a cache in a segment of its own, and objects whose bytes
- * follow from their name and version, so that whoever reads one can tell whether
- * it is what was written. */
+/* unit/objects_fixture: a cache in a segment of its own, and objects whose
+ * bytes follow from their name and version, so that whoever reads one can tell
+ * whether it is what was written. */
 #ifndef GH_UNIT_OBJECTS_FIXTURE_H
 #define GH_UNIT_OBJECTS_FIXTURE_H
 

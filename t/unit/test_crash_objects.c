@@ -419,8 +419,8 @@ wait_work(void *ctx, struct slot_name me, uint64_t *done)
 	objects_view_free(w);
 }
 
-/* Something has happened to what it waits for: then it was told. Its own slot is
- * mended as well, since others did in its name what they could not end. */
+/* Something has happened to what it waits for: then it was told. Its own slot
+ * is mended as well, since others did in its name what they could not end. */
 static bool
 wait_check(void *ctx)
 {

@@ -1,10 +1,8 @@
 /* Which object goes: the order of the queues, and the hit ratio beside an LRU
  * of the same size on traces that are the same in every run. */
 #include <check.h>
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
+#include "bench/trace.h"
 #include "common/base/check.h"
 #include "t/unit/objects_fixture.h"
 #include "t/unit/unit.h"
@@ -147,109 +145,14 @@ START_TEST(what_is_not_used_any_more_goes_in_the_end)
 }
 END_TEST
 
-/* --- an LRU to be compared with ------------------------------------------- */
-
-#define LRU_NAMES 200000u
-
-struct lru {
-	uint32_t cap;
-	uint32_t n;
-	uint64_t now;
-	uint32_t prev[LRU_NAMES + 1]; /* 0 is the ring's own place */
-	uint32_t next[LRU_NAMES + 1];
-};
-
-static void
-lru_out(struct lru *l, uint32_t at)
-{
-	l->next[l->prev[at]] = l->next[at];
-	l->prev[l->next[at]] = l->prev[at];
-	l->next[at] = UINT32_MAX;
-}
-
-static void
-lru_in(struct lru *l, uint32_t at)
-{
-	l->next[at] = l->next[0];
-	l->prev[at] = 0;
-	l->prev[l->next[0]] = at;
-	l->next[0] = at;
-}
-
-static struct lru *
-lru_new(uint32_t cap)
-{
-	struct lru *l = calloc(1, sizeof(*l));
-
-	ck_assert_ptr_nonnull(l);
-	l->cap = cap;
-	memset(l->next, 0xff, sizeof(l->next));
-	l->next[0] = l->prev[0] = 0;
-	return l;
-}
-
-static bool
-lru_use(struct lru *l, uint32_t name)
-{
-	uint32_t at = name + 1;
-	bool is_hit = l->next[at] != UINT32_MAX;
-
-	if (is_hit) {
-		lru_out(l, at);
-	} else if (l->n == l->cap) {
-		lru_out(l, l->prev[0]);
-	} else {
-		l->n++;
-	}
-	lru_in(l, at);
-	return is_hit;
-}
-
-/* --- traces --------------------------------------------------------------- */
-
-static uint64_t trace_x;
-
-/* In [0, 1); the same in every run. */
-static double
-trace_random(void)
-{
-	trace_x += 0x9e3779b97f4a7c15u;
-	uint64_t x = trace_x;
-
-	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
-	x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-	return (double)((x ^ x >> 31) >> 11) / (double)(UINT64_C(1) << 53);
-}
+/* --- beside an LRU -------------------------------------------------------- */
 
 #define ZIPF_NAMES 5000u
-static double zipf_sum[ZIPF_NAMES];
+/* Names of a trace; others fill the cache before. */
+#define TRACE_NAMES 200000u
 
-static void
-zipf_init(double alpha)
-{
-	double sum = 0;
-
-	for (uint32_t i = 0; i < ZIPF_NAMES; i++)
-		zipf_sum[i] = sum += 1 / pow(i + 1, alpha);
-}
-
-static uint32_t
-zipf_next(void)
-{
-	double x = trace_random() * zipf_sum[ZIPF_NAMES - 1];
-	uint32_t low = 0;
-	uint32_t high = ZIPF_NAMES - 1;
-
-	while (low < high) {
-		uint32_t mid = (low + high) / 2;
-
-		if (zipf_sum[mid] < x)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
-}
+static struct zipf zipf;
+static uint64_t chance;
 
 struct ratio {
 	uint32_t ours;
@@ -259,10 +162,12 @@ struct ratio {
 static struct ratio
 replay(uint32_t n, uint32_t (*next)(uint32_t i))
 {
-	struct lru *l = lru_new(put_until_full(LRU_NAMES));
 	struct ratio r = {0, 0};
+	struct lru l;
 
-	trace_x = 1;
+	/* all are of one size, so that a number says it */
+	lru_init(&l, put_until_full(TRACE_NAMES), TRACE_NAMES);
+	chance = 1;
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t name = next(i);
 
@@ -270,9 +175,9 @@ replay(uint32_t n, uint32_t (*next)(uint32_t i))
 			r.ours++;
 		else
 			put(name);
-		r.lru += lru_use(l, name);
+		r.lru += lru_use(&l, name, 1);
 	}
-	free(l);
+	lru_fini(&l);
 	return r;
 }
 
@@ -282,14 +187,14 @@ static uint32_t
 next_zipf(uint32_t i)
 {
 	(void)i;
-	return zipf_next();
+	return zipf_next(&zipf, &chance);
 }
 
 /* Each 300 requests a run over names that come once. */
 static uint32_t
 next_scan(uint32_t i)
 {
-	return i % 600 < 300 ? zipf_next() : ZIPF_NAMES + i;
+	return i % 600 < 300 ? zipf_next(&zipf, &chance) : ZIPF_NAMES + i;
 }
 
 START_TEST(hits_are_not_behind_an_lru)
@@ -301,8 +206,9 @@ START_TEST(hits_are_not_behind_an_lru)
 
 		tear_down();
 		set_up();
-		zipf_init(alphas[i]);
+		zipf_init(&zipf, ZIPF_NAMES, alphas[i]);
 		r = replay(REQUESTS, next_zipf);
+		zipf_fini(&zipf);
 		ck_assert_msg(r.ours > r.lru, "zipf %.1f: %u, lru %u",
 		    alphas[i], r.ours, r.lru);
 	}
@@ -313,8 +219,9 @@ START_TEST(hits_are_ahead_of_an_lru_when_there_are_scans)
 {
 	struct ratio r;
 
-	zipf_init(0.9);
+	zipf_init(&zipf, ZIPF_NAMES, 0.9);
 	r = replay(REQUESTS, next_scan);
+	zipf_fini(&zipf);
 	ck_assert_msg(
 	    r.ours > r.lru * 21 / 20, "scans: %u, lru %u", r.ours, r.lru);
 }
