@@ -7,7 +7,7 @@
 #include "common/base/date.h"
 #include "common/shm/counters.h"
 #include "common/shm/slot.h"
-#include "common/store/upstate.h"
+#include "common/store/health.h"
 #include "master/admin.h"
 #include "master/stapler.h"
 
@@ -119,6 +119,38 @@ status_generations(const struct admin *a)
 	return all;
 }
 
+/* A time of the segment as people write it. */
+static void
+set_time(const struct admin *a, json_t *j, const char *key, uint64_t mono_ms)
+{
+	const struct clock *now = loop_clock(a->loop);
+	int64_t ago_us = (int64_t)now->mono_us - (int64_t)mono_ms * 1000;
+	char when[DATE_ISO_LEN];
+
+	if (mono_ms == 0) {
+		(void)json_object_set_new(j, key, json_null());
+		return;
+	}
+	date_format_iso(now->wall_us - ago_us, when);
+	(void)json_object_set_new(j, key, json_stringn(when, sizeof(when)));
+}
+
+/* Whether the server is asked, why not, and since when. */
+static void
+set_health(const struct admin *a, json_t *server, uint32_t id)
+{
+	struct health h;
+
+	health_look(a->boot->upstate, id, now_ms(a), &h);
+	(void)json_object_set_new(
+	    server, "health", json_string(health_state_name(h.state)));
+	(void)json_object_set_new(server, "why",
+	    h.state == HEALTH_EJECTED ? json_string(health_run_name(h.run))
+				      : json_null());
+	set_time(a, server, "since", h.since_ms);
+	set_time(a, server, "until", h.until_ms);
+}
+
 /* The numbers that all workers keep of one server in the place of its id. */
 static void
 status_server(const struct admin *a, json_t *server)
@@ -135,6 +167,8 @@ status_server(const struct admin *a, json_t *server)
 	    is_known ? upstate_get(u, at, UPSTATE_REQUESTS) : 0);
 	set_number(server, "failures",
 	    is_known ? upstate_get(u, at, UPSTATE_FAILURES) : 0);
+	if (is_known)
+		set_health(a, server, at);
 }
 
 static json_t *

@@ -139,6 +139,21 @@ print_workers(const json_t *all)
 	}
 }
 
+/* Nothing of a server that is well and always was. */
+static void
+print_health(const json_t *server)
+{
+	const json_t *why = json_object_get(server, "why");
+	const json_t *since = json_object_get(server, "since");
+
+	if (json_is_string(since))
+		(void)printf("  %s%s%s since %s", text_of(server, "health"),
+		    json_is_string(why) ? ", " : "",
+		    json_is_string(why) ? json_string_value(why) : "",
+		    json_string_value(since));
+	(void)putchar('\n');
+}
+
 static void
 print_upstreams(const json_t *all)
 {
@@ -154,14 +169,14 @@ print_upstreams(const json_t *all)
 	{
 		json_array_foreach(json_object_get(u, "servers"), k, s)
 		{
-			(void)printf(
-			    "%-20s  %6lld  %6lld  %8lld  %8lld  %s%s\n",
+			(void)printf("%-20s  %6lld  %6lld  %8lld  %8lld  %s%s",
 			    text_of(u, "name"), number_of(s, "weight"),
 			    number_of(s, "active"), number_of(s, "requests"),
 			    number_of(s, "failures"), text_of(s, "address"),
 			    json_is_true(json_object_get(s, "backup"))
 				? " (backup)"
 				: "");
+			print_health(s);
 		}
 	}
 }

@@ -4,6 +4,7 @@
 #include "common/conf/conf_int.h"
 
 #include "common/base/check.h"
+#include "common/conf/conf_health.h"
 
 struct checker {
 	struct conf_tree *tree;
@@ -310,6 +311,16 @@ check_listens(const struct checker *c)
 	map_fini(&addresses);
 }
 
+/* The words of their own languages. */
+static void
+check_health(const struct checker *c, const struct conf_section *s)
+{
+	struct conf_scope scope = conf_scope_of(c->tree, s);
+	struct conf_eject eject;
+
+	conf_eject_read(&scope, &eject, c->d);
+}
+
 static void
 check_upstream(const struct checker *c, const struct conf_section *s)
 {
@@ -337,6 +348,7 @@ check_upstream(const struct checker *c, const struct conf_section *s)
 	map_fini(&servers);
 	if (!is_any)
 		need(c, s, "has no server");
+	check_health(c, s);
 }
 
 /* The short form in [global] and [log error] exclude each other. */

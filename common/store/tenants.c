@@ -11,6 +11,7 @@
 #include "common/base/clock.h"
 #include "common/base/map.h"
 #include "common/base/num.h"
+#include "common/store/health.h"
 
 /* "UPSTREAM SERVER": neither holds a blank. */
 #define NAME_CAP 1024
@@ -372,5 +373,6 @@ tenants_repair(const struct boot *b, uint32_t dead_slot)
 	staples_repair(b->staples, b->slots, me, dead_slot);
 	strikes_repair(b->strikes, b->slots, me, dead_slot);
 	ticket_keys_repair(b->ticket_keys, b->slots, me, dead_slot);
+	health_repair(b->upstate, dead_slot);
 	return upstate_repair(b->upstate, b->slots, dead_slot) && is_done;
 }

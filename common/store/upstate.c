@@ -3,7 +3,7 @@
  * anew. */
 #include "common/store/upstate.h"
 
-#include <stdatomic.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "common/base/check.h"
@@ -22,6 +22,7 @@
 struct upstate_server {
 	_Atomic uint64_t total; /* requests now */
 	_Atomic uint64_t count[UPSTATE_COUNTS];
+	_Atomic uint64_t word[UPSTATE_WORDS];
 } __attribute__((aligned(64)));
 
 /* What one process did; written by it alone. */
@@ -32,6 +33,7 @@ struct upstate_ledger {
 
 struct upstate_table {
 	_Atomic uint32_t used; /* ids below it were made ready at some time */
+	_Atomic uint32_t changes; /* of what is known of health */
 	struct upstate_server server[UPSTATE_SERVERS_MAX];
 	struct upstate_ledger ledger[SLOTS_MAX];
 };
@@ -44,7 +46,7 @@ struct upstate {
 
 static const struct segment_want upstate_want = {
     .kind = SEGMENT_KIND_UPSTATE,
-    .version = 1,
+    .version = 2,
     .size = sizeof(struct upstate_table),
     .commit = 0,
     .name = "upstate",
@@ -54,7 +56,8 @@ static const struct segment_want upstate_want = {
 static bool
 upstate_commit_first(struct upstate *u)
 {
-	if (segment_commit(u->segment, &u->t->used, sizeof(u->t->used)) < 0)
+	if (segment_commit(
+		u->segment, u->t, offsetof(struct upstate_table, server)) < 0)
 		return false;
 	for (uint32_t i = 0; i < SLOTS_MAX; i++)
 		if (segment_commit(u->segment, &u->t->ledger[i].intent,
@@ -119,6 +122,8 @@ upstate_ready(void *self, uint32_t id)
 	atomic_store(&v->total, 0);
 	for (uint32_t i = 0; i < UPSTATE_COUNTS; i++)
 		atomic_store(&v->count[i], 0);
+	for (uint32_t i = 0; i < UPSTATE_WORDS; i++)
+		atomic_store(&v->word[i], 0);
 	return true;
 }
 
@@ -180,15 +185,36 @@ upstate_get(const struct upstate *u, uint32_t id, enum upstate_count what)
 	    &u->t->server[id].count[what], memory_order_relaxed);
 }
 
-/* --- repair --------------------------------------------------------------- */
+/* --- health --------------------------------------------------------------- */
 
-static uint32_t
+uint32_t
 upstate_used(const struct upstate *u)
 {
 	uint32_t n = atomic_load(&u->t->used);
 
 	return n < UPSTATE_SERVERS_MAX ? n : UPSTATE_SERVERS_MAX;
 }
+
+_Atomic uint64_t *
+upstate_word(struct upstate *u, uint32_t id, enum upstate_word which)
+{
+	REQUIRE(id < UPSTATE_SERVERS_MAX && which < UPSTATE_WORDS);
+	return &u->t->server[id].word[which];
+}
+
+void
+upstate_change(struct upstate *u)
+{
+	(void)atomic_fetch_add(&u->t->changes, 1);
+}
+
+uint32_t
+upstate_changes(const struct upstate *u)
+{
+	return atomic_load_explicit(&u->t->changes, memory_order_acquire);
+}
+
+/* --- repair --------------------------------------------------------------- */
 
 static bool
 ledger_is_alive(const struct slots *t, uint32_t slot)

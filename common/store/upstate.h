@@ -5,6 +5,7 @@
 #ifndef GH_UPSTATE_H
 #define GH_UPSTATE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -33,6 +34,28 @@ enum upstate_count {
 	UPSTATE_FAILURES, /* tries without a complete answer */
 	UPSTATE_COUNTS
 };
+
+/* What is known of a server's health, a word each; store/health knows what is in
+ * them. All are 0 when a server is new. */
+enum upstate_word {
+	UPSTATE_RUN_5XX, /* bad answers in a row, by enum conf_eject_run */
+	UPSTATE_RUN_RESET,
+	UPSTATE_RUN_SLOW,
+	UPSTATE_EJECTED, /* until when workers leave it out */
+	UPSTATE_EJECTED_AT, /* since when, and what for; told to people */
+	UPSTATE_CHECKED, /* what the steward's checks say */
+	UPSTATE_CHECK_ID, /* of which check that is the result */
+	UPSTATE_ORDER, /* what the operator wants */
+	UPSTATE_WORDS
+};
+
+/* Ids below it were given out at some time. */
+uint32_t upstate_used(const struct upstate *u);
+_Atomic uint64_t *upstate_word(
+    struct upstate *u, uint32_t id, enum upstate_word which);
+/* Some server is to be looked at anew; how often that was said. */
+void upstate_change(struct upstate *u);
+uint32_t upstate_changes(const struct upstate *u);
 
 void upstate_add(struct upstate *u, uint32_t id, enum upstate_count what);
 uint64_t upstate_get(

@@ -10,6 +10,7 @@
 #include "common/base/diag.h"
 #include "common/base/span.h"
 #include "common/conf/conf.h"
+#include "common/conf/conf_health.h"
 #include "common/net/sock.h"
 #include "worker/exch/handler.h"
 #include "worker/exch/worker.h"
@@ -56,6 +57,9 @@ struct upstream {
 	unsigned retry; /* UP_RETRY_x */
 	int send_proxy; /* 0, 1 or 2 */
 	struct tls_client *tls; /* NULL: no server speaks TLS */
+	struct conf_eject eject;
+	uint32_t
+	    panic_tenths; /* below this share of healthy ones all are used */
 };
 
 /* From an [upstream] section of the boot's configuration, whose values were

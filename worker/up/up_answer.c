@@ -54,6 +54,7 @@ try_got_final(struct up_try *t, const struct http_msg *m)
 		x->resp.body = LENGTH_OPEN;
 	}
 	t->state = UP_BODY;
+	up_server_answered(t->server, m->status, try_now_ms(t) - t->begun_ms);
 	exch_answer(x);
 	return true;
 }
@@ -61,6 +62,7 @@ try_got_final(struct up_try *t, const struct http_msg *m)
 void
 try_cut(struct up_try *t, enum fault_id why, int err)
 {
+	up_server_failed(t->server, why);
 	body_abort(&t->x->resp_body, why);
 	exch_fault(t->x, why, err);
 	t->state = UP_DONE;
@@ -78,6 +80,7 @@ try_got_all(struct up_try *t)
 	loop_timer_clear(x->w->loop, &t->timer);
 	t->state = UP_DONE;
 	try_uncount(t);
+	up_server_finished(t->server);
 	t->o = NULL;
 	t->ops->release(o, t->can_reuse && !t->is_send_over && is_sent);
 }

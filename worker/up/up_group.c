@@ -30,6 +30,7 @@ group_open(struct up_group *g, struct worker *w, const struct upstream *u)
 			s->remote = tls_remote_new(u->tls, s->conf->tls_name);
 	}
 	g->lb_state = u->lb->open(g);
+	g->fitness = up_fitness_new(g);
 }
 
 /* Close what is pooled. */
@@ -76,6 +77,7 @@ up_worker_free(struct up_worker *u)
 			tls_remote_free(g->servers[k].remote);
 		}
 		g->conf->lb->close(g->lb_state);
+		up_fitness_free(g->fitness);
 		free(g->servers);
 	}
 	free(u->groups);
@@ -86,9 +88,10 @@ struct up_server *
 up_group_pick(struct up_group *g, struct exch *x, const uint64_t *skip)
 {
 	const struct lb_ops *lb = g->conf->lb;
-	int i = lb->pick(g->lb_state, g, x, skip, false);
+	const uint64_t *unfit = up_group_unfit(g, skip);
+	int i = lb->pick(g->lb_state, g, x, unfit, false);
 
 	if (i < 0)
-		i = lb->pick(g->lb_state, g, x, skip, true);
+		i = lb->pick(g->lb_state, g, x, unfit, true);
 	return i < 0 ? NULL : &g->servers[i];
 }

@@ -7,10 +7,12 @@
 
 #include "common/base/list.h"
 #include "common/net/dns.h"
+#include "worker/exch/fault.h"
 #include "worker/up/lb.h"
 #include "worker/up/up.h"
 
 struct tls_remote;
+struct up_fitness;
 struct up_name;
 
 struct up_server {
@@ -32,6 +34,7 @@ struct up_group {
 	struct worker *w;
 	struct up_server *servers;
 	void *lb_state;
+	struct up_fitness *fitness;
 	bool is_retiring;
 };
 
@@ -41,10 +44,24 @@ struct up_worker {
 	uint32_t n_groups;
 };
 
-/* Pick a server for the exchange: the policy's choice among those not in
- * `skip`, backups when no other is left. NULL when none is. */
+/* Pick a server for the exchange: the policy's choice among those that are fit
+ * and not in `skip`, backups when no other is left. NULL when none is. */
 struct up_server *up_group_pick(
     struct up_group *g, struct exch *x, const uint64_t *skip);
+
+/* --- health: up_health.c -------------------------------------------------- */
+
+struct up_fitness *up_fitness_new(const struct up_group *g);
+void up_fitness_free(struct up_fitness *f);
+/* The servers that are not to be asked, with those in `skip`; by bit, valid
+ * until the next call. */
+const uint64_t *up_group_unfit(struct up_group *g, const uint64_t *skip);
+/* What a try met, noted for all workers; it may eject the server: it ended
+ * without an answer or in the middle of one; a final head came after took_ms;
+ * the answer is complete. */
+void up_server_failed(struct up_server *s, enum fault_id why);
+void up_server_answered(struct up_server *s, unsigned status, uint64_t took_ms);
+void up_server_finished(struct up_server *s);
 
 /* --- names: up_name.c ----------------------------------------------------- */
 

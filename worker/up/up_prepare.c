@@ -160,6 +160,9 @@ up_prepare(const struct boot *b, const struct conf_section *sec, uint32_t index,
 	u->idle_timeout_ms = (uint64_t)conf_num(&s, KEY_UPSTREAM_IDLE_TIMEOUT);
 	u->retry = upstream_retry(&s);
 	u->send_proxy = (int)conf_num(&s, KEY_UPSTREAM_SEND_PROXY);
+	/* the reader told its problems */
+	conf_eject_read(&s, &u->eject, NULL);
+	u->panic_tenths = (uint32_t)conf_num(&s, KEY_UPSTREAM_PANIC);
 	return u;
 }
 

@@ -75,7 +75,7 @@ try_begin(struct up_try *t)
 
 	t->is_any_sent = t->is_any_got = t->is_send_over = false;
 	t->state = UP_HEAD;
-	t->progress_ms = try_now_ms(t);
+	t->progress_ms = t->begun_ms = try_now_ms(t);
 	x->t.connect_us = worker_clock(x->w)->mono_us;
 	x->origin.is_reused = t->o->is_reused;
 	t->ops->begin(t);
@@ -168,6 +168,7 @@ try_failed(struct up_try *t, enum fault_id why, int err)
 	if (!is_same) {
 		try_uncount(t);
 		try_skip_server(t);
+		up_server_failed(t->server, why);
 	}
 	if (!try_may_repeat(t) ||
 	    (!is_same && !(t->group->conf->retry & try_retry_bit(why)))) {

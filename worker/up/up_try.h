@@ -34,6 +34,7 @@ struct up_try {
 	struct up_waiter wait;
 	struct timer timer;
 	uint64_t progress_ms; /* when something moved last */
+	uint64_t begun_ms; /* when this try began to send */
 	uint32_t n_tries;
 	uint32_t n_infos;
 	bool is_any_sent; /* bytes of the request went to the server */

@@ -11,7 +11,8 @@ from lib import admin
 from lib.gatehouse import run
 from lib.procs import until
 
-NONE = {"active": 0, "requests": 0, "failures": 0}
+NONE = {"active": 0, "requests": 0, "failures": 0, "health": "up", "why": None,
+        "since": None, "until": None}
 INI = """
 [global]
 workers = 2

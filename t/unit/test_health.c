@@ -1,0 +1,191 @@
+/* What is known of servers' health: counts in a row, ejections and their times,
+ * by the clock that the test gives. */
+#include <check.h>
+
+#include "common/base/check.h"
+#include "common/store/health.h"
+#include "t/unit/unit.h"
+
+#define MIB (UINT64_C(1) << 20)
+#define SERVERS 3
+#define SLOT 255
+#define NOW 1000000u
+
+static struct segment *seg;
+static struct upstate *u;
+
+static const struct conf_eject rule = {
+    .is_on = true,
+    .most = {[EJECT_5XX] = 3, [EJECT_RESET] = 1},
+    .window_ms = 100,
+    .for_ms = 1000,
+    .max_tenths = 500,
+};
+
+static void
+set_up(void)
+{
+	seg = segment_new(16 * MIB);
+	ck_assert_ptr_nonnull(seg);
+	u = upstate_open(seg, true);
+	ck_assert_ptr_nonnull(u);
+	for (uint32_t id = 0; id < SERVERS; id++)
+		ck_assert(upstate_ready(u, id));
+}
+
+static void
+tear_down(void)
+{
+	upstate_free(u);
+	segment_free(seg);
+}
+
+static struct health
+look(uint32_t id, uint64_t now_ms)
+{
+	struct health h;
+
+	health_look(u, id, now_ms, &h);
+	return h;
+}
+
+/* Eject as a worker does; how long it is out. */
+static uint64_t
+eject(uint32_t id, uint64_t now_ms)
+{
+	struct health_claim c;
+
+	ck_assert(health_eject_claim(u, SLOT, id, &rule, now_ms, &c));
+	health_eject_confirm(u, id, &c, EJECT_5XX, now_ms);
+	ck_assert_uint_eq(look(id, now_ms).until_ms, now_ms + c.for_ms);
+	return c.for_ms;
+}
+
+START_TEST(so_many_in_a_row_are_told_once)
+{
+	ck_assert(!health_count(u, 0, EJECT_5XX, &rule, NOW));
+	ck_assert(!health_count(u, 0, EJECT_5XX, &rule, NOW));
+	/* of another kind, of another server */
+	ck_assert(health_count(u, 0, EJECT_RESET, &rule, NOW));
+	ck_assert(!health_count(u, 1, EJECT_5XX, &rule, NOW));
+	ck_assert(health_count(u, 0, EJECT_5XX, &rule, NOW + 100));
+	ck_assert(!health_count(u, 0, EJECT_5XX, &rule, NOW + 100));
+}
+END_TEST
+
+START_TEST(a_good_one_ends_the_row)
+{
+	for (int i = 0; i < 10; i++) {
+		ck_assert(!health_count(u, 0, EJECT_5XX, &rule, NOW));
+		ck_assert(!health_count(u, 0, EJECT_5XX, &rule, NOW));
+		health_count_ends(u, 0, EJECT_5XX);
+	}
+}
+END_TEST
+
+START_TEST(the_window_begins_with_the_first)
+{
+	ck_assert(!health_count(u, 0, EJECT_5XX, &rule, NOW));
+	ck_assert(!health_count(u, 0, EJECT_5XX, &rule, NOW + 100));
+	/* too late: it is the first of the next row */
+	ck_assert(!health_count(u, 0, EJECT_5XX, &rule, NOW + 101));
+	ck_assert(!health_count(u, 0, EJECT_5XX, &rule, NOW + 150));
+	ck_assert(health_count(u, 0, EJECT_5XX, &rule, NOW + 201));
+}
+END_TEST
+
+START_TEST(each_ejection_that_follows_soon_is_twice_as_long)
+{
+	static const uint64_t times[] = {1, 2, 4, 8, 16, 16, 16};
+	uint64_t now = NOW;
+
+	for (size_t i = 0; i < NELEMS(times); i++) {
+		ck_assert_uint_eq(eject(0, now), times[i] * rule.for_ms);
+		ck_assert_int_eq(look(0, now).state, HEALTH_EJECTED);
+		/* well for as long as it was out is still soon */
+		now += 2 * times[i] * rule.for_ms;
+		ck_assert_int_eq(look(0, now).state, HEALTH_UP);
+	}
+	ck_assert_uint_eq(eject(0, now + 1), rule.for_ms);
+}
+END_TEST
+
+START_TEST(an_ejection_ends_by_the_clock)
+{
+	struct health h;
+
+	ck_assert_uint_eq(look(0, NOW).back_ms, 0);
+	(void)eject(0, NOW);
+	h = look(0, NOW + 999);
+	ck_assert_int_eq(h.state, HEALTH_EJECTED);
+	ck_assert_int_eq(h.run, EJECT_5XX);
+	ck_assert_uint_eq(h.since_ms, NOW);
+	h = look(0, NOW + 1000);
+	ck_assert_int_eq(h.state, HEALTH_UP);
+	ck_assert_uint_eq(h.back_ms, NOW + 1000);
+	ck_assert_int_eq(look(1, NOW).state, HEALTH_UP);
+}
+END_TEST
+
+START_TEST(a_claim_counts_and_has_no_effect)
+{
+	struct health_claim c;
+	struct health_claim other;
+
+	ck_assert(health_eject_claim(u, SLOT, 0, &rule, NOW, &c));
+	ck_assert(health_is_ejected(u, 0, NOW));
+	ck_assert_int_eq(look(0, NOW).state, HEALTH_UP);
+	ck_assert(!health_eject_claim(u, SLOT, 0, &rule, NOW, &other));
+	health_eject_drop(u, 0, &c);
+	ck_assert(!health_is_ejected(u, 0, NOW));
+	/* as if nothing had been */
+	ck_assert_uint_eq(eject(0, NOW), rule.for_ms);
+}
+END_TEST
+
+START_TEST(a_claim_of_a_dead_one_is_dropped)
+{
+	struct health_claim c;
+
+	ck_assert(health_eject_claim(u, SLOT, 0, &rule, NOW, &c));
+	health_repair(u, SLOT - 1);
+	ck_assert(health_is_ejected(u, 0, NOW));
+	health_repair(u, SLOT);
+	ck_assert(!health_is_ejected(u, 0, NOW));
+	/* what is out stays out */
+	(void)eject(1, NOW);
+	health_repair(u, SLOT);
+	ck_assert_int_eq(look(1, NOW).state, HEALTH_EJECTED);
+}
+END_TEST
+
+START_TEST(changes_are_told_and_a_successor_is_well)
+{
+	uint32_t before = upstate_changes(u);
+
+	(void)eject(2, NOW);
+	ck_assert_uint_ne(upstate_changes(u), before);
+	ck_assert(!health_count(u, 2, EJECT_5XX, &rule, NOW));
+	ck_assert(upstate_ready(u, 2));
+	ck_assert_int_eq(look(2, NOW).state, HEALTH_UP);
+	ck_assert(!health_count(u, 2, EJECT_5XX, &rule, NOW));
+	ck_assert(!health_count(u, 2, EJECT_5XX, &rule, NOW));
+}
+END_TEST
+
+int
+main(void)
+{
+	const TTest *const tests[] = {
+	    so_many_in_a_row_are_told_once,
+	    a_good_one_ends_the_row,
+	    the_window_begins_with_the_first,
+	    each_ejection_that_follows_soon_is_twice_as_long,
+	    an_ejection_ends_by_the_clock,
+	    a_claim_counts_and_has_no_effect,
+	    a_claim_of_a_dead_one_is_dropped,
+	    changes_are_told_and_a_successor_is_well,
+	};
+
+	return unit_run_in("health", tests, NELEMS(tests), set_up, tear_down);
+}

@@ -1,0 +1,224 @@
+/* up/up_health: what tries meet, told to all workers, and which servers may be
+ * asked, as all of them know it. What is known of servers (store/health) changes
+ * seldom and is needed for each request: a worker keeps a bit for each server
+ * and looks again when something changed or a time is over. */
+#include <stdlib.h>
+
+#include "common/base/check.h"
+#include "common/base/log.h"
+#include "common/store/health.h"
+#include "worker/up/up_group.h"
+
+/* Who changes something says so afterwards, and may die in between. */
+#define LOOK_AGAIN_MS 1000u
+#define WHOLE_TENTHS 1000u
+#define STATUS_5XX 500u
+
+/* One kind of servers: the usual ones, or the backups. */
+struct up_class {
+	uint32_t n;
+	uint32_t n_fit;
+};
+
+struct up_fitness {
+	bool is_known;
+	uint32_t changes; /* upstate_changes() when it was looked at */
+	uint64_t good_until_ms;
+	uint32_t n_words; /* of both sets of bits */
+	uint64_t *both; /* the answer of up_group_unfit() */
+	uint64_t unfit[];
+};
+
+struct up_fitness *
+up_fitness_new(const struct up_group *g)
+{
+	uint32_t n_words = (g->conf->n_servers + 63u) / 64;
+	struct up_fitness *f =
+	    calloc(1, sizeof(*f) + 2 * n_words * sizeof(f->unfit[0]));
+
+	REQUIRE(f != NULL);
+	f->n_words = n_words;
+	f->both = f->unfit + n_words;
+	return f;
+}
+
+void
+up_fitness_free(struct up_fitness *f)
+{
+	free(f);
+}
+
+static uint64_t
+group_now_ms(const struct up_group *g)
+{
+	return clock_mono_ms(worker_clock(g->w));
+}
+
+/* --- which may be asked --------------------------------------------------- */
+
+static void
+fitness_look_at(struct up_group *g, uint32_t i, struct up_class *class)
+{
+	struct up_fitness *f = g->fitness;
+	struct health h;
+
+	health_look(
+	    g->w->boot->upstate, g->conf->servers[i].id, group_now_ms(g), &h);
+	class->n++;
+	if (h.state == HEALTH_UP) {
+		class->n_fit++;
+		return;
+	}
+	f->unfit[i / 64] |= UINT64_C(1) << (i % 64);
+	if (h.until_ms != 0 && h.until_ms < f->good_until_ms)
+		f->good_until_ms = h.until_ms;
+}
+
+/* Too few are left to bear what comes: all of this kind are used. */
+static void
+fitness_panic(struct up_group *g, bool is_backup)
+{
+	for (uint32_t i = 0; i < g->conf->n_servers; i++)
+		if (g->conf->servers[i].is_backup == is_backup)
+			g->fitness->unfit[i / 64] &= ~(UINT64_C(1) << (i % 64));
+}
+
+static bool
+class_is_below(const struct up_class *c, uint32_t tenths)
+{
+	return (uint64_t)c->n_fit * WHOLE_TENTHS < (uint64_t)c->n * tenths;
+}
+
+static void
+fitness_look(struct up_group *g)
+{
+	struct up_fitness *f = g->fitness;
+	const struct upstream *u = g->conf;
+	struct up_class usual = {0, 0};
+	struct up_class backup = {0, 0};
+
+	f->is_known = true;
+	f->changes = upstate_changes(g->w->boot->upstate);
+	f->good_until_ms = group_now_ms(g) + LOOK_AGAIN_MS;
+	memset(f->unfit, 0, f->n_words * sizeof(f->unfit[0]));
+	for (uint32_t i = 0; i < u->n_servers; i++)
+		fitness_look_at(
+		    g, i, u->servers[i].is_backup ? &backup : &usual);
+	if (class_is_below(&backup, u->panic_tenths))
+		fitness_panic(g, true);
+	/* backups are there for the case that no other is left */
+	if (class_is_below(&usual, u->panic_tenths) &&
+	    (usual.n_fit > 0 || backup.n_fit == 0))
+		fitness_panic(g, false);
+}
+
+const uint64_t *
+up_group_unfit(struct up_group *g, const uint64_t *skip)
+{
+	const struct upstate *u = g->w->boot->upstate;
+	struct up_fitness *f = g->fitness;
+
+	/* a dry run has no shared numbers */
+	if (u == NULL)
+		return skip;
+	if (!f->is_known || f->changes != upstate_changes(u) ||
+	    group_now_ms(g) >= f->good_until_ms)
+		fitness_look(g);
+	for (uint32_t i = 0; i < f->n_words; i++)
+		f->both[i] = f->unfit[i] | skip[i];
+	return f->both;
+}
+
+/* --- what tries meet ------------------------------------------------------ */
+
+/* Servers of the group that are out, or will be in a moment. */
+static uint32_t
+group_ejected(const struct up_group *g, uint64_t now_ms)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < g->conf->n_servers; i++)
+		n += health_is_ejected(
+		    g->w->boot->upstate, g->conf->servers[i].id, now_ms);
+	return n;
+}
+
+static void
+server_eject(struct up_server *s, enum conf_eject_run run)
+{
+	const struct up_group *g = s->group;
+	const struct upstream *u = g->conf;
+	struct upstate *shared = g->w->boot->upstate;
+	uint64_t now_ms = group_now_ms(g);
+	uint64_t most =
+	    (uint64_t)u->n_servers * u->eject.max_tenths / WHOLE_TENTHS;
+	struct health_claim claim;
+
+	if (!health_eject_claim(shared, g->w->boot->slot, s->conf->id,
+		&u->eject, now_ms, &claim))
+		return;
+	if (group_ejected(g, now_ms) > most) {
+		health_eject_drop(shared, s->conf->id, &claim);
+		return;
+	}
+	health_eject_confirm(shared, s->conf->id, &claim, run, now_ms);
+	log_msg(LOG_WARN,
+	    "server ejected upstream=%.*s server=%.*s why=%s count=%u "
+	    "for_ms=%llu times=%u",
+	    SPAN_FMT(u->name), SPAN_FMT(s->conf->text), health_run_name(run),
+	    u->eject.most[run], (unsigned long long)claim.for_ms, claim.times);
+}
+
+/* Something bad happened, or did not. */
+static void
+server_count(struct up_server *s, enum conf_eject_run run, bool is_bad)
+{
+	const struct up_group *g = s->group;
+	struct upstate *shared = g->w->boot->upstate;
+	const struct conf_eject *e = &g->conf->eject;
+
+	if (e->most[run] == 0)
+		return;
+	if (!is_bad)
+		health_count_ends(shared, s->conf->id, run);
+	else if (health_count(shared, s->conf->id, run, e, group_now_ms(g)))
+		server_eject(s, run);
+}
+
+/* The answer broke behind its head, which was judged. */
+static bool
+fault_is_late(enum fault_id why)
+{
+	return why == F_ORIGIN_CUT || why == F_ORIGIN_STALL;
+}
+
+/* No connection, or it broke. */
+static bool
+fault_is_reset(enum fault_id why)
+{
+	return why == F_ORIGIN_CONNECT || why == F_ORIGIN_CONNECT_TIMEOUT ||
+	       why == F_ORIGIN_TLS || why == F_ORIGIN_CERT ||
+	       why == F_ORIGIN_RESET || fault_is_late(why);
+}
+
+void
+up_server_failed(struct up_server *s, enum fault_id why)
+{
+	if (fault_is_reset(why))
+		server_count(s, EJECT_RESET, true);
+	if (!fault_is_late(why))
+		server_count(s, EJECT_5XX, true);
+}
+
+void
+up_server_answered(struct up_server *s, unsigned status, uint64_t took_ms)
+{
+	server_count(s, EJECT_5XX, status >= STATUS_5XX);
+	server_count(s, EJECT_SLOW, took_ms >= s->group->conf->eject.slow_ms);
+}
+
+void
+up_server_finished(struct up_server *s)
+{
+	server_count(s, EJECT_RESET, false);
+}
