@@ -13,6 +13,7 @@
 #include "common/base/num.h"
 #include "common/net/stream.h"
 #include "common/serve/recv.h"
+#include "common/tls/tls_client.h"
 
 #define MAGIC_FETCH MAGIC('F', 'E', 'T', 'C')
 
@@ -27,6 +28,7 @@
 
 enum fetch_state {
 	FETCH_CONNECTING,
+	FETCH_SHAKING, /* TLS */
 	FETCH_SENDING, /* and reading: an answer may come early */
 	FETCH_HEAD,
 	FETCH_BODY,
@@ -44,12 +46,16 @@ struct fetch {
 	fetch_done_f *fn;
 	void *self;
 	struct sock_addr to;
+	struct tls_remote *remote; /* NULL: no TLS */
+	struct tls_io *io;
+	bool is_probe;
 	struct h1_limits limits;
 	size_t body_max;
 	enum http_method method;
 	char *out;
 	size_t out_len;
 	size_t out_at;
+	size_t first_len; /* of out: goes in plain, ahead of a handshake */
 	int err; /* of a connection that could not be begun */
 	uint32_t n_infos;
 	struct h1_scan scan;
@@ -63,7 +69,9 @@ struct fetch {
 #define TO(s) (1u << (s))
 
 static const uint16_t fetch_edges[] = {
-    [FETCH_CONNECTING] = TO(FETCH_SENDING) | TO(FETCH_CLOSED),
+    [FETCH_CONNECTING] =
+	TO(FETCH_SHAKING) | TO(FETCH_SENDING) | TO(FETCH_CLOSED),
+    [FETCH_SHAKING] = TO(FETCH_SENDING) | TO(FETCH_CLOSED),
     [FETCH_SENDING] = TO(FETCH_HEAD) | TO(FETCH_BODY) | TO(FETCH_CLOSED),
     [FETCH_HEAD] = TO(FETCH_BODY) | TO(FETCH_CLOSED),
     [FETCH_BODY] = TO(FETCH_CLOSED),
@@ -111,7 +119,11 @@ fetch_end(struct fetch *f, enum fetch_rc rc, int err, enum h1_bad bad)
 {
 	struct fetch_result r = {.rc = rc, .err = err, .bad = bad};
 
-	if (rc == FETCH_OK) {
+	if (rc == FETCH_TLS) {
+		r.tls = tls_stream_why(&f->stream);
+		r.is_mistrusted = tls_stream_is_mistrusted(&f->stream);
+	}
+	if (rc == FETCH_OK && !f->is_probe) {
 		r.answer = &f->answer;
 		r.content = recv_body_span(&f->body);
 	}
@@ -258,20 +270,44 @@ fetch_read(struct fetch *f)
 
 /* --- the request ---------------------------------------------------------- */
 
+/* Write up to there. false: it takes no more now. */
+static bool
+fetch_write(struct fetch *f, size_t to)
+{
+	while (f->out_at < to) {
+		struct iovec v = {f->out + f->out_at, to - f->out_at};
+		ssize_t n = stream_writev(&f->stream, &v, 1);
+
+		if (n < 0)
+			return false;
+		f->out_at += (size_t)n;
+	}
+	return true;
+}
+
 static void
 fetch_send(struct fetch *f)
 {
-	while (f->out_at < f->out_len) {
-		struct iovec v = {f->out + f->out_at, f->out_len - f->out_at};
-		ssize_t n = stream_writev(&f->stream, &v, 1);
-
-		/* an error is told by reading, after what came before it */
-		if (n < 0)
-			return;
-		f->out_at += (size_t)n;
-	}
+	/* an error is told by reading, after what came before it */
+	if (!fetch_write(f, f->out_len))
+		return;
 	if (f->state == FETCH_SENDING)
 		fetch_goto(f, FETCH_HEAD);
+}
+
+/* Room for what goes first and `more` behind it; where that begins. */
+static char *
+fetch_write_first(struct fetch *f, const struct fetch_spec *spec, size_t more)
+{
+	size_t cap;
+
+	REQUIRE(size_add(spec->first.len, more, &cap));
+	f->out = malloc(cap + 1);
+	REQUIRE(f->out != NULL);
+	if (spec->first.len > 0)
+		memcpy(f->out, spec->first.p, spec->first.len);
+	f->first_len = f->out_len = spec->first.len;
+	return f->out + f->first_len;
 }
 
 static void
@@ -283,6 +319,7 @@ fetch_write_request(struct fetch *f, const struct fetch_spec *spec)
 	    .method_text = method_name(spec->method),
 	};
 	struct arena *a = &f->arena;
+	char *at;
 	size_t cap;
 
 	fields_init(&m.fields, a, spec->n_fields + 3);
@@ -296,15 +333,50 @@ fetch_write_request(struct fetch *f, const struct fetch_spec *spec)
 		    arena_printf(a, "%zu", spec->content.len));
 	REQUIRE(size_add(
 	    h1_request_size(&m, spec->target), spec->content.len, &cap));
-	f->out = malloc(cap);
-	REQUIRE(f->out != NULL);
-	f->out_len = h1_write_request(&m, spec->target, f->out);
+	at = fetch_write_first(f, spec, cap);
+	at += h1_write_request(&m, spec->target, at);
 	if (spec->content.len > 0)
-		memcpy(f->out + f->out_len, spec->content.p, spec->content.len);
-	f->out_len += spec->content.len;
+		memcpy(at, spec->content.p, spec->content.len);
+	f->out_len = (size_t)(at - f->out) + spec->content.len;
 }
 
 /* --- events --------------------------------------------------------------- */
+
+/* The connection is there: TLS, if it is spoken, behind what goes first. What
+ * the fresh socket does not take at once it never will. */
+static void
+fetch_opened(struct fetch *f)
+{
+	if (f->remote == NULL) {
+		fetch_goto(f, FETCH_SENDING);
+		return;
+	}
+	fetch_goto(f, FETCH_SHAKING);
+	if (!fetch_write(f, f->first_len) ||
+	    !tls_remote_connect(f->remote, &f->stream, f->io))
+		fetch_end(
+		    f, FETCH_BROKEN, stream_errno(&f->stream), H1_BAD_NONE);
+}
+
+static void
+fetch_shake(struct fetch *f)
+{
+	switch (tls_stream_shake(&f->stream)) {
+	case TLS_RC_MORE:
+		return;
+	case TLS_RC_DONE:
+		fetch_goto(f, FETCH_SENDING);
+		return;
+	case TLS_RC_FAILED:
+		tls_remote_forget(f->remote);
+		fetch_end(f, FETCH_TLS, 0, H1_BAD_NONE);
+		return;
+	case TLS_RC_EARLY:
+		/* of the server's side */
+		break;
+	}
+	UNREACHED();
+}
 
 static void
 fetch_on_event(void *self, unsigned events)
@@ -314,12 +386,20 @@ fetch_on_event(void *self, unsigned events)
 	OBJ_CHECK(f, MAGIC_FETCH);
 	if (f->state == FETCH_CONNECTING) {
 		if (events & STREAM_OPEN)
-			fetch_goto(f, FETCH_SENDING);
+			fetch_opened(f);
 		else if (events & STREAM_DEAD)
 			fetch_end(f, FETCH_CONNECT, stream_errno(&f->stream),
 			    H1_BAD_NONE);
-		if (!(events & STREAM_OPEN))
-			return;
+	}
+	if (f->state == FETCH_SHAKING)
+		fetch_shake(f);
+	if (f->state == FETCH_CONNECTING || f->state == FETCH_SHAKING ||
+	    f->state == FETCH_CLOSED)
+		return;
+	if (f->is_probe) {
+		(void)fetch_write(f, f->out_len);
+		fetch_end(f, FETCH_OK, 0, H1_BAD_NONE);
+		return;
 	}
 	fetch_send(f);
 	fetch_read(f);
@@ -404,13 +484,19 @@ fetch_start(
 	f->limits = spec->head;
 	f->body_max = spec->body_max;
 	f->method = spec->method;
+	f->remote = spec->remote;
+	f->io = spec->io;
+	f->is_probe = spec->is_probe;
 	timer_init(&f->timer, fetch_on_timer, f);
 	timer_init(&f->again, fetch_on_again, f);
 	task_init(&f->task, fetch_not_started, f);
 	recv_buf_init(&f->in, cap > BUF_MIN ? cap : BUF_MIN);
 	arena_pool_init(&f->pool, 0);
 	arena_init(&f->arena, &f->pool);
-	fetch_write_request(f, spec);
+	if (f->is_probe)
+		(void)fetch_write_first(f, spec, 0);
+	else
+		fetch_write_request(f, spec);
 	loop_timer_set(l, &f->timer, spec->time_ms);
 	fetch_try(f);
 	return f;
@@ -424,6 +510,8 @@ fetch_why(const struct fetch_result *r)
 		return "nothing";
 	case FETCH_CONNECT:
 		return strerror(r->err);
+	case FETCH_TLS:
+		return r->tls;
 	case FETCH_BROKEN:
 		return r->err != 0 ? strerror(r->err)
 				   : "the connection ended too early";

@@ -4,6 +4,7 @@
 #ifndef GH_FETCH_H
 #define GH_FETCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/base/span.h"
@@ -16,10 +17,21 @@ struct fetch_field {
 	span value;
 };
 
+struct tls_io;
+struct tls_remote;
+
 /* What to ask. Borrowed for the call only. Texts hold no CR, LF or NUL: the
  * caller has made sure. */
 struct fetch_spec {
 	struct sock_addr to;
+	/* NULL: no TLS. Both must outlive the fetch. */
+	struct tls_remote *remote;
+	struct tls_io *io;
+	/* Goes ahead of everything, of the handshake too: a PROXY header. */
+	span first;
+	/* Only connect, with the handshake: nothing is asked, and there is no
+	 * answer. What follows holds for requests only. */
+	bool is_probe;
 	enum http_method method;
 	span host; /* value of Host */
 	span target; /* "/path?query" */
@@ -35,6 +47,7 @@ struct fetch_spec {
 enum fetch_rc {
 	FETCH_OK,
 	FETCH_CONNECT, /* err says why there was no connection */
+	FETCH_TLS, /* the handshake failed: tls says why */
 	FETCH_BROKEN, /* it broke (err) or ended (0) before the answer did */
 	FETCH_BAD, /* no HTTP: bad says why */
 	FETCH_LARGE, /* the content is over body_max */
@@ -45,7 +58,10 @@ struct fetch_result {
 	enum fetch_rc rc;
 	int err;
 	enum h1_bad bad;
-	const struct http_msg *answer; /* FETCH_OK only */
+	const char *tls; /* a constant text */
+	bool is_mistrusted; /* FETCH_TLS: we did not believe its certificate */
+	const struct http_msg *answer; /* FETCH_OK only; NULL for a
+	                                   probe */
 	span content; /* FETCH_OK only; decoded from its framing */
 };
 

@@ -1,4 +1,4 @@
-/* Unit tests of exch/match and exch/regex: conditions on exchanges. */
+/* Unit tests of exch/match and base/regex: conditions on exchanges. */
 #include <stdlib.h>
 
 #include "common/base/check.h"

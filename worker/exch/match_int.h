@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 #include "common/base/iptrie.h"
+#include "common/base/regex.h"
 #include "worker/exch/match.h"
-#include "worker/exch/regex.h"
 
 enum match_op {
 	MATCH_OP_IS_SET,

@@ -6,8 +6,8 @@
 
 #include "common/base/check.h"
 #include "common/base/num.h"
+#include "common/base/regex.h"
 #include "common/http/uri.h"
-#include "worker/exch/regex.h"
 
 /* A literal path. */
 struct table_path {

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "common/base/check.h"
-#include "common/http/uri.h"
+#include "common/serve/peer_addr.h"
 #include "common/store/tenants.h"
 #include "common/tls/tls_client.h"
 #include "worker/up/h1o.h"
@@ -11,58 +11,30 @@
 #include "worker/up/lb.h"
 #include "worker/up/up.h"
 
-/* An address, else a name that is resolved when it is needed. false for what is
- * neither. */
-static bool
-server_address(struct up_server_conf *s, span where)
-{
-	struct ip ip;
-	span host;
-	uint16_t port;
-
-	if (span_starts(where, SPAN_LIT("unix:")))
-		return sock_addr_parse(where, &s->addr);
-	if (!uri_parse_authority(where, &host, &port))
-		return false;
-	if (port == 0)
-		port = uri_default_port(
-		    s->is_tls ? SPAN_LIT("https") : SPAN_LIT("http"));
-	if (ip_parse(host, &ip)) {
-		sock_addr_from_ip(&ip, port, &s->addr);
-		return true;
-	}
-	s->host = host;
-	s->port = port;
-	return true;
-}
-
 static void
 server_read(
     struct up_server_conf *s, const struct conf_value *v, struct diag *d)
 {
-	span text = v->words[0].text;
-	span where = text;
+	struct peer_addr a;
 	span weight;
 	uint64_t n;
 
-	s->is_tls = span_starts(text, SPAN_LIT("https://"));
-	if (s->is_tls)
-		where = span_from(text, sizeof("https://") - 1);
-	else if (span_starts(text, SPAN_LIT("http://")))
-		where = span_from(text, sizeof("http://") - 1);
-	/* logs tell whether TLS is spoken */
-	s->text = s->is_tls ? text : where;
+	if (!peer_addr_parse(v->words[0].text, &a))
+		diag_error(d, v->at,
+		    "'%.*s' is neither address:port nor "
+		    "name:port",
+		    SPAN_FMT(v->words[0].text));
+	s->is_tls = a.is_tls;
+	s->text = a.text;
+	s->host = a.host;
+	s->port = a.port;
+	s->addr = a.addr;
 	s->at = v->at;
 	s->weight = 1;
 	if (conf_option(v, "weight", &weight) &&
 	    span_u64(weight, UP_WEIGHT_MAX, &n))
 		s->weight = (uint32_t)n;
 	s->is_backup = conf_option(v, "backup", NULL);
-	if (!server_address(s, where))
-		diag_error(d, v->at,
-		    "'%.*s' is neither address:port nor "
-		    "name:port",
-		    SPAN_FMT(text));
 }
 
 static void

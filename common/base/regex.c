@@ -1,8 +1,8 @@
-/* exch/regex: PCRE2 with its limits set. The match block is the one thing in it
+/* base/regex: PCRE2 with its limits set. The match block is the one thing in it
  * that changes while serving: each process has its own copy after fork and one
  * thread uses it. */
 #define PCRE2_CODE_UNIT_WIDTH 8
-#include "worker/exch/regex.h"
+#include "common/base/regex.h"
 
 #include <pcre2.h>
 #include <stdlib.h>

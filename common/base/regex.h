@@ -1,4 +1,4 @@
-/* exch/regex: a regular expression of the configuration, compiled at load, and
+/* base/regex: a regular expression of the configuration, compiled at load, and
  * bounded when it runs: what a client sends cannot make it expensive. */
 #ifndef GH_REGEX_H
 #define GH_REGEX_H
