@@ -135,27 +135,47 @@ set_time(const struct admin *a, json_t *j, const char *key, uint64_t mono_ms)
 	(void)json_object_set_new(j, key, json_stringn(when, sizeof(when)));
 }
 
+/* Why it is not up; NULL for null. */
+static json_t *
+health_reason(const struct health *h)
+{
+	switch (h->state) {
+	case HEALTH_UP:
+		return json_null();
+	case HEALTH_EJECTED:
+		return json_string(health_run_name(h->run));
+	case HEALTH_DOWN:
+		if (h->detail != 0)
+			return json_sprintf(
+			    "%s %u", health_why_name(h->why), h->detail);
+		return json_string(health_why_name(h->why));
+	case HEALTH_DRAINING:
+	case HEALTH_OFF:
+		return json_string("operator");
+	}
+	UNREACHED();
+}
+
 /* Whether the server is asked, why not, and since when. */
 static void
-set_health(const struct admin *a, json_t *server, uint32_t id)
+set_health(const struct admin *a, json_t *server, const struct health *h)
 {
-	struct health h;
-
-	health_look(a->boot->upstate, id, now_ms(a), &h);
 	(void)json_object_set_new(
-	    server, "health", json_string(health_state_name(h.state)));
-	(void)json_object_set_new(server, "why",
-	    h.state == HEALTH_EJECTED ? json_string(health_run_name(h.run))
-				      : json_null());
-	set_time(a, server, "since", h.since_ms);
-	set_time(a, server, "until", h.until_ms);
+	    server, "health", json_string(health_state_name(h->state)));
+	(void)json_object_set_new(server, "why", health_reason(h));
+	set_time(a, server, "since", h->since_ms);
+	set_time(a, server, "until", h->until_ms);
+	(void)json_object_set_new(
+	    server, "order", json_string(health_order_name(h->order)));
 }
 
 /* The numbers that all workers keep of one server in the place of its id. */
 static void
-status_server(const struct admin *a, json_t *server)
+status_server(const struct admin *a, json_t *server, struct health_class *usual,
+    struct health_class *backup)
 {
-	const struct upstate *u = a->boot->upstate;
+	struct upstate *u = a->boot->upstate;
+	struct health h;
 	uint64_t id =
 	    (uint64_t)json_integer_value(json_object_get(server, "id"));
 	bool is_known = id < UPSTATE_SERVERS_MAX;
@@ -167,8 +187,13 @@ status_server(const struct admin *a, json_t *server)
 	    is_known ? upstate_get(u, at, UPSTATE_REQUESTS) : 0);
 	set_number(server, "failures",
 	    is_known ? upstate_get(u, at, UPSTATE_FAILURES) : 0);
-	if (is_known)
-		set_health(a, server, at);
+	if (!is_known)
+		return;
+	health_look(u, at, now_ms(a), &h);
+	health_class_add(
+	    json_is_true(json_object_get(server, "backup")) ? backup : usual,
+	    &h);
+	set_health(a, server, &h);
 }
 
 static json_t *
@@ -182,11 +207,19 @@ status_upstreams(const struct admin *a)
 
 	json_array_foreach(all, i, upstream)
 	{
+		uint32_t panic = (uint32_t)json_integer_value(
+		    json_object_get(upstream, "panic"));
+		struct health_class usual = {0, 0};
+		struct health_class backup = {0, 0};
+
 		json_array_foreach(
 		    json_object_get(upstream, "servers"), k, server)
 		{
-			status_server(a, server);
+			status_server(a, server, &usual, &backup);
 		}
+		(void)json_object_set_new(upstream, "panic",
+		    json_boolean(health_panics(&usual, &backup, panic)));
+		(void)json_object_del(upstream, "check");
 	}
 	return all;
 }

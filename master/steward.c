@@ -1,7 +1,7 @@
 /* master/steward: the process for what is neither serving nor mastering: it
- * mends what the dead left in shared memory, fetches what certificates need and
- * serves the administration; health checks will live here. It has no privileges and is replaced like a
- * worker; what it knows it is told again. */
+ * mends what the dead left in shared memory, checks servers, fetches what
+ * certificates need and serves the administration. It has no privileges and is
+ * replaced like a worker; what it knows it is told again. */
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -15,6 +15,7 @@
 #include "common/shm/lease.h"
 #include "common/store/tenants.h"
 #include "master/admin.h"
+#include "master/checks.h"
 #include "master/master.h"
 #include "master/priv.h"
 #include "master/stapler.h"
@@ -32,6 +33,7 @@ struct steward {
 	struct admin admin;
 	struct dns_conf *dns; /* NULL: names cannot be resolved */
 	struct stapler *stapler;
+	struct checks checks;
 	bool is_done;
 };
 
@@ -44,6 +46,8 @@ steward_use_conf(struct steward *s)
 
 	if (servers != NULL)
 		stapler_use_servers(s->stapler, servers);
+	if (s->checks.conf != s->admin.conf)
+		checks_use(&s->checks, s->admin.conf);
 }
 
 static void
@@ -147,8 +151,11 @@ steward_care(struct steward *s)
 {
 	uint64_t now_ms = clock_mono_ms(loop_clock(s->loop));
 
-	if (!lease_hold(
-		segment_lease(s->boot.segment), s->boot.slots, s->name, now_ms))
+	bool has_lease = lease_hold(
+	    segment_lease(s->boot.segment), s->boot.slots, s->name, now_ms);
+
+	checks_beat(&s->checks, has_lease);
+	if (!has_lease)
 		return;
 	for (uint32_t i = 0; i < SLOTS_MAX; i++)
 		steward_repair_slot(s, i);
@@ -236,6 +243,7 @@ steward_open(struct steward *s)
 	s->dns = dns_conf_new(span_of("", 0));
 	s->stapler = stapler_new(s->loop, b, s->dns);
 	admin_init(&s->admin, s->loop, b, s->stapler);
+	checks_init(&s->checks, s->loop, b);
 	return b->confine();
 }
 
@@ -243,6 +251,7 @@ steward_open(struct steward *s)
 static void
 steward_close(struct steward *s)
 {
+	checks_end(&s->checks);
 	admin_end(&s->admin);
 	stapler_free(s->stapler);
 	watch_close(s->loop, &s->signals);

@@ -4,6 +4,7 @@
  * sent at the end of a batch of events, and again a second later while the
  * steward does not read. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -13,7 +14,11 @@
 #include "common/base/date.h"
 #include "common/base/log.h"
 #include "common/base/num.h"
+#include "common/conf/conf_health.h"
 #include "master/admin.h"
+
+/* Of a file of authorities. */
+#define TELL_FILE_MAX (4u * 1024 * 1024)
 
 /* --- JSON ----------------------------------------------------------------- */
 
@@ -45,6 +50,62 @@ tell_server(const struct gen *g, span upstream, const struct conf_value *v)
 	return j;
 }
 
+/* The steward opens no path: it gets the certificates of authorities as they
+ * stand in their file. Nothing of it is understood here; bytes that no
+ * certificate has are comments. What cannot be read has no authorities. */
+static json_t *
+tell_file(span path)
+{
+	char *name = strndup(path.p, path.len);
+	char *text = malloc(TELL_FILE_MAX);
+	json_t *j;
+	ssize_t n = 0;
+	int fd;
+
+	REQUIRE(name != NULL && text != NULL);
+	fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd >= 0) {
+		n = read(fd, text, TELL_FILE_MAX);
+		(void)close(fd);
+	}
+	for (ssize_t i = 0; i < n; i++)
+		if ((unsigned char)text[i] >= 0x80 || text[i] == '\0')
+			text[i] = '?';
+	j = json_stringn(text, n > 0 ? (size_t)n : 0);
+	free(text);
+	free(name);
+	return j;
+}
+
+/* How servers are checked: the words of the line, and what TLS needs. */
+static json_t *
+tell_check(const struct gen *g, const struct conf_scope *s)
+{
+	const struct conf_value *line = conf_check_line(s);
+	const struct conf_value *ca = conf_get(s, KEY_UPSTREAM_CA);
+	struct conf_scope tls =
+	    conf_scope_of(g->conf, conf_first(g->conf, CONF_TLS));
+	json_t *words = json_array();
+	json_t *j = json_object();
+
+	for (uint32_t i = 0; line != NULL && i < line->n_words; i++)
+		(void)json_array_append_new(
+		    words, tell_text(line->words[i].text));
+	(void)json_object_set_new(j, "words", words);
+	(void)json_object_set_new(
+	    j, "sni", tell_text(conf_text(s, KEY_UPSTREAM_SNI)));
+	(void)json_object_set_new(j, "send_proxy",
+	    json_integer(conf_num(s, KEY_UPSTREAM_SEND_PROXY)));
+	(void)json_object_set_new(j, "is_1_3_only",
+	    json_boolean(span_eq(
+		conf_text(&tls, KEY_TLS_MIN_VERSION), SPAN_LIT("1.3"))));
+	(void)json_object_set_new(
+	    j, "verify", json_boolean(conf_bool(s, KEY_UPSTREAM_TLS_VERIFY)));
+	if (line != NULL && ca != NULL)
+		(void)json_object_set_new(j, "ca", tell_file(ca->text));
+	return j;
+}
+
 static json_t *
 tell_upstream(const struct gen *g, const struct conf_section *sec)
 {
@@ -60,6 +121,9 @@ tell_upstream(const struct gen *g, const struct conf_section *sec)
 			    servers, tell_server(g, sec->name, v));
 	(void)json_object_set_new(j, "name", tell_text(sec->name));
 	(void)json_object_set_new(j, "servers", servers);
+	(void)json_object_set_new(
+	    j, "panic", json_integer(conf_num(&s, KEY_UPSTREAM_PANIC)));
+	(void)json_object_set_new(j, "check", tell_check(g, &s));
 	return j;
 }
 
@@ -81,6 +145,8 @@ tell_render_conf(const struct gen *g)
 	(void)json_object_set_new(
 	    j, "config", tell_text(span_str(g->master->source.path)));
 	(void)json_object_set_new(j, "upstreams", upstreams);
+	(void)json_object_set_new(j, "dns_servers",
+	    tell_text(conf_text(&global, KEY_GLOBAL_DNS_SERVERS)));
 	(void)json_object_set_new(j, "ticket_rotation_ms",
 	    json_integer(conf_num(&tls, KEY_TLS_TICKET_ROTATION)));
 	(void)json_object_set_new(j, "dns_servers",

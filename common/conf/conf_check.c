@@ -319,6 +319,7 @@ check_health(const struct checker *c, const struct conf_section *s)
 	struct conf_eject eject;
 
 	conf_eject_read(&scope, &eject, c->d);
+	conf_check_judge(&scope, c->d);
 }
 
 static void

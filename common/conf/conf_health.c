@@ -1,8 +1,9 @@
-/* conf/conf_health: `eject`, judged word by word. Each word is a term: a name,
- * its sign and a value. */
+/* conf/conf_health: `eject` and `health_check`, judged word by word. A word is a
+ * term: a name, its sign and a value. */
 #include "common/conf/conf_health.h"
 
 #include "common/base/check.h"
+#include "common/base/regex.h"
 #include "common/conf/conf_int.h"
 
 /* Answers in a row that are slow: `slow>=` says how slow, not how many. */
@@ -27,7 +28,8 @@ struct terms {
 	const char *expected; /* all of them, for people */
 	struct diag *d; /* or NULL */
 	int64_t num[TERMS_MAX];
-	bool is_set[TERMS_MAX];
+	const struct conf_word *word[TERMS_MAX]; /* that says it, or NULL */
+	span text[TERMS_MAX]; /* what stands behind the sign */
 };
 
 #define terms_error(t, at, ...) \
@@ -115,19 +117,21 @@ term_read(struct terms *t, const struct conf_word *w)
 		return;
 	}
 	row = &t->table[i];
-	if (t->is_set[i]) {
+	if (t->word[i] != NULL) {
 		terms_error(
 		    t, w->at, "%s: '%s' stands twice", t->key, row->name);
 		return;
 	}
-	t->is_set[i] = true;
+	t->word[i] = w;
 	if (!span_starts(rest, span_str(row->sign)) ||
 	    rest.len == strlen(row->sign)) {
 		terms_error(t, w->at, "%s: write %s%sVALUE", t->key, row->name,
 		    row->sign);
 		return;
 	}
-	term_number(t, i, w, span_from(rest, strlen(row->sign)));
+	t->text[i] = span_from(rest, strlen(row->sign));
+	if (row->kind != KIND_TEXT)
+		term_number(t, i, w, t->text[i]);
 }
 
 /* --- eject ---------------------------------------------------------------- */
@@ -167,8 +171,8 @@ conf_eject_read(
 	     l = conf_next(s, v->key, &it))
 		for (uint32_t i = 0; i < l->n_words; i++)
 			term_read(&t, &l->words[i]);
-	out->is_on =
-	    t.is_set[TERM_5XX] || t.is_set[TERM_RESET] || t.is_set[TERM_SLOW];
+	out->is_on = t.word[TERM_5XX] != NULL || t.word[TERM_RESET] != NULL ||
+		     t.word[TERM_SLOW] != NULL;
 	if (!out->is_on)
 		terms_error(&t, v->at,
 		    "eject says not what for: 5xx>=N, reset>=N or slow>=TIME");
@@ -179,4 +183,242 @@ conf_eject_read(
 	out->window_ms = (uint64_t)t.num[TERM_WINDOW];
 	out->for_ms = (uint64_t)t.num[TERM_FOR];
 	out->max_tenths = (uint32_t)t.num[TERM_MAX];
+}
+
+/* --- health_check --------------------------------------------------------- */
+
+#define LATER " is not built yet (it comes with a later version)"
+#define KINDS "expected tcp, tls, GET /PATH or HEAD /PATH"
+
+enum {
+	TERM_EXPECT,
+	TERM_BODY,
+	TERM_INTERVAL,
+	TERM_RISE,
+	TERM_FALL,
+	TERM_TIMEOUT
+};
+
+static const struct term check_terms[] = {
+    [TERM_EXPECT] = {"expect", "=", KIND_TEXT, "", ""},
+    [TERM_BODY] = {"body", "~", KIND_TEXT, "", ""},
+    [TERM_INTERVAL] = {"interval", "=", KIND_DURATION, "100ms", "1d"},
+    [TERM_RISE] = {"rise", "=", KIND_NUM, "1", "100"},
+    [TERM_FALL] = {"fall", "=", KIND_NUM, "1", "100"},
+    [TERM_TIMEOUT] = {"timeout", "=", KIND_DURATION, "1ms", "1h"},
+};
+
+/* What comes later, by name. false: it is none of that. */
+static bool
+check_is_later(struct terms *t, const struct conf_word *w)
+{
+	static const char *const later[] = {"grpc", "command"};
+
+	for (size_t i = 0; i < NELEMS(later); i++) {
+		if (!span_eq(w->text, span_str(later[i])))
+			continue;
+		terms_error(t, w->at, "%s = %s: '%s'" LATER, t->key, later[i],
+		    later[i]);
+		return true;
+	}
+	return false;
+}
+
+/* "/path?query": what may stand in a request line (RFC 9112 3.2.1). */
+static bool
+is_target(span s)
+{
+	if (s.len == 0 || s.p[0] != '/')
+		return false;
+	for (size_t i = 0; i < s.len; i++)
+		if (s.p[i] <= ' ' || s.p[i] >= 0x7f || s.p[i] == '#')
+			return false;
+	return true;
+}
+
+/* The first words: what is done. Returns how many they are; 0: they are not
+ * good, and that was told. */
+static uint32_t
+check_read_kind(struct terms *t, const struct conf_word *words, uint32_t n,
+    struct conf_check *out)
+{
+	span kind = words[0].text;
+
+	out->is_head = span_eq(kind, SPAN_LIT("HEAD"));
+	if (span_eq(kind, SPAN_LIT("tcp")))
+		out->kind = CHECK_TCP;
+	else if (span_eq(kind, SPAN_LIT("tls")))
+		out->kind = CHECK_TLS;
+	else if (out->is_head || span_eq(kind, SPAN_LIT("GET")))
+		out->kind = CHECK_HTTP;
+	else if (check_is_later(t, &words[0]))
+		return 0;
+	if (out->kind == CHECK_NONE) {
+		terms_error(t, words[0].at, "%s = %.*s: " KINDS, t->key,
+		    SPAN_FMT(conf_brief(kind)));
+		return 0;
+	}
+	if (out->kind != CHECK_HTTP)
+		return 1;
+	if (n < 2 || !is_target(words[1].text)) {
+		terms_error(t, words[n < 2 ? 0 : 1].at,
+		    "%s: %.*s needs a path that begins with '/'", t->key,
+		    SPAN_FMT(kind));
+		return 0;
+	}
+	out->target = words[1].text;
+	return 2;
+}
+
+/* "200" or "200-399". */
+static bool
+check_range(span s, uint16_t *low, uint16_t *high)
+{
+	ptrdiff_t dash = span_chr(s, '-');
+	span first = dash < 0 ? s : span_first(s, (size_t)dash);
+	span last = dash < 0 ? s : span_from(s, (size_t)dash + 1);
+	uint64_t a;
+	uint64_t b;
+
+	/* interim answers are not waited for */
+	if (first.len != 3 || last.len != 3 || !span_u64(first, 599, &a) ||
+	    !span_u64(last, 599, &b) || a < 200 || b < a)
+		return false;
+	*low = (uint16_t)a;
+	*high = (uint16_t)b;
+	return true;
+}
+
+static void
+check_read_expect(struct terms *t, struct conf_check *out)
+{
+	const struct conf_word *w = t->word[TERM_EXPECT];
+	span rest = t->text[TERM_EXPECT];
+	span one;
+
+	out->expect[0].low = 200;
+	out->expect[0].high = 399;
+	out->n_expect = 1;
+	if (w == NULL || rest.len == 0)
+		return;
+	out->n_expect = 0;
+	while (rest.len > 0 && span_cut(&rest, ',', &one)) {
+		if (out->n_expect < CHECK_RANGES_MAX &&
+		    check_range(one, &out->expect[out->n_expect].low,
+			&out->expect[out->n_expect].high)) {
+			out->n_expect++;
+			continue;
+		}
+		terms_error(t, w->at,
+		    "%s: %.*s: expected statuses from 200 to 599, for example "
+		    "200 or 200-299,304, at most %u of them",
+		    t->key, SPAN_FMT(conf_brief(w->text)), CHECK_RANGES_MAX);
+		return;
+	}
+}
+
+static void
+check_read_body(struct terms *t, struct conf_check *out)
+{
+	const struct conf_word *w = t->word[TERM_BODY];
+	struct place at;
+	struct regex *re;
+
+	out->body = t->text[TERM_BODY];
+	if (w == NULL || out->body.len == 0 || t->d == NULL)
+		return;
+	at = w->at;
+	at.col = (uint16_t)(at.col + w->text.len - out->body.len);
+	re = regex_new(out->body, false, at, t->d);
+	regex_free(re);
+	if (out->is_head)
+		terms_error(
+		    t, w->at, "%s: an answer to HEAD has no body", t->key);
+}
+
+/* What only requests have. */
+static void
+check_refuse_http(struct terms *t)
+{
+	static const int only[] = {TERM_EXPECT, TERM_BODY};
+
+	for (size_t i = 0; i < NELEMS(only); i++)
+		if (t->word[only[i]] != NULL)
+			terms_error(t, t->word[only[i]]->at,
+			    "%s: only GET and HEAD have '%s'", t->key,
+			    t->table[only[i]].name);
+}
+
+void
+conf_check_words(const struct conf_word *words, uint32_t n,
+    struct conf_check *out, struct diag *d)
+{
+	struct terms t = {
+	    .table = check_terms,
+	    .n = NELEMS(check_terms),
+	    .key = "health_check",
+	    .expected = "expect=STATUS, body~REGEX, interval=TIME, rise=N, "
+			"fall=N or timeout=TIME",
+	    .d = d,
+	    .num = {[TERM_INTERVAL] = 2000,
+		[TERM_RISE] = 2,
+		[TERM_FALL] = 3,
+		[TERM_TIMEOUT] = 1000},
+	};
+	uint32_t at;
+
+	memset(out, 0, sizeof(*out));
+	if (n == 0)
+		return;
+	at = check_read_kind(&t, words, n, out);
+	if (at == 0)
+		return;
+	for (; at < n; at++)
+		term_read(&t, &words[at]);
+	if (out->kind == CHECK_HTTP) {
+		check_read_expect(&t, out);
+		check_read_body(&t, out);
+	} else {
+		check_refuse_http(&t);
+	}
+	out->interval_ms = (uint64_t)t.num[TERM_INTERVAL];
+	out->rise = (uint32_t)t.num[TERM_RISE];
+	out->fall = (uint32_t)t.num[TERM_FALL];
+	out->timeout_ms = (uint64_t)t.num[TERM_TIMEOUT];
+}
+
+const struct conf_value *
+conf_check_line(const struct conf_scope *s)
+{
+	struct conf_iter it = {NULL, 0, false};
+
+	return conf_next(s, KEY_UPSTREAM_HEALTH_CHECK, &it);
+}
+
+void
+conf_check_judge(const struct conf_scope *s, struct diag *d)
+{
+	const struct conf_value *v = conf_check_line(s);
+	struct conf_check check;
+
+	if (v == NULL || v->is_none)
+		return;
+	conf_check_words(v->words, v->n_words, &check, d);
+	if (v->next != NULL)
+		diag_error(d, v->next->key_at,
+		    "an upstream has one health_check; the first is in line "
+		    "%u",
+		    v->key_at.line);
+	if (check.kind == CHECK_NONE || check.kind == CHECK_TCP)
+		return;
+	/* keys are never where checks are made */
+	if (conf_get(s, KEY_UPSTREAM_CLIENT_CERTIFICATE) != NULL)
+		diag_error(d, v->at,
+		    "health_check with client_certificate" LATER
+		    "; tcp can be had");
+	if (check.kind == CHECK_HTTP &&
+	    span_eq(conf_text(s, KEY_UPSTREAM_PROTOCOL), SPAN_LIT("h2")))
+		diag_error(d, v->at,
+		    "health_check by requests to servers that speak h2" LATER
+		    "; tcp and tls can be had");
 }

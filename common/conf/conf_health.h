@@ -25,6 +25,37 @@ struct conf_eject {
 	uint32_t max_tenths; /* share of the servers that may be out */
 };
 
+/* `health_check = GET /healthz expect=200-399 body~ok interval=2s rise=2 fall=3
+ * timeout=1s`, or `tcp`, `tls`. */
+enum conf_check_kind { CHECK_NONE, CHECK_TCP, CHECK_TLS, CHECK_HTTP };
+
+#define CHECK_RANGES_MAX 8
+
+struct conf_check {
+	enum conf_check_kind kind;
+	bool is_head; /* HTTP: HEAD, else GET */
+	span target; /* "/healthz" */
+	struct {
+		uint16_t low;
+		uint16_t high;
+	} expect[CHECK_RANGES_MAX];
+	uint32_t n_expect;
+	span body; /* a regular expression; empty: any content is good */
+	uint64_t interval_ms;
+	uint64_t timeout_ms; /* for all of one check */
+	uint32_t rise; /* good ones in a row that make a server healthy */
+	uint32_t fall; /* bad ones in a row that make it unhealthy */
+};
+
+/* The words of one line. Problems go to d (or NULL); spans are parts of the
+ * words. What is not good is CHECK_NONE. */
+void conf_check_words(const struct conf_word *words, uint32_t n,
+    struct conf_check *out, struct diag *d);
+/* The line in scope of an upstream, or NULL. */
+const struct conf_value *conf_check_line(const struct conf_scope *s);
+/* Judge the line of an upstream by its words, and beside its other keys. */
+void conf_check_judge(const struct conf_scope *s, struct diag *d);
+
 /* The value in scope of an upstream; problems go to d, which may be NULL. */
 void conf_eject_read(
     const struct conf_scope *s, struct conf_eject *out, struct diag *d);

@@ -15,7 +15,8 @@ struct dns_conf {
 	struct map hosts; /* of struct dns_answer, by name without case */
 };
 
-/* "a b" as the servers of a channel; an empty text leaves them. */
+/* Name servers of a channel, "addr[:port]" separated by blanks; none are no
+ * change. */
 bool dns_set_servers(ares_channel channel, span servers);
 /* The answer of the hosts file; `localhost` and what is below it are always
  * this machine (RFC 6761 6.3). */

@@ -123,10 +123,10 @@ fetch_end(struct fetch *f, enum fetch_rc rc, int err, enum h1_bad bad)
 		r.tls = tls_stream_why(&f->stream);
 		r.is_mistrusted = tls_stream_is_mistrusted(&f->stream);
 	}
-	if (rc == FETCH_OK && !f->is_probe) {
+	if ((rc == FETCH_OK || rc == FETCH_LARGE) && !f->is_probe)
 		r.answer = &f->answer;
+	if (rc == FETCH_OK && !f->is_probe)
 		r.content = recv_body_span(&f->body);
-	}
 	/* closed before the call: fn may start the next one */
 	fetch_cancel(f);
 	f->fn(f->self, &r);

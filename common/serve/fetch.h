@@ -60,8 +60,8 @@ struct fetch_result {
 	enum h1_bad bad;
 	const char *tls; /* a constant text */
 	bool is_mistrusted; /* FETCH_TLS: we did not believe its certificate */
-	const struct http_msg *answer; /* FETCH_OK only; NULL for a
-	                                   probe */
+	/* FETCH_OK and FETCH_LARGE only; NULL for a probe */
+	const struct http_msg *answer;
 	span content; /* FETCH_OK only; decoded from its framing */
 };
 

@@ -175,16 +175,173 @@ health_repair(struct upstate *u, uint32_t dead)
 	}
 }
 
+/* --- checks: {since when, status, why, was bad before, result} ------------ */
+
+#define CHECKED_MASK UINT64_C(3)
+#define CHECKED_BACK UINT64_C(4)
+#define CHECKED_WHY_SHIFT 4
+#define CHECKED_WHY_MASK UINT64_C(0x3f)
+#define CHECKED_DETAIL_SHIFT 10
+#define CHECKED_DETAIL_MASK UINT64_C(0x3ff)
+#define CHECKED_SINCE_SHIFT 20
+
+static_assert(HEALTH_BAD <= CHECKED_MASK, "a result fits");
+static_assert(HEALTH_WHYS - 1 <= CHECKED_WHY_MASK, "a reason fits");
+
+void
+health_check_adopt(struct upstate *u, uint32_t id, uint64_t check)
+{
+	if (atomic_load(upstate_word(u, id, UPSTATE_CHECK_ID)) == check)
+		return;
+	atomic_store(upstate_word(u, id, UPSTATE_CHECKED), 0);
+	CRASH_POINT();
+	atomic_store(upstate_word(u, id, UPSTATE_CHECK_ID), check);
+	upstate_change(u);
+}
+
+static enum health_checked
+checked_of(uint64_t w)
+{
+	uint64_t result = w & CHECKED_MASK;
+
+	return result <= HEALTH_BAD ? (enum health_checked)result
+				    : HEALTH_UNKNOWN;
+}
+
+enum health_checked
+health_checked(struct upstate *u, uint32_t id)
+{
+	return checked_of(atomic_load(upstate_word(u, id, UPSTATE_CHECKED)));
+}
+
+void
+health_check_set(struct upstate *u, uint32_t id, enum health_why why,
+    uint32_t detail, uint64_t now_ms)
+{
+	_Atomic uint64_t *word = upstate_word(u, id, UPSTATE_CHECKED);
+	bool was_bad = checked_of(atomic_load(word)) == HEALTH_BAD;
+	bool is_good = why == HEALTH_WHY_NONE;
+
+	atomic_store(
+	    word, now_ms << CHECKED_SINCE_SHIFT |
+		      (detail & CHECKED_DETAIL_MASK) << CHECKED_DETAIL_SHIFT |
+		      (uint64_t)why << CHECKED_WHY_SHIFT |
+		      (is_good && was_bad ? CHECKED_BACK : 0) |
+		      (uint64_t)(is_good ? HEALTH_GOOD : HEALTH_BAD));
+	CRASH_POINT();
+	upstate_change(u);
+}
+
+/* --- orders: {since when, what} ------------------------------------------- */
+
+#define ORDER_BITS 8
+#define ORDER_MASK ((UINT64_C(1) << ORDER_BITS) - 1)
+
+static const char *const order_names[HEALTH_ORDERS] = {
+    [HEALTH_ORDER_AUTO] = "auto",
+    [HEALTH_ORDER_UP] = "up",
+    [HEALTH_ORDER_DRAIN] = "drain",
+    [HEALTH_ORDER_DOWN] = "down",
+};
+
+void
+health_order_set(
+    struct upstate *u, uint32_t id, enum health_order what, uint64_t now_ms)
+{
+	atomic_store(upstate_word(u, id, UPSTATE_ORDER),
+	    now_ms << ORDER_BITS | (uint64_t)what);
+	CRASH_POINT();
+	upstate_change(u);
+}
+
+const char *
+health_order_name(enum health_order what)
+{
+	REQUIRE(what < HEALTH_ORDERS);
+	return order_names[what];
+}
+
+enum health_order
+health_order_find(span name)
+{
+	for (size_t i = 0; i < HEALTH_ORDERS; i++)
+		if (span_eq(name, span_str(order_names[i])))
+			return (enum health_order)i;
+	return HEALTH_ORDERS;
+}
+
 /* --- all together --------------------------------------------------------- */
 
+/* When it came back last by what this word says. */
 static void
-health_look_ejected(
-    struct upstate *u, uint32_t id, uint64_t ejected, struct health *out)
+back_at_least(struct health *out, uint64_t ms)
 {
-	uint64_t at = atomic_load(upstate_word(u, id, UPSTATE_EJECTED_AT));
+	if (ms > out->back_ms)
+		out->back_ms = out->since_ms = ms;
+}
 
+/* Whether the operator's word alone decides. */
+static bool
+look_order(struct upstate *u, uint32_t id, struct health *out)
+{
+	uint64_t w = atomic_load(upstate_word(u, id, UPSTATE_ORDER));
+	uint64_t what = w & ORDER_MASK;
+
+	out->order =
+	    what < HEALTH_ORDERS ? (enum health_order)what : HEALTH_ORDER_AUTO;
+	switch (out->order) {
+	case HEALTH_ORDER_DRAIN:
+		out->state = HEALTH_DRAINING;
+		break;
+	case HEALTH_ORDER_DOWN:
+		out->state = HEALTH_OFF;
+		break;
+	case HEALTH_ORDER_AUTO:
+	case HEALTH_ORDER_UP:
+	case HEALTH_ORDERS:
+		back_at_least(out, w >> ORDER_BITS);
+		return out->order == HEALTH_ORDER_UP;
+	}
+	out->since_ms = w >> ORDER_BITS;
+	return true;
+}
+
+/* Whether its checks say that it is not well. */
+static bool
+look_checked(struct upstate *u, uint32_t id, struct health *out)
+{
+	uint64_t w = atomic_load(upstate_word(u, id, UPSTATE_CHECKED));
+	uint64_t why = w >> CHECKED_WHY_SHIFT & CHECKED_WHY_MASK;
+
+	if (checked_of(w) != HEALTH_BAD) {
+		if (w & CHECKED_BACK)
+			back_at_least(out, w >> CHECKED_SINCE_SHIFT);
+		return false;
+	}
+	out->state = HEALTH_DOWN;
+	out->since_ms = w >> CHECKED_SINCE_SHIFT;
+	out->why = why < HEALTH_WHYS ? (enum health_why)why : HEALTH_WHY_NONE;
+	out->detail =
+	    (uint32_t)(w >> CHECKED_DETAIL_SHIFT & CHECKED_DETAIL_MASK);
+	return true;
+}
+
+static void
+look_ejected(
+    struct upstate *u, uint32_t id, uint64_t now_ms, struct health *out)
+{
+	uint64_t w = atomic_load(upstate_word(u, id, UPSTATE_EJECTED));
+	uint64_t at;
+
+	if (w & EJECT_CLAIMED)
+		return;
+	if (now_ms >= eject_until(w)) {
+		back_at_least(out, eject_until(w));
+		return;
+	}
+	at = atomic_load(upstate_word(u, id, UPSTATE_EJECTED_AT));
 	out->state = HEALTH_EJECTED;
-	out->until_ms = eject_until(ejected);
+	out->until_ms = eject_until(w);
 	out->since_ms = at >> EJECT_WHY_BITS;
 	at &= (1u << EJECT_WHY_BITS) - 1;
 	out->run = at < EJECT_RUNS ? (enum conf_eject_run)at : EJECT_5XX;
@@ -193,15 +350,10 @@ health_look_ejected(
 void
 health_look(struct upstate *u, uint32_t id, uint64_t now_ms, struct health *out)
 {
-	uint64_t ejected = atomic_load(upstate_word(u, id, UPSTATE_EJECTED));
-
 	*out = (struct health){.state = HEALTH_UP};
-	if (ejected & EJECT_CLAIMED)
+	if (look_order(u, id, out) || look_checked(u, id, out))
 		return;
-	if (now_ms < eject_until(ejected))
-		health_look_ejected(u, id, ejected, out);
-	else
-		out->back_ms = out->since_ms = eject_until(ejected);
+	look_ejected(u, id, now_ms, out);
 }
 
 const char *
@@ -212,6 +364,12 @@ health_state_name(enum health_state s)
 		return "up";
 	case HEALTH_EJECTED:
 		return "ejected";
+	case HEALTH_DOWN:
+		return "down";
+	case HEALTH_DRAINING:
+		return "draining";
+	case HEALTH_OFF:
+		return "off";
 	}
 	UNREACHED();
 }
@@ -230,4 +388,45 @@ health_run_name(enum conf_eject_run run)
 		break;
 	}
 	UNREACHED();
+}
+
+const char *
+health_why_name(enum health_why why)
+{
+	static const char *const names[] = {
+	    [HEALTH_WHY_NONE] = "",
+#define HEALTH_WHY(id, text) [HEALTH_WHY_##id] = (text),
+#include "common/store/health_why.def"
+#undef HEALTH_WHY
+	};
+
+	REQUIRE(why < HEALTH_WHYS);
+	return names[why];
+}
+
+/* --- how many are left ---------------------------------------------------- */
+
+#define WHOLE_TENTHS 1000u
+
+void
+health_class_add(struct health_class *c, const struct health *h)
+{
+	if (h->state == HEALTH_DRAINING || h->state == HEALTH_OFF)
+		return;
+	c->n++;
+	c->n_fit += h->state == HEALTH_UP;
+}
+
+bool
+health_class_is_below(const struct health_class *c, uint32_t tenths)
+{
+	return (uint64_t)c->n_fit * WHOLE_TENTHS < (uint64_t)c->n * tenths;
+}
+
+bool
+health_panics(const struct health_class *usual,
+    const struct health_class *backup, uint32_t tenths)
+{
+	return health_class_is_below(usual, tenths) &&
+	       (usual->n_fit > 0 || backup->n_fit == 0);
 }

@@ -23,6 +23,8 @@ struct tls_trust;
  * places hold (SSL_CERT_FILE and SSL_CERT_DIR name others). All are read at
  * once, no path is opened later. NULL: p says why. */
 struct tls_trust *tls_trust_new(const char *file, struct tls_problem *p);
+/* The same of a text in PEM. */
+struct tls_trust *tls_trust_text(span pem, struct tls_problem *p);
 /* What uses it keeps it alive. NULL is harmless. */
 void tls_trust_free(struct tls_trust *t);
 

@@ -2,15 +2,18 @@
  * in the middle of a handshake; below the master no path is opened, so all of
  * it is read at the start. */
 #include <dirent.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/x509.h>
 
 #include "common/base/check.h"
+#include "common/base/num.h"
 #include "common/tls/tls_client.h"
 #include "common/tls/tls_int.h"
 
@@ -116,6 +119,31 @@ tls_trust_new(const char *file, struct tls_problem *p)
 			     : trust_add_file(t->store, file, p);
 	if (is_ok)
 		return t;
+	tls_trust_free(t);
+	return NULL;
+}
+
+struct tls_trust *
+tls_trust_text(span pem, struct tls_problem *p)
+{
+	struct tls_trust *t = calloc(1, sizeof(*t));
+	BIO *in = BIO_new_mem_buf(pem.p, (int)size_min(pem.len, INT_MAX));
+	bool has_any = false;
+	X509 *x;
+
+	REQUIRE(t != NULL && in != NULL);
+	t->store = X509_STORE_new();
+	REQUIRE(t->store != NULL);
+	while ((x = PEM_read_bio_X509_AUX(in, NULL, NULL, NULL)) != NULL) {
+		has_any |= X509_STORE_add_cert(t->store, x) == 1;
+		X509_free(x);
+	}
+	ERR_clear_error();
+	BIO_free(in);
+	if (has_any)
+		return t;
+	(void)snprintf(p->text, sizeof(p->text),
+	    "there is no certificate in the text of authorities");
 	tls_trust_free(t);
 	return NULL;
 }

@@ -14,19 +14,14 @@
 #define WHOLE_TENTHS 1000u
 #define STATUS_5XX 500u
 
-/* One kind of servers: the usual ones, or the backups. */
-struct up_class {
-	uint32_t n;
-	uint32_t n_fit;
-};
-
 struct up_fitness {
 	bool is_known;
 	uint32_t changes; /* upstate_changes() when it was looked at */
 	uint64_t good_until_ms;
 	uint32_t n_words; /* of both sets of bits */
 	uint64_t *both; /* the answer of up_group_unfit() */
-	uint64_t unfit[];
+	uint64_t *off; /* taken out by the operator */
+	uint64_t unfit[]; /* these, too */
 };
 
 struct up_fitness *
@@ -34,11 +29,12 @@ up_fitness_new(const struct up_group *g)
 {
 	uint32_t n_words = (g->conf->n_servers + 63u) / 64;
 	struct up_fitness *f =
-	    calloc(1, sizeof(*f) + 2 * n_words * sizeof(f->unfit[0]));
+	    calloc(1, sizeof(*f) + 3 * n_words * sizeof(f->unfit[0]));
 
 	REQUIRE(f != NULL);
 	f->n_words = n_words;
 	f->both = f->unfit + n_words;
+	f->off = f->both + n_words;
 	return f;
 }
 
@@ -57,36 +53,39 @@ group_now_ms(const struct up_group *g)
 /* --- which may be asked --------------------------------------------------- */
 
 static void
-fitness_look_at(struct up_group *g, uint32_t i, struct up_class *class)
+bit_set(uint64_t *bits, uint32_t i)
+{
+	bits[i / 64] |= UINT64_C(1) << (i % 64);
+}
+
+static void
+fitness_look_at(struct up_group *g, uint32_t i, struct health_class *class)
 {
 	struct up_fitness *f = g->fitness;
 	struct health h;
 
 	health_look(
 	    g->w->boot->upstate, g->conf->servers[i].id, group_now_ms(g), &h);
-	class->n++;
-	if (h.state == HEALTH_UP) {
-		class->n_fit++;
+	health_class_add(class, &h);
+	if (h.state == HEALTH_UP)
 		return;
-	}
-	f->unfit[i / 64] |= UINT64_C(1) << (i % 64);
+	bit_set(f->unfit, i);
+	if (h.state == HEALTH_DRAINING || h.state == HEALTH_OFF)
+		bit_set(f->off, i);
 	if (h.until_ms != 0 && h.until_ms < f->good_until_ms)
 		f->good_until_ms = h.until_ms;
 }
 
-/* Too few are left to bear what comes: all of this kind are used. */
+/* All of this kind are used, but those that the operator took out. */
 static void
-fitness_panic(struct up_group *g, bool is_backup)
+fitness_use_all(struct up_group *g, bool is_backup)
 {
-	for (uint32_t i = 0; i < g->conf->n_servers; i++)
-		if (g->conf->servers[i].is_backup == is_backup)
-			g->fitness->unfit[i / 64] &= ~(UINT64_C(1) << (i % 64));
-}
+	struct up_fitness *f = g->fitness;
 
-static bool
-class_is_below(const struct up_class *c, uint32_t tenths)
-{
-	return (uint64_t)c->n_fit * WHOLE_TENTHS < (uint64_t)c->n * tenths;
+	for (uint32_t i = 0; i < g->conf->n_servers; i++)
+		if (g->conf->servers[i].is_backup == is_backup &&
+		    !lb_is_skipped(f->off, i))
+			f->unfit[i / 64] &= ~(UINT64_C(1) << (i % 64));
 }
 
 static void
@@ -94,22 +93,21 @@ fitness_look(struct up_group *g)
 {
 	struct up_fitness *f = g->fitness;
 	const struct upstream *u = g->conf;
-	struct up_class usual = {0, 0};
-	struct up_class backup = {0, 0};
+	struct health_class usual = {0, 0};
+	struct health_class backup = {0, 0};
 
 	f->is_known = true;
 	f->changes = upstate_changes(g->w->boot->upstate);
 	f->good_until_ms = group_now_ms(g) + LOOK_AGAIN_MS;
 	memset(f->unfit, 0, f->n_words * sizeof(f->unfit[0]));
+	memset(f->off, 0, f->n_words * sizeof(f->off[0]));
 	for (uint32_t i = 0; i < u->n_servers; i++)
 		fitness_look_at(
 		    g, i, u->servers[i].is_backup ? &backup : &usual);
-	if (class_is_below(&backup, u->panic_tenths))
-		fitness_panic(g, true);
-	/* backups are there for the case that no other is left */
-	if (class_is_below(&usual, u->panic_tenths) &&
-	    (usual.n_fit > 0 || backup.n_fit == 0))
-		fitness_panic(g, false);
+	if (health_class_is_below(&backup, u->panic_tenths))
+		fitness_use_all(g, true);
+	if (health_panics(&usual, &backup, u->panic_tenths))
+		fitness_use_all(g, false);
 }
 
 const uint64_t *

@@ -1,0 +1,243 @@
+/* master/check_run: one server after the other rests, is looked up if it is a
+ * name, and is asked. Never two checks of a server at once: the next one is due
+ * an interval after this one began, and begins when this one has ended. */
+#include <errno.h>
+
+#include "common/base/check.h"
+#include "common/ipc/boot.h"
+#include "common/store/names.h"
+#include "master/checks.h"
+
+/* A check that was just begun anew comes within this time; the intervals of all
+ * servers are spread over it, too. */
+#define FIRST_MS 1000u
+/* The least pause between two checks of a server. */
+#define PAUSE_MS 20u
+/* While the result is about to change, checks come so much more often. */
+#define FAST_PART 4u
+/* An interval is longer or shorter by up to this part of it. */
+#define JITTER_PART 10u
+/* When too many names are being resolved. */
+#define AGAIN_MS 50u
+/* How long an answer of a name server is believed at least. */
+#define TTL_MIN_MS 1000u
+/* Addresses of one name that are tried. */
+#define ADDRS_MAX 4u
+/* Content that is looked at. */
+#define BODY_MAX (64u * 1024)
+
+static const struct h1_limits head_limits = {8192, 65536, 256};
+
+static uint64_t
+now_ms(const struct check_server *s)
+{
+	return clock_mono_ms(loop_clock(s->group->all->loop));
+}
+
+/* 0 .. below - 1; no two servers and no two stewards go in step. */
+static uint64_t
+random_below(struct checks *c, uint64_t below)
+{
+	uint64_t n = c->n_jitters++;
+
+	return siphash(&c->jitter, span_of((const char *)&n, sizeof(n))) %
+	       (below > 0 ? below : 1);
+}
+
+/* When the next check is due, from the beginning of this one. */
+static uint64_t
+interval_ms(const struct check_server *s)
+{
+	uint64_t ms = s->group->what.interval_ms;
+	uint64_t spread;
+
+	if (s->streak > 0)
+		ms /= FAST_PART;
+	spread = ms / JITTER_PART;
+	return ms - spread + random_below(s->group->all, 2 * spread + 1);
+}
+
+static void
+check_rest(struct check_server *s)
+{
+	uint64_t due = s->began_ms + interval_ms(s);
+	uint64_t least = now_ms(s) + PAUSE_MS;
+
+	s->state = CHECK_RESTS;
+	loop_timer_set(s->group->all->loop, &s->timer,
+	    (due > least ? due : least) - now_ms(s));
+}
+
+static void
+check_done(struct check_server *s, enum health_why why, uint32_t detail)
+{
+	check_noted(s, why, detail);
+	check_rest(s);
+}
+
+/* --- asking --------------------------------------------------------------- */
+
+static void check_ask(struct check_server *s);
+
+/* What is wrong with ourselves says nothing of the server. */
+static bool
+is_our_own(const struct fetch_result *r)
+{
+	return r->rc == FETCH_CONNECT &&
+	       (r->err == EMFILE || r->err == ENFILE || r->err == ENOMEM ||
+		   r->err == ENOBUFS || r->err == EADDRNOTAVAIL);
+}
+
+static void
+check_on_answer(void *self, const struct fetch_result *r)
+{
+	struct check_server *s = self;
+	enum health_why why;
+
+	s->fetch = NULL;
+	if (is_our_own(r)) {
+		check_rest(s);
+		return;
+	}
+	/* another address of the same name may answer */
+	if (r->rc == FETCH_CONNECT && s->n_addrs < s->answer.n &&
+	    s->n_addrs < ADDRS_MAX) {
+		check_ask(s);
+		return;
+	}
+	why = check_judge(s->group, r);
+	check_done(s, why, why == HEALTH_WHY_STATUS ? r->answer->status : 0);
+}
+
+static uint32_t
+time_left_ms(const struct check_server *s)
+{
+	uint64_t end = s->began_ms + s->group->what.timeout_ms;
+
+	return end > now_ms(s) ? (uint32_t)(end - now_ms(s)) : 1;
+}
+
+static void
+check_ask(struct check_server *s)
+{
+	const struct check_group *g = s->group;
+	struct fetch_field agent = {
+	    SPAN_LIT("User-Agent"), SPAN_LIT("gatehouse (health)")};
+	struct fetch_spec spec = {
+	    .to = s->at.addr,
+	    .remote = s->remote,
+	    .io = g->all->io,
+	    .first = span_of(g->first, g->first_len),
+	    .is_probe = g->what.kind != CHECK_HTTP,
+	    .method = g->what.is_head ? METHOD_HEAD : METHOD_GET,
+	    .host = s->at.authority,
+	    .target = g->what.target,
+	    .fields = &agent,
+	    .n_fields = 1,
+	    .time_ms = time_left_ms(s),
+	    .head = head_limits,
+	    .body_max = BODY_MAX,
+	};
+
+	if (s->at.host.len > 0)
+		sock_addr_from_ip(
+		    &s->answer.addrs[s->n_addrs++], s->at.port, &spec.to);
+	else if (span_starts(s->at.authority, SPAN_LIT("unix:")))
+		spec.host = SPAN_LIT("localhost");
+	s->state = CHECK_ASKS;
+	s->fetch = fetch_start(g->all->loop, &spec, check_on_answer, s);
+}
+
+/* --- its name ------------------------------------------------------------- */
+
+static void
+check_on_name(void *self, const struct dns_answer *a)
+{
+	struct check_server *s = self;
+	const struct boot *b = s->group->all->boot;
+	uint64_t ttl_ms = (uint64_t)a->ttl_s * 1000;
+
+	s->query = NULL;
+	loop_timer_clear(s->group->all->loop, &s->timer);
+	if (a->rc != DNS_OK || a->n == 0) {
+		check_done(s, HEALTH_WHY_NAME, 0);
+		return;
+	}
+	s->answer = *a;
+	s->good_until_ms =
+	    now_ms(s) + (ttl_ms > TTL_MIN_MS ? ttl_ms : TTL_MIN_MS);
+	names_put(b->names, b->slots,
+	    (struct slot_name){b->slot, b->incarnation}, s->at.host, a,
+	    s->good_until_ms);
+	check_ask(s);
+}
+
+static void
+check_find(struct check_server *s)
+{
+	struct checks *c = s->group->all;
+
+	s->n_addrs = 0;
+	if (s->at.host.len == 0 || now_ms(s) < s->good_until_ms ||
+	    names_get(c->boot->names, s->at.host, now_ms(s), &s->answer,
+		&s->good_until_ms)) {
+		check_ask(s);
+		return;
+	}
+	s->query = dns_resolve(c->dns, s->at.host, check_on_name, s);
+	if (s->query == NULL) {
+		loop_timer_set(c->loop, &s->timer, AGAIN_MS);
+		return;
+	}
+	s->state = CHECK_NAMES;
+	loop_timer_set(c->loop, &s->timer, s->group->what.timeout_ms);
+}
+
+static void
+check_on_timer(void *self)
+{
+	struct check_server *s = self;
+
+	if (s->state == CHECK_NAMES) {
+		dns_cancel(s->query);
+		s->query = NULL;
+		check_done(s, HEALTH_WHY_NAME, 0);
+		return;
+	}
+	s->began_ms = now_ms(s);
+	check_find(s);
+}
+
+/* --- life ----------------------------------------------------------------- */
+
+void
+check_server_start(struct check_server *s)
+{
+	struct checks *c = s->group->all;
+	uint64_t within = s->group->what.interval_ms;
+
+	timer_init(&s->timer, check_on_timer, s);
+	health_check_adopt(c->boot->upstate, s->id, s->check);
+	if (s->group->what.kind == CHECK_NONE)
+		return;
+	/* what cannot be asked is not asked */
+	if ((s->group->what.kind == CHECK_TLS || s->at.is_tls) &&
+	    s->group->what.kind != CHECK_TCP && s->remote == NULL)
+		return;
+	loop_timer_set(c->loop, &s->timer,
+	    random_below(c, within < FIRST_MS ? within : FIRST_MS));
+}
+
+void
+check_server_stop(struct check_server *s)
+{
+	loop_timer_clear(s->group->all->loop, &s->timer);
+	if (s->query != NULL)
+		dns_cancel(s->query);
+	if (s->fetch != NULL)
+		fetch_cancel(s->fetch);
+	s->query = NULL;
+	s->fetch = NULL;
+	s->state = CHECK_RESTS;
+	s->streak = 0;
+}

@@ -1,0 +1,108 @@
+/* master/checks: the steward's checks of servers: a connection, a handshake or a
+ * request to each of them, in intervals, one at a time. What they say goes to
+ * the shared table (store/health), where it holds without a steward, too. Only
+ * the steward with the lease checks. */
+#ifndef GH_CHECKS_H
+#define GH_CHECKS_H
+
+#include <jansson.h>
+
+#include "common/base/regex.h"
+#include "common/base/siphash.h"
+#include "common/conf/conf_health.h"
+#include "common/net/dns.h"
+#include "common/net/loop.h"
+#include "common/net/proxyproto.h"
+#include "common/serve/fetch.h"
+#include "common/serve/peer_addr.h"
+#include "common/store/health.h"
+#include "common/tls/tls_client.h"
+
+struct boot;
+struct check_group;
+
+enum check_state {
+	CHECK_RESTS, /* the timer begins the next one */
+	CHECK_NAMES, /* its name is being resolved, until the timer */
+	CHECK_ASKS /* a fetch, which has its own time */
+};
+
+/* One server. */
+struct check_server {
+	struct check_group *group;
+	enum check_state state;
+	uint32_t id; /* in the shared table */
+	bool is_backup;
+	struct peer_addr at;
+	struct tls_remote *remote; /* NULL: no TLS is spoken in the check */
+	uint64_t check; /* of what is checked: see health_check_adopt() */
+	struct timer timer;
+	struct dns_query *query;
+	struct fetch *fetch;
+	struct dns_answer answer; /* of a server that is a name */
+	uint64_t good_until_ms; /* of the answer */
+	uint64_t began_ms; /* the check that runs */
+	uint32_t n_addrs; /* that it was tried at */
+	uint32_t streak; /* results in a row that are not the one that holds */
+	bool was_ejected; /* when it was looked at last */
+};
+
+/* One upstream. */
+struct check_group {
+	struct checks *all;
+	span name;
+	struct conf_check what; /* CHECK_NONE: nothing is asked */
+	struct tls_client *tls; /* NULL: it cannot be used, or need not */
+	struct regex *body;
+	char first[PROXYPROTO_WRITE_CAP];
+	size_t first_len;
+	uint32_t panic_tenths;
+	bool is_panicking;
+	struct check_server *servers;
+	size_t n_servers;
+};
+
+struct checks {
+	struct loop *loop;
+	const struct boot *boot;
+	struct dns_conf *dns_conf;
+	struct dns *dns;
+	struct tls_io *io;
+	struct tls_trust *system;
+	struct sipkey jitter;
+	uint64_t n_jitters;
+	json_t *conf; /* what the groups' texts are parts of */
+	struct check_group *groups;
+	size_t n_groups;
+	bool is_on; /* we have the lease */
+};
+
+/* Read what stands in files: behind this no path is opened. */
+void checks_init(struct checks *c, struct loop *l, const struct boot *b);
+/* This configuration serves now. Borrows it for as long as it is used. */
+void checks_use(struct checks *c, json_t *conf);
+/* Once a second at least: whether this steward has the lease. */
+void checks_beat(struct checks *c, bool has_lease);
+void checks_end(struct checks *c);
+
+/* --- check_conf.c: what is to be checked ---------------------------------- */
+
+/* Make the groups of c->conf; give them back. */
+void check_groups_open(struct checks *c);
+void check_groups_close(struct checks *c);
+
+/* --- check_run.c: one server ---------------------------------------------- */
+
+/* Begin with its first check, or give up the one that runs. */
+void check_server_start(struct check_server *s);
+void check_server_stop(struct check_server *s);
+
+/* --- check_judge.c: what an answer means ---------------------------------- */
+
+/* HEALTH_WHY_NONE: the server is well. */
+enum health_why check_judge(
+    const struct check_group *g, const struct fetch_result *r);
+/* Note the result of a check. */
+void check_noted(struct check_server *s, enum health_why why, uint32_t detail);
+
+#endif
