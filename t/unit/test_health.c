@@ -159,6 +159,102 @@ START_TEST(a_claim_of_a_dead_one_is_dropped)
 }
 END_TEST
 
+START_TEST(a_check_that_is_bad_takes_a_server_out)
+{
+	struct health h;
+
+	ck_assert_int_eq(health_checked(u, 0), HEALTH_UNKNOWN);
+	health_check_set(u, 0, HEALTH_WHY_NONE, 0, NOW);
+	ck_assert_int_eq(health_checked(u, 0), HEALTH_GOOD);
+	/* it was never otherwise */
+	ck_assert_uint_eq(look(0, NOW).back_ms, 0);
+	health_check_set(u, 0, HEALTH_WHY_STATUS, 599, NOW + 5);
+	h = look(0, NOW + 5);
+	ck_assert_int_eq(h.state, HEALTH_DOWN);
+	ck_assert_int_eq(h.why, HEALTH_WHY_STATUS);
+	ck_assert_uint_eq(h.detail, 599);
+	ck_assert_uint_eq(h.since_ms, NOW + 5);
+	health_check_set(u, 0, HEALTH_WHY_NONE, 0, NOW + 9);
+	h = look(0, NOW + 9);
+	ck_assert_int_eq(h.state, HEALTH_UP);
+	ck_assert_uint_eq(h.back_ms, NOW + 9);
+	ck_assert_uint_eq(h.since_ms, NOW + 9);
+}
+END_TEST
+
+START_TEST(results_of_another_check_are_forgotten)
+{
+	health_check_adopt(u, 0, 17);
+	health_check_set(u, 0, HEALTH_WHY_CONNECT, 0, NOW);
+	health_check_adopt(u, 0, 17);
+	ck_assert_int_eq(look(0, NOW).state, HEALTH_DOWN);
+	health_check_adopt(u, 0, 18);
+	ck_assert_int_eq(look(0, NOW).state, HEALTH_UP);
+	health_check_set(u, 0, HEALTH_WHY_CONNECT, 0, NOW);
+	health_check_adopt(u, 0, 0);
+	ck_assert_int_eq(health_checked(u, 0), HEALTH_UNKNOWN);
+}
+END_TEST
+
+START_TEST(an_order_comes_before_checks_and_those_before_ejection)
+{
+	(void)eject(0, NOW);
+	health_check_set(u, 0, HEALTH_WHY_TIME, 0, NOW);
+	ck_assert_int_eq(look(0, NOW).state, HEALTH_DOWN);
+	health_order_set(u, 0, HEALTH_ORDER_UP, NOW + 1);
+	ck_assert_int_eq(look(0, NOW).state, HEALTH_UP);
+	health_order_set(u, 0, HEALTH_ORDER_DRAIN, NOW + 2);
+	ck_assert_int_eq(look(0, NOW).state, HEALTH_DRAINING);
+	health_order_set(u, 0, HEALTH_ORDER_DOWN, NOW + 3);
+	ck_assert_int_eq(look(0, NOW).state, HEALTH_OFF);
+	ck_assert_uint_eq(look(0, NOW).since_ms, NOW + 3);
+	health_order_set(u, 0, HEALTH_ORDER_AUTO, NOW + 4);
+	ck_assert_int_eq(look(0, NOW).state, HEALTH_DOWN);
+	health_check_set(u, 0, HEALTH_WHY_NONE, 0, NOW);
+	ck_assert_int_eq(look(0, NOW).state, HEALTH_EJECTED);
+	ck_assert_uint_eq(
+	    look(0, NOW + rule.for_ms).back_ms, NOW + rule.for_ms);
+	for (int i = 0; i < HEALTH_ORDERS; i++)
+		ck_assert_int_eq(health_order_find(span_str(
+				     health_order_name((enum health_order)i))),
+		    i);
+	ck_assert_int_eq(health_order_find(SPAN_LIT("Up")), HEALTH_ORDERS);
+}
+END_TEST
+
+START_TEST(panic_is_below_the_share_of_the_usual_servers)
+{
+	static const struct {
+		struct health_class usual;
+		struct health_class backup;
+		uint32_t tenths;
+		bool panics;
+	} rows[] = {
+	    {{2, 1}, {0, 0}, 500, false},
+	    {{3, 1}, {0, 0}, 500, true},
+	    {{3, 1}, {2, 2}, 500, true},
+	    {{3, 0}, {2, 1}, 500, false},
+	    {{3, 0}, {2, 0}, 500, true},
+	    {{3, 0}, {0, 0}, 0, false},
+	    {{3, 2}, {0, 0}, 1000, true},
+	    {{3, 3}, {0, 0}, 1000, false},
+	    /* all were taken out by the operator */
+	    {{0, 0}, {0, 0}, 500, false},
+	};
+	struct health_class c = {0, 0};
+
+	for (size_t i = 0; i < NELEMS(rows); i++)
+		ck_assert_msg(health_panics(&rows[i].usual, &rows[i].backup,
+				  rows[i].tenths) == rows[i].panics,
+		    "row %zu", i);
+	for (int s = HEALTH_UP; s <= HEALTH_OFF; s++)
+		health_class_add(
+		    &c, &(struct health){.state = (enum health_state)s});
+	ck_assert_uint_eq(c.n, 3);
+	ck_assert_uint_eq(c.n_fit, 1);
+}
+END_TEST
+
 START_TEST(changes_are_told_and_a_successor_is_well)
 {
 	uint32_t before = upstate_changes(u);
@@ -184,6 +280,10 @@ main(void)
 	    an_ejection_ends_by_the_clock,
 	    a_claim_counts_and_has_no_effect,
 	    a_claim_of_a_dead_one_is_dropped,
+	    a_check_that_is_bad_takes_a_server_out,
+	    results_of_another_check_are_forgotten,
+	    an_order_comes_before_checks_and_those_before_ejection,
+	    panic_is_below_the_share_of_the_usual_servers,
 	    changes_are_told_and_a_successor_is_well,
 	};
 
