@@ -53,7 +53,7 @@ admin_answer(struct serve_call *c, unsigned status, json_t *j)
 	free(text);
 }
 
-static void
+void
 admin_refuse(struct serve_call *c, unsigned status, const char *why)
 {
 	json_t *j = json_object();
@@ -83,8 +83,7 @@ admin_may(const struct admin *a, const struct serve_call *c)
 	       serve_peer_has_group(c, (gid_t)json_integer_value(gid));
 }
 
-/* false: was answered. */
-static bool
+bool
 admin_begin(const struct admin *a, struct serve_call *c)
 {
 	if (a->state == NULL || a->conf == NULL) {
@@ -230,6 +229,7 @@ static const struct serve_route routes[] = {
     {"/v1/quit", METHOD_POST, handle_quit},
     {"/v1/stop", METHOD_POST, handle_stop},
     {"/v1/drain", METHOD_POST, handle_drain},
+    {"/v1/server", METHOD_POST, admin_on_server},
 };
 
 /* --- what the master tells ------------------------------------------------ */

@@ -79,12 +79,21 @@ void admin_init(struct admin *a, struct loop *l, const struct boot *b,
 void admin_hear(struct admin *a, const struct ctl_msg *m, int fd);
 /* The process is told to end: answer those who wait, and nobody more. */
 void admin_end(struct admin *a);
+/* Whether it may be asked, and is ready. false: was answered. */
+bool admin_begin(const struct admin *a, struct serve_call *c);
 /* Answer with JSON. Takes j. */
 void admin_answer(struct serve_call *c, unsigned status, json_t *j);
+/* {"error": why} */
+void admin_refuse(struct serve_call *c, unsigned status, const char *why);
 
 /* --- in the steward: admin_status.c --------------------------------------- */
 
 /* GET /v1/status */
 json_t *admin_status(const struct admin *a);
+
+/* --- in the steward: admin_server.c --------------------------------------- */
+
+/* POST /v1/server; `self` is the admin. */
+void admin_on_server(void *self, struct serve_call *c);
 
 #endif

@@ -31,6 +31,7 @@ struct up_server_conf {
 	span tls_name; /* sent and looked for in its certificate */
 	uint32_t weight; /* 1 .. UP_WEIGHT_MAX */
 	bool is_backup;
+	uint64_t slow_start_ms; /* 0: none */
 	uint32_t id; /* of its shared numbers; REGISTRY_NONE: nothing shared */
 	struct place at;
 };

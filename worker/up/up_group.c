@@ -89,8 +89,13 @@ up_group_pick(struct up_group *g, struct exch *x, const uint64_t *skip)
 {
 	const struct lb_ops *lb = g->conf->lb;
 	const uint64_t *unfit = up_group_unfit(g, skip);
-	int i = lb->pick(g->lb_state, g, x, unfit, false);
+	const uint64_t *slow = up_group_slow(g);
+	int i = -1;
 
+	if (slow != NULL)
+		i = lb->pick(g->lb_state, g, x, slow, false);
+	if (i < 0)
+		i = lb->pick(g->lb_state, g, x, unfit, false);
 	if (i < 0)
 		i = lb->pick(g->lb_state, g, x, unfit, true);
 	return i < 0 ? NULL : &g->servers[i];

@@ -56,6 +56,9 @@ void up_fitness_free(struct up_fitness *f);
 /* The servers that are not to be asked, with those in `skip`; by bit, valid
  * until the next call. */
 const uint64_t *up_group_unfit(struct up_group *g, const uint64_t *skip);
+/* The same, with those that came back and have had their share for now; NULL:
+ * there are none. Behind up_group_unfit(), once for each choice. */
+const uint64_t *up_group_slow(struct up_group *g);
 /* What a try met, noted for all workers; it may eject the server: it ended
  * without an answer or in the middle of one; a final head came after took_ms;
  * the answer is complete. */

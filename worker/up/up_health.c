@@ -12,14 +12,27 @@
 /* Who changes something says so afterwards, and may die in between. */
 #define LOOK_AGAIN_MS 1000u
 #define WHOLE_TENTHS 1000u
+/* Where a slow start begins: nobody grows from nothing. */
+#define START_TENTHS 50u
 #define STATUS_5XX 500u
+
+/* A server that came back. */
+struct up_starter {
+	uint32_t server; /* index */
+	uint64_t back_ms;
+};
 
 struct up_fitness {
 	bool is_known;
+	struct up_starter *starters;
+	uint32_t n_starters;
+	uint32_t *credit; /* of each server: parts of a request that it may
+			     have, in tenths of per cent */
 	uint32_t changes; /* upstate_changes() when it was looked at */
 	uint64_t good_until_ms;
 	uint32_t n_words; /* of both sets of bits */
 	uint64_t *both; /* the answer of up_group_unfit() */
+	uint64_t *slow; /* the answer of up_group_slow() */
 	uint64_t *off; /* taken out by the operator */
 	uint64_t unfit[]; /* these, too */
 };
@@ -29,18 +42,24 @@ up_fitness_new(const struct up_group *g)
 {
 	uint32_t n_words = (g->conf->n_servers + 63u) / 64;
 	struct up_fitness *f =
-	    calloc(1, sizeof(*f) + 3 * n_words * sizeof(f->unfit[0]));
+	    calloc(1, sizeof(*f) + 4 * n_words * sizeof(f->unfit[0]));
 
 	REQUIRE(f != NULL);
 	f->n_words = n_words;
 	f->both = f->unfit + n_words;
 	f->off = f->both + n_words;
+	f->slow = f->off + n_words;
+	f->starters = calloc(g->conf->n_servers + 1u, sizeof(*f->starters));
+	f->credit = calloc(g->conf->n_servers + 1u, sizeof(*f->credit));
+	REQUIRE(f->starters != NULL && f->credit != NULL);
 	return f;
 }
 
 void
 up_fitness_free(struct up_fitness *f)
 {
+	free(f->starters);
+	free(f->credit);
 	free(f);
 }
 
@@ -58,6 +77,21 @@ bit_set(uint64_t *bits, uint32_t i)
 	bits[i / 64] |= UINT64_C(1) << (i % 64);
 }
 
+/* One that came back grows slowly, if it is to. */
+static void
+fitness_note_back(struct up_group *g, uint32_t i, const struct health *h)
+{
+	struct up_fitness *f = g->fitness;
+	uint64_t slow_ms = g->conf->servers[i].slow_start_ms;
+
+	if (h->back_ms == 0 || group_now_ms(g) >= h->back_ms + slow_ms)
+		return;
+	f->starters[f->n_starters++] = (struct up_starter){
+	    .server = i,
+	    .back_ms = h->back_ms,
+	};
+}
+
 static void
 fitness_look_at(struct up_group *g, uint32_t i, struct health_class *class)
 {
@@ -67,8 +101,10 @@ fitness_look_at(struct up_group *g, uint32_t i, struct health_class *class)
 	health_look(
 	    g->w->boot->upstate, g->conf->servers[i].id, group_now_ms(g), &h);
 	health_class_add(class, &h);
-	if (h.state == HEALTH_UP)
+	if (h.state == HEALTH_UP) {
+		fitness_note_back(g, i, &h);
 		return;
+	}
 	bit_set(f->unfit, i);
 	if (h.state == HEALTH_DRAINING || h.state == HEALTH_OFF)
 		bit_set(f->off, i);
@@ -97,6 +133,7 @@ fitness_look(struct up_group *g)
 	struct health_class backup = {0, 0};
 
 	f->is_known = true;
+	f->n_starters = 0;
 	f->changes = upstate_changes(g->w->boot->upstate);
 	f->good_until_ms = group_now_ms(g) + LOOK_AGAIN_MS;
 	memset(f->unfit, 0, f->n_words * sizeof(f->unfit[0]));
@@ -125,6 +162,44 @@ up_group_unfit(struct up_group *g, const uint64_t *skip)
 	for (uint32_t i = 0; i < f->n_words; i++)
 		f->both[i] = f->unfit[i] | skip[i];
 	return f->both;
+}
+
+/* The share that it has of what it will have. */
+static uint32_t
+starter_share(const struct up_group *g, const struct up_starter *st)
+{
+	uint64_t slow_ms = g->conf->servers[st->server].slow_start_ms;
+	uint64_t now = group_now_ms(g);
+	uint64_t ms = now > st->back_ms ? now - st->back_ms : 0;
+	uint64_t share = ms * WHOLE_TENTHS / slow_ms;
+
+	if (share > WHOLE_TENTHS)
+		return WHOLE_TENTHS;
+	return share < START_TENTHS ? START_TENTHS : (uint32_t)share;
+}
+
+const uint64_t *
+up_group_slow(struct up_group *g)
+{
+	struct up_fitness *f = g->fitness;
+	bool is_any = false;
+
+	for (uint32_t i = 0; i < f->n_starters; i++) {
+		const struct up_starter *st = &f->starters[i];
+		uint32_t *credit = &f->credit[st->server];
+
+		*credit += starter_share(g, st);
+		if (*credit >= WHOLE_TENTHS) {
+			*credit -= WHOLE_TENTHS;
+			continue;
+		}
+		if (!is_any)
+			memcpy(
+			    f->slow, f->both, f->n_words * sizeof(f->slow[0]));
+		is_any = true;
+		bit_set(f->slow, st->server);
+	}
+	return is_any ? f->slow : NULL;
 }
 
 /* --- what tries meet ------------------------------------------------------ */

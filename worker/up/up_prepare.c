@@ -16,8 +16,10 @@ server_read(
     struct up_server_conf *s, const struct conf_value *v, struct diag *d)
 {
 	struct peer_addr a;
-	span weight;
+	const char *why;
+	span option;
 	uint64_t n;
+	int64_t ms;
 
 	if (!peer_addr_parse(v->words[0].text, &a))
 		diag_error(d, v->at,
@@ -31,9 +33,12 @@ server_read(
 	s->addr = a.addr;
 	s->at = v->at;
 	s->weight = 1;
-	if (conf_option(v, "weight", &weight) &&
-	    span_u64(weight, UP_WEIGHT_MAX, &n))
+	if (conf_option(v, "weight", &option) &&
+	    span_u64(option, UP_WEIGHT_MAX, &n))
 		s->weight = (uint32_t)n;
+	if (conf_option(v, "slow_start", &option) &&
+	    conf_parse_duration(option, &ms, &why))
+		s->slow_start_ms = (uint64_t)ms;
 	s->is_backup = conf_option(v, "backup", NULL);
 }
 
