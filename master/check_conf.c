@@ -1,4 +1,4 @@
-/* master/check_conf: what the master told of upstreams, made ready for checks. */
+/* master/check_conf: what the master told of upstreams, ready for checks. */
 #include <stdlib.h>
 
 #include "common/base/check.h"

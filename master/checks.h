@@ -1,5 +1,5 @@
-/* master/checks: the steward's checks of servers: a connection, a handshake or a
- * request to each of them, in intervals, one at a time. What they say goes to
+/* master/checks: the steward's checks of servers: a connection, a handshake or
+ * a request to each of them, in intervals, one at a time. What they say goes to
  * the shared table (store/health), where it holds without a steward, too. Only
  * the steward with the lease checks. */
 #ifndef GH_CHECKS_H

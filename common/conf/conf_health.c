@@ -1,5 +1,5 @@
-/* conf/conf_health: `eject` and `health_check`, judged word by word. A word is a
- * term: a name, its sign and a value. */
+/* conf/conf_health: `eject` and `health_check`, judged word by word. A word is
+ * a term: a name, its sign and a value. */
 #include "common/conf/conf_health.h"
 
 #include "common/base/check.h"

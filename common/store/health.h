@@ -1,6 +1,6 @@
 /* store/health: which servers are fit to be asked, as all processes know it
- * together: what workers met (ejection), what the steward's checks say, and what
- * the operator wants. Every change is one atomic step on one word of the
+ * together: what workers met (ejection), what the steward's checks say, and
+ * what the operator wants. Every change is one atomic step on one word of the
  * server, so nobody can die in the middle of it. Times are CLOCK_MONOTONIC in
  * ms. Protocol: doc/shm.md 6.1. */
 #ifndef GH_HEALTH_H
@@ -22,8 +22,9 @@ bool health_count(struct upstate *u, uint32_t id, enum conf_eject_run run,
 void health_count_ends(struct upstate *u, uint32_t id, enum conf_eject_run run);
 
 /* An ejection goes in two steps, so that there are never more than allowed,
- * however many processes eject at once: claimed, it counts for everybody and has
- * no effect; then the claimer looks how many there are, and confirms or drops. */
+ * however many processes eject at once: claimed, it counts for everybody and
+ * has no effect; then the claimer looks how many there are, and confirms or
+ * drops. */
 struct health_claim {
 	uint64_t before;
 	uint64_t claimed;
@@ -31,7 +32,7 @@ struct health_claim {
 	uint32_t times; /* in succession, from 1 */
 };
 
-/* In the name of the process's own slot. false: it is out or claimed already. */
+/* In the name of the process's own slot. false: it is out or claimed. */
 bool health_eject_claim(struct upstate *u, uint32_t slot, uint32_t id,
     const struct conf_eject *e, uint64_t now_ms, struct health_claim *out);
 /* Whether it is out, or may be in a moment. */

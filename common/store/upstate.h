@@ -35,8 +35,8 @@ enum upstate_count {
 	UPSTATE_COUNTS
 };
 
-/* What is known of a server's health, a word each; store/health knows what is in
- * them. All are 0 when a server is new. */
+/* What is known of a server's health, a word each; store/health knows what is
+ * in them. All are 0 when a server is new. */
 enum upstate_word {
 	UPSTATE_RUN_5XX, /* bad answers in a row, by enum conf_eject_run */
 	UPSTATE_RUN_RESET,

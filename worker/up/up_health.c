@@ -1,7 +1,7 @@
 /* up/up_health: what tries meet, told to all workers, and which servers may be
- * asked, as all of them know it. What is known of servers (store/health) changes
- * seldom and is needed for each request: a worker keeps a bit for each server
- * and looks again when something changed or a time is over. */
+ * asked, as all of them know it. What is known of servers (store/health)
+ * changes seldom and is needed for each request: a worker keeps a bit for each
+ * server and looks again when something changed or a time is over. */
 #include <stdlib.h>
 
 #include "common/base/check.h"

@@ -76,6 +76,13 @@ VALUES = [
     ("upstream x", "send_proxy = v2"),
     ("site x", "certificate = a.pem ocsp=file:a.ocsp b.pem"),
     ("tls", "ocsp_stapling = on"),
+    ("upstream x", "eject = 5xx>=5 reset>=3 slow>=500ms window=10s for=30s "
+                   "max=50%"),
+    ("upstream x", "health_check = tcp"), ("upstream x", "health_check = tls"),
+    ("upstream x", "health_check = GET /healthz expect=200-399 body~ok "
+                   "interval=2s rise=2 fall=3 timeout=1s"),
+    ("upstream x", "health_check = grpc"),
+    ("upstream x", "health_check = command /path"),
 ]
 
 
