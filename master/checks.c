@@ -1,5 +1,5 @@
 /* master/checks: all servers together: what is checked with which
- * configuration, and what changes without a check: ejections that end, panic. */
+ * configuration, and what changes without one: ejections that end, panic. */
 #include "master/checks.h"
 
 #include "common/base/check.h"
