@@ -61,6 +61,17 @@ group_read_proxy(struct check_group *g, const json_t *check)
 		    proxyproto_write(version, &none, &none, g->first);
 }
 
+static const struct tls_trust *
+system_trust(struct checks *c)
+{
+	struct tls_problem why;
+
+	if (c->system == NULL)
+		c->system = tls_trust_text(
+		    span_of(c->system_text, c->system_len), &why);
+	return c->system;
+}
+
 /* Whom to trust. false: nobody can be believed. */
 static bool
 group_trust(struct check_group *g, const json_t *check,
@@ -69,14 +80,13 @@ group_trust(struct check_group *g, const json_t *check,
 	struct tls_problem why;
 
 	*own = NULL;
-	*out = g->all->system;
-	if (!json_is_true(json_object_get(check, "verify"))) {
-		*out = NULL;
+	*out = NULL;
+	if (!json_is_true(json_object_get(check, "verify")))
 		return true;
-	}
 	if (json_object_get(check, "ca") == NULL)
-		return *out != NULL;
-	*out = *own = tls_trust_text(text_at(check, "ca"), &why);
+		*out = system_trust(g->all);
+	else
+		*out = *own = tls_trust_text(text_at(check, "ca"), &why);
 	return *out != NULL;
 }
 

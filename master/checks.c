@@ -2,6 +2,8 @@
  * configuration, and what changes without one: ejections that end, panic. */
 #include "master/checks.h"
 
+#include <stdlib.h>
+
 #include "common/base/check.h"
 #include "common/base/log.h"
 #include "common/ipc/boot.h"
@@ -24,15 +26,12 @@ checks_stop(struct checks *c)
 
 /* The name servers of the configuration instead of the system's. */
 static void
-checks_open_dns(struct checks *c)
+checks_use_dns(struct checks *c)
 {
 	const json_t *j = json_object_get(c->conf, "dns_servers");
 	span servers = span_of(json_string_value(j), json_string_length(j));
 
-	dns_free(c->dns);
-	c->dns = dns_new(c->loop, c->dns_conf);
-	REQUIRE(c->dns != NULL);
-	if (servers.len > 0 && !dns_use_servers(c->dns, servers))
+	if (!dns_use_servers(c->dns, servers))
 		log_msg(LOG_ERROR, "name servers of checks not set");
 }
 
@@ -51,7 +50,7 @@ checks_use(struct checks *c, json_t *conf)
 {
 	checks_drop(c);
 	c->conf = json_incref(conf);
-	checks_open_dns(c);
+	checks_use_dns(c);
 	check_groups_open(c);
 	if (c->is_on)
 		checks_start(c);
@@ -119,16 +118,16 @@ checks_beat(struct checks *c, bool has_lease)
 void
 checks_init(struct checks *c, struct loop *l, const struct boot *b)
 {
-	struct tls_problem why;
-
 	memset(c, 0, sizeof(*c));
 	c->loop = l;
 	c->boot = b;
 	sipkey_random(&c->jitter);
 	c->dns_conf = dns_conf_new(span_of(NULL, 0));
 	REQUIRE(c->dns_conf != NULL);
-	/* without any, checks that need them say so */
-	c->system = tls_trust_new(NULL, &why);
+	/* the library opens a source of chance here */
+	c->dns = dns_new(l, c->dns_conf);
+	REQUIRE(c->dns != NULL);
+	c->system_text = tls_trust_system_text(&c->system_len);
 	c->io = tls_io_new(l, NULL);
 }
 
@@ -140,4 +139,5 @@ checks_end(struct checks *c)
 	dns_conf_free(c->dns_conf);
 	tls_io_free(c->io);
 	tls_trust_free(c->system);
+	free(c->system_text);
 }

@@ -68,7 +68,9 @@ struct checks {
 	struct dns_conf *dns_conf;
 	struct dns *dns;
 	struct tls_io *io;
-	struct tls_trust *system;
+	char *system_text; /* authorities, as they stand in files */
+	size_t system_len;
+	struct tls_trust *system; /* the same, once they are needed */
 	struct sipkey jitter;
 	uint64_t n_jitters;
 	json_t *conf; /* what the groups' texts are parts of */

@@ -307,6 +307,11 @@ dns_new(struct loop *l, const struct dns_conf *c)
 bool
 dns_use_servers(struct dns *d, span servers)
 {
+	/* it takes no others while it asks */
+	ares_cancel(d->channel);
+	if (servers.len == 0)
+		return ares_set_servers_ports(d->channel, d->conf->servers) ==
+		       ARES_SUCCESS;
 	return dns_set_servers(d->channel, servers);
 }
 

@@ -48,8 +48,8 @@ struct dns *dns_new(struct loop *l, const struct dns_conf *c);
 bool dns_use_servers(struct dns *d, span servers);
 /* Pending queries end without their callback. */
 void dns_free(struct dns *d);
-/* Ask these name servers, "addr[:port]" separated by blanks, instead of those
- * of its dns_conf. To be called before the first query. false: the library
+/* Ask these name servers, "addr[:port]" separated by blanks, from now on; empty
+ * for those of its dns_conf. Queries that run end as failed. false: the library
  * refuses. */
 bool dns_use_servers(struct dns *d, span servers);
 /* Resolve A and AAAA of a name (at most 253 bytes). The callback comes later,

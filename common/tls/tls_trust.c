@@ -22,15 +22,37 @@
 #define TRUST_BUNDLE "ca-certificates.crt"
 #define TRUST_PATH_CAP 4096
 
-/* Whether anything was read. */
+/* What is done with each file of authorities; whether anything was read. */
+typedef bool trust_file_f(void *self, const char *file);
+
+/* Into a store. */
 static bool
-trust_add(X509_STORE *store, const char *file)
+trust_add(void *store, const char *file)
 {
 	bool is_ok =
 	    access(file, R_OK) == 0 && X509_STORE_load_file(store, file) == 1;
 
 	ERR_clear_error();
 	return is_ok;
+}
+
+/* As a text, to a stream. */
+static bool
+trust_copy(void *out, const char *file)
+{
+	FILE *in = fopen(file, "re");
+	char buf[4096];
+	size_t n;
+	bool is_any = false;
+
+	if (in == NULL)
+		return false;
+	while ((n = fread(buf, 1, sizeof(buf), in)) > 0)
+		is_any |= fwrite(buf, 1, n, out) == n;
+	/* the next file begins on a line of its own */
+	(void)fputc('\n', out);
+	(void)fclose(in);
+	return is_any;
 }
 
 /* "1a2b3c4d.0": the name by which OpenSSL finds an authority in a folder
@@ -43,14 +65,14 @@ is_hashed(const char *name)
 }
 
 static bool
-trust_add_folder(X509_STORE *store, const char *folder)
+trust_add_folder(trust_file_f *add, void *self, const char *folder)
 {
 	char path[TRUST_PATH_CAP];
 	bool has_any = false;
 	DIR *d;
 
 	(void)snprintf(path, sizeof(path), "%s/" TRUST_BUNDLE, folder);
-	if (trust_add(store, path))
+	if (add(self, path))
 		return true;
 	d = opendir(folder);
 	if (d == NULL)
@@ -59,7 +81,7 @@ trust_add_folder(X509_STORE *store, const char *folder)
 		if (!is_hashed(e->d_name))
 			continue;
 		(void)snprintf(path, sizeof(path), "%s/%s", folder, e->d_name);
-		has_any |= trust_add(store, path);
+		has_any |= add(self, path);
 	}
 	(void)closedir(d);
 	return has_any;
@@ -75,14 +97,14 @@ trust_place(const char *variable, const char *place)
 }
 
 static bool
-trust_add_system(X509_STORE *store, struct tls_problem *p)
+trust_add_system(trust_file_f *add, void *self, struct tls_problem *p)
 {
 	const char *file = trust_place(
 	    X509_get_default_cert_file_env(), X509_get_default_cert_file());
 	const char *folder = trust_place(
 	    X509_get_default_cert_dir_env(), X509_get_default_cert_dir());
 
-	if (trust_add(store, file) || trust_add_folder(store, folder))
+	if (add(self, file) || trust_add_folder(add, self, folder))
 		return true;
 	(void)snprintf(p->text, sizeof(p->text),
 	    "this system has no authorities, neither in %s nor in %s: install "
@@ -115,12 +137,25 @@ tls_trust_new(const char *file, struct tls_problem *p)
 	REQUIRE(t != NULL);
 	t->store = X509_STORE_new();
 	REQUIRE(t->store != NULL);
-	is_ok = file == NULL ? trust_add_system(t->store, p)
+	is_ok = file == NULL ? trust_add_system(trust_add, t->store, p)
 			     : trust_add_file(t->store, file, p);
 	if (is_ok)
 		return t;
 	tls_trust_free(t);
 	return NULL;
+}
+
+char *
+tls_trust_system_text(size_t *len)
+{
+	struct tls_problem why;
+	char *text = NULL;
+	FILE *out = open_memstream(&text, len);
+
+	REQUIRE(out != NULL);
+	(void)trust_add_system(trust_copy, out, &why);
+	REQUIRE(fclose(out) == 0);
+	return text;
 }
 
 struct tls_trust *

@@ -283,6 +283,19 @@ def test_names_and_trust_are_those_of_the_upstream(checked, ca, tls_origin,
     wait_health(gh, f"https://127.0.0.1:{o.port}", "up")
 
 
+def test_the_systems_authorities_hold_without_ca(checked, ca, stranger,
+                                                 tls_origin):
+    """They were read before the process let go of paths."""
+    fine = tls_origin()
+    strange = tls_origin(pem=stranger.make("local", ips=["127.0.0.1"]))
+    gh = checked([f"https://127.0.0.1:{o.port}" for o in (fine, strange)],
+                 f"tls {PATIENT}", env={"SSL_CERT_FILE": str(ca.pem)})
+    wait_health(gh, f"https://127.0.0.1:{strange.port}", "down",
+                "its certificate is not good")
+    fine.wait(lambda o: len(o.conns) >= 2)
+    wait_health(gh, f"https://127.0.0.1:{fine.port}", "up")
+
+
 def test_a_server_that_speaks_no_tls(checked, ca, origin, tls_origin):
     """tls: the server itself may be written without https://."""
     plain, fine = origin(), tls_origin()
@@ -306,3 +319,15 @@ def test_names_are_looked_up_at_run_time(checked, dns, origin):
     server.zone["app.test"] = ["127.0.0.1"]
     wait_health(gh, name, "up")
     assert patient.hosts == {name}
+
+
+def test_name_servers_of_another_configuration(checked, dns, origin):
+    """A reload may name others."""
+    right, wrong = dns({"app.test": ["127.0.0.1"]}), dns()
+    o = origin(Patient(b"x"))
+    name = f"app.test:{o.port}"
+    gh = checked([name], f"GET /healthz {PATIENT}",
+                 **{"global": f"dns_servers = {wrong.address}"})
+    wait_health(gh, name, "down", "its name has no address")
+    gh.reload(gh.ini.read_text().replace(wrong.address, right.address))
+    wait_health(gh, name, "up")
