@@ -25,8 +25,8 @@ struct tls_trust;
 struct tls_trust *tls_trust_new(const char *file, struct tls_problem *p);
 /* The same of a text in PEM. */
 struct tls_trust *tls_trust_text(span pem, struct tls_problem *p);
-/* The system's authorities as such a text, for later; malloc'd, empty when there
- * are none. Much cheaper than to understand them. */
+/* The system's authorities as such a text, for later; malloc'd, empty when
+ * there are none. Much cheaper than to understand them. */
 char *tls_trust_system_text(size_t *len);
 /* What uses it keeps it alive. NULL is harmless. */
 void tls_trust_free(struct tls_trust *t);
