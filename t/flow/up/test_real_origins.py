@@ -210,3 +210,23 @@ def test_node_echo(front, server):
                 sender.join()
                 assert (r.status, r.get("x-framing")) == (200, framing)
                 assert r.body == body
+
+
+def test_nginx_is_checked(front, nginx, named, www):
+    """health_check: the page that is asked for is taken away, and brought
+    back."""
+    gh = front([nginx, named(b"other")], workers=2,
+               upstream="health_check = GET /text.txt expect=200 "
+                        "interval=100ms timeout=30s")
+    page, away = www / "www" / "text.txt", www / "away"
+
+    def answers():
+        with gh.client() as c:
+            return {c.get("/1000.bin").body for _ in range(4)}
+    assert len(answers()) == 2
+    page.rename(away)
+    until(lambda: 'why="status 404"' in gh.stderr(), what="down")
+    assert answers() == {b"other"}
+    away.rename(page)
+    until(lambda: "server up" in gh.stderr(), what="up")
+    assert len(answers()) == 2
