@@ -61,11 +61,11 @@ print_certificates(const json_t *all)
 		    "NEXT UPDATE", "CERTIFICATE");
 	json_array_foreach(all, i, c)
 	{
-		(void)printf("%-7s  %-8s  %-27s  %s\n", text_of(c, "staple"),
-		    text_of(c, "state"), text_of(c, "next_update"),
-		    text_of(c, "file"));
+		(void)printf("%-7s  %-8s  %-27s  %s\n", admin_text(c, "staple"),
+		    admin_text(c, "state"), admin_text(c, "next_update"),
+		    admin_text(c, "file"));
 		if (json_object_get(c, "problem") != NULL)
-			(void)printf("  %s\n", text_of(c, "problem"));
+			(void)printf("  %s\n", admin_text(c, "problem"));
 	}
 }
 

@@ -145,8 +145,6 @@ tell_render_conf(const struct gen *g)
 	(void)json_object_set_new(
 	    j, "config", tell_text(span_str(g->master->source.path)));
 	(void)json_object_set_new(j, "upstreams", upstreams);
-	(void)json_object_set_new(j, "dns_servers",
-	    tell_text(conf_text(&global, KEY_GLOBAL_DNS_SERVERS)));
 	(void)json_object_set_new(j, "ticket_rotation_ms",
 	    json_integer(conf_num(&tls, KEY_TLS_TICKET_ROTATION)));
 	(void)json_object_set_new(j, "dns_servers",

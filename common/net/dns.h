@@ -43,9 +43,6 @@ void dns_conf_free(struct dns_conf *c);
 
 /* `c` must live as long. NULL when the library refuses. */
 struct dns *dns_new(struct loop *l, const struct dns_conf *c);
-/* Ask these, as in dns_conf_new(), instead; right behind dns_new(). false when
- * the library refuses. */
-bool dns_use_servers(struct dns *d, span servers);
 /* Pending queries end without their callback. */
 void dns_free(struct dns *d);
 /* Ask these name servers, "addr[:port]" separated by blanks, from now on; empty
