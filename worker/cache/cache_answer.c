@@ -35,7 +35,7 @@ answer_to_head(struct exch *x, struct cached *c)
 	if (cache_look(x, c) == LOOK_ANSWER && !c->is_part) {
 		validators_read(&x->resp.fields, cache_now_s(x), &told);
 		switch (freshen_judge_head(
-		    &x->resp, &told, &c->validators, c->length)) {
+		    &x->resp, &told, cache_validators(c), c->length)) {
 		case FRESHEN_UPDATE:
 			(void)put_update(&p, c, &c->policy);
 			break;

@@ -310,7 +310,7 @@ fill_find_others(struct cache_fill *f, const struct cached *c)
 
 /* Only the cache's own conditions go to the server (RFC 9111 4.3.1). */
 static void
-fill_ask(struct cache_fill *f, const struct cached *c)
+fill_ask(struct cache_fill *f, struct cached *c)
 {
 	struct http_fields *fields = &f->y->req.fields;
 	struct validators v[KEPT_TAGS_MAX + 1];
@@ -318,7 +318,7 @@ fill_ask(struct cache_fill *f, const struct cached *c)
 
 	fill_find_others(f, c);
 	if (c->kept != NULL && !c->is_part)
-		v[n++] = c->validators;
+		v[n++] = *cache_validators(c);
 	for (uint32_t i = 0; i < f->n_others; i++)
 		v[n++] = f->others[i];
 	if (condition_ask(fields, &f->y->arena, v, n))

@@ -152,7 +152,8 @@ struct cached {
 	struct obj_ref ref; /* pinned: what is served, or waited for */
 	struct kept *kept; /* head of what is served, or may be */
 	uint64_t length; /* of its body, OBJECTS_OPEN while unknown */
-	struct validators validators; /* of it */
+	struct validators validators; /* of it; see cache_validators() */
+	bool has_validators;
 	bool is_part; /* it is a part of the whole: `part` */
 	struct content_range part;
 	const struct kept *mark; /* of the URL's variants, or NULL */
@@ -180,8 +181,10 @@ enum look {
 	LOOK_PASS
 };
 
+/* What c->kept is told apart by, read when it is first asked for. */
+const struct validators *cache_validators(struct cached *c);
 /* Whether what is kept, if it is a part, holds all that is asked for. */
-bool cache_part_covers(const struct exch *x, const struct cached *c);
+bool cache_part_covers(const struct exch *x, struct cached *c);
 /* What is kept for the request. What was pinned before is given back. */
 enum look cache_look(struct exch *x, struct cached *c);
 /* Read the head of c->ref into c->kept. false: there is none. */

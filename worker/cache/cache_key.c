@@ -3,6 +3,8 @@
 #include "common/base/check.h"
 #include "worker/cache/cache_int.h"
 
+/* Room for most keys. */
+#define KEY_CAP 256
 /* Arguments of a query that are put in order; one with more stays as it is. */
 #define KEY_ARGS_MAX 128
 
@@ -81,39 +83,56 @@ key_query(struct exch *x, const struct cache *c, span query)
 	return span_of(p, len);
 }
 
-static span
-key_value(struct exch *x, const struct tmpl_part *part)
-{
-	span s;
+/* A key that is being written. */
+struct key_text {
+	struct exch *x;
 	char *p;
+	size_t len;
+	size_t cap;
+};
 
-	if (!part->is_var)
-		return part->text;
-	s = var_get(x, &part->var, arena_alloc(&x->arena, VAR_SCRATCH));
-	if (var_kind(part->var.id) != VAR_KIND_NAME)
-		return s;
-	p = arena_alloc(&x->arena, s.len);
+/* Add a piece and what ends it: no piece holds the end of a line. */
+static void
+key_put(struct key_text *t, span s, bool is_caseless)
+{
+	if (t->len + s.len + 1 > t->cap) {
+		size_t cap = 2 * (t->len + s.len + 1);
+		char *p = arena_alloc(&t->x->arena, cap);
+
+		memcpy(p, t->p, t->len);
+		t->p = p;
+		t->cap = cap;
+	}
 	for (size_t i = 0; i < s.len; i++)
-		p[i] = ascii_lower(s.p[i]);
-	return span_of(p, s.len);
+		t->p[t->len + i] = is_caseless ? ascii_lower(s.p[i]) : s.p[i];
+	t->len += s.len;
+	t->p[t->len++] = '\n';
 }
 
-/* The template's pieces, each with its length in front, and the site's name
- * before them: the same host may be another site on another listen. */
+static void
+key_put_part(struct key_text *t, const struct tmpl_part *part)
+{
+	char scratch[VAR_SCRATCH];
+
+	if (part->is_var)
+		key_put(t, var_get(t->x, &part->var, scratch),
+		    var_kind(part->var.id) == VAR_KIND_NAME);
+	else
+		key_put(t, part->text, false);
+}
+
+/* The template's pieces, and the site's name before them: the same host may be
+ * another site on another listen. */
 static span
 key_render(struct exch *x, const struct cache *c)
 {
-	uint32_t n = c->key.n + 1;
-	span *parts = arena_alloc(&x->arena, 2 * n * sizeof(*parts));
+	struct key_text t = {
+	    .x = x, .p = arena_alloc(&x->arena, KEY_CAP), .cap = KEY_CAP};
 
-	for (uint32_t i = 0; i < n; i++) {
-		span s =
-		    i == 0 ? x->site->name : key_value(x, &c->key.parts[i - 1]);
-
-		parts[2 * i] = arena_printf(&x->arena, "%zu:", s.len);
-		parts[2 * i + 1] = s;
-	}
-	return arena_concat(&x->arena, parts, 2 * n);
+	key_put(&t, x->site->name, false);
+	for (uint32_t i = 0; i < c->key.n; i++)
+		key_put_part(&t, &c->key.parts[i]);
+	return span_of(t.p, t.len);
 }
 
 span

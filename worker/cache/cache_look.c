@@ -59,6 +59,16 @@ look_copy_head(
 	return false;
 }
 
+const struct validators *
+cache_validators(struct cached *c)
+{
+	if (!c->has_validators)
+		validators_read(
+		    &c->kept->fields, c->kept->fresh.stored_s, &c->validators);
+	c->has_validators = true;
+	return &c->validators;
+}
+
 /* What a kept 206 is a part of. false: nobody can tell. */
 static bool
 look_part(struct cached *c)
@@ -88,12 +98,12 @@ cache_read_head(struct exch *x, struct cached *c)
 		freshness_expire(&k->fresh, cache_now_s(x));
 	c->kept = k;
 	c->length = facts.length;
-	validators_read(&k->fields, k->fresh.stored_s, &c->validators);
+	c->has_validators = false;
 	return look_part(c);
 }
 
 bool
-cache_part_covers(const struct exch *x, const struct cached *c)
+cache_part_covers(const struct exch *x, struct cached *c)
 {
 	span value = exch_req_field(x, FIELD_RANGE);
 	struct ranges r;
@@ -101,7 +111,7 @@ cache_part_covers(const struct exch *x, const struct cached *c)
 	if (!c->is_part)
 		return true;
 	if (value.len == 0 || x->req.method != METHOD_GET ||
-	    !condition_allows_range(&x->req.fields, &c->validators) ||
+	    !condition_allows_range(&x->req.fields, cache_validators(c)) ||
 	    ranges_parse(value, c->part.complete_len, &r) != RANGES_OK)
 		return false;
 	for (unsigned i = 0; i < r.n; i++)

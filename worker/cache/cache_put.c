@@ -145,7 +145,7 @@ put_may_join(struct cache_fill *f, struct exch *y,
 	    old->part.complete_len != got->complete_len)
 		return false;
 	validators_read(&y->resp.fields, cache_now_s(y), &v);
-	return validators_same_bytes(&v, &old->validators) &&
+	return validators_same_bytes(&v, cache_validators(old)) &&
 	       range_join(got->range, old->part.range, all) &&
 	       range_len(*all) <= PUT_JOIN_MAX;
 }
@@ -278,12 +278,12 @@ put_freshen(struct cache_fill *f, struct exch *y)
 
 	validators_read(&y->resp.fields, cache_now_s(y), &told);
 	if (f->is_adding || f->stale.at == 0 || !cache_read_head(y, &c) ||
-	    !freshen_selects(&told, &c.validators, f->n_others == 0)) {
+	    !freshen_selects(&told, cache_validators(&c), f->n_others == 0)) {
 		if (!put_select_other(f, &told))
 			return false;
 		c.ref = f->stale;
 		if (!cache_read_head(y, &c) ||
-		    !freshen_selects(&told, &c.validators, false))
+		    !freshen_selects(&told, cache_validators(&c), false))
 			return false;
 	}
 	(void)put_update(&p, &c, &f->policy);

@@ -72,12 +72,8 @@ serve_head(struct exch *x, struct cached *c, unsigned status)
 	x->resp.version = k->version;
 	x->resp.status = (uint16_t)status;
 	x->resp.reason = status_reason(status);
-	fields_init(&x->resp.fields, &x->arena, k->fields.n + 8);
-	fields_foreach(f, &k->fields)
-	{
-		fields_add_known(&x->resp.fields, &x->arena,
-		    (enum field_id)f->id, f->name, f->value);
-	}
+	/* nobody needs them as they were kept from here on */
+	x->resp.fields = k->fields;
 	x->is_own_answer = false;
 	body_fini(&x->resp_body);
 	body_init(&x->resp_body, SERVE_HIGH);
@@ -179,14 +175,14 @@ serve_unsatisfiable(struct exch *x, struct cached *c)
 
 /* The parts that are asked for, when they are to be had (RFC 9110 14.2). */
 static enum ranges_rc
-serve_ranges(const struct exch *x, const struct cached *c, struct ranges *r)
+serve_ranges(const struct exch *x, struct cached *c, struct ranges *r)
 {
 	span value = exch_req_field(x, FIELD_RANGE);
 
 	if (value.len == 0 || x->req.method != METHOD_GET ||
 	    (c->kept->status != 200 && !c->is_part) ||
 	    c->length == OBJECTS_OPEN ||
-	    !condition_allows_range(&x->req.fields, &c->validators))
+	    !condition_allows_range(&x->req.fields, cache_validators(c)))
 		return RANGES_IGNORE;
 	return ranges_parse(value, serve_complete(c), r);
 }
@@ -236,12 +232,22 @@ serve_content(struct exch *x, struct cached *c)
 		c->n_pieces = 0;
 }
 
+static bool
+serve_is_conditional(const struct exch *x)
+{
+	const struct http_fields *f = &x->req.fields;
+
+	return fields_find(f, FIELD_IF_NONE_MATCH) != NULL ||
+	       fields_find(f, FIELD_IF_MODIFIED_SINCE) != NULL;
+}
+
 void
 cache_serve(struct exch *x, struct cached *c)
 {
 	c->mode = CACHED_SERVING;
 	objects_touch(c->view, c->ref);
-	if (condition_judge(&x->req, c->kept->status, &c->validators,
+	if (serve_is_conditional(x) &&
+	    condition_judge(&x->req, c->kept->status, cache_validators(c),
 		cache_now_s(x)) == CONDITION_NOT_MODIFIED)
 		serve_not_modified(x, c);
 	else
