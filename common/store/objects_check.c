@@ -253,8 +253,6 @@ check_free(struct check *c, uint32_t at, const struct obj_entry *e)
 	    obj_get(&e->heads[0]) != 0 || obj_get(&e->heads[1]) != 0 ||
 		obj_get(&e->first) != 0,
 	    "a free entry has memory");
-	fails(
-	    c, obj_get(&e->head_owner) != 0, "a free entry's head is in work");
 	fails(c,
 	    (obj_get(&c->m->idle[(at - 1) / 64]) >> ((at - 1) % 64) & 1) == 0,
 	    "a free entry is not found");
@@ -277,6 +275,8 @@ check_state(struct check *c, uint32_t at, const struct obj_entry *e)
 	    "an entry is on its way");
 	fails(c, state == LIFE_FILLING && !slot_lives(c->v, life_slot(life)),
 	    "a dead one fills");
+	fails(
+	    c, obj_get(&e->head_owner) != 0, "a head is still being replaced");
 	fails(c, state == LIFE_GONE && !pins_any(&e->pins),
 	    "one that is gone has leaked");
 	fails(c, is_found != (c->in_chain[at - 1] != 0),
