@@ -20,6 +20,7 @@
 /* What one that waits has seen last, for all processes. */
 struct waited {
 	_Atomic bool is_waiting;
+	_Atomic uint32_t n_turns;
 	struct obj_ref ref;
 	struct obj_facts seen;
 };
@@ -397,7 +398,11 @@ wait_work(void *ctx, struct slot_name me, uint64_t *done)
 	struct run *r = ctx;
 	struct objects_view *v = run_view(r, me);
 	struct objects_view *w = waiter_view(r);
-	struct made m = {100 + (me.slot + (uint32_t)*done) % 2, 1, 600, false};
+	/* a new name in each turn: what the waiter finds is what is filled now,
+	 * and never its own to reclaim, for which it would take locks: nobody
+	 * is told that it dies */
+	struct made m = {
+	    100 + atomic_fetch_add(&r->waited->n_turns, 1), 1, 600, false};
 	struct obj_key k = store_key(v, m.name);
 	struct obj_ref ref;
 	bool is_updating;
@@ -406,11 +411,8 @@ wait_work(void *ctx, struct slot_name me, uint64_t *done)
 	if (objects_begin(v, &k, &ref) == OBJ_BEGUN) {
 		r->waited->ref = ref;
 		REQUIRE(objects_find(w, &k, &ref, &is_updating) != OBJ_NONE);
-		/* one of the turn before may be found in its place */
-		if (ref.at == r->waited->ref.at)
-			wait_fill(r, v, w, &m);
-		else
-			objects_abandon(v, r->waited->ref);
+		REQUIRE(ref.at == r->waited->ref.at);
+		wait_fill(r, v, w, &m);
 		atomic_store(&r->waited->is_waiting, false);
 		objects_unpin(w, ref);
 		objects_drop(v, r->waited->ref);
