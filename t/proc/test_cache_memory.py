@@ -80,10 +80,10 @@ def test_a_cache_that_does_not_fit_is_refused(gatehouse):
 def test_t_adds_up_what_caches_are_to_have(tmp_path):
     """-t says that they do not fit without making them."""
     path = tmp_path / "x.ini"
-    text = "[global]\n%s[site s]\nrespond = 200 x\n[cache a]\nmemory = 900g\n"
-    path.write_text(text.replace("900g", "400g") % "")
+    text = "[global]\n%s[site s]\nrespond = 200 x\n[cache a]\nmemory = %s\n"
+    path.write_text(text % ("", "1g"))
     assert run("-t", "-c", path).returncode == 0
-    path.write_text(text.replace("900g", "400g") % "shared_memory = 1g\n")
+    path.write_text(text % ("shared_memory = 1g\n", "1g"))
     done = run("-t", "-c", path)
     assert done.returncode == 1
     assert "x.ini:5:1: error: the memory of cache 'a' does not fit: raise " \
