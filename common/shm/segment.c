@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -16,6 +17,12 @@
 #include "common/base/check.h"
 #include "common/base/num.h"
 #include "common/shm/crash.h"
+
+/* A line of /proc/meminfo. */
+#define MEMINFO_LINE 128
+/* From here on the machine is asked first, and left some for all else. */
+#define COMMIT_LARGE (UINT64_C(16) << 20)
+#define COMMIT_LEAVES (UINT64_C(64) << 20)
 
 struct segment_entry {
 	_Atomic uint32_t kind; /* NONE: free */
@@ -383,20 +390,51 @@ pages_missing(const struct segment *s, uint64_t off, uint64_t len)
 	return missing;
 }
 
+/* What the machine could still give, in bytes. */
+static uint64_t
+machine_has(void)
+{
+	FILE *f = fopen("/proc/meminfo", "re");
+	char line[MEMINFO_LINE];
+	unsigned long long kib = 0;
+	bool is_told = false;
+
+	while (f != NULL && !is_told && fgets(line, sizeof(line), f) != NULL)
+		is_told = sscanf(line, "MemAvailable: %llu kB", &kib) == 1;
+	if (f != NULL)
+		(void)fclose(f);
+	return is_told ? (uint64_t)kib * 1024 : UINT64_MAX;
+}
+
+bool
+segment_fits(const struct segment *s, uint64_t len)
+{
+	uint64_t used = segment_committed(s);
+	uint64_t budget = segment_budget(s);
+
+	if (used > budget || len > budget - used) {
+		errno = ENOMEM;
+		return false;
+	}
+	/* the kernel would give what it has not, and then kill for it */
+	if (len >= COMMIT_LARGE && machine_has() < len + COMMIT_LEAVES) {
+		errno = EFBIG;
+		return false;
+	}
+	return true;
+}
+
 static int
 pages_commit(struct segment *s, uint64_t off, uint64_t len)
 {
 	uint64_t first = off & ~(uint64_t)(SEGMENT_PAGE - 1);
 	uint64_t pages = page_up(off + len) - first;
 	uint64_t missing = pages_missing(s, first, pages);
-	uint64_t used = segment_committed(s);
 
 	if (missing == 0)
 		return 0;
-	if (used > s->super->budget || missing > s->super->budget - used) {
-		errno = ENOMEM;
+	if (!segment_fits(s, missing))
 		return -1;
-	}
 	/* touch now: a machine without memory says so here, not in a worker */
 	errno = posix_fallocate(s->fd, (off_t)first, (off_t)pages);
 	return errno == 0 ? 0 : -1;

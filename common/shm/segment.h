@@ -81,7 +81,7 @@ void segment_forget(struct segment *s, uint64_t epoch);
 struct segment_lease *segment_lease(struct segment *s);
 
 /* Find the range or make it, and count one user more. Pages are zero when the
- * range is new. NULL with errno: ENOSPC (directory or room), ENOMEM (budget).
+ * range is new. NULL with errno: ENOSPC (directory or room), else as segment_fits().
  * Master only. */
 void *segment_claim(struct segment *s, const struct segment_want *w);
 /* One user less; with the last one of all masters the range is given back.
@@ -113,6 +113,10 @@ bool segment_hold(
     struct segment *s, const struct segment_found *f, uint64_t who);
 void segment_let_go(
     struct segment *s, const struct segment_found *f, uint64_t who);
+
+/* Whether so many bytes more could be committed. false with errno: ENOMEM (the
+ * budget), EFBIG (the machine has less free). */
+bool segment_fits(const struct segment *s, uint64_t len);
 
 /* Make more of a range usable: the pages that hold `len` bytes from `at`. What
  * is committed already costs nothing. -1 with errno (ENOMEM). Master only. */

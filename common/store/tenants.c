@@ -189,8 +189,9 @@ cache_refuse(const struct conf_section *s, struct diag *d)
 {
 	diag_error(d, s->at, "the memory of cache '%.*s' does not fit: %s",
 	    SPAN_FMT(s->name),
-	    errno == ENOMEM ? "raise shared_memory"
-			    : "too many caches, or too large, in all");
+	    errno == ENOMEM  ? "raise shared_memory"
+	    : errno == EFBIG ? "the machine has less free"
+			     : "too many caches, or too large, in all");
 }
 
 static void
@@ -216,13 +217,12 @@ static void
 claims_dry_caches(
     const struct claims *c, const struct conf_tree *conf, struct diag *d)
 {
-	uint64_t used = segment_committed(c->segment);
+	uint64_t more = 0;
 
 	for (const struct conf_section *s = conf_first(conf, CONF_CACHE);
 	     s != NULL; s = s->next) {
-		used += cache_memory(conf, s);
-		errno = ENOMEM;
-		if (used > segment_budget(c->segment))
+		more += cache_memory(conf, s);
+		if (!segment_fits(c->segment, more))
 			cache_refuse(s, d);
 	}
 }

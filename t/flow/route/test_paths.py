@@ -218,7 +218,7 @@ def test_path_policy_is_refused_as_not_built():
     ("site a", "error_page = 404 /x"),
     ("site a", "compress = gzip"), ("site a", "cors = *"),
     ("route a /x", "rewrite = ^/a /b"), ("route a /x", "rate_limit = x"),
-    ("route a /x", "cache = x"), ("route a /x", "allow = all"),
+    ("route a /x", "waf = x"), ("route a /x", "allow = all"),
 ])
 def test_keys_of_later_parts_are_refused(section, line):
     """Issue 2: so are settings of sites and routes that come later."""
