@@ -386,3 +386,25 @@ storable_forget(const struct http_msg *req, span scheme,
 	}
 	return n;
 }
+
+/* --- tags ----------------------------------------------------------------- */
+
+static bool
+tag_is_end(char c)
+{
+	return c == ' ' || c == '\t' || c == ',';
+}
+
+bool
+storable_next_tag(span *rest, span *tag)
+{
+	size_t i = 0;
+
+	while (rest->len > 0 && tag_is_end(rest->p[0]))
+		*rest = span_from(*rest, 1);
+	while (i < rest->len && !tag_is_end(rest->p[i]))
+		i++;
+	*tag = span_first(*rest, i);
+	*rest = span_from(*rest, i);
+	return tag->len > 0;
+}

@@ -80,4 +80,8 @@ unsigned storable_forget(const struct http_msg *req, span scheme,
     const struct http_msg *resp, struct arena *a,
     struct forget out[FORGET_MAX]);
 
+/* The next word between blanks and commas: tags of an answer by which it can be
+ * purged. *rest begins with the whole; false at its end. */
+bool storable_next_tag(span *rest, span *tag);
+
 #endif

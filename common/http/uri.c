@@ -3,6 +3,8 @@
  * what to do about it is the caller's policy. */
 #include "common/http/uri.h"
 
+#include <string.h>
+
 #include "common/base/ip.h"
 #include "common/http/chars.h"
 
@@ -129,4 +131,49 @@ uri_parse(span s, struct uri *out)
 	if (out->path.len == 0)
 		out->path = SPAN_LIT("/");
 	return true;
+}
+
+/* "://", brackets, "?". */
+#define NAME_MARKS 6u
+
+size_t
+uri_name_cap(const struct uri *u)
+{
+	return u->scheme.len + u->host.len + u->path.len + u->query.len +
+	       NAME_MARKS;
+}
+
+static char *
+name_add(char *out, span s)
+{
+	if (s.len > 0)
+		memcpy(out, s.p, s.len);
+	return out + s.len;
+}
+
+static char *
+name_add_lower(char *out, span s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		out[i] = ascii_lower(s.p[i]);
+	return out + s.len;
+}
+
+size_t
+uri_write_name(const struct uri *u, char *out)
+{
+	bool has_brackets = span_chr(u->host, ':') >= 0;
+	char *end = name_add_lower(out, u->scheme);
+
+	end = name_add(end, SPAN_LIT("://"));
+	if (has_brackets)
+		*end++ = '[';
+	end = name_add_lower(end, u->host);
+	if (has_brackets)
+		*end++ = ']';
+	end = name_add(end, u->path);
+	if (u->query.len > 0)
+		*end++ = '?';
+	end = name_add(end, u->query);
+	return (size_t)(end - out);
 }

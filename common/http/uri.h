@@ -27,6 +27,13 @@ struct uri {
 };
 bool uri_parse(span s, struct uri *out);
 
+/* A URL in the one form by which it is named: scheme and host in lower case, an
+ * IPv6 address in brackets, no port, "?" only before a query that is not empty.
+ * Of `u` that is scheme, host, path (as uri_normalize_path() writes it) and
+ * query. At most uri_name_cap() bytes; returns how many. */
+size_t uri_name_cap(const struct uri *u);
+size_t uri_write_name(const struct uri *u, char *out);
+
 /* Default port of a scheme (http 80, https 443, ws, wss), 0 when unknown. */
 uint16_t uri_default_port(span scheme);
 

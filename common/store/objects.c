@@ -14,6 +14,8 @@
 #include "common/shm/crash.h"
 #include "common/store/objects_int.h"
 
+/* Name of a cache's range, before its own. */
+#define RANGE_PREFIX "cache "
 /* Room for a `memory` that becomes more later. */
 #define ROOM_FACTOR 4u
 /* The longest room there can be: numbers of blocks are 32 bits. */
@@ -286,6 +288,7 @@ objects_new(struct segment *s, const struct segment_found *f)
 
 	REQUIRE(o != NULL);
 	o->segment = s;
+	memcpy(o->range, f->name, sizeof(o->range));
 	obj_map_init(&o->map, f->at, f->size, f->number);
 	return o;
 }
@@ -313,7 +316,7 @@ objects_claim(struct segment *s, span name, uint64_t memory)
 
 	REQUIRE(memory >= OBJECTS_MEMORY_MIN);
 	errno = ENOSPC;
-	if ((size_t)snprintf(text, sizeof(text), "cache %.*s",
+	if ((size_t)snprintf(text, sizeof(text), RANGE_PREFIX "%.*s",
 		SPAN_FMT(name)) >= sizeof(text) ||
 	    memory > ROOM_MAX)
 		return NULL;
@@ -339,30 +342,45 @@ objects_unclaim(struct segment *s, struct objects *o)
 	free(o);
 }
 
-/* Whether a range can be a cache, and is one from now on. */
-static bool
+enum hold {
+	HOLD_OK,
+	HOLD_BUSY, /* another one is in it */
+	HOLD_NONE /* it is no cache */
+};
+
+/* Whether a range can be a cache, and is held from now on. */
+static enum hold
 found_hold(struct segment *s, const struct segment_found *f,
     const struct slots *slots, struct slot_name me)
 {
-	if (f->size < OBJECTS_MEMORY_MIN || f->size > ROOM_MAX ||
-	    (f->holder != 0 && slot_is_alive(slots, slot_of_word(f->holder))) ||
+	if (f->size < OBJECTS_MEMORY_MIN || f->size > ROOM_MAX)
+		return HOLD_NONE;
+	if ((f->holder != 0 && slot_is_alive(slots, slot_of_word(f->holder))) ||
 	    !segment_hold(s, f, slot_word(me)))
-		return false;
+		return HOLD_BUSY;
 	if (atomic_load(&((struct obj_super *)f->at)->is_made))
-		return true;
+		return HOLD_OK;
 	segment_let_go(s, f, slot_word(me));
-	return false;
+	return HOLD_NONE;
 }
 
 struct objects *
 objects_walk(struct segment *s, const struct slots *slots, struct slot_name me,
-    uint32_t *at)
+    uint32_t *at, bool *is_partial)
 {
 	struct segment_found f;
 
-	while (segment_next(s, SEGMENT_KIND_CACHE, OBJECTS_VERSION, at, &f))
-		if (found_hold(s, &f, slots, me))
+	while (segment_next(s, SEGMENT_KIND_CACHE, OBJECTS_VERSION, at, &f)) {
+		switch (found_hold(s, &f, slots, me)) {
+		case HOLD_OK:
 			return objects_new(s, &f);
+		case HOLD_BUSY:
+			*is_partial = true;
+			break;
+		case HOLD_NONE:
+			break;
+		}
+	}
 	return NULL;
 }
 
@@ -373,6 +391,12 @@ objects_walk_end(struct objects *o, struct slot_name me)
 
 	segment_let_go(o->segment, &f, slot_word(me));
 	free(o);
+}
+
+span
+objects_name(const struct objects *o)
+{
+	return span_from(span_str(o->range), sizeof(RANGE_PREFIX) - 1);
 }
 
 /* --- a process's view ----------------------------------------------------- */
@@ -415,6 +439,12 @@ objects_key(const struct objects_view *v, span text)
 {
 	return (struct obj_key){
 	    {siphash(&v->key[0], text), siphash(&v->key[1], text)}};
+}
+
+uint64_t
+objects_label(const struct objects_view *v, span text)
+{
+	return objects_key(v, text).h[0];
 }
 
 struct obj_key
@@ -464,6 +494,7 @@ objects_stats(const struct objects *o, struct obj_stats *out)
 	out->evicted = obj_get(&m->super->n_evicted);
 	out->broken = obj_get(&m->super->n_broken);
 	out->repaired = obj_get(&m->super->n_repaired);
+	out->purges = obj_get(&m->super->n_purges);
 	for (uint32_t i = 0; i < m->n_pools; i++)
 		out->used += (uint64_t)obj_get(&m->pools[i].used) * OBJ_BLOCK;
 	for (uint32_t i = 0; i < m->n_shards; i++)

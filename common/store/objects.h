@@ -48,11 +48,15 @@ uint64_t objects_memory(const struct objects *o);
 
 /* Walk the caches of a segment as it is now: *at begins with 0. The next one,
  * or NULL at the end; it is not given back before objects_walk_end(). For one
- * who is of no generation and has a slot; another one that walks at the same
- * time has what is left out here. */
+ * who is of no generation and has a slot. *is_partial becomes true when another
+ * one that walks at the same time has one, which is left out here. */
 struct objects *objects_walk(struct segment *s, const struct slots *slots,
-    struct slot_name me, uint32_t *at);
+    struct slot_name me, uint32_t *at, bool *is_partial);
 void objects_walk_end(struct objects *o, struct slot_name me);
+
+/* As it was claimed; valid while `o` is. Two have the same name while an older
+ * generation has one that was too small for the next. */
+span objects_name(const struct objects *o);
 
 /* --- a process that works on it ------------------------------------------- */
 
@@ -72,6 +76,8 @@ struct obj_key {
 /* The key of a text, with keys drawn when the cache was made, so that nobody
  * can aim at a bucket. */
 struct obj_key objects_key(const struct objects_view *v, span text);
+/* The label of a text: a number that nobody can aim at either. */
+uint64_t objects_label(const struct objects_view *v, span text);
 /* The key of the same text for one of several variants. */
 struct obj_key objects_key_of(
     const struct objects_view *v, struct obj_key base, span variant);
@@ -102,7 +108,7 @@ void objects_touch(struct objects_view *v, struct obj_ref r);
 
 /* What stands before a body. Bounds are the caller's to keep. */
 struct obj_head {
-	span name; /* for purging by prefix, and for people */
+	span name; /* for purging by name, and for people */
 	const uint64_t *labels; /* for purging by label */
 	uint32_t n_labels;
 	span bytes; /* the caller's own */
@@ -191,16 +197,17 @@ void objects_drop_softly(struct objects_view *v, struct obj_ref r);
 enum obj_purge_what {
 	OBJ_PURGE_ALL,
 	OBJ_PURGE_PREFIX, /* whose name begins with the text */
-	OBJ_PURGE_LABEL /* that have the label */
+	OBJ_PURGE_LABEL, /* that have the label */
+	OBJ_PURGE_NAME /* whose name is the text */
 };
 
 struct obj_purge {
 	enum obj_purge_what what;
 	bool is_soft;
-	span prefix; /* shorter than OBJECTS_PREFIX_CAP */
+	span text; /* shorter than OBJECTS_PURGE_CAP */
 	uint64_t label;
 };
-#define OBJECTS_PREFIX_CAP 2048
+#define OBJECTS_PURGE_CAP 2048
 
 /* Everything that matches and was begun before this call is not found any more
  * when it returns, by no process. false: too many purges at once, try again
@@ -238,6 +245,7 @@ struct obj_stats {
 	uint64_t evicted; /* ever */
 	uint64_t broken; /* fills that died or were given up, ever */
 	uint64_t repaired; /* objects lost to a death, ever */
+	uint64_t purges; /* that are not swept yet */
 };
 void objects_stats(const struct objects *o, struct obj_stats *out);
 

@@ -172,7 +172,7 @@ struct obj_purge_slot {
 	_Atomic uint32_t is_soft;
 	_Atomic uint32_t len;
 	uint32_t reserved;
-	char prefix[OBJECTS_PREFIX_CAP];
+	char text[OBJECTS_PURGE_CAP];
 };
 
 /* --- the first page ------------------------------------------------------- */
@@ -241,6 +241,7 @@ struct obj_map {
 struct objects {
 	struct segment *segment;
 	struct obj_map map;
+	char range[SEGMENT_NAME_CAP]; /* the range's name */
 };
 
 /* Where a body was read last. */

@@ -21,9 +21,9 @@ slot_write(struct obj_purge_slot *s, const struct obj_purge *p)
 	obj_set(&s->what, (uint32_t)p->what);
 	obj_set(&s->is_soft, p->is_soft);
 	obj_set(&s->label, p->label);
-	obj_set(&s->len, (uint32_t)p->prefix.len);
-	if (p->prefix.len > 0)
-		memcpy(s->prefix, p->prefix.p, p->prefix.len);
+	obj_set(&s->len, (uint32_t)p->text.len);
+	if (p->text.len > 0)
+		memcpy(s->text, p->text.p, p->text.len);
 }
 
 /* A number above all that there are: a death may have left one that the first
@@ -49,7 +49,7 @@ objects_purge(struct objects_view *v, const struct obj_purge *p)
 	struct obj_purge_slot *place;
 	uint64_t seq;
 
-	if (p->prefix.len >= OBJECTS_PREFIX_CAP ||
+	if (p->text.len >= OBJECTS_PURGE_CAP ||
 	    lock_take(&super->purge_lock, v->slots, v->me) != LOCK_OK)
 		return false;
 	seq = purge_next(&v->m, &place);
@@ -126,20 +126,29 @@ judge_labels(uint64_t label, const struct obj_head_top *top, const char *bytes)
 	return false;
 }
 
+static bool
+judge_name(const struct obj_purge_slot *s, const struct obj_head_top *top,
+    const char *bytes)
+{
+	bool is_prefix = obj_get(&s->what) == OBJ_PURGE_PREFIX;
+	uint32_t len = obj_get(&s->len);
+
+	return len < OBJECTS_PURGE_CAP &&
+	       (is_prefix ? len <= top->name_len : len == top->name_len) &&
+	       memcmp(bytes + top->n_labels * sizeof(uint64_t), s->text, len) ==
+		   0;
+}
+
 static void
 judge_head(void *self, const struct obj_head_top *top, const char *bytes)
 {
 	struct judge *j = self;
-	uint32_t len = obj_get(&j->slot->len);
-	size_t labels = top->n_labels * sizeof(uint64_t);
 
 	if (obj_get(&j->slot->what) == OBJ_PURGE_LABEL)
 		j->is_meant =
 		    judge_labels(obj_get(&j->slot->label), top, bytes);
 	else
-		j->is_meant = len < OBJECTS_PREFIX_CAP &&
-			      len <= top->name_len &&
-			      memcmp(bytes + labels, j->slot->prefix, len) == 0;
+		j->is_meant = judge_name(j->slot, top, bytes);
 }
 
 static bool

@@ -331,9 +331,11 @@ caches_repair(const struct boot *b, struct slot_name me, uint32_t dead_slot)
 {
 	struct objects *o;
 	uint32_t at = 0;
+	bool is_partial = false;
 	bool is_done = true;
 
-	while ((o = objects_walk(b->segment, b->slots, me, &at)) != NULL) {
+	while ((o = objects_walk(b->segment, b->slots, me, &at, &is_partial)) !=
+	       NULL) {
 		struct objects_view *v =
 		    objects_view_new(o, b->slots, b->wakes, me);
 
@@ -341,7 +343,7 @@ caches_repair(const struct boot *b, struct slot_name me, uint32_t dead_slot)
 		objects_view_free(v);
 		objects_walk_end(o, me);
 	}
-	return is_done;
+	return is_done && !is_partial;
 }
 
 void
@@ -350,8 +352,11 @@ tenants_care(const struct boot *b)
 	struct slot_name me = {b->slot, b->incarnation};
 	struct objects *o;
 	uint32_t at = 0;
+	/* who has another one sweeps it, or the next beat does */
+	bool is_partial = false;
 
-	while ((o = objects_walk(b->segment, b->slots, me, &at)) != NULL) {
+	while ((o = objects_walk(b->segment, b->slots, me, &at, &is_partial)) !=
+	       NULL) {
 		struct objects_view *v =
 		    objects_view_new(o, b->slots, b->wakes, me);
 

@@ -258,13 +258,17 @@ purge_work(void *ctx, struct slot_name me, uint64_t *done)
 {
 	struct objects_view *v = run_view(ctx, me);
 	struct obj_purge prefix = {
-	    .what = OBJ_PURGE_PREFIX, .prefix = SPAN_LIT("/object/12")};
+	    .what = OBJ_PURGE_PREFIX, .text = SPAN_LIT("/object/12")};
 	struct obj_purge label = {
 	    .what = OBJ_PURGE_LABEL, .label = 3, .is_soft = true};
 
+	struct obj_purge name = {
+	    .what = OBJ_PURGE_NAME, .text = SPAN_LIT("/object/2")};
+	const struct obj_purge *const purges[] = {&prefix, &label, &name};
+
 	abandon_one(v, (uint32_t)*done % NAMES);
 	drop_one(v, (uint32_t)*done % NAMES);
-	(void)objects_purge(v, *done % 2 == 0 ? &prefix : &label);
+	(void)objects_purge(v, purges[*done % NELEMS(purges)]);
 	run_read(v, 1);
 	(void)objects_sweep(v);
 	++*done;

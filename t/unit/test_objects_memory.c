@@ -214,19 +214,26 @@ START_TEST(a_range_is_not_given_back_under_who_is_in_it)
 	struct objects *o =
 	    objects_claim(store.segment, span_str("another"), 4 * MIB);
 	struct objects *walked[2];
+	bool is_partial = false;
 	uint32_t at = 0;
 
 	atomic_store(&store.slots->at[9].state, SLOT_SERVING);
 	atomic_store(&store.slots->at[9].incarnation, 1);
 	for (int i = 0; i < 2; i++) {
-		walked[i] = objects_walk(store.segment, store.slots, me, &at);
+		walked[i] = objects_walk(
+		    store.segment, store.slots, me, &at, &is_partial);
 		ck_assert_ptr_nonnull(walked[i]);
+		ck_assert_span_eq(
+		    objects_name(walked[i]), i == 0 ? "pages" : "another");
 	}
-	ck_assert_ptr_null(objects_walk(store.segment, store.slots, me, &at));
+	ck_assert_ptr_null(
+	    objects_walk(store.segment, store.slots, me, &at, &is_partial));
+	ck_assert(!is_partial);
 	/* another one that walks finds nothing that it may look into */
 	at = 0;
-	ck_assert_ptr_null(objects_walk(
-	    store.segment, store.slots, (struct slot_name){8, 1}, &at));
+	ck_assert_ptr_null(objects_walk(store.segment, store.slots,
+	    (struct slot_name){8, 1}, &at, &is_partial));
+	ck_assert(is_partial);
 	objects_unclaim(store.segment, o);
 	ck_assert_uint_gt(segment_committed(store.segment), before + 3 * MIB);
 	for (int i = 0; i < 2; i++)
@@ -236,14 +243,17 @@ START_TEST(a_range_is_not_given_back_under_who_is_in_it)
 	objects_unclaim(store.segment, o);
 	ck_assert_uint_eq(segment_committed(store.segment), before);
 	/* who died in it holds nothing */
+	is_partial = false;
 	at = 0;
-	walked[0] = objects_walk(store.segment, store.slots, me, &at);
+	walked[0] =
+	    objects_walk(store.segment, store.slots, me, &at, &is_partial);
 	ck_assert_ptr_nonnull(walked[0]);
 	atomic_store(&store.slots->at[9].state, SLOT_DEAD);
 	at = 0;
-	walked[1] = objects_walk(
-	    store.segment, store.slots, (struct slot_name){8, 1}, &at);
+	walked[1] = objects_walk(store.segment, store.slots,
+	    (struct slot_name){8, 1}, &at, &is_partial);
 	ck_assert_ptr_nonnull(walked[1]);
+	ck_assert(!is_partial);
 	objects_walk_end(walked[0], me);
 	objects_walk_end(walked[1], (struct slot_name){8, 1});
 	atomic_store(&store.slots->at[9].state, SLOT_FREE);

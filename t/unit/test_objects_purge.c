@@ -76,7 +76,16 @@ purge_prefix(const char *prefix, bool soft)
 {
 	struct obj_purge p = {.what = OBJ_PURGE_PREFIX,
 	    .is_soft = soft,
-	    .prefix = span_str(prefix)};
+	    .text = span_str(prefix)};
+
+	return objects_purge(a, &p);
+}
+
+static bool
+purge_name(const char *name, bool soft)
+{
+	struct obj_purge p = {
+	    .what = OBJ_PURGE_NAME, .is_soft = soft, .text = span_str(name)};
 
 	return objects_purge(a, &p);
 }
@@ -115,6 +124,49 @@ START_TEST(what_begins_with_the_prefix_is_gone)
 		continue;
 	for (uint32_t i = 0; i < NAMES; i++)
 		ck_assert_int_eq(is_there(b, i), i != 1 && (i < 10 || i > 19));
+}
+END_TEST
+
+START_TEST(only_what_has_the_name_is_gone)
+{
+	ck_assert(purge_name("/object/1", false));
+	ck_assert(purge_name("/object/", false));
+	ck_assert(purge_name("", false));
+	for (uint32_t i = 0; i < NAMES; i++)
+		ck_assert_int_eq(is_there(b, i), i != 1);
+	while (objects_sweep(a))
+		continue;
+	for (uint32_t i = 0; i < NAMES; i++)
+		ck_assert_int_eq(is_there(b, i), i != 1);
+	ck_assert(purge_name("/object/12", true));
+	for (uint32_t i = 2; i < NAMES; i++)
+		ck_assert_int_eq(is_soft(b, i), i == 12);
+}
+END_TEST
+
+START_TEST(what_goes_on_is_counted_until_it_is_swept)
+{
+	struct obj_stats s;
+
+	objects_stats(store.cache, &s);
+	ck_assert_uint_eq(s.purges, 0);
+	ck_assert(purge_name("/object/1", false));
+	ck_assert(purge_label(3, true));
+	objects_stats(store.cache, &s);
+	ck_assert_uint_eq(s.purges, 2);
+	while (objects_sweep(a))
+		continue;
+	objects_stats(store.cache, &s);
+	ck_assert_uint_eq(s.purges, 0);
+}
+END_TEST
+
+START_TEST(a_text_has_one_label_for_all)
+{
+	uint64_t red = objects_label(a, SPAN_LIT("red"));
+
+	ck_assert_uint_eq(red, objects_label(b, SPAN_LIT("red")));
+	ck_assert_uint_ne(red, objects_label(b, SPAN_LIT("Red")));
 }
 END_TEST
 
@@ -260,7 +312,7 @@ END_TEST
 
 START_TEST(there_are_only_so_many_at_once)
 {
-	static char prefix[OBJECTS_PREFIX_CAP + 1];
+	static char prefix[OBJECTS_PURGE_CAP + 1];
 	uint32_t n = 0;
 
 	while (n < 1000 && purge_label(5000 + n, false))
@@ -272,9 +324,9 @@ START_TEST(there_are_only_so_many_at_once)
 		continue;
 	ck_assert(purge_label(3, false));
 	ck_assert(!is_there(b, 3));
-	memset(prefix, 'p', OBJECTS_PREFIX_CAP);
+	memset(prefix, 'p', OBJECTS_PURGE_CAP);
 	ck_assert(!purge_prefix(prefix, false));
-	prefix[OBJECTS_PREFIX_CAP - 1] = '\0';
+	prefix[OBJECTS_PURGE_CAP - 1] = '\0';
 	ck_assert(purge_prefix(prefix, false));
 }
 END_TEST
@@ -322,6 +374,9 @@ main(void)
 	const TTest *const tests[] = {
 	    all_is_gone_at_once_and_its_memory_after_a_walk,
 	    what_begins_with_the_prefix_is_gone,
+	    only_what_has_the_name_is_gone,
+	    what_goes_on_is_counted_until_it_is_swept,
+	    a_text_has_one_label_for_all,
 	    what_has_the_label_is_gone,
 	    what_the_walk_finds_goes_without_a_search,
 	    softly_means_to_be_validated,

@@ -130,6 +130,31 @@ START_TEST(a_url_is_split_into_its_pieces)
 }
 END_TEST
 
+START_TEST(a_url_has_one_name)
+{
+	static const char *const rows[][2] = {
+	    {"HTTP://Shop.Test/A?B=C", "http://shop.test/A?B=C"},
+	    {"https://shop.test:8443/", "https://shop.test/"},
+	    {"https://shop.test", "https://shop.test/"},
+	    {"http://shop.test/a?", "http://shop.test/a"},
+	    {"http://shop.test?x#y", "http://shop.test/?x"},
+	    {"http://[2001:DB8::1]:80/*", "http://[2001:db8::1]/*"},
+	};
+	char out[64];
+
+	for (size_t i = 0; i < NELEMS(rows); i++) {
+		struct uri u;
+		size_t len;
+
+		ck_assert(uri_parse(span_str(rows[i][0]), &u));
+		ck_assert_uint_le(uri_name_cap(&u), sizeof(out));
+		len = uri_write_name(&u, out);
+		ck_assert_uint_le(len, uri_name_cap(&u));
+		ck_assert_span_eq(span_of(out, len), rows[i][1]);
+	}
+}
+END_TEST
+
 START_TEST(malformed_urls_are_refused)
 {
 	static const char *const rows[] = {"", "http", "http:", "http:/",
@@ -296,6 +321,7 @@ main(void)
 	    authorities_are_host_and_port,
 	    a_nul_is_no_part_of_a_host,
 	    a_url_is_split_into_its_pieces,
+	    a_url_has_one_name,
 	    malformed_urls_are_refused,
 	    truncated_urls_are_read_within_their_length,
 	    schemes_have_default_ports,

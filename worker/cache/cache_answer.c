@@ -76,8 +76,10 @@ static void
 answer_to_post(struct exch *x, struct cached *c)
 {
 	struct cache_facts facts = put_facts(x);
-	struct put p = {
-	    .x = x, .cache = c->cache, .view = c->view, .url = cache_url(x)};
+	struct put p = {.x = x,
+	    .cache = c->cache,
+	    .view = c->view,
+	    .url = cache_url(x, c->cache)};
 	struct kept k = {
 	    .kind = KEPT_ANSWER,
 	    .status = x->resp.status,

@@ -77,8 +77,9 @@ bool kept_read(span bytes, struct arena *a, struct kept *out);
  * NULL. */
 span cache_key_text(
     struct exch *x, const struct cache *c, const struct forget *at);
-/* The URL for people and for purges by prefix. */
-span cache_url(struct exch *x);
+/* The name of the URL (uri_write_name()) for people and for purges, with what
+ * counts of its query, in the exchange's arena. */
+span cache_url(struct exch *x, const struct cache *c);
 
 /* --- waiting for objects -------------------------------------------------- */
 
@@ -199,9 +200,6 @@ bool cache_variant_key(const struct cached *c, const struct kept *mark,
 span cache_mark_names(const struct kept *mark);
 /* What is kept under a key goes, and what is being filled there. */
 void cache_forget(struct objects_view *v, const struct obj_key *key);
-/* Tags: words between blanks and commas; the number that stands for one. */
-bool cache_tag_next(span *rest, span *tag);
-uint64_t cache_tag_label(const struct objects_view *v, span tag);
 /* A PURGE by somebody who may: do it and answer. */
 enum verdict cache_purge(struct exch *x, struct cached *c);
 

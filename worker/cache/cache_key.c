@@ -1,6 +1,7 @@
 /* cache/cache_key: what makes two requests the same. Every piece of a key stands
  * apart from the next, so that no client can make one URL look like another. */
 #include "common/base/check.h"
+#include "common/http/uri.h"
 #include "worker/cache/cache_int.h"
 
 /* Room for most keys. */
@@ -157,16 +158,15 @@ cache_key_text(struct exch *x, const struct cache *c, const struct forget *at)
 }
 
 span
-cache_url(struct exch *x)
+cache_url(struct exch *x, const struct cache *c)
 {
-	span parts[] = {
-	    x->client.scheme,
-	    SPAN_LIT("://"),
-	    x->req.host,
-	    x->path,
-	    x->req.has_query ? SPAN_LIT("?") : SPAN_LIT(""),
-	    x->req.query,
+	struct uri u = {
+	    .scheme = x->client.scheme,
+	    .host = x->req.host,
+	    .path = x->path,
+	    .query = key_query(x, c, x->req.query),
 	};
+	char *out = arena_alloc(&x->arena, uri_name_cap(&u));
 
-	return arena_concat(&x->arena, parts, NELEMS(parts));
+	return span_of(out, uri_write_name(&u, out));
 }

@@ -4,35 +4,10 @@
 #include "common/base/check.h"
 #include "worker/cache/cache_int.h"
 #include "worker/exch/handler.h"
+#include "worker/exch/sink.h"
 
 /* Field of a PURGE: `soft`, `all`, both. */
 #define PURGE_FIELD "Purge"
-
-static bool
-tag_is_end(char c)
-{
-	return c == ' ' || c == '\t' || c == ',';
-}
-
-bool
-cache_tag_next(span *rest, span *tag)
-{
-	size_t i = 0;
-
-	while (rest->len > 0 && tag_is_end(rest->p[0]))
-		*rest = span_from(*rest, 1);
-	while (i < rest->len && !tag_is_end(rest->p[i]))
-		i++;
-	*tag = span_first(*rest, i);
-	*rest = span_from(*rest, i);
-	return tag->len > 0;
-}
-
-uint64_t
-cache_tag_label(const struct objects_view *v, span tag)
-{
-	return objects_key(v, tag).h[0];
-}
 
 static bool
 purge_is_allowed(const struct exch *x, const struct cache *c)
@@ -52,12 +27,11 @@ purge_url(struct exch *x, struct cached *c, bool is_soft)
 	if (objects_find(c->view, &key, &ref, &is_updating) == OBJ_NONE)
 		return true;
 	c->ref = ref;
-	/* a soft one has to reach each variant: by its name */
+	/* a soft one has to reach each variant: by the name they share */
 	if (is_soft && cache_read_head(x, c) &&
 	    c->kept->kind == KEPT_VARIANTS) {
-		struct obj_purge p = {.what = OBJ_PURGE_PREFIX,
-		    .is_soft = true,
-		    .prefix = c->url};
+		struct obj_purge p = {
+		    .what = OBJ_PURGE_NAME, .is_soft = true, .text = c->url};
 		bool ok = objects_purge(c->view, &p);
 
 		cache_unpin(c);
@@ -77,10 +51,10 @@ purge_tags(struct cached *c, span tags, bool is_soft)
 	bool ok = true;
 	span tag;
 
-	while (ok && cache_tag_next(&tags, &tag)) {
+	while (ok && storable_next_tag(&tags, &tag)) {
 		struct obj_purge p = {.what = OBJ_PURGE_LABEL,
 		    .is_soft = is_soft,
-		    .label = cache_tag_label(c->view, tag)};
+		    .label = objects_label(c->view, tag)};
 
 		ok = objects_purge(c->view, &p);
 	}
@@ -102,36 +76,41 @@ purge_do(struct exch *x, struct cached *c)
 	span how = purge_field(x, SPAN_LIT(PURGE_FIELD));
 	span tags = purge_field(x, c->cache->tag_header);
 	struct obj_purge p = {.what = OBJ_PURGE_ALL};
+	bool is_all = false;
 	span word;
 
-	while (cache_tag_next(&how, &word)) {
+	while (storable_next_tag(&how, &word)) {
 		if (span_ieq(word, SPAN_LIT("soft")))
 			p.is_soft = true;
 		else if (span_ieq(word, SPAN_LIT("all")))
-			p.prefix = word;
+			is_all = true;
 	}
-	if (p.prefix.len > 0) {
-		p.prefix.len = 0;
+	if (is_all)
 		return objects_purge(c->view, &p);
-	}
 	if (tags.len > 0)
 		return purge_tags(c, tags, p.is_soft);
-	if (!span_ends(x->path, SPAN_LIT("*")) || x->req.has_query)
+	/* one that is escaped is a part of the name */
+	if (!span_ends(x->req.path, SPAN_LIT("*")) || x->req.has_query)
 		return purge_url(x, c, p.is_soft);
 	p.what = OBJ_PURGE_PREFIX;
-	p.prefix = span_first(c->url, c->url.len - 1);
-	return p.prefix.len < OBJECTS_PREFIX_CAP && objects_purge(c->view, &p);
+	p.text = span_first(c->url, c->url.len - 1);
+	return objects_purge(c->view, &p);
 }
 
 enum verdict
 cache_purge(struct exch *x, struct cached *c)
 {
-	if (!purge_is_allowed(x, c->cache)) {
+	bool is_allowed = purge_is_allowed(x, c->cache);
+
+	sink_note(x, "cache", c->cache->at, "%.*s, a PURGE, which %s",
+	    SPAN_FMT(c->cache->name),
+	    is_allowed ? "is obeyed" : "is not for this client");
+	if (!is_allowed) {
 		exch_reply_status(x, 403);
 		return VERDICT_REPLY;
 	}
 	c->result = RESULT_PURGED;
-	c->url = cache_url(x);
+	c->url = cache_url(x, c->cache);
 	if (x->sink == NULL && c->view != NULL && !purge_do(x, c)) {
 		exch_reply_status(x, 503);
 		return VERDICT_REPLY;

@@ -37,8 +37,8 @@ put_labels(const struct put *p, const struct http_fields *fields, uint64_t *out)
 
 		if (!span_ieq(fld->name, p->cache->tag_header))
 			continue;
-		while (n < OBJECTS_LABELS_MAX && cache_tag_next(&rest, &tag))
-			out[n++] = cache_tag_label(p->view, tag);
+		while (n < OBJECTS_LABELS_MAX && storable_next_tag(&rest, &tag))
+			out[n++] = objects_label(p->view, tag);
 	}
 	return n;
 }

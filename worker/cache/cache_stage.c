@@ -70,6 +70,16 @@ stage_policy(const struct exch *x, struct cached *c)
 				    CC_BIT(CC_MAX_STALE) | CC_PRAGMA;
 }
 
+/* What is decided about the cache that the configuration names. */
+static void
+stage_note(const struct exch *x, const char *what, span more)
+{
+	const struct plan_cache *set = &x->set->cache;
+
+	sink_note(x, "cache", set->at, "%.*s, %s%.*s",
+	    SPAN_FMT(set->cache->name), what, SPAN_FMT(more));
+}
+
 static struct cached *
 stage_begin(struct exch *x)
 {
@@ -93,35 +103,74 @@ static bool
 stage_is_bypassed(struct exch *x)
 {
 	const struct plan_cache *set = &x->set->cache;
+	bool is_bypassed = false;
 
-	for (uint32_t i = 0; i < set->n_bypass; i++) {
-		if (match_eval(set->bypass[i].match, x) == MATCH_NO)
+	/* one is enough, but for who wants to know */
+	for (uint32_t i = 0;
+	     i < set->n_bypass && (!is_bypassed || x->sink != NULL); i++) {
+		enum match_rc rc = match_eval(set->bypass[i].match, x);
+
+		if (rc == MATCH_NO)
 			continue;
-		sink_note(x, "cache", set->bypass[i].at, "bypassed: %.*s",
-		    SPAN_FMT(set->bypass[i].text));
-		return true;
+		is_bypassed = true;
+		sink_note(x, "cache", set->bypass[i].at, "bypassed: %.*s%s",
+		    SPAN_FMT(set->bypass[i].text),
+		    rc == MATCH_YES ? "" : ", which cannot be judged");
 	}
-	return false;
+	return is_bypassed;
+}
+
+/* What the request is that no stored answer is for; NULL: nothing like it. */
+static const char *
+stage_obstacle(const struct exch *x)
+{
+	/* content makes a request one that the key does not tell apart */
+	if (x->req.body == LENGTH_OPEN ||
+	    (x->req.body == LENGTH_KNOWN && x->req.length > 0))
+		return "the request has content";
+	if (x->wants_tunnel)
+		return "the request asks for an upgrade";
+	if (x->path_is_ambiguous)
+		return "its path can be read in more than one way";
+	if (condition_judge(&x->req, 0, NULL, 0) == CONDITION_FORWARD)
+		return "its condition is the server's to judge";
+	return NULL;
 }
 
 /* Whether the request can be answered from the cache at all. */
 static bool
 stage_is_eligible(struct exch *x, struct cached *c)
 {
+	const char *obstacle;
+
 	if (x->req.method != METHOD_GET && x->req.method != METHOD_HEAD) {
 		c->fwd = CACHE_FWD_METHOD;
+		stage_note(x, "not asked: ",
+		    SPAN_LIT("the method is neither GET nor HEAD"));
 		return false;
 	}
-	/* content makes a request one that the key does not tell apart */
-	if (x->req.body == LENGTH_OPEN ||
-	    (x->req.body == LENGTH_KNOWN && x->req.length > 0) ||
-	    x->wants_tunnel || x->path_is_ambiguous || stage_is_bypassed(x) ||
-	    condition_judge(&x->req, 0, NULL, 0) == CONDITION_FORWARD) {
-		c->fwd = CACHE_FWD_BYPASS;
-		c->result = RESULT_BYPASS;
-		return false;
-	}
-	return true;
+	obstacle = stage_obstacle(x);
+	if (obstacle != NULL)
+		stage_note(x, "not asked: ", span_str(obstacle));
+	if (obstacle == NULL && !stage_is_bypassed(x))
+		return true;
+	c->fwd = CACHE_FWD_BYPASS;
+	c->result = RESULT_BYPASS;
+	return false;
+}
+
+/* Where it is looked for, and why nothing that comes for it will be kept when
+ * that does not depend on what comes. */
+static void
+stage_note_key(const struct exch *x, const struct cached *c, span key)
+{
+	stage_note(x, "as ", key);
+	if (cc_has(&c->cc, CC_NO_STORE))
+		stage_note(x,
+		    "nothing is kept: ", SPAN_LIT("the request says no-store"));
+	else if (x->req.method == METHOD_HEAD)
+		stage_note(
+		    x, "nothing is kept: ", SPAN_LIT("the method is HEAD"));
 }
 
 static enum verdict
@@ -297,18 +346,20 @@ stage_cache(struct exch *x)
 	enum verdict v;
 	span key;
 
-	if (set->cache == NULL || x->set->handler == NULL ||
-	    x->set->handler->pump == NULL)
+	if (set->cache == NULL)
 		return VERDICT_NEXT;
+	if (x->set->handler == NULL || x->set->handler->pump == NULL) {
+		stage_note(x, "not asked: ", SPAN_LIT("no server answers"));
+		return VERDICT_NEXT;
+	}
 	c = stage_begin(x);
 	if (x->req.method == METHOD_PURGE && c->cache->purgers != NULL)
 		return cache_purge(x, c);
 	if (!stage_is_eligible(x, c))
 		return VERDICT_NEXT;
 	key = cache_key_text(x, c->cache, NULL);
-	c->url = cache_url(x);
-	sink_note(x, "cache", set->at, "%.*s, as %.*s",
-	    SPAN_FMT(c->cache->name), SPAN_FMT(key));
+	c->url = cache_url(x, c->cache);
+	stage_note_key(x, c, key);
 	if (x->sink != NULL || c->view == NULL)
 		return VERDICT_NEXT;
 	c->base = objects_key(c->view, key);
