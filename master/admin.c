@@ -224,6 +224,7 @@ ask_look(struct ask *k, const json_t *state)
 
 static const struct serve_route routes[] = {
     {"/v1/status", METHOD_GET, handle_status},
+    {"/v1/purge", METHOD_POST, admin_on_purge},
     {"/v1/reload", METHOD_POST, handle_reload},
     {"/v1/reopen", METHOD_POST, handle_reopen},
     {"/v1/quit", METHOD_POST, handle_quit},
@@ -345,6 +346,7 @@ admin_init(struct admin *a, struct loop *l, const struct boot *b,
 {
 	*a = (struct admin){.loop = l, .boot = b, .stapler = st};
 	list_init(&a->asks);
+	list_init(&a->purges);
 	a->serve = serve_new(l, &limits, routes, NELEMS(routes), a);
 }
 
@@ -364,6 +366,7 @@ admin_end(struct admin *a)
 		ask_free(k);
 		admin_refuse(c, 503, "gatehouse ends");
 	}
+	admin_purge_end(a);
 	serve_free(a->serve);
 	admin_drop_fds(a);
 	free(a->fds);

@@ -37,6 +37,8 @@ void tell_conf(struct master *m);
 void tell_certs(struct master *m);
 /* Send what could not be sent before. */
 void tell_again(struct master *m);
+/* A text; "?" when it is not UTF-8: a path may be anything. */
+json_t *tell_text(span s);
 /* What the steward needs of g's configuration, as JSON; malloc'd. */
 char *tell_render_conf(const struct gen *g);
 
@@ -70,6 +72,7 @@ struct admin {
 	int *fds;
 	struct list asks; /* that wait for an answer */
 	uint32_t n_asked;
+	struct list purges; /* that wait for an answer */
 };
 
 /* boot.ctl_fd is where it asks. */
@@ -95,5 +98,12 @@ json_t *admin_status(const struct admin *a);
 
 /* POST /v1/server; `self` is the admin. */
 void admin_on_server(void *self, struct serve_call *c);
+
+/* --- in the steward: admin_purge.c ---------------------------------------- */
+
+/* POST /v1/purge; `self` is the admin. */
+void admin_on_purge(void *self, struct serve_call *c);
+/* Answer those who wait. */
+void admin_purge_end(struct admin *a);
 
 #endif

@@ -8,6 +8,7 @@
 #include "common/shm/counters.h"
 #include "common/shm/slot.h"
 #include "common/store/health.h"
+#include "common/store/objects.h"
 #include "master/admin.h"
 #include "master/stapler.h"
 
@@ -224,6 +225,44 @@ status_upstreams(const struct admin *a)
 	return all;
 }
 
+static json_t *
+status_cache(const struct objects *o)
+{
+	json_t *j = json_object();
+	struct obj_stats s;
+
+	objects_stats(o, &s);
+	(void)json_object_set_new(j, "name", tell_text(objects_name(o)));
+	set_number(j, "memory", s.memory);
+	set_number(j, "used", s.used);
+	set_number(j, "objects", s.objects);
+	set_number(j, "filling", s.filling);
+	set_number(j, "evicted", s.evicted);
+	set_number(j, "broken", s.broken);
+	set_number(j, "repaired", s.repaired);
+	set_number(j, "purges", s.purges);
+	return j;
+}
+
+static json_t *
+status_caches(const struct admin *a)
+{
+	const struct boot *b = a->boot;
+	struct slot_name me = {b->slot, b->incarnation};
+	json_t *all = json_array();
+	struct objects *o;
+	/* while an upgrade goes on, one may be missing for a moment */
+	bool is_partial = false;
+	uint32_t at = 0;
+
+	while ((o = objects_walk(b->segment, b->slots, me, &at, &is_partial)) !=
+	       NULL) {
+		(void)json_array_append_new(all, status_cache(o));
+		objects_walk_end(o, me);
+	}
+	return all;
+}
+
 /* What was told, as it was told. */
 static void
 set_told(json_t *j, const char *key, const json_t *from)
@@ -339,5 +378,6 @@ admin_status(const struct admin *a)
 		&a->boot->slots->at[a->boot->slot], a->boot->slot, now_ms(a)));
 	(void)json_object_set_new(j, "counters", status_counters(a));
 	(void)json_object_set_new(j, "upstreams", status_upstreams(a));
+	(void)json_object_set_new(j, "caches", status_caches(a));
 	return j;
 }

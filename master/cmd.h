@@ -34,6 +34,8 @@ int cmd_version(void);
 int cmd_signal(const struct conf_source *src, const char *word);
 /* status [--json] [-c FILE] */
 int cmd_status(const struct conf_source *src, int argc, char **argv);
+/* purge URL | --tag TAG ... | --all [--soft] [--cache NAME] [-c FILE] */
+int cmd_purge(const struct conf_source *src, int argc, char **argv);
 /* server UPSTREAM SERVER drain|down|up|auto [-c FILE] */
 int cmd_server(const struct conf_source *src, int argc, char **argv);
 /* explain METHOD URL [flags] */

@@ -153,6 +153,29 @@ print_upstreams(const json_t *all)
 }
 
 static void
+print_caches(const json_t *all)
+{
+	const json_t *c;
+	size_t i;
+
+	if (json_array_size(all) > 0)
+		(void)printf(
+		    "\n%-20s  %12s  %12s  %8s  %7s  %8s  %6s  %8s  %s\n",
+		    "CACHE", "MEMORY", "USED", "OBJECTS", "FILLING", "EVICTED",
+		    "BROKEN", "REPAIRED", "PURGES");
+	json_array_foreach(all, i, c)
+	{
+		(void)printf("%-20s  %12lld  %12lld  %8lld  %7lld  %8lld  "
+			     "%6lld  %8lld  %lld\n",
+		    admin_text(c, "name"), number_of(c, "memory"),
+		    number_of(c, "used"), number_of(c, "objects"),
+		    number_of(c, "filling"), number_of(c, "evicted"),
+		    number_of(c, "broken"), number_of(c, "repaired"),
+		    number_of(c, "purges"));
+	}
+}
+
+static void
 print_counters(json_t *all)
 {
 	const char *name;
@@ -177,6 +200,7 @@ status_print(const json_t *j)
 	print_generations(json_object_get(j, "generations"));
 	print_workers(json_object_get(j, "workers"));
 	print_upstreams(json_object_get(j, "upstreams"));
+	print_caches(json_object_get(j, "caches"));
 	print_counters(json_object_get(j, "counters"));
 }
 

@@ -18,6 +18,8 @@ static const char usage[] =
     "       gatehouse [-c FILE] -s WORD     signal the running one: reload\n"
     "                                       reopen upgrade quit stop drain\n"
     "       gatehouse status [--json] [-c FILE]   ask the running one\n"
+    "       gatehouse purge URL | 'URL*' | --tag TAG ... | --all\n"
+    "                 [--soft] [--cache NAME] [-c FILE]\n"
     "       gatehouse server UPSTREAM SERVER drain|down|up|auto [-c FILE]\n"
     "       gatehouse explain METHOD URL [-H 'NAME: VALUE'] ...\n"
     "                 [--from IP] [--listen NAME] [--answer STATUS] [-c FILE]\n"
@@ -27,14 +29,16 @@ static const char usage[] =
     "FILE is " DEFAULT_PATH " when it is not told.\n";
 
 /* Words that this version knows of and does not have. */
-static const char *const later[] = {"forward", "top", "purge", "maintenance",
-    "why", "diff", "waf", "import", "categories"};
+static const char *const later[] = {"forward", "top", "maintenance", "why",
+    "diff", "waf", "import", "categories"};
 
 static int
 main_word(const struct conf_source *src, int argc, char **argv)
 {
 	if (strcmp(argv[0], "status") == 0)
 		return cmd_status(src, argc - 1, argv + 1);
+	if (strcmp(argv[0], "purge") == 0)
+		return cmd_purge(src, argc - 1, argv + 1);
 	if (strcmp(argv[0], "server") == 0)
 		return cmd_server(src, argc - 1, argv + 1);
 	if (strcmp(argv[0], "explain") == 0)

@@ -22,7 +22,7 @@
 
 /* --- JSON ----------------------------------------------------------------- */
 
-static json_t *
+json_t *
 tell_text(span s)
 {
 	json_t *j = json_stringn(s.p != NULL ? s.p : "", s.len);

@@ -62,7 +62,7 @@ def test_what_is_not_understood_is_status_2_and_the_usage(args):
 
 
 @pytest.mark.parametrize("word", [
-    "forward", "top", "purge", "maintenance",
+    "forward", "top", "maintenance",
     "why", "diff", "waf", "import", "categories"])
 def test_words_of_later_versions_are_known(word):
     """Refused by name, not taken for a mistake."""
