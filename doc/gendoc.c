@@ -83,6 +83,35 @@ write_counters(FILE *out)
 }
 
 static void
+write_purge(FILE *out)
+{
+	static const char *const rows[][2] = {
+	    {"nothing of the below", "the URL, with all its variants"},
+	    {"a path that ends in `*`, and no query",
+		"all URLs that begin like it"},
+	    {"the cache's `tag_header` with tags",
+		"all answers with one of the tags"},
+	    {"`Purge: all`", "everything in the cache"},
+	    {"`Purge: soft`, also `soft, all`",
+		"the same as without it, but softly: it is validated before "
+		"it is used again"},
+	};
+
+	(void)fputs(
+	    "\n## PURGE requests\n\nA request with the method PURGE to a URL "
+	    "that has a `cache` is answered by gatehouse when the cache names "
+	    "in `purge_allow` who may: 200 when it is done for all workers, "
+	    "403 for others, 503 when too many purges go on (try again). "
+	    "Without `purge_allow` it is a method like others. What it means "
+	    "is in the request; `gatehouse purge` is the same for the "
+	    "administration ([admin.md](admin.md)).\n\n"
+	    "| request has | what goes |\n|---|---|\n",
+	    out);
+	for (size_t i = 0; i < NELEMS(rows); i++)
+		(void)fprintf(out, "| %s | %s |\n", rows[i][0], rows[i][1]);
+}
+
+static void
 write_reference(FILE *out)
 {
 	(void)fputs(
@@ -93,6 +122,7 @@ write_reference(FILE *out)
 	write_variables(out);
 	write_faults(out);
 	write_counters(out);
+	write_purge(out);
 }
 
 static const struct {

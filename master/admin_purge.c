@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/base/check.h"
+#include "common/base/log.h"
 #include "common/http/storable.h"
 #include "common/http/uri.h"
 #include "common/store/objects.h"
@@ -78,8 +79,10 @@ purge_read_url(struct purge *p, span url)
 	char *path;
 	size_t len;
 
-	if (!uri_parse(url, &u) || (!span_ieq(u.scheme, SPAN_LIT("http")) &&
-				       !span_ieq(u.scheme, SPAN_LIT("https"))))
+	if (!uri_parse(url, &u) ||
+	    (!span_ieq(u.scheme, SPAN_LIT("http")) &&
+		!span_ieq(u.scheme, SPAN_LIT("https"))) ||
+	    span_chr(u.host, '*') >= 0)
 		return "this is no http:// or https:// URL";
 	/* one that is escaped is a part of the name */
 	p->what = span_ends(u.has_query ? u.query : u.path, SPAN_LIT("*"))
@@ -215,12 +218,36 @@ purge_walk(struct purge *p, json_t *caches)
 	return is_done && !is_partial;
 }
 
+static const char *
+purge_word(enum obj_purge_what what)
+{
+	switch (what) {
+	case OBJ_PURGE_ALL:
+		return "all";
+	case OBJ_PURGE_PREFIX:
+		return "prefix";
+	case OBJ_PURGE_LABEL:
+		return "tags";
+	case OBJ_PURGE_NAME:
+		return "url";
+	}
+	UNREACHED();
+}
+
+/* Who it was goes into the log. */
 static void
 purge_answer(struct purge *p, json_t *caches)
 {
 	struct serve_call *c = p->call;
 	json_t *j = json_object();
+	pid_t pid = 0;
+	uid_t uid = 0;
+	gid_t gid;
 
+	(void)serve_peer(c, &pid, &uid, &gid);
+	log_msg(LOG_NOTICE, "purged what=%s count=%u soft=%s caches=%zu uid=%u",
+	    purge_word(p->what), p->n, p->is_soft ? "yes" : "no",
+	    json_array_size(caches), (unsigned)uid);
 	purge_free(p);
 	(void)json_object_set_new(j, "ok", json_true());
 	(void)json_object_set(j, "caches", caches);
@@ -264,7 +291,8 @@ admin_on_purge(void *self, struct serve_call *c)
 	p->admin = a;
 	p->call = c;
 	p->until_ms = clock_mono_ms(loop_clock(a->loop)) + PURGE_MS;
-	p->told = json_loadb(text.p, text.len, JSON_REJECT_DUPLICATES, NULL);
+	p->told = json_loadb(text.p != NULL ? text.p : "", text.len,
+	    JSON_REJECT_DUPLICATES, NULL);
 	timer_init(&p->again, purge_try, p);
 	list_push_back(&a->purges, &p->node);
 	why = purge_read(p);

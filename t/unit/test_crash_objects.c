@@ -261,7 +261,6 @@ purge_work(void *ctx, struct slot_name me, uint64_t *done)
 	    .what = OBJ_PURGE_PREFIX, .text = SPAN_LIT("/object/12")};
 	struct obj_purge label = {
 	    .what = OBJ_PURGE_LABEL, .label = 3, .is_soft = true};
-
 	struct obj_purge name = {
 	    .what = OBJ_PURGE_NAME, .text = SPAN_LIT("/object/2")};
 	const struct obj_purge *const purges[] = {&prefix, &label, &name};

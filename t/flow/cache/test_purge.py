@@ -113,3 +113,43 @@ def test_without_purge_allow_it_is_a_method_like_others(cached):
     assert purge(gh, "/a") == 200
     assert o.requests[1].method == "PURGE"
     assert get(gh, "/a") == "3"
+
+
+def test_a_soft_purge_of_a_url_reaches_its_variants_only(cached):
+    def script(conn, request):
+        tag = '"%s"' % request.get("accept-language", "")
+        fields = FRESH + f"ETag: {tag}\r\nVary: Accept-Language\r\n".encode()
+        if tag in request.get("if-none-match", ""):
+            conn.send(b"HTTP/1.1 304 Not Modified\r\n" + fields + b"\r\n")
+        else:
+            conn.send(ok(tag.encode(), fields))
+
+    def all_of():
+        return [get(gh, path, b"Accept-Language: %s\r\n" % lang)
+                for path, lang in (("/v", b"de"), ("/v", b"fr"), ("/vx", b"a"))]
+
+    gh, o = cached(script, cache="purge_allow = 127.0.0.0/8")
+    before = all_of()
+    assert before == ['"de"', '"fr"', '"a"']
+    assert purge(gh, "/v", b"Purge: soft\r\n") == 200
+    assert all_of() == before == all_of()
+    assert [r.target for r in o.requests[3:]] == ["/v", "/v"]
+
+
+def test_hosts_have_no_case_and_an_escaped_star_is_a_name(cached):
+    gh, o = cached(counting(), cache="purge_allow = 127.0.0.0/8")
+
+    def get_of(path, host):
+        with gh.client() as c:
+            return c.get(path, host=host).text
+
+    def both():
+        return [get_of("/d/a", "Shop.TEST"), get_of("/d*", "shop.test")]
+
+    assert both() == ["1", "2"] == both()
+    with gh.client() as c:
+        assert c.get("/d/*", host="SHOP.test", method="PURGE").status == 200
+    assert both() == ["3", "2"] == both()
+    with gh.client() as c:
+        assert c.get("/d%2a", host="SHOP.test", method="PURGE").status == 200
+    assert both() == ["3", "4"] == both()
