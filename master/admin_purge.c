@@ -1,5 +1,5 @@
 /* master/admin_purge: POST /v1/purge: what is to be found in no cache any more
- * when it is answered, by no worker. A cache takes a few purges at a time, until
+ * when it is answered, by no worker. A cache takes a few purges at a time, till
  * they are swept, and is not to be entered while another steward is in it: then
  * it is tried again, for a while. */
 #include <stdlib.h>
