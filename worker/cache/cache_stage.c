@@ -162,9 +162,17 @@ stage_is_eligible(struct exch *x, struct cached *c)
 /* Where it is looked for, and why nothing that comes for it will be kept when
  * that does not depend on what comes. */
 static void
-stage_note_key(const struct exch *x, const struct cached *c, span key)
+stage_note_key(struct exch *x, const struct cached *c, span key)
 {
-	stage_note(x, "as ", key);
+	char *shown;
+
+	if (x->sink == NULL)
+		return;
+	/* its pieces end with ends of lines */
+	shown = arena_alloc(&x->arena, key.len);
+	for (size_t i = 0; i < key.len; i++)
+		shown[i] = key.p[i] == '\n' ? '|' : key.p[i];
+	stage_note(x, "as ", span_of(shown, key.len - 1));
 	if (cc_has(&c->cc, CC_NO_STORE))
 		stage_note(x,
 		    "nothing is kept: ", SPAN_LIT("the request says no-store"));
