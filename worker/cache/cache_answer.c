@@ -60,7 +60,9 @@ answer_tee(void *self, const char *p, size_t len)
 
 	if (c->ref.at == 0)
 		return;
-	if (p != NULL && objects_append(c->view, c->ref, p, len))
+	c->sent += len;
+	if (p != NULL && c->sent <= c->cache->max_object &&
+	    objects_append(c->view, c->ref, p, len))
 		return;
 	if (p == NULL)
 		(void)objects_finish(c->view, c->ref);

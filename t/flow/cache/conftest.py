@@ -18,8 +18,7 @@ cache = pages
 server = {origin}
 %(upstream)s
 [cache pages]
-memory = 48m
-max_object = 16m
+%(limits)s
 status_header = on
 %(cache)s
 %(more)s
@@ -32,7 +31,8 @@ def cached(gatehouse, origin):
     def make(script=None, raw=False, **sections):
         o = origin(script, raw)
         lines = {"workers": 2, "global": "", "site": "", "upstream": "",
-                 "cache": "", "more": "", **sections}
+                 "cache": "", "more": "",
+                 "limits": "memory = 48m\nmax_object = 16m", **sections}
         return gatehouse(INI % lines, origin=o.address), o
 
     return make
