@@ -250,13 +250,39 @@ judge_freshness(
 	return STORABLE_YES;
 }
 
+/* All that does not depend on how long the answer is good. */
+static enum storable
+judge_sharing(const struct http_msg *req, const struct http_msg *resp,
+    const struct cache_policy *policy, const struct cc *cc, bool is_cdn)
+{
+	enum storable s = judge_directives(req, resp, policy, cc, is_cdn);
+	struct vary vary;
+
+	if (s != STORABLE_YES)
+		return s;
+	if (policy->cookies == COOKIES_BYPASS &&
+	    fields_find(&resp->fields, FIELD_SET_COOKIE) != NULL)
+		return STORABLE_NO_COOKIE;
+	return vary_parse(&resp->fields, &vary) ? STORABLE_YES
+						: STORABLE_NO_VARY;
+}
+
+enum storable
+storable_judge_update(const struct http_msg *req,
+    const struct http_msg *updated, const struct cache_policy *policy)
+{
+	struct cc cc;
+	bool is_cdn = cc_parse_response(&updated->fields, &cc);
+
+	return judge_sharing(req, updated, policy, &cc, is_cdn);
+}
+
 enum storable
 storable_judge(const struct http_msg *req, const struct http_msg *resp,
     const struct cache_policy *policy, const struct cache_facts *facts,
     struct freshness *out)
 {
 	enum storable s;
-	struct vary vary;
 	struct cc cc;
 	bool is_cdn;
 
@@ -267,14 +293,9 @@ storable_judge(const struct http_msg *req, const struct http_msg *resp,
 	if (resp->status == 206 && !is_partial_kept(req, resp, policy))
 		return STORABLE_NO_PARTIAL;
 	is_cdn = cc_parse_response(&resp->fields, &cc);
-	s = judge_directives(req, resp, policy, &cc, is_cdn);
+	s = judge_sharing(req, resp, policy, &cc, is_cdn);
 	if (s != STORABLE_YES)
 		return s;
-	if (policy->cookies == COOKIES_BYPASS &&
-	    fields_find(&resp->fields, FIELD_SET_COOKIE) != NULL)
-		return STORABLE_NO_COOKIE;
-	if (!vary_parse(&resp->fields, &vary))
-		return STORABLE_NO_VARY;
 	freshness_of(resp, &cc, is_cdn, policy, facts, out);
 	if (req->method == METHOD_POST &&
 	    ((out->flags & FRESH_EXPLICIT) == 0 ||

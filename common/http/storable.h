@@ -41,6 +41,13 @@ enum storable storable_judge(const struct http_msg *req,
     const struct http_msg *resp, const struct cache_policy *policy,
     const struct cache_facts *facts, struct freshness *out);
 
+/* Whether an answer that says what is kept is still good (a 304, or one to HEAD)
+ * may change it for everybody. `updated`: what would be kept, with the stored
+ * status and the fields as storable_merge() made them. What is for one client
+ * alone is told by RFC 9111 3 and 3.5; freshness is not asked about. */
+enum storable storable_judge_update(const struct http_msg *req,
+    const struct http_msg *updated, const struct cache_policy *policy);
+
 /* Whether a field of a response is kept (RFC 9111 3.1): not those of one hop,
  * not what Connection names, not what proxies say to each other, not Age (it is
  * in struct freshness), not Set-Cookie or fields that no-cache and private

@@ -563,6 +563,43 @@ START_TEST(ports_and_schemes_are_part_of_the_origin)
 }
 END_TEST
 
+START_TEST(answers_for_one_client_update_nothing_for_all)
+{
+	static const struct store_row rows[] = {
+	    {"GET", "", 200, FRESH, STORABLE_YES},
+	    {"HEAD", "", 200, FRESH, STORABLE_YES},
+	    /* how long it is good does not count */
+	    {"GET", "", 200, "", STORABLE_YES},
+	    {"GET", "", 299, CACHE("max-age=0"), STORABLE_YES},
+	    {"GET", "", 200, CACHE("private, max-age=60"), STORABLE_NO_PRIVATE},
+	    {"HEAD", "", 200, CACHE("private"), STORABLE_NO_PRIVATE},
+	    {"GET", "", 200, CACHE("private=\"x\""), STORABLE_YES},
+	    {"GET", "", 200, CACHE("no-store"), STORABLE_NO_STORE},
+	    {"GET", "", 200, CACHE("private") CDN("max-age=60"), STORABLE_YES},
+	    {"GET", "", 200, FRESH "Set-Cookie: a=b", STORABLE_NO_COOKIE},
+	    {"GET", "", 200, FRESH "Vary: *", STORABLE_NO_VARY},
+	    {"GET", "", 200, FRESH "Vary: a", STORABLE_YES},
+	    {"GET", "Authorization: x", 200, FRESH, STORABLE_NO_AUTHORIZATION},
+	    {"GET", "Authorization: x", 200, CACHE("s-maxage=60"),
+		STORABLE_YES},
+	    {"GET", CACHE("no-store"), 200, FRESH, STORABLE_NO_REQUEST},
+	};
+	const struct cache_policy policy = {.cookies = COOKIES_BYPASS};
+
+	for (size_t i = 0; i < NELEMS(rows); i++) {
+		struct http_msg req, updated;
+		enum storable got;
+
+		fix_request(&req, rows[i].method, "/a?b", rows[i].request);
+		fix_response(&updated, rows[i].status, rows[i].response);
+		got = storable_judge_update(&req, &updated, &policy);
+		ck_assert_msg(got == rows[i].want, "%s [%s] %u [%s]: %.*s",
+		    rows[i].method, rows[i].request, rows[i].status,
+		    rows[i].response, SPAN_FMT(storable_word(got)));
+	}
+}
+END_TEST
+
 int
 main(void)
 {
@@ -579,6 +616,7 @@ main(void)
 	    fields_of_the_stored_bytes_are_not_updated,
 	    newer_fields_replace_all_of_their_name,
 	    newer_fields_that_may_not_be_kept_replace_nothing,
+	    answers_for_one_client_update_nothing_for_all,
 	    unsafe_methods_make_urls_of_their_origin_doubtful,
 	    ports_and_schemes_are_part_of_the_origin,
 	};

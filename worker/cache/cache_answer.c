@@ -24,12 +24,25 @@ answer_forget(struct exch *x, struct cached *c)
 		answer_forget_key(x, c, &at[i]);
 }
 
+/* It is still what is kept, with fields that may be for everybody. */
+static void
+answer_update(struct exch *x, struct cached *c)
+{
+	struct put p = {
+	    .x = x, .cache = c->cache, .view = c->view, .url = c->url};
+	struct kept k;
+	enum storable s = put_merge(x, c, &c->policy, &k);
+
+	if (s == STORABLE_YES)
+		(void)put_head(&p, c->ref, &k, c->length);
+	else if (put_is_recalled(s))
+		objects_drop_softly(c->view, c->ref);
+}
+
 /* What a HEAD says of the stored answer to GET (RFC 9111 4.3.5). */
 static void
 answer_to_head(struct exch *x, struct cached *c)
 {
-	struct put p = {
-	    .x = x, .cache = c->cache, .view = c->view, .url = c->url};
 	struct validators told;
 
 	if (cache_look(x, c) == LOOK_ANSWER && !c->is_part) {
@@ -37,7 +50,7 @@ answer_to_head(struct exch *x, struct cached *c)
 		switch (freshen_judge_head(
 		    &x->resp, &told, cache_validators(c), c->length)) {
 		case FRESHEN_UPDATE:
-			(void)put_update(&p, c, &c->policy);
+			answer_update(x, c);
 			break;
 		case FRESHEN_EXPIRE:
 			objects_drop_softly(c->view, c->ref);

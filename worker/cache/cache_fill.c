@@ -58,6 +58,7 @@ static void
 fill_inform(const struct cache_fill *f, struct exch *x)
 {
 	struct cached *c = x->cached;
+	struct kept *own;
 
 	x->origin = f->y->origin;
 	x->t.connect_us = f->y->t.connect_us;
@@ -69,6 +70,11 @@ fill_inform(const struct cache_fill *f, struct exch *x)
 		cache_unpin(c);
 		c->ref = ref;
 	}
+	if (f->own_head.len == 0)
+		return;
+	own = arena_alloc(&x->arena, sizeof(*own));
+	if (kept_read(arena_span(&x->arena, f->own_head), &x->arena, own))
+		c->own = own;
 }
 
 void

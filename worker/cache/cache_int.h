@@ -152,6 +152,8 @@ struct cached {
 	span vary; /* names that select the variant; empty: the URL has one */
 	struct obj_ref ref; /* pinned: what is served, or waited for */
 	struct kept *kept; /* head of what is served, or may be */
+	struct kept
+	    *own; /* to be served in its place to this client; or NULL */
 	uint64_t length; /* of its body, OBJECTS_OPEN while unknown */
 	struct validators validators; /* of it; see cache_validators() */
 	bool has_validators;
@@ -256,6 +258,8 @@ struct cache_fill {
 	enum fault_id fault; /* why it failed */
 	int fault_errno;
 	uint16_t status; /* the origin's answer; 0: none */
+	/* in y's arena: as kept_write() makes it, for x alone; or empty */
+	span own_head;
 	bool is_live; /* bytes come past the object now */
 	uint64_t stored; /* bytes of the body that went into the object */
 	struct sock_addr local;

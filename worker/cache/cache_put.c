@@ -221,30 +221,39 @@ put_store(struct cache_fill *f, struct exch *y)
 	return put_begin(f, y, &k, put_length(&y->resp));
 }
 
-bool
-put_update(
-    const struct put *p, struct cached *c, const struct cache_policy *policy)
+enum storable
+put_merge(struct exch *x, const struct cached *c,
+    const struct cache_policy *policy, struct kept *out)
 {
-	struct cache_facts facts = put_facts(p->x);
-	struct exch *x = p->x;
+	struct cache_facts facts = put_facts(x);
 	const struct http_field *age;
-	struct kept k = *c->kept;
+	enum storable s;
 	struct http_msg m;
 	struct cc cc;
 	bool is_cdn;
 
-	storable_merge(&k.fields, &x->arena, &x->resp.fields, k.fresh.flags);
+	*out = *c->kept;
+	storable_merge(
+	    &out->fields, &x->arena, &x->resp.fields, out->fresh.flags);
 	/* how old it is now is for this answer alone to tell */
 	age = fields_find(&x->resp.fields, FIELD_AGE);
 	if (age != NULL)
-		fields_add_id(&k.fields, &x->arena, FIELD_AGE, age->value);
+		fields_add_id(&out->fields, &x->arena, FIELD_AGE, age->value);
 	m = x->resp;
-	m.status = k.status;
-	m.fields = k.fields;
-	is_cdn = cc_parse_response(&k.fields, &cc);
-	freshness_of(&m, &cc, is_cdn, policy, &facts, &k.fresh);
-	(void)fields_del(&k.fields, FIELD_AGE);
-	return put_head(p, c->ref, &k, c->length);
+	m.status = out->status;
+	m.fields = out->fields;
+	s = storable_judge_update(&x->req, &m, policy);
+	is_cdn = cc_parse_response(&out->fields, &cc);
+	freshness_of(&m, &cc, is_cdn, policy, &facts, &out->fresh);
+	(void)fields_del(&out->fields, FIELD_AGE);
+	return s;
+}
+
+bool
+put_is_recalled(enum storable why)
+{
+	return why == STORABLE_NO_STORE || why == STORABLE_NO_PRIVATE ||
+	       why == STORABLE_NO_VARY;
 }
 
 /* A 304 that speaks of another variant than the one that was asked for. */
@@ -267,13 +276,29 @@ put_select_other(struct cache_fill *f, const struct validators *told)
 	return false;
 }
 
+/* What a 304 says changes what is kept, or goes to the one who asked alone. */
+static void
+put_freshen_with(struct cache_fill *f, struct exch *y, const struct cached *c)
+{
+	struct put p = put_of(f);
+	struct kept k;
+	enum storable s = put_merge(y, c, &f->policy, &k);
+
+	if (s == STORABLE_YES) {
+		(void)put_head(&p, c->ref, &k, c->length);
+		return;
+	}
+	if (put_is_recalled(s))
+		objects_drop(f->view, c->ref);
+	f->own_head = kept_write(&k, &y->arena);
+}
+
 /* The stored answer is good again (RFC 9111 4.3.4). false: the 304 speaks of
  * none that is kept. */
 static bool
 put_freshen(struct cache_fill *f, struct exch *y)
 {
 	struct cached c = {.view = f->view, .ref = f->stale};
-	struct put p = put_of(f);
 	struct validators told;
 
 	validators_read(&y->resp.fields, cache_now_s(y), &told);
@@ -286,7 +311,7 @@ put_freshen(struct cache_fill *f, struct exch *y)
 		    !freshen_selects(&told, cache_validators(&c), false))
 			return false;
 	}
-	(void)put_update(&p, &c, &f->policy);
+	put_freshen_with(f, y, &c);
 	return true;
 }
 

@@ -33,7 +33,8 @@ cache_tell(struct exch *x, struct cached *c)
 	    .fwd = c->fwd,
 	    .fwd_status = x->origin.status,
 	    .is_collapsed = c->is_collapsed,
-	    .is_stored = c->mode == CACHED_SERVING && c->is_fetched,
+	    .is_stored =
+		c->mode == CACHED_SERVING && c->is_fetched && c->own == NULL,
 	};
 	char *p;
 	size_t n;

@@ -443,10 +443,13 @@ handler_filled(struct exch *x, struct cached *c)
 		if (f->outcome == FILL_FRESHENED)
 			c->result = RESULT_REVALIDATED;
 		c->is_fetched = true;
-		if (cache_read_head(x, c) && cache_part_covers(x, c))
-			cache_serve(x, c);
-		else
+		if (!cache_read_head(x, c) || !cache_part_covers(x, c)) {
 			(void)cache_go_aside(x, c);
+			return true;
+		}
+		if (c->own != NULL)
+			c->kept = c->own;
+		cache_serve(x, c);
 		return true;
 	case FILL_PASSING:
 		c->result = RESULT_PASS;
