@@ -10,7 +10,8 @@ answer_forget_key(struct exch *x, struct cached *c, const struct forget *at)
 {
 	struct obj_key key =
 	    objects_key(c->view, cache_key_text(x, c->cache, at));
-	cache_forget(c->view, &key);
+
+	cache_forget(c->view, &key, false);
 }
 
 static void

@@ -193,6 +193,10 @@ enum look cache_look(struct exch *x, struct cached *c);
 /* Read the head of c->ref into c->kept. false: there is none. */
 bool cache_read_head(struct exch *x, struct cached *c);
 void cache_unpin(struct cached *c);
+/* What was begun under the key before now is not found any more; softly: not
+ * without being validated. */
+void cache_forget(
+    struct objects_view *v, const struct obj_key *key, bool is_soft);
 int64_t cache_now_s(const struct exch *x);
 /* The key of the variant that the request of x selects by these names, in the
  * life of the mark. false: it selects none. */
@@ -200,8 +204,6 @@ bool cache_variant_key(const struct cached *c, const struct kept *mark,
     span names, struct exch *x, struct obj_key *out);
 /* The newest set of names of a mark; empty: none. */
 span cache_mark_names(const struct kept *mark);
-/* What is kept under a key goes, and what is being filled there. */
-void cache_forget(struct objects_view *v, const struct obj_key *key);
 /* A PURGE by somebody who may: do it and answer. */
 enum verdict cache_purge(struct exch *x, struct cached *c);
 

@@ -26,19 +26,41 @@ cache_unpin(struct cached *c)
 	c->is_part = false;
 }
 
+/* The one that takes the place of another one soon. It was asked for before: it
+ * may be as old. */
+static void
+look_forget_update(struct objects_view *v, const struct obj_key *key)
+{
+	struct obj_ref ref;
+
+	switch (objects_begin(v, key, &ref)) {
+	case OBJ_BEGUN:
+		objects_abandon(v, ref);
+		break;
+	case OBJ_OTHER:
+		objects_drop(v, ref);
+		break;
+	case OBJ_NO_ROOM:
+		return;
+	}
+	objects_unpin(v, ref);
+}
+
 void
-cache_forget(struct objects_view *v, const struct obj_key *key)
+cache_forget(struct objects_view *v, const struct obj_key *key, bool is_soft)
 {
 	struct obj_ref ref;
 	bool is_updating;
 
-	/* one that is whole is found before one that is being filled */
-	for (int i = 0; i < 2; i++) {
-		if (objects_find(v, key, &ref, &is_updating) == OBJ_NONE)
-			return;
+	if (objects_find(v, key, &ref, &is_updating) == OBJ_NONE)
+		return;
+	if (is_updating)
+		look_forget_update(v, key);
+	if (is_soft)
+		objects_drop_softly(v, ref);
+	else
 		objects_drop(v, ref);
-		objects_unpin(v, ref);
-	}
+	objects_unpin(v, ref);
 }
 
 /* A copy of the object's head in the exchange's arena. */

@@ -16,32 +16,32 @@ purge_is_allowed(const struct exch *x, const struct cache *c)
 	       iptrie_find(c->purgers, &x->client.ip, NULL);
 }
 
+/* Whether the URL has variants: a soft one has to reach each, by its name. */
+static bool
+purge_meets_variants(
+    struct exch *x, struct cached *c, const struct obj_key *key)
+{
+	bool is_updating;
+	bool has_variants;
+
+	if (objects_find(c->view, key, &c->ref, &is_updating) == OBJ_NONE)
+		return false;
+	has_variants = cache_read_head(x, c) && c->kept->kind == KEPT_VARIANTS;
+	cache_unpin(c);
+	return has_variants;
+}
+
 static bool
 purge_url(struct exch *x, struct cached *c, bool is_soft)
 {
 	struct obj_key key =
 	    objects_key(c->view, cache_key_text(x, c->cache, NULL));
-	struct obj_ref ref;
-	bool is_updating;
+	struct obj_purge p = {
+	    .what = OBJ_PURGE_NAME, .is_soft = true, .text = c->url};
 
-	if (objects_find(c->view, &key, &ref, &is_updating) == OBJ_NONE)
-		return true;
-	c->ref = ref;
-	/* a soft one has to reach each variant: by the name they share */
-	if (is_soft && cache_read_head(x, c) &&
-	    c->kept->kind == KEPT_VARIANTS) {
-		struct obj_purge p = {
-		    .what = OBJ_PURGE_NAME, .is_soft = true, .text = c->url};
-		bool ok = objects_purge(c->view, &p);
-
-		cache_unpin(c);
-		return ok;
-	}
-	if (is_soft)
-		objects_drop_softly(c->view, ref);
-	cache_unpin(c);
-	if (!is_soft)
-		cache_forget(c->view, &key);
+	if (is_soft && purge_meets_variants(x, c, &key))
+		return objects_purge(c->view, &p);
+	cache_forget(c->view, &key, is_soft);
 	return true;
 }
 
