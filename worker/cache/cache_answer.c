@@ -21,6 +21,9 @@ answer_forget(struct exch *x, struct cached *c)
 	unsigned n =
 	    storable_forget(&x->req, x->client.scheme, &x->resp, &x->arena, at);
 
+	/* the target as it was written, too */
+	if (n > 0)
+		answer_forget_key(x, c, NULL);
 	for (unsigned i = 0; i < n; i++)
 		answer_forget_key(x, c, &at[i]);
 }

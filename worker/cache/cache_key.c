@@ -110,13 +110,27 @@ key_put(struct key_text *t, span s, bool is_caseless)
 	t->p[t->len++] = '\n';
 }
 
+/* A host with the port that servers are told with it: they may write it into
+ * what they make. */
+static span
+key_value(struct exch *x, const struct var *v, char *scratch)
+{
+	span s = var_get(x, v, scratch);
+	unsigned port = x->req.port;
+
+	if (v->id != VAR_HOST || port == 0 ||
+	    port == uri_default_port(x->client.scheme))
+		return s;
+	return arena_printf(&x->arena, "%.*s:%u", SPAN_FMT(s), port);
+}
+
 static void
 key_put_part(struct key_text *t, const struct tmpl_part *part)
 {
 	char scratch[VAR_SCRATCH];
 
 	if (part->is_var)
-		key_put(t, var_get(t->x, &part->var, scratch),
+		key_put(t, key_value(t->x, &part->var, scratch),
 		    var_kind(part->var.id) == VAR_KIND_NAME);
 	else
 		key_put(t, part->text, false);
@@ -136,20 +150,27 @@ key_render(struct exch *x, const struct cache *c)
 	return span_of(t.p, t.len);
 }
 
+/* What stands for a query that is there and empty: no query can be a blank. */
+#define KEY_NO_QUERY SPAN_LIT(" ")
+
 span
 cache_key_text(struct exch *x, const struct cache *c, const struct forget *at)
 {
 	span path = x->path;
 	span query = x->req.query;
 	bool had_query = x->req.has_query;
+	bool is_bare;
 	span text;
 
+	/* as servers get it: some see two paths where rules see one */
+	x->path = x->req.path;
 	if (at != NULL) {
 		x->path = at->path;
 		x->req.query = at->query;
 		x->req.has_query = at->has_query;
 	}
-	x->req.query = key_query(x, c, x->req.query);
+	is_bare = x->req.has_query && x->req.query.len == 0;
+	x->req.query = is_bare ? KEY_NO_QUERY : key_query(x, c, x->req.query);
 	text = key_render(x, c);
 	x->path = path;
 	x->req.query = query;
