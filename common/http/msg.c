@@ -280,6 +280,20 @@ fields_copy(
 	}
 }
 
+span
+msg_uri(const struct http_msg *m, struct arena *a)
+{
+	const span parts[] = {m->path, SPAN_LIT("?"), m->query};
+
+	if (!m->has_query)
+		return m->path;
+	/* the texts of a copy may be neighbours with another byte between */
+	if (m->path.p + m->path.len + 1 == m->query.p &&
+	    m->path.p[m->path.len] == '?')
+		return span_of(m->path.p, m->path.len + 1 + m->query.len);
+	return arena_concat(a, parts, NELEMS(parts));
+}
+
 void
 msg_copy(struct http_msg *to, const struct http_msg *from, struct arena *a)
 {
@@ -298,6 +312,12 @@ msg_copy(struct http_msg *to, const struct http_msg *from, struct arena *a)
 	*to = *from;
 	for (size_t i = 0; i < sizeof(text) / sizeof(text[0]); i++)
 		*text[i] = arena_span(a, *text[i]);
+	/* between brackets it stays where they are */
+	if (from->host.p > from->authority.p &&
+	    from->host.p + from->host.len <=
+		from->authority.p + from->authority.len)
+		to->host.p =
+		    to->authority.p + (from->host.p - from->authority.p);
 	fields_copy(&to->fields, &from->fields, a);
 	fields_copy(&to->trailers, &from->trailers, a);
 }

@@ -324,6 +324,35 @@ START_TEST(searches_stop_at_the_first_byte_of_another_class)
 }
 END_TEST
 
+/* Path and query lie in their copies as chance has it. */
+START_TEST(copies_have_the_target_and_host_of_the_message)
+{
+	char text[64] = "/";
+
+	for (size_t len = 1; len < sizeof(text) - 2; len++) {
+		struct http_msg m = {.authority = SPAN_LIT("[::1]:81"),
+		    .path = span_of(text, len),
+		    .query = span_of(text + len + 1, 1),
+		    .has_query = true};
+		struct http_msg copy;
+
+		m.host = span_of(m.authority.p + 1, 3);
+		fields_init(&m.fields, &arena, 1);
+		fields_init(&m.trailers, &arena, 1);
+		memcpy(text + len, "?q", 2);
+		msg_copy(&copy, &m, &arena);
+		ck_assert_ptr_eq(msg_uri(&m, &arena).p, text);
+		ck_assert(
+		    span_eq(msg_uri(&copy, &arena), span_of(text, len + 2)));
+		ck_assert(span_eq(copy.host, m.host));
+		ck_assert_ptr_eq(copy.host.p, copy.authority.p + 1);
+		copy.has_query = false;
+		ck_assert(span_eq(msg_uri(&copy, &arena), m.path));
+		text[len] = 'x';
+	}
+}
+END_TEST
+
 int
 main(void)
 {
@@ -338,6 +367,7 @@ main(void)
 	    set_leaves_exactly_one,
 	    values_are_joined_as_one_list,
 	    tokens_are_found_in_lists_without_case,
+	    copies_have_the_target_and_host_of_the_message,
 	    methods_are_case_sensitive_tokens,
 	    reasons_are_known_for_registered_statuses,
 	    classes_of_bytes_are_those_of_the_grammars,

@@ -83,12 +83,7 @@ route_target(struct exch *x)
 			return span_of(NULL, 0);
 		return target_join(x, target_stripped(x));
 	}
-	if (!m->has_query)
-		return m->path;
-	if (m->path.p + m->path.len + 1 == m->query.p)
-		return span_of(m->path.p, m->path.len + 1 + m->query.len);
-	return arena_concat(
-	    &x->arena, (span[]){m->path, SPAN_LIT("?"), m->query}, 3);
+	return msg_uri(m, &x->arena);
 }
 
 bool

@@ -183,19 +183,6 @@ var_host(const struct exch *x)
 }
 
 static span
-var_uri(struct exch *x)
-{
-	const struct http_msg *m = &x->req;
-	span parts[3] = {m->path, SPAN_LIT("?"), m->query};
-
-	if (!m->has_query)
-		return m->path;
-	if (m->path.p + m->path.len + 1 == m->query.p)
-		return span_of(m->path.p, m->path.len + 1 + m->query.len);
-	return arena_concat(&x->arena, parts, NELEMS(parts));
-}
-
-static span
 var_protocol(const struct exch *x)
 {
 	switch (x->req.version) {
@@ -437,7 +424,7 @@ var_get_request(struct exch *x, const struct var *v, char *scratch)
 	case VAR_METHOD:
 		return x->req.method_text;
 	case VAR_URI:
-		return var_uri(x);
+		return msg_uri(&x->req, &x->arena);
 	case VAR_PATH:
 		return x->path;
 	case VAR_RAW_PATH:
