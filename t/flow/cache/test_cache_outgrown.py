@@ -49,8 +49,9 @@ def test_who_follows_gets_it_whole_or_sees_it_break(cached):
     n_whole = 0
     for c in clients:
         try:
-            assert c.response().body == BODY
-            n_whole += 1
+            r = c.response()
+            assert r.status == 502 or r.body == BODY
+            n_whole += r.status == 200
         except (Malformed, Truncated, ConnectionResetError):
             pass
         c.close()
