@@ -148,8 +148,8 @@ span fields_joined(
 bool fields_has_token(
     const struct http_fields *f, enum field_id id, span token);
 
-/* Path and query of a request as one text, borrowed where they stand so, else in
- * the arena. */
+/* Path and query of a request as one text, borrowed where they stand so, else
+ * in the arena. */
 span msg_uri(const struct http_msg *m, struct arena *a);
 
 /* Copy what is not gone, text and all, into the arena. */

@@ -41,8 +41,8 @@ enum storable storable_judge(const struct http_msg *req,
     const struct http_msg *resp, const struct cache_policy *policy,
     const struct cache_facts *facts, struct freshness *out);
 
-/* Whether an answer that says what is kept is still good (a 304, or one to HEAD)
- * may change it for everybody. `updated`: what would be kept, with the stored
+/* Whether an answer that says what is kept is still good (a 304, or one to
+ * HEAD) may change it for everybody. `updated`: what would be kept, with the stored
  * status and the fields as storable_merge() made them. What is for one client
  * alone is told by RFC 9111 3 and 3.5; freshness is not asked about. */
 enum storable storable_judge_update(const struct http_msg *req,

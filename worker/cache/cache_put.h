@@ -23,8 +23,8 @@ void put_fields(struct exch *x, unsigned flags, struct http_fields *out);
 /* Give an object this head. false: too long, or no room. */
 bool put_head(const struct put *p, struct obj_ref ref, const struct kept *k,
     uint64_t length);
-/* What is kept in c->ref (head read) becomes *out by this answer: its fields are
- * replaced, its lifetime begins anew. Says whether that is for everybody:
+/* What is kept in c->ref (head read) becomes *out by this answer: its fields
+ * are replaced, its lifetime begins anew. Says whether that is for everybody:
  * STORABLE_YES, and put_head() may follow. */
 enum storable put_merge(struct exch *x, const struct cached *c,
     const struct cache_policy *policy, struct kept *out);
