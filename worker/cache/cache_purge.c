@@ -16,31 +16,18 @@ purge_is_allowed(const struct exch *x, const struct cache *c)
 	       iptrie_find(c->purgers, &x->client.ip, NULL);
 }
 
-/* Whether the URL has variants: a soft one has to reach each, by its name. */
-static bool
-purge_meets_variants(
-    struct exch *x, struct cached *c, const struct obj_key *key)
-{
-	bool is_updating;
-	bool has_variants;
-
-	if (objects_find(c->view, key, &c->ref, &is_updating) == OBJ_NONE)
-		return false;
-	has_variants = cache_read_head(x, c) && c->kept->kind == KEPT_VARIANTS;
-	cache_unpin(c);
-	return has_variants;
-}
-
+/* By name: whoever wrote it another way meant the same, and so are its variants
+ * reached. One that is too long for a name goes by its key. */
 static bool
 purge_url(struct exch *x, struct cached *c, bool is_soft)
 {
-	struct obj_key key =
-	    objects_key(c->view, cache_key_text(x, c->cache, NULL));
 	struct obj_purge p = {
-	    .what = OBJ_PURGE_NAME, .is_soft = true, .text = c->url};
+	    .what = OBJ_PURGE_NAME, .is_soft = is_soft, .text = c->url};
+	struct obj_key key;
 
-	if (is_soft && purge_meets_variants(x, c, &key))
+	if (c->url.len < OBJECTS_PURGE_CAP)
 		return objects_purge(c->view, &p);
+	key = objects_key(c->view, cache_key_text(x, c->cache, NULL));
 	cache_forget(c->view, &key, is_soft);
 	return true;
 }
