@@ -24,6 +24,8 @@
 #define OBJECTS_HEAD_MAX (64u * 1024)
 /* Labels of one object. */
 #define OBJECTS_LABELS_MAX 64u
+/* Bytes of a cache's name. */
+#define OBJECTS_NAME_MAX (SEGMENT_NAME_CAP - sizeof("cache "))
 /* The least memory a cache can have. */
 #define OBJECTS_MEMORY_MIN (UINT64_C(1) << 20)
 /* Length of a body that is not known before its end. */

@@ -250,16 +250,29 @@ claims_cache(const struct claims *c, span name)
 /* --- all of a configuration ----------------------------------------------- */
 
 static void
+claims_cache_names(const struct conf_tree *conf, struct diag *d)
+{
+	for (const struct conf_section *s = conf_first(conf, CONF_CACHE);
+	     s != NULL; s = s->next)
+		if (s->name.len > OBJECTS_NAME_MAX)
+			diag_error(d, s->name_at,
+			    "the name of a cache has %zu bytes at most",
+			    OBJECTS_NAME_MAX);
+}
+
+static void
 claims_caches(
     struct claims *c, const struct conf_tree *conf, bool is_dry, struct diag *d)
 {
+	claims_cache_names(conf, d);
 	if (is_dry) {
 		claims_dry_caches(c, conf, d);
 		return;
 	}
 	for (const struct conf_section *s = conf_first(conf, CONF_CACHE);
 	     s != NULL; s = s->next)
-		claims_add_cache(c, conf, s, d);
+		if (s->name.len <= OBJECTS_NAME_MAX)
+			claims_add_cache(c, conf, s, d);
 }
 
 struct claims *

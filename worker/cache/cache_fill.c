@@ -110,6 +110,11 @@ fill_overflow(struct cache_fill *f, struct exch *y)
 		return;
 	}
 	objects_facts(f->view, f->ref, &facts);
+	/* others can write there */
+	if (facts.filled - f->stored > y->resp_body.len) {
+		exch_fault(y, F_INTERNAL, 0);
+		return;
+	}
 	body_consume(&y->resp_body, facts.filled - f->stored);
 	f->stored = facts.filled;
 	f->is_live = true;

@@ -3,6 +3,7 @@
 
 #include "common/base/check.h"
 #include "common/base/num.h"
+#include "common/http/chars.h"
 #include "common/store/tenants.h"
 #include "worker/cache/cache_int.h"
 
@@ -67,6 +68,17 @@ prepare_purgers(struct cache *c, const struct conf_scope *s, struct diag *d)
 }
 
 static void
+prepare_tags(struct cache *c, const struct conf_scope *s, struct diag *d)
+{
+	const struct conf_value *v = conf_get(s, KEY_CACHE_TAG_HEADER);
+
+	c->tag_header = conf_text(s, KEY_CACHE_TAG_HEADER);
+	if (v != NULL && !chars_all(v->text, CHAR_TOKEN))
+		diag_error(d, v->at, "'%.*s' is no name of a field",
+		    SPAN_FMT(v->text));
+}
+
+static void
 prepare_key(struct cache *c, const struct conf_scope *s, struct arena *a,
     struct diag *d)
 {
@@ -96,7 +108,7 @@ cache_prepare(const struct boot *b, const struct conf_section *sec,
 	    prepare_seconds(&s, KEY_CACHE_STALE_WHILE_REVALIDATE);
 	c->stale_if_error_s = prepare_seconds(&s, KEY_CACHE_STALE_IF_ERROR);
 	c->negative_ttl_s = prepare_seconds(&s, KEY_CACHE_NEGATIVE_TTL);
-	c->tag_header = conf_text(&s, KEY_CACHE_TAG_HEADER);
+	prepare_tags(c, &s, d);
 	c->ignored =
 	    prepare_words(&s, KEY_CACHE_IGNORE_QUERY, a, &c->n_ignored);
 	prepare_key(c, &s, a, d);

@@ -205,7 +205,7 @@ stage_refresh(struct exch *x, struct cached *c)
 {
 	struct obj_ref ref;
 
-	if (c->is_updating)
+	if (c->is_updating || c->cw->n_fills >= x->w->n_conns_max)
 		return;
 	switch (objects_begin(c->view, &c->key, &ref)) {
 	case OBJ_BEGUN:

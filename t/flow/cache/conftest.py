@@ -12,7 +12,7 @@ h2c = on
 [site test]
 hosts = *
 upstream = app
-cache = pages
+%(kept)s
 %(site)s
 [upstream app]
 server = {origin}
@@ -31,7 +31,7 @@ def cached(gatehouse, origin):
     def make(script=None, raw=False, **sections):
         o = origin(script, raw)
         lines = {"workers": 2, "global": "", "site": "", "upstream": "",
-                 "cache": "", "more": "",
+                 "cache": "", "more": "", "kept": "cache = pages",
                  "limits": "memory = 48m\nmax_object = 16m", **sections}
         return gatehouse(INI % lines, origin=o.address), o
 
