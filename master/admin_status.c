@@ -369,6 +369,7 @@ admin_status(const struct admin *a)
 	set_told(j, "state", a->state);
 	set_told(j, "config", a->conf);
 	set_told(j, "reload", a->state);
+	set_told(j, "cache_file", a->state);
 	set_certificate(j, a);
 	(void)json_object_set_new(j, "certificates", status_certificates(a));
 	(void)json_object_set_new(j, "generations", status_generations(a));

@@ -38,6 +38,7 @@ cmd_prepare(struct cmd_boot *c, const struct conf_source *src)
 	global = conf_scope_of(c->conf, conf_first(c->conf, CONF_GLOBAL));
 	priv_check(&global, c->diag);
 	admin_check(c->conf, c->diag);
+	cachefiles_check(c->conf, c->diag);
 	if (diag_count(c->diag, DIAG_ERROR) == 0)
 		prepare_shared(c);
 	c->boot.conf = c->conf;
@@ -96,6 +97,27 @@ check_file(const struct conf_value *v, struct diag *d)
 		    SPAN_FMT(v->text), strerror(errno));
 }
 
+/* A file that a start would put in the place of another one: could it make
+ * one beside it? */
+static void
+check_folder(const struct conf_value *v, struct diag *d)
+{
+	char path[PATH_MAX];
+	char *slash;
+
+	if (v == NULL || v->text.len == 0 || v->text.len >= sizeof(path) ||
+	    v->text.p[0] != '/')
+		return;
+	memcpy(path, v->text.p, v->text.len);
+	path[v->text.len] = '\0';
+	slash = strrchr(path, '/');
+	/* of the root folder its slash is the name */
+	slash[slash == path] = '\0';
+	if (access(path, W_OK | X_OK) < 0)
+		diag_warning(d, v->at, "%.*s could not be written here: %s",
+		    SPAN_FMT(v->text), strerror(errno));
+}
+
 static void
 check_files(const struct cmd_boot *c)
 {
@@ -108,6 +130,11 @@ check_files(const struct cmd_boot *c)
 	     sec != NULL; sec = sec->next) {
 		s = conf_scope_of(c->conf, sec);
 		check_file(conf_get(&s, KEY_LOG_PATH), c->diag);
+	}
+	for (const struct conf_section *sec = conf_first(c->conf, CONF_CACHE);
+	     sec != NULL; sec = sec->next) {
+		s = conf_scope_of(c->conf, sec);
+		check_folder(conf_get(&s, KEY_CACHE_FILE), c->diag);
 	}
 }
 

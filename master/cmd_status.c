@@ -43,6 +43,16 @@ print_reload(const json_t *r)
 }
 
 static void
+print_cache_file(const json_t *c)
+{
+	if (json_is_object(c))
+		(void)printf("cache file   %s at %s\n",
+		    json_is_true(json_object_get(c, "ok")) ? "written"
+							   : "NOT WRITTEN",
+		    admin_text(c, "time"));
+}
+
+static void
 print_certificate(const json_t *c)
 {
 	if (json_is_object(c))
@@ -195,6 +205,7 @@ status_print(const json_t *j)
 	print_age(number_of(j, "uptime_s"));
 	(void)printf("\nconfig       %s\n", admin_text(j, "config"));
 	print_reload(json_object_get(j, "reload"));
+	print_cache_file(json_object_get(j, "cache_file"));
 	print_certificate(json_object_get(j, "certificate"));
 	print_certificates(json_object_get(j, "certificates"));
 	print_generations(json_object_get(j, "generations"));

@@ -83,6 +83,7 @@ gen_free(void *self)
 	struct gen *g = self;
 
 	gen_drop_certs(g);
+	cachefiles_free(g->cachefiles);
 	claims_free(&g->master->tenants, g->claims);
 	reading_unref(g->reading);
 	certs_free(g->certs);
@@ -296,6 +297,7 @@ gen_check_privileges(struct gen *g)
 
 	priv_check(&s, g->diag);
 	admin_check(g->conf, g->diag);
+	cachefiles_check(g->conf, g->diag);
 }
 
 static uint32_t
@@ -350,6 +352,7 @@ gen_start(struct master *m, struct reading *r)
 		listen_open(g);
 		admin_open(g);
 		gen_claim(g);
+		cachefiles_open(g);
 	}
 	g->n_wanted = gen_workers(g);
 	/* before they are read, so that no change falls between */
@@ -381,6 +384,7 @@ gen_on_prepared(struct gen *g, const struct ctl_msg *msg, int fd)
 	if (gen_is_serving(g))
 		tell_certs(g->master);
 	g->is_prepared = true;
+	cachefiles_prepared(g);
 	master_prepared(g->master);
 	g->certificate_ends = (int64_t)msg->arg;
 	if (g->state == GEN_STARTING || gen_is_serving(g))
@@ -502,6 +506,7 @@ gen_serve(struct gen *g)
 
 	gen_goto(g, probation_begin(g, master_serving(m)));
 	admin_use(g);
+	cachefiles_use(g);
 	reload_end(g, NULL);
 	logfile_use_error_log(g, "master");
 	if (m->steward != NULL && m->steward->ctl >= 0)
@@ -518,6 +523,7 @@ gen_serve(struct gen *g)
 	gen_match(g);
 	certs_follow(g);
 	master_ready(m);
+	cachefiles_care(m);
 }
 
 void

@@ -24,6 +24,8 @@
 #define STOP_MS 2000u
 /* A graceful end may take shutdown_timeout and this. */
 #define QUIT_MORE_MS 3000u
+/* And this for files of caches, behind it. */
+#define SAVE_MS 30000u
 
 struct conf_tree *
 conf_source_load(const struct conf_source *src, struct diag *d)
@@ -142,11 +144,26 @@ master_signal_all(struct master *m, int sig)
 	}
 }
 
+/* The steward may have something to write when the others are gone. */
+static void
+master_end_children(struct master *m)
+{
+	bool is_awaited = cachefiles_wants_last(m);
+
+	list_foreach (n, &m->children) {
+		struct child *c = LIST_ENTRY(n, struct child, node);
+
+		if (c->pid > 0 && (c != m->steward || !is_awaited))
+			(void)kill(c->pid, SIGTERM);
+	}
+}
+
 static void
 master_on_deadline(void *self)
 {
 	struct master *m = self;
 
+	cachefiles_give_up(m);
 	if (m->state == MASTER_QUITTING) {
 		log_msg(LOG_WARN, "stop shutdown_timeout is over");
 		master_stop(m, m->exit_code);
@@ -154,6 +171,20 @@ master_on_deadline(void *self)
 	}
 	master_signal_all(m, SIGKILL);
 	loop_timer_set(m->loop, &m->deadline, STOP_MS);
+}
+
+/* Nobody changes what caches hold: whether their files are being written. A
+ * graceful stop has time for that; a fast one has STOP_MS in all. */
+static bool
+master_saves(struct master *m)
+{
+	bool was_begun = m->cache_round.is_last;
+
+	if (!cachefiles_last(m))
+		return false;
+	if (!was_begun && m->state == MASTER_QUITTING)
+		loop_timer_set(m->loop, &m->deadline, SAVE_MS);
+	return true;
 }
 
 void
@@ -166,10 +197,14 @@ master_check_end(struct master *m)
 
 		has_worker |= c->kind == CHILD_WORKER;
 	}
-	if (m->state == MASTER_QUITTING && !has_worker)
+	if (m->state == MASTER_QUITTING && !has_worker && !master_saves(m))
 		master_stop(m, m->exit_code);
-	if (m->state == MASTER_STOPPING && list_is_empty(&m->children))
+	if (m->state != MASTER_STOPPING)
+		return;
+	if (list_is_empty(&m->children))
 		m->is_done = true;
+	else if (!has_worker && m->steward != NULL && !master_saves(m))
+		(void)kill(m->steward->pid, SIGTERM);
 }
 
 void
@@ -181,10 +216,9 @@ master_stop(struct master *m, int exit_code)
 	tell_state(m);
 	m->exit_code = exit_code;
 	notify_stopping();
-	master_signal_all(m, SIGTERM);
+	master_end_children(m);
 	loop_timer_set(m->loop, &m->deadline, STOP_MS);
-	if (list_is_empty(&m->children))
-		m->is_done = true;
+	master_check_end(m);
 }
 
 /* The longest that any generation has to finish; 0: as long as it takes. */
@@ -247,6 +281,7 @@ master_hand_over(struct master *m)
 {
 	m->state = MASTER_QUITTING;
 	admin_hand_over(m);
+	cachefiles_close(m);
 	tell_state(m);
 	list_foreach_safe (n, &m->gens) {
 		gen_retire(LIST_ENTRY(n, struct gen, node));
@@ -266,6 +301,7 @@ master_on_beat(void *self)
 		(void)raise(SIGHUP);
 	}
 	reap_listen_again(m);
+	cachefiles_care(m);
 	tell_again(m);
 	loop_timer_set(m->loop, &m->beat, BEAT_MS);
 }
@@ -381,6 +417,7 @@ master_init(struct master *m, const struct conf_source *src)
 	timer_init(&m->beat, master_on_beat, m);
 	timer_init(&m->deadline, master_on_deadline, m);
 	timer_init(&m->steward_timer, master_on_steward_due, m);
+	cachefiles_init(m);
 	certs_init(m);
 	tell_init(m);
 }
@@ -392,6 +429,7 @@ master_close(struct master *m)
 	if (m->pid_fd >= 0 && !m->is_replaced && m->inherited.ready_fd < 0)
 		pidfile_remove(m->pid_fd, m->pid_file);
 	admin_close(m, &m->admin);
+	cachefiles_close(m);
 	free(m->reload.problems);
 	list_foreach_safe (n, &m->gens)
 		gen_end(LIST_ENTRY(n, struct gen, node));

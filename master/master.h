@@ -14,6 +14,7 @@
 #include "common/net/loop.h"
 #include "common/store/tenants.h"
 
+struct cachefiles;
 struct cert_files;
 struct gen;
 struct master;
@@ -121,6 +122,7 @@ struct gen {
 	struct logfile error_log;
 	struct admin_set admin; /* until it serves */
 	struct cert_files *certs;
+	struct cachefiles *cachefiles; /* until it serves */
 	int64_t certificate_ends; /* the first, in seconds since 1970; 0: there
 	                             is none */
 	int certs_fd; /* what CTL_CERTIFICATES passes on; -1: not told */
@@ -185,12 +187,40 @@ struct reload {
 	                   0: none will */
 };
 
+/* A file of a cache that the steward has. */
+struct cachejob {
+	bool is_busy;
+	int fd; /* that is written; -1: one that is read */
+	char *path;
+	char *temp;
+};
+
+/* Which file is written next. */
+struct cache_round {
+	uint64_t due_ms; /* when the next round may begin */
+	uint64_t changes; /* of caches, before the last one */
+	uint32_t next;
+	bool is_last; /* of this master */
+	bool is_over; /* it was, or there is no time for it */
+};
+
+/* What came of writing files of caches, for people. */
+struct cache_saved {
+	bool is_known; /* one was written, or should have been */
+	bool is_ok; /* the last one */
+	int64_t wall_us;
+};
+
 struct master {
 	enum master_state state;
 	uint64_t began_ms;
 	struct admin_set admin; /* in effect */
 	struct tell tell;
 	struct reload reload;
+	struct cachefiles *cachefiles; /* of the last one that served */
+	struct cachejob cachejob;
+	struct cache_round cache_round;
+	struct cache_saved cache_saved;
 	struct loop *loop;
 	struct conf_source source;
 	struct segment *segment;
@@ -300,6 +330,35 @@ void logfile_forget_error_log(void);
 void logfiles_reopen(struct master *m);
 /* Use the generation's error log from now on. */
 void logfile_use_error_log(const struct gen *g, const char *who);
+
+/* --- cachefile.c ---------------------------------------------------------- */
+/* Whether files of caches can be what they are to be; problems go to d. */
+void cachefiles_check(const struct conf_tree *t, struct diag *d);
+/* Those that g's configuration names, behind its claims: what is in the file of
+ * a cache that is new is to be loaded. */
+void cachefiles_open(struct gen *g);
+/* Workers are next: what they change is in no file yet. */
+void cachefiles_prepared(struct gen *g);
+void cachefiles_free(struct cachefiles *c);
+void cachefiles_init(struct master *m);
+void cachefiles_close(struct master *m);
+/* g serves: its files are the master's from now on. */
+void cachefiles_use(struct gen *g);
+/* Another master serves, and has them. */
+void cachefiles_drop(struct master *m);
+/* Now and then: what is to be loaded, what it is time to write. */
+void cachefiles_care(struct master *m);
+/* The steward is done with what it was given. */
+void cachefiles_done(struct master *m, bool is_whole);
+/* The steward died. */
+void cachefiles_lost(struct master *m);
+/* Whether files are to be written at the end and there is who can. */
+bool cachefiles_wants_last(const struct master *m);
+/* No worker is left: write all files for the last time. Whether that is under
+ * way; master_check_end() is called when something of it has ended. */
+bool cachefiles_last(struct master *m);
+/* There is no more time for it. */
+void cachefiles_give_up(struct master *m);
 
 /* --- gens.c --------------------------------------------------------------- */
 /* Start a generation of a reading (taken). false when it cannot be: the diag

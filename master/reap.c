@@ -91,6 +91,7 @@ child_dead(struct child *c)
 	child_bury_slot(c);
 	if (c->kind == CHILD_STEWARD) {
 		m->steward = NULL;
+		cachefiles_lost(m);
 		if (m->state <= MASTER_RUNNING)
 			loop_timer_set(
 			    m->loop, &m->steward_timer, STEWARD_MIN_MS);
@@ -136,10 +137,16 @@ child_hear(struct child *c, const struct ctl_msg *msg, pid_t from, int *fd)
 		}
 		log_msg(LOG_WARN, "%s asked ignored=yes", kind_names[c->kind]);
 		break;
+	case CTL_CACHE_DONE:
+		if (c->kind == CHILD_STEWARD)
+			cachefiles_done(c->master, msg->arg == 1);
+		break;
 	case CTL_STATE:
 	case CTL_CONF:
 	case CTL_ADMIN:
 	case CTL_CERTIFICATES:
+	case CTL_CACHE_SAVE:
+	case CTL_CACHE_LOAD:
 	case CTL_SPAWN:
 	case CTL_RETIRE:
 	case CTL_CLOSE_IDLE:

@@ -16,6 +16,7 @@
 #include "common/store/tenants.h"
 #include "master/admin.h"
 #include "master/checks.h"
+#include "master/keeper.h"
 #include "master/master.h"
 #include "master/priv.h"
 #include "master/stapler.h"
@@ -34,6 +35,7 @@ struct steward {
 	struct dns_conf *dns; /* NULL: names cannot be resolved */
 	struct stapler *stapler;
 	struct checks checks;
+	struct keeper *keeper;
 	bool is_done;
 };
 
@@ -77,6 +79,11 @@ steward_hear(struct steward *s, const struct ctl_msg *m, int fd)
 		if (fd >= 0)
 			steward_hear_certs(s, m, fd);
 		return;
+	case CTL_CACHE_SAVE:
+	case CTL_CACHE_LOAD:
+		if (fd >= 0)
+			keeper_hear(s->keeper, m, fd);
+		return;
 	case CTL_SPAWN:
 	case CTL_PREPARED:
 	case CTL_REFUSED:
@@ -87,6 +94,7 @@ steward_hear(struct steward *s, const struct ctl_msg *m, int fd)
 	case CTL_LOGS_DONE:
 	case CTL_CLOSE_IDLE:
 	case CTL_ASK:
+	case CTL_CACHE_DONE:
 		break;
 	}
 	if (fd >= 0)
@@ -205,6 +213,8 @@ steward_watch_signals(struct steward *s)
 	if (sigprocmask(SIG_SETMASK, &set, NULL) < 0)
 		return -1;
 	(void)signal(SIGPIPE, SIG_IGN);
+	/* a limit of file sizes costs a snapshot, no more */
+	(void)signal(SIGXFSZ, SIG_IGN);
 	fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	if (fd < 0)
 		return -1;
@@ -241,6 +251,7 @@ steward_open(struct steward *s)
 		return false;
 	/* the last files that are read */
 	s->dns = dns_conf_new(span_of("", 0));
+	s->keeper = keeper_new(b);
 	s->stapler = stapler_new(s->loop, b, s->dns);
 	admin_init(&s->admin, s->loop, b, s->stapler);
 	checks_init(&s->checks, s->loop, b);
@@ -254,6 +265,7 @@ steward_close(struct steward *s)
 	checks_end(&s->checks);
 	admin_end(&s->admin);
 	stapler_free(s->stapler);
+	keeper_free(s->keeper);
 	watch_close(s->loop, &s->signals);
 	watch_del(s->loop, &s->wake);
 	watch_del(s->loop, &s->ctl);
@@ -286,7 +298,7 @@ steward_main(const struct boot *b)
 	while (!s.is_done) {
 		steward_use_conf(&s);
 		steward_care(&s);
-		loop_step(s.loop, BEAT_MS);
+		loop_step(s.loop, keeper_work(s.keeper) ? 0 : BEAT_MS);
 		atomic_store(
 		    &slot->heartbeat_ms, clock_mono_ms(loop_clock(s.loop)));
 	}

@@ -231,6 +231,22 @@ tell_certificate_ends(const struct master *m)
 	return json_null();
 }
 
+static json_t *
+tell_cache_file(const struct cache_saved *c)
+{
+	char when[DATE_ISO_LEN];
+	json_t *j;
+
+	if (!c->is_known)
+		return json_null();
+	date_format_iso(c->wall_us, when);
+	j = json_object();
+	(void)json_object_set_new(j, "ok", json_boolean(c->is_ok));
+	(void)json_object_set_new(
+	    j, "time", tell_text(span_of(when, sizeof(when))));
+	return j;
+}
+
 static char *
 tell_render_state(const struct master *m)
 {
@@ -247,6 +263,8 @@ tell_render_state(const struct master *m)
 	(void)json_object_set_new(j, "reloads", json_integer(r->n_ended));
 	(void)json_object_set_new(
 	    j, "certificate_ends", tell_certificate_ends(m));
+	(void)json_object_set_new(
+	    j, "cache_file", tell_cache_file(&m->cache_saved));
 	(void)json_object_set_new(j, "asks", json_integer(r->n_asks));
 	(void)json_object_set_new(j, "asked", json_integer(r->asked));
 	text = json_dumps(j, JSON_COMPACT);

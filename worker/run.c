@@ -159,6 +159,9 @@ run_obey(struct run *r, const struct ctl_msg *m, int fd)
 	case CTL_CERTIFICATES:
 	case CTL_ADMIN:
 	case CTL_ASK:
+	case CTL_CACHE_SAVE:
+	case CTL_CACHE_LOAD:
+	case CTL_CACHE_DONE:
 		log_msg(LOG_WARN, "control word=%u ignored=yes", m->type);
 		break;
 	}

@@ -36,12 +36,22 @@ enum ctl_type {
 	CTL_ADMIN, /* one fd: the next admin socket; arg: its index */
 	CTL_CERTIFICATES, /* one fd: a file with the certificates that are
 	                     shown, as JSON */
+	CTL_CACHE_SAVE, /* arg: number of a cache; one fd: an empty file for a
+	                   snapshot of it. CTL_CACHE_FLAG: it is the last */
+	CTL_CACHE_LOAD, /* arg: number of a cache; one fd: a snapshot to fill
+	                   it from. CTL_CACHE_FLAG: what it has is to be
+	                   validated before use */
 	/* from the steward */
-	CTL_ASK /* arg: enum ctl_ask. CTL_STATE tells what came of it */
+	CTL_ASK, /* arg: enum ctl_ask. CTL_STATE tells what came of it */
+	CTL_CACHE_DONE /* with the last CTL_CACHE_SAVE or CTL_CACHE_LOAD; arg:
+	                  1: all of it */
 };
 
 /* What the steward may ask of the master: what signals ask, too. */
 enum ctl_ask { ASK_RELOAD = 1, ASK_REOPEN, ASK_QUIT, ASK_STOP, ASK_DRAIN };
+
+/* In arg of CTL_CACHE_SAVE and CTL_CACHE_LOAD; the number is below. */
+#define CTL_CACHE_FLAG (UINT64_C(1) << 32)
 
 /* Index of the error log in CTL_LOG; others count boot.logs. */
 #define CTL_LOG_ERROR UINT64_MAX

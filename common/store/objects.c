@@ -178,15 +178,17 @@ map_commit(struct segment *s, const struct obj_map *m, struct obj_quota q)
 	return 0;
 }
 
-static void
+/* Whether it was not made before. */
+static bool
 super_make(struct obj_super *super)
 {
 	if (atomic_load(&super->is_made))
-		return;
+		return false;
 	sipkey_random(&super->key[0]);
 	sipkey_random(&super->key[1]);
 	CRASH_POINT();
 	atomic_store(&super->is_made, 1);
+	return true;
 }
 
 static void
@@ -227,7 +229,7 @@ objects_set_memory(struct objects *o, uint64_t memory)
 	q = map_quota(&o->map, memory);
 	if (map_commit(o->segment, &o->map, q) < 0)
 		return -1;
-	super_make(o->map.super);
+	o->is_new |= super_make(o->map.super);
 	super_set_quota(&o->map, q, memory);
 	return 0;
 }
@@ -236,6 +238,19 @@ uint64_t
 objects_memory(const struct objects *o)
 {
 	return atomic_load(&o->map.super->memory);
+}
+
+bool
+objects_is_new(const struct objects *o)
+{
+	return o->is_new;
+}
+
+void
+objects_use_keys(struct objects *o, const struct sipkey key[2])
+{
+	REQUIRE(o->is_new);
+	memcpy(o->map.super->key, key, sizeof(o->map.super->key));
 }
 
 /* --- claiming ------------------------------------------------------------- */

@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "common/base/siphash.h"
 #include "common/base/span.h"
 #include "common/shm/segment.h"
 #include "common/shm/slot.h"
@@ -45,6 +46,10 @@ void objects_unclaim(struct segment *s, struct objects *o);
 /* `memory` from now on, as objects_claim() does it; -1 with errno. */
 int objects_set_memory(struct objects *o, uint64_t memory);
 uint64_t objects_memory(const struct objects *o);
+/* Whether this claim made it: no process has worked on it yet. */
+bool objects_is_new(const struct objects *o);
+/* One that is new makes the keys that a cache with these made. */
+void objects_use_keys(struct objects *o, const struct sipkey key[2]);
 
 /* --- anybody -------------------------------------------------------------- */
 

@@ -242,6 +242,7 @@ struct objects {
 	struct segment *segment;
 	struct obj_map map;
 	char range[SEGMENT_NAME_CAP]; /* the range's name */
+	bool is_new;
 };
 
 /* Where a body was read last. */
