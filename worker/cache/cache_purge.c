@@ -17,19 +17,18 @@ purge_is_allowed(const struct exch *x, const struct cache *c)
 }
 
 /* By name: whoever wrote it another way meant the same, and so are its variants
- * reached. One that is too long for a name goes by its key. */
+ * reached. One that is too long for a name goes by its key alone. */
 static bool
 purge_url(struct exch *x, struct cached *c, bool is_soft)
 {
 	struct obj_purge p = {
 	    .what = OBJ_PURGE_NAME, .is_soft = is_soft, .text = c->url};
-	struct obj_key key;
+	struct obj_key key =
+	    objects_key(c->view, cache_key_text(x, c->cache, NULL));
 
-	if (c->url.len < OBJECTS_PURGE_CAP)
-		return objects_purge(c->view, &p);
-	key = objects_key(c->view, cache_key_text(x, c->cache, NULL));
+	/* what is on its way goes for good, and by its key it is found */
 	cache_forget(c->view, &key, is_soft);
-	return true;
+	return c->url.len >= OBJECTS_PURGE_CAP || objects_purge(c->view, &p);
 }
 
 static bool
