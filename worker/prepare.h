@@ -8,6 +8,7 @@
 #include "common/base/map.h"
 #include "common/base/vec.h"
 #include "common/ipc/boot.h"
+#include "common/tls/tls.h"
 #include "worker/exch/plan.h"
 
 struct prepared {
@@ -16,6 +17,7 @@ struct prepared {
 	struct map caches; /* likewise */
 	struct arena_pool pool;
 	struct arena arena; /* what the plan points at and nobody else owns */
+	struct tls_policy tls; /* what [tls] says of all contexts */
 	int64_t certificate_ends; /* the first; see worker_prepare_ends() */
 	struct boot_certificate *certificates; /* by n_certificates */
 	uint32_t n_certificates;

@@ -24,6 +24,8 @@
 #define CERTIFICATE_WARN_S (14 * 86400)
 
 #define PASSWORD SPAN_LIT("password=file:")
+/* One that stands there itself was taken for a file. */
+#define PASSWORD_BARE SPAN_LIT("/password=")
 #define OCSP SPAN_LIT("ocsp=file:")
 
 /* One `certificate_key` word and the password behind it. */
@@ -58,16 +60,33 @@ tls_text(struct arena *a, span s)
 	return arena_span(a, s).p;
 }
 
-static void
-prepare_policy(struct prepared *p, struct tls_policy *out, struct arena *a)
+/* NULL: there is none, or d holds what is wrong with it. */
+static const char *
+prepare_ciphers(struct prepared *p, const struct conf_scope *s, struct diag *d)
 {
+	const struct conf_value *v = conf_get(s, KEY_TLS_CIPHERS);
+	struct tls_problem why;
+	const char *list;
+
+	if (v == NULL || v->text.len == 0)
+		return NULL;
+	list = tls_text(&p->arena, v->text);
+	if (tls_ciphers_check(list, &why))
+		return list;
+	diag_error(d, v->at, "%s", why.text);
+	return NULL;
+}
+
+static void
+prepare_policy(struct prepared *p, struct diag *d)
+{
+	struct tls_policy *out = &p->tls;
 	struct conf_scope s =
 	    conf_scope_of(p->plan.conf, conf_first(p->plan.conf, CONF_TLS));
-	span ciphers = conf_text(&s, KEY_TLS_CIPHERS);
 
 	out->is_1_3_only =
 	    span_eq(conf_text(&s, KEY_TLS_MIN_VERSION), SPAN_LIT("1.3"));
-	out->ciphers = ciphers.len > 0 ? tls_text(a, ciphers) : NULL;
+	out->ciphers = prepare_ciphers(p, &s, d);
 	out->has_tickets = conf_bool(&s, KEY_TLS_SESSION_TICKETS);
 	out->n_tickets = (uint32_t)conf_num(&s, KEY_TLS_TICKET_COUNT);
 	out->has_early_data = conf_bool(&s, KEY_TLS_EARLY_DATA);
@@ -129,6 +148,9 @@ scope_key(struct tls_scope *t, const struct conf_word *w, struct diag *d)
 		else
 			t->keys[t->n_keys - 1].password_file =
 			    span_from(w->text, PASSWORD.len);
+	} else if (span_find(w->text, PASSWORD_BARE) >= 0) {
+		diag_error(d, w->at,
+		    "a password stands in a file: password=file:PATH");
 	} else if (t->n_keys == CERTIFICATES_MAX) {
 		diag_error(d, w->at, "more than %u keys", CERTIFICATES_MAX);
 	} else {
@@ -140,6 +162,7 @@ scope_key(struct tls_scope *t, const struct conf_word *w, struct diag *d)
 static void
 scope_keys(struct tls_scope *t, const struct conf_scope *s, struct diag *d)
 {
+	uint32_t before = diag_count(d, DIAG_ERROR);
 	struct conf_iter it = {NULL, 0, false};
 	const struct conf_value *v;
 	struct place at = {0};
@@ -149,7 +172,8 @@ scope_keys(struct tls_scope *t, const struct conf_scope *s, struct diag *d)
 			at = v->words[i].at;
 			scope_key(t, &v->words[i], d);
 		}
-	if (t->n_keys != 0 && t->n_keys != t->n_chains)
+	if (diag_count(d, DIAG_ERROR) == before && t->n_keys != 0 &&
+	    t->n_keys != t->n_chains)
 		diag_error(d, at,
 		    "%u keys for %u certificates: name one for each, in the "
 		    "same order, or none when the files hold both",
@@ -261,9 +285,24 @@ context_add(struct prepared *p, struct tls_context *c,
 		prepare_end(p, shown->file, shown->at, tls_context_ends(c), d);
 		context_staple(p, c, shown, d);
 	} else {
-		diag_error(d, shown->at, "%s", why.text);
+		diag_error(
+		    d, why.file == chain ? shown->at : k->at, "%s", why.text);
 	}
 	explicit_bzero(password, sizeof(password));
+}
+
+static void
+context_verify(struct prepared *p, struct tls_context *c,
+    const struct tls_scope *t, struct diag *d)
+{
+	const char *ca = tls_text(&p->arena, t->ca->text);
+	const char *crl =
+	    t->crl != NULL ? tls_text(&p->arena, t->crl->text) : NULL;
+	struct tls_problem why;
+
+	if (!tls_context_verify(c, t->verify, ca, crl, &why))
+		diag_error(
+		    d, why.file == ca ? t->ca->at : t->crl->at, "%s", why.text);
 }
 
 /* The context of a scope; NULL when it has no certificate, or d holds why. */
@@ -271,27 +310,17 @@ static struct tls_context *
 prepare_context(struct prepared *p, const struct conf_scope *s, span scope,
     enum tls_verify *verify, struct diag *d)
 {
-	struct arena *a = &p->arena;
-	struct tls_policy policy;
-	struct tls_problem why;
 	struct tls_context *c;
 	struct tls_scope t;
 
 	if (!scope_read(&t, s, d) || t.n_chains == 0)
 		return NULL;
 	*verify = t.verify;
-	prepare_policy(p, &policy, a);
-	c = tls_context_new(&policy, scope, &why);
-	if (c == NULL) {
-		diag_error(d, t.chains[0].at, "%s", why.text);
-		return NULL;
-	}
+	c = tls_context_new(&p->tls, scope);
 	for (uint32_t i = 0; i < t.n_chains; i++)
 		context_add(p, c, &t, i, d);
-	if (t.verify != TLS_VERIFY_OFF &&
-	    !tls_context_verify(c, t.verify, tls_text(a, t.ca->text),
-		t.crl != NULL ? tls_text(a, t.crl->text) : NULL, &why))
-		diag_error(d, t.ca->at, "%s", why.text);
+	if (t.verify != TLS_VERIFY_OFF)
+		context_verify(p, c, &t, d);
 	return c;
 }
 
@@ -384,11 +413,9 @@ prepare_upstream_tls(struct prepared *p, struct upstream *u,
 static void
 prepare_upstreams_tls(struct prepared *p, struct diag *d)
 {
-	struct tls_policy policy;
-	struct up_tls_base base = {.policy = &policy, .arena = &p->arena};
+	struct up_tls_base base = {.policy = &p->tls, .arena = &p->arena};
 	uint32_t i = 0;
 
-	prepare_policy(p, &policy, &p->arena);
 	for (const struct conf_section *s =
 		 conf_first(p->plan.conf, CONF_UPSTREAM);
 	     s != NULL; s = s->next) {
@@ -403,6 +430,7 @@ prepare_upstreams_tls(struct prepared *p, struct diag *d)
 void
 prepare_tls(struct prepared *p, struct diag *d)
 {
+	prepare_policy(p, d);
 	prepare_upstreams_tls(p, d);
 	for (uint32_t i = 0; i < p->plan.n_sites; i++) {
 		struct plan_site *site = &p->plan.sites[i];

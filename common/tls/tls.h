@@ -15,30 +15,37 @@
 
 #include "common/base/span.h"
 
-/* A problem as text: what is wrong with which file. */
+/* A problem as text: what is wrong, and with which file. */
 #define TLS_PROBLEM_CAP 512
 
 struct tls_problem {
 	char text[TLS_PROBLEM_CAP];
+	const char *file; /* which of those that tls_context_add() or _verify()
+	                     was given */
 };
 
 /* What holds for all of them: the section [tls]. */
 struct tls_policy {
 	bool is_1_3_only;
-	const char *ciphers; /* OpenSSL names, of TLS 1.3 too; NULL: ours */
+	const char *ciphers; /* one list that tls_ciphers_check() found good;
+	                        NULL: ours */
 	bool has_tickets;
 	uint32_t n_tickets; /* given after a full handshake of TLS 1.3 */
 	uint32_t ticket_life_s; /* how long a ticket is good */
 	bool has_early_data; /* content is taken before the handshake ends */
 };
 
+/* Whether each word of a list of suites (OpenSSL's names, with colons between,
+ * those of TLS 1.3 among them) is known and any are left. false: p says why. */
+bool tls_ciphers_check(const char *list, struct tls_problem *p);
+
 struct tls_context;
 
 /* An empty server's context. `scope`: sessions of one scope are not resumed in
  * another; what is asked of clients (tls_context_verify(), with the content of
- * its files) is a part of the scope. NULL: p says why. */
+ * its files) is a part of the scope. */
 struct tls_context *tls_context_new(
-    const struct tls_policy *policy, span scope, struct tls_problem *p);
+    const struct tls_policy *policy, span scope);
 void tls_context_free(struct tls_context *c);
 /* One more certificate: the chain in PEM, leaf first, and its key, which may
  * stand in the same file. password: NULL, or that of the key. A second one of

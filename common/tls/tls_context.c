@@ -1,4 +1,5 @@
 /* tls_context: OpenSSL contexts of servers, from files. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,16 +13,6 @@
 #include "common/base/num.h"
 #include "common/tls/tls_int.h"
 
-/* What Mozilla's guideline "intermediate", version 5.7, accepts, in its order:
- * AES with 128 bits first, which costs a third less than with 256. */
-#define TLS_CIPHERS \
-	"TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:" \
-	"TLS_CHACHA20_POLY1305_SHA256:" \
-	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:" \
-	"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:" \
-	"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:" \
-	"DHE-RSA-AES128-GCM-SHA256:DHE-RSA-AES256-GCM-SHA384:" \
-	"DHE-RSA-CHACHA20-POLY1305"
 #define TLS_GROUPS "X25519:P-256:P-384"
 /* Names that we accept are no longer (RFC 1035 2.3.4). */
 #define TLS_NAME_MAX 253u
@@ -31,6 +22,7 @@ problem(struct tls_problem *p, const char *what, const char *file)
 {
 	const char *why = tls_first_error();
 
+	p->file = file;
 	(void)snprintf(p->text, sizeof(p->text), "%s%s%s: %s", what,
 	    file[0] != '\0' ? " " : "", file, why);
 }
@@ -39,7 +31,16 @@ static void
 problem_plain(struct tls_problem *p, const char *what, const char *file)
 {
 	ERR_clear_error();
+	p->file = file;
 	(void)snprintf(p->text, sizeof(p->text), what, file);
+}
+
+static void
+problem_open(struct tls_problem *p, const char *what, const char *file)
+{
+	p->file = file;
+	(void)snprintf(p->text, sizeof(p->text), "%s %s cannot be opened: %s",
+	    what, file, strerror(errno));
 }
 
 /* --- choosing by name ----------------------------------------------------- */
@@ -130,33 +131,6 @@ on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
 
 /* --- contexts ------------------------------------------------------------- */
 
-/* Suites of TLS 1.3 are set apart from the others in OpenSSL; in the
- * configuration they are one list. */
-static bool
-context_ciphers(SSL_CTX *ssl, const char *list)
-{
-	size_t cap = strlen(list) + 1;
-	char *old = calloc(1, cap);
-	char *new = calloc(1, cap);
-	span rest = span_str(list);
-	span word;
-	bool is_ok;
-
-	REQUIRE(old != NULL && new != NULL);
-	while (span_cut(&rest, ':', &word)) {
-		char *to = span_starts(word, SPAN_LIT("TLS_")) ? new : old;
-
-		if (to[0] != '\0')
-			(void)strncat(to, ":", cap - strlen(to) - 1);
-		(void)strncat(to, word.p, word.len);
-	}
-	is_ok = (old[0] == '\0' || SSL_CTX_set_cipher_list(ssl, old) == 1) &&
-		(new[0] == '\0' || SSL_CTX_set_ciphersuites(ssl, new) == 1);
-	free(old);
-	free(new);
-	return is_ok;
-}
-
 /* What holds for both sides. */
 static void
 context_set_common(SSL_CTX *ssl)
@@ -172,14 +146,11 @@ context_set_common(SSL_CTX *ssl)
 	(void)SSL_CTX_set1_groups_list(ssl, TLS_GROUPS);
 }
 
-static bool
-context_set_up(
-    SSL_CTX *ssl, const struct tls_policy *policy, struct tls_problem *p)
+static void
+context_set_up(SSL_CTX *ssl, const struct tls_policy *policy)
 {
-	const char *ciphers =
-	    policy->ciphers != NULL ? policy->ciphers : TLS_CIPHERS;
-
 	context_set_common(ssl);
+	tls_ciphers_use(ssl, policy->ciphers);
 	if (policy->is_1_3_only)
 		(void)SSL_CTX_set_min_proto_version(ssl, TLS1_3_VERSION);
 	(void)SSL_CTX_set_options(
@@ -196,10 +167,6 @@ context_set_up(
 	(void)SSL_CTX_set_dh_auto(ssl, 1);
 	SSL_CTX_set_client_hello_cb(ssl, on_hello, NULL);
 	SSL_CTX_set_alpn_select_cb(ssl, on_alpn, NULL);
-	if (context_ciphers(ssl, ciphers))
-		return true;
-	problem(p, "no such cipher suites", ciphers);
-	return false;
 }
 
 /* Content of a file; nothing for NULL or one that cannot be read. */
@@ -237,8 +204,7 @@ context_narrow(
 }
 
 struct tls_context *
-tls_context_new(
-    const struct tls_policy *policy, span scope, struct tls_problem *p)
+tls_context_new(const struct tls_policy *policy, span scope)
 {
 	struct tls_context *c = calloc(1, sizeof(*c));
 
@@ -248,10 +214,8 @@ tls_context_new(
 	REQUIRE(c->ssl != NULL);
 	context_narrow(c, scope, NULL, NULL);
 	c->has_early_data = policy->has_early_data;
-	if (context_set_up(c->ssl, policy, p))
-		return c;
-	tls_context_free(c);
-	return NULL;
+	context_set_up(c->ssl, policy);
+	return c;
 }
 
 /* A server gave a session (in TLS 1.3 whenever it likes to): for whom it is
@@ -299,42 +263,50 @@ tls_context_free(struct tls_context *c)
 
 /* --- certificates --------------------------------------------------------- */
 
+/* A password, and whether the key needs one. */
+struct password {
+	const char *text; /* NULL: none */
+	bool is_wanted;
+};
+
 static int
 give_password(char *to, int cap, int rw, void *self)
 {
-	const char *password = self;
+	struct password *password = self;
 	size_t len;
 
 	(void)rw;
-	if (password == NULL)
+	password->is_wanted = true;
+	if (password->text == NULL)
 		return -1;
-	len = strlen(password);
+	len = strlen(password->text);
 	if (len > (size_t)cap)
 		return -1;
-	memcpy(to, password, len);
+	memcpy(to, password->text, len);
 	return (int)len;
 }
 
 static EVP_PKEY *
-read_key(const char *file, const char *password, struct tls_problem *p)
+read_key(const char *file, const char *text, struct tls_problem *p)
 {
+	struct password password = {text, false};
 	FILE *f = fopen(file, "re");
 	EVP_PKEY *key;
 
 	if (f == NULL) {
-		problem_plain(p, "the key %s cannot be opened", file);
+		problem_open(p, "the key", file);
 		return NULL;
 	}
-	key = PEM_read_PrivateKey(
-	    f, NULL, give_password, (void *)(uintptr_t)password);
+	key = PEM_read_PrivateKey(f, NULL, give_password, &password);
 	(void)fclose(f);
 	if (key != NULL)
 		return key;
-	if (password == NULL &&
-	    ERR_GET_REASON(ERR_peek_error()) == PEM_R_BAD_PASSWORD_READ)
+	if (password.is_wanted && text == NULL)
 		problem_plain(p,
 		    "the key %s is encrypted: add password=file:PATH behind it",
 		    file);
+	else if (password.is_wanted)
+		problem_plain(p, "the password does not open the key %s", file);
 	else if (ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_UNSUPPORTED)
 		problem_plain(p,
 		    "there is no private key in %s that is understood", file);
@@ -353,7 +325,7 @@ tls_context_add(struct tls_context *c, const char *chain, const char *key,
 
 	ERR_clear_error();
 	if (f == NULL) {
-		problem_plain(p, "the certificate %s cannot be opened", chain);
+		problem_open(p, "the certificate", chain);
 		return false;
 	}
 	(void)fclose(f);

@@ -113,6 +113,12 @@ tls_of(const SSL *ssl)
 	return io->current;
 }
 
+/* --- tls_ciphers.c -------------------------------------------------------- */
+
+/* Offer the suites of a good list; NULL: ours. A version that it names none of
+ * has ours, too. */
+void tls_ciphers_use(SSL_CTX *ssl, const char *list);
+
 /* --- tls_early.c ---------------------------------------------------------- */
 
 /* This context takes early data. */

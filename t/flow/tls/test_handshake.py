@@ -1,5 +1,6 @@
 """Versions, names, key types, clients' certificates: RFC 8446, RFC 5246,
 RFC 6066 3, RFC 7301; CONFIG [tls]."""
+import re
 import socket
 import ssl
 import subprocess
@@ -126,9 +127,13 @@ def test_ciphers_are_chosen_by_the_configuration(front, visit):
             assert c.sock.cipher()[0] == name
 
 
-def test_the_default_ciphers_are_strong_ones(front, ca):
-    """Mozilla's guideline `intermediate`: no CBC, no RSA key exchange."""
-    gh = front()
+@pytest.mark.parametrize("tls", ["", "ciphers = TLS_AES_128_GCM_SHA256"])
+def test_the_default_ciphers_are_strong_ones(front, ca, visit, tls):
+    """Mozilla's guideline `intermediate`: no CBC, no RSA key exchange. A list of
+    suites of TLS 1.3 leaves those of 1.2 as they are."""
+    gh = front(tls=tls)
+    with visit(gh, version=V12) as c:
+        assert c.sock.cipher()[0] == "ECDHE-ECDSA-AES128-GCM-SHA256"
     for cipher in ("AES128-SHA", "AES128-GCM-SHA256", "ECDHE-ECDSA-AES128-SHA"):
         ctx = ca.context(version=V12)
         ctx.set_ciphers(cipher + ":@SECLEVEL=0")
@@ -353,7 +358,55 @@ def test_mistakes_are_told_by_line(tmp_path, ca):
         (f"client_ca = {ca.pem}\nverify = require\n",
          "verify needs a certificate"),
         (f"certificate = {a}.pem\ncertificate_key = {a}.key\n"
-         "[tls]\nciphers = NO-SUCH\n", "no such cipher suites"),
+         "[tls]\nciphers = NO-SUCH\n", "no such cipher suite 'NO-SUCH'"),
     ]
     for site, said in rows:
         assert said in refused(tmp_path, ca, site), site
+
+
+@pytest.fixture(params=["pkcs8", "traditional"])
+def locked(request, tmp_path, ca):
+    """An encrypted key of a.test, in each form that PEM has for it."""
+    key = tmp_path / "locked.key"
+    subprocess.run(["openssl", "pkey", "-in", ca.dir / "a.key", "-aes256",
+                    "-passout", "pass:sesame", "-out", key,
+                    *(["-traditional"] * (request.param == "traditional"))],
+                   check=True, timeout=WAIT_S)
+    return key
+
+
+def test_what_is_wrong_with_a_locked_key(tmp_path, ca, locked):
+    wrong = tmp_path / "wrong"
+    wrong.write_text("open\n")
+    site = f"certificate = {ca.dir / 'a'}.pem\ncertificate_key = {locked}"
+    for more, said in (
+            ("", "x.ini:7:19: error: the key .* is encrypted: add password="),
+            (f" password=file:{wrong}", "x.ini:7:19: .*does not open the key"),
+            (" password=sesame", "x.ini:7:.*stands in a file: password=file:")):
+        assert re.search(said, refused(tmp_path, ca, site + more + "\n")), more
+
+
+def test_mistakes_are_told_where_they_stand(tmp_path, ca):
+    """The line of what is wrong: of a key, a list of revoked ones, of suites;
+    and once, however many sites there are."""
+    a, b = ca.dir / "a", ca.dir / "b"
+    pair = f"certificate = {a}.pem\ncertificate_key = {a}.key\n"
+    lists = (f"client_ca = {ca.pem}\nverify = require\ncrl = {a}.pem\n")
+    more = f"[site b.test]\nrespond = 200 b\n{pair}[tls]\nciphers = "
+    good = "ECDHE-ECDSA-AES128-GCM-SHA256"
+    for site, said in (
+            (f"certificate = {a}.pem\ncertificate_key = {b}.key\n",
+             "7:19: error: the key "),
+            (pair + lists, "10:7: error: a revocation list"),
+            (pair + more + f"{good}:ECDHE-NONE", "13:11: .* 'ECDHE-NONE'"),
+            (pair + more + f"TLS_NONE:{good}", "13:11: .* 'TLS_NONE'"),
+            (pair + more + f"{good}:", "13:11: .* ''"),
+            (pair + more + "@SECLEVEL=9", "13:11: .* are left by ")):
+        err = refused(tmp_path, ca, site)
+        assert re.search(f"x.ini:{said}", err) and "\n1 error" in err, err
+
+
+def test_a_list_may_take_out_what_is_not_there(front, visit):
+    gh = front(tls="ciphers = HIGH:!aNULL:!RC4:!EXPORT")
+    with visit(gh, version=V12) as c:
+        assert c.get(host="a.test").status == 200
