@@ -38,6 +38,8 @@ struct explain {
 	span authority; /* of the URL; p == NULL: it has none */
 	span target;
 	uint16_t port; /* that the URL asks for */
+	bool is_https; /* it says so */
+	bool has_tls; /* the listen does */
 	int fd; /* the client's end */
 	char *answer;
 	size_t answer_len;
@@ -71,18 +73,18 @@ static void
 explain_read_url(struct explain *e)
 {
 	span url = span_str(e->c->url);
-	bool is_https = span_starts(url, SPAN_LIT("https://"));
 	size_t n = 0;
 
 	e->target = url;
 	e->port = 80;
-	if (!is_https && !span_starts(url, SPAN_LIT("http://")))
+	e->is_https = span_starts(url, SPAN_LIT("https://"));
+	if (!e->is_https && !span_starts(url, SPAN_LIT("http://")))
 		return;
-	url = span_from(url, is_https ? 8 : 7);
+	url = span_from(url, e->is_https ? 8 : 7);
 	while (n < url.len && strchr("/?#", url.p[n]) == NULL)
 		n++;
 	e->authority = span_first(url, n);
-	e->port = explain_port(e->authority, is_https ? 443 : 80);
+	e->port = explain_port(e->authority, e->is_https ? 443 : 80);
 	e->target = span_from(url, n);
 	n = 0;
 	while (n < e->target.len && e->target.p[n] != '#')
@@ -168,11 +170,25 @@ explain_named_listen(const struct explain *e)
 	return NULL;
 }
 
-/* By name, else by the port that the URL asks for, else the first one. */
+/* By the port that the URL asks for, else the first one with TLS for https and
+ * without for http, else the first one. */
+static const struct plan_listen *
+explain_likely_listen(struct explain *e)
+{
+	const struct plan *p = e->w.plan;
+
+	for (uint32_t i = 0; i < p->n_listens; i++)
+		if (explain_address(e, &p->listens[i], e->port, &e->local))
+			return &p->listens[i];
+	for (uint32_t i = 0; i < p->n_listens && e->authority.p != NULL; i++)
+		if (p->listens[i].has_tls == e->is_https)
+			return &p->listens[i];
+	return &p->listens[0];
+}
+
 static bool
 explain_choose_listen(struct explain *e)
 {
-	const struct plan *p = e->w.plan;
 	const struct plan_listen *l = NULL;
 
 	if (e->c->listen != NULL) {
@@ -184,11 +200,8 @@ explain_choose_listen(struct explain *e)
 			return false;
 		}
 	}
-	for (uint32_t i = 0; i < p->n_listens && l == NULL; i++)
-		if (explain_address(e, &p->listens[i], e->port, &e->local))
-			l = &p->listens[i];
 	if (l == NULL)
-		l = &p->listens[0];
+		l = explain_likely_listen(e);
 	if (!explain_address(e, l, e->port, &e->local) &&
 	    !explain_address(e, l, 0, &e->local)) {
 		static const struct ip any;
@@ -199,8 +212,71 @@ explain_choose_listen(struct explain *e)
 	e->listen = *l;
 	/* what the header tells is --from */
 	e->listen.proxy_protocol = false;
+	/* nor is there a handshake: what would come of it is put in its place */
+	e->listen.has_tls = false;
+	e->has_tls = l->has_tls;
 	sink_add(&e->sink, "listen", l->at, "%.*s", SPAN_FMT(l->name));
 	return true;
+}
+
+/* --- the handshake -------------------------------------------------------- */
+
+/* The name that the client would ask for: the host, if it is no address (RFC
+ * 6066 3). */
+static span
+explain_sni(struct explain *e)
+{
+	ptrdiff_t colon = span_rchr(e->authority, ':');
+	span host =
+	    colon >= 0 ? span_first(e->authority, (size_t)colon) : e->authority;
+	char *lower = arena_alloc(&e->arena, host.len + 1);
+	struct ip ip;
+
+	if (host.len > 0 && (host.p[0] == '[' || ip_parse(host, &ip)))
+		return span_of("", 0);
+	if (span_ends(host, SPAN_LIT(".")))
+		host.len--;
+	for (size_t i = 0; i < host.len; i++)
+		lower[i] = ascii_lower(host.p[i]);
+	return span_of(lower, host.len);
+}
+
+static void
+explain_note_tls(struct explain *e, const struct tls_facts *f)
+{
+	const struct plan *p = e->w.plan;
+
+	for (uint32_t i = 0; i < p->n_sites; i++)
+		if (p->sites[i].tls == f->context) {
+			sink_add(&e->sink, "tls", p->sites[i].at,
+			    "the certificate of %.*s",
+			    SPAN_FMT(p->sites[i].name));
+			return;
+		}
+	sink_add(&e->sink, "tls", e->listen.at, "the listen's own certificate");
+}
+
+/* A client that speaks TLS 1.3, asks for the host of the URL and shows a
+ * certificate where it must. */
+static struct tls_facts *
+explain_shake(struct explain *e)
+{
+	static const struct tls_proof nobody;
+	const struct tls_server *tls = &e->listen.tls;
+	struct tls_facts *f = calloc(1, sizeof(*f));
+
+	REQUIRE(f != NULL);
+	f->version = SPAN_LIT("TLSv1.3");
+	f->alpn = SPAN_LIT("http/1.1");
+	f->sni = explain_sni(e);
+	f->context = tls->choose(tls->self, f->sni);
+	explain_note_tls(e, f);
+	if (tls_context_requires(f->context)) {
+		f->proof = &nobody;
+		sink_add(&e->sink, "assumed", SINK_NOWHERE,
+		    "the client shows a good certificate");
+	}
+	return f;
 }
 
 /* --- the run -------------------------------------------------------------- */
@@ -295,6 +371,17 @@ explain_note_answer(struct explain *e)
 		    SPAN_FMT(span_first(line, line.len - 1)));
 }
 
+/* Nothing of the connection has run so far. */
+static void
+explain_put_tls(struct explain *e)
+{
+	list_foreach_safe (n, &e->w.conns) {
+		struct conn *k = LIST_ENTRY(n, struct conn, node);
+
+		k->tls = explain_shake(e);
+	}
+}
+
 /* false: the command was wrong, and that was said. */
 static bool
 explain_run(struct explain *e)
@@ -316,6 +403,8 @@ explain_run(struct explain *e)
 		(void)close(fds[1]);
 	} else {
 		h1f_accept(&e->w, &e->listen, fds[1], &peer, &e->local);
+		if (e->has_tls)
+			explain_put_tls(e);
 		explain_turn(e);
 	}
 	(void)close(e->fd);

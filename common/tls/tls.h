@@ -66,6 +66,9 @@ enum tls_verify { TLS_VERIFY_OFF, TLS_VERIFY_OPTIONAL, TLS_VERIFY_REQUIRE };
 bool tls_context_verify(struct tls_context *c, enum tls_verify how,
     const char *ca, const char *crl, struct tls_problem *p);
 
+/* Whether clients without a certificate are refused. */
+bool tls_context_requires(const struct tls_context *c);
+
 /* Which context a client gets; NULL: none, the handshake ends. `name` is in
  * lower case, empty when the client names none. */
 typedef struct tls_context *tls_choose_f(const void *self, span name);

@@ -406,3 +406,10 @@ tls_context_verify(struct tls_context *c, enum tls_verify how, const char *ca,
 	    ca, crl);
 	return true;
 }
+
+bool
+tls_context_requires(const struct tls_context *c)
+{
+	return (SSL_CTX_get_verify_mode(c->ssl) &
+		   SSL_VERIFY_FAIL_IF_NO_PEER_CERT) != 0;
+}
