@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from lib import h2
 from lib.origin import OK
 from lib.procs import until
 
@@ -61,12 +62,12 @@ class Scene:
         assert path.exists()
         return path
 
-    def early(self, first, late=b"", session=None, port=None):
+    def early(self, first, late=b"", session=None, port=None, more=()):
         """What came of `first` as early data, and then of `late`."""
         data = self.dir / "data"
         data.write_bytes(first)
         return self.s_client("-sess_in", session or self.session(),
-                             "-early_data", data, late=late, port=port)
+                             "-early_data", data, *more, late=late, port=port)
 
     def wait_window(self):
         """Nothing is taken in the first seconds."""
@@ -144,6 +145,24 @@ def test_behind_a_safe_one_another_method_is_too_early(scene):
         assert not scene.requests(other)
     else:
         assert scene.requests(other)[0].all("early-data") == []
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_http_2_waits_for_the_handshake(scene, method):
+    """What a client of HTTP/2 sends early is many frames of many streams: all of
+    it is served behind the handshake, so nothing of it is to be marked."""
+    path = scene.path()
+    session = scene.dir / "session_h2"
+    said = h2.PREFACE + h2.settings()
+    scene.s_client("-alpn", "h2", "-sess_out", session,
+                   late=said + h2.goaway())
+    asked = h2.headers(1, h2.block(h2.request(
+        method, path, scheme="https", authority="a.test")))
+    text = scene.early(said + asked + h2.goaway(), session=session,
+                       more=("-alpn", "h2"))
+    assert "Early data was accepted" in text
+    got, = scene.requests(path)
+    assert got.method == method and got.all("early-data") == []
 
 
 def test_a_request_in_two_parts(scene):
