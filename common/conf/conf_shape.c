@@ -208,6 +208,12 @@ shape_server(span s, unsigned part, const char **why)
 		return check_unix(s, why);
 	if (is_https || span_starts(s, SPAN_LIT("http://")))
 		s = span_from(s, is_https ? 8 : 7);
+	if (span_find(s, SPAN_LIT("://")) >= 0) {
+		*why =
+		    "before :// stands http or https; what is spoken there is "
+		    "said by `protocol`";
+		return false;
+	}
 	if (span_chr(s, '/') >= 0) {
 		*why = "a server has no path; use strip_prefix / add_prefix";
 		return false;
