@@ -69,6 +69,53 @@ peek(uint64_t max)
 	return text;
 }
 
+/* Pieces of blocks of their own, one digit each. */
+static void
+push_digits(unsigned n)
+{
+	char digit[2] = "0";
+
+	for (unsigned i = 0; i < n; i++) {
+		digit[0] = (char)('0' + i % 10);
+		push(digit);
+	}
+}
+
+START_TEST(what_finds_no_place_is_put_together)
+{
+	push_digits(BODY_SLICES + 3);
+	ck_assert_str_eq(peek(HIGH), "0123456789012345678");
+	ck_assert_uint_eq(body.n, 4);
+	body_consume(&body, 18);
+	ck_assert_str_eq(peek(HIGH), "8");
+	push("x");
+	ck_assert_str_eq(peek(HIGH), "8x");
+	body_consume(&body, 2);
+	ck_assert_uint_eq(body.n, 0);
+}
+END_TEST
+
+START_TEST(what_is_kept_is_there_again_when_it_was_put_together)
+{
+	body_keep(&body);
+	push_digits(BODY_SLICES);
+	body_consume(&body, BODY_SLICES);
+	push("x");
+	ck_assert_str_eq(peek(HIGH), "x");
+	body_rewind(&body);
+	ck_assert_str_eq(peek(HIGH), "0123456789012345x");
+	/* and from within a piece */
+	push_digits(BODY_SLICES - 2);
+	body_consume(&body, 3);
+	push("y");
+	ck_assert_str_eq(peek(HIGH), "3456789012345x01234567890123y");
+	body_rewind(&body);
+	body_consume(&body, 32);
+	body_forget(&body);
+	ck_assert_uint_eq(body.n, 0);
+}
+END_TEST
+
 START_TEST(what_goes_in_comes_out_in_order)
 {
 	push("abc");
@@ -346,6 +393,8 @@ main(void)
 	    untouched_content_can_always_be_played,
 	    keeping_never_stops_the_flow,
 	    many_kept_pieces_do_not_stop_it_either,
+	    what_finds_no_place_is_put_together,
+	    what_is_kept_is_there_again_when_it_was_put_together,
 	    borrowed_bytes_need_no_block,
 	};
 

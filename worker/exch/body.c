@@ -93,6 +93,30 @@ body_extends(const struct body *b, const struct slice *s)
 	return last->buf == s->buf && last->p + last->len == s->p;
 }
 
+/* Put all that is held into one block: pieces that cannot be refused any more
+ * have come in more parts than there are places. */
+static void
+body_squeeze(struct body *b)
+{
+	struct buf *all = buf_new_sized(b->held);
+	uint32_t consumed = b->at_off;
+
+	for (unsigned i = 0; i < b->n; i++) {
+		struct slice *s = body_slot(b, i);
+
+		if (i < b->at)
+			consumed += s->len;
+		memcpy(all->data + all->used, s->p, s->len);
+		all->used += s->len;
+		slice_drop(s);
+	}
+	b->n = 1;
+	b->at = consumed == b->held ? 1 : 0;
+	b->at_off = consumed == b->held ? 0 : consumed;
+	*body_slot(b, 0) = slice_of(all, 0, b->held);
+	buf_unref(all);
+}
+
 void
 body_push(struct body *b, struct slice *s)
 {
@@ -109,7 +133,8 @@ body_push(struct body *b, struct slice *s)
 		body_slot(b, (unsigned)b->n - 1)->len += len;
 		slice_drop(s);
 	} else {
-		REQUIRE(b->n < BODY_SLICES);
+		if (b->n == BODY_SLICES)
+			body_squeeze(b);
 		*body_slot(b, b->n) = *s;
 		b->n++;
 		*s = (struct slice){NULL, NULL, 0};

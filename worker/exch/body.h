@@ -53,8 +53,9 @@ void body_fini(struct body *b);
 
 /* Bytes the producer may push now; 0: wait. May let go of what was kept. */
 uint32_t body_room(struct body *b);
-/* Take a slice (emptied by the call); there must have been room. Contiguous
- * slices become one. */
+/* Take a slice (emptied by the call). Contiguous slices become one. Who cannot
+ * wait for room may push all the same what he has bounded himself: where there
+ * is no place left, what is held is copied into one block. */
 void body_push(struct body *b, struct slice *s);
 /* The content is complete. */
 void body_end(struct body *b);

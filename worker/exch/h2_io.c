@@ -93,6 +93,8 @@ tail_collect(struct h2_tail *t, struct body *b, span data)
 		struct slice piece;
 		size_t n;
 
+		/* lets go of what was kept for a second try */
+		(void)body_room(b);
 		if (t->buf == NULL || buf_room(t->buf) == 0) {
 			buf_unref(t->buf);
 			t->buf = buf_new(&t->w->bufs);
@@ -112,7 +114,6 @@ h2_tail_push(struct h2_tail *t, struct body *b, struct buf *from, span data)
 {
 	struct slice piece;
 
-	/* lets go of what was kept for a second try */
 	(void)body_room(b);
 	if (data.len < PIECE_MIN || b->n >= tail_pieces_max(t)) {
 		tail_collect(t, b, data);

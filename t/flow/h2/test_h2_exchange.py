@@ -157,6 +157,25 @@ def test_content_in_pieces_of_all_sizes(h2):
     assert c.answer(stream).body == body
 
 
+@pytest.mark.parametrize("size", [500, 1080, 4000])
+def test_pieces_that_are_taken_one_by_one(h2, size):
+    """What an origin took stays for a second try, in as many parts as it came:
+    the last one of them may lie in two blocks."""
+    _, o, c = h2(lambda conn, r: conn.send(ok(r.body)))
+    stream = c.next_stream()
+    c.send(headers(stream, block(request("PUT")), END_HEADERS),
+           data(stream, b"a"))
+    until(lambda: o.conns, what="a connection to the origin")
+    body = b"a"
+    for _ in range(60_000 // size):
+        c.sync()
+        piece = os.urandom(size)
+        c.send(data(stream, piece))
+        body += piece
+    c.send(data(stream, end=True))
+    assert c.answer(stream).body == body
+
+
 def test_trailers_pass_both_ways(h2):
     """RFC 9113 8.1, RFC 9110 6.5: with te: trailers those of the answer, too;
     what may be no trailer is left out."""
