@@ -84,7 +84,7 @@ hello_get(void)
 	h.loop = loop_new();
 	REQUIRE(h.loop != NULL);
 	h.io = tls_io_new(h.loop, &shared);
-	h.context = tls_context_new(&policy, SPAN_LIT("fuzz"), &why);
+	h.context = tls_context_new(&policy, SPAN_LIT("fuzz"));
 	REQUIRE(h.context != NULL);
 	hello_certify(h.context->ssl);
 	h.server.first = h.context;

@@ -128,10 +128,10 @@ START_TEST(what_comes_later_is_never_ignored)
 	static const struct refusal rows[] = {
 	    {SITE "waf = crs\n", "3:1: key 'waf' in [site s]" LATER},
 	    {SITE "cors = *\n", "3:1: key 'cors' in [site s]" LATER},
-	    {SITE "[cache pages]\nfile = /x\nmemery = 1\n",
-		"4:1: key 'file' in [cache pages]" LATER
-		"5:1: unknown key 'memery' in [cache pages]; did you mean "
-		"'memory'?\n"},
+	    {SITE "[upstream a]\nserver = a:1\nsticky = header x\nzonne = 1\n",
+		"5:1: key 'sticky' in [upstream a]" LATER
+		"6:1: unknown key 'zonne' in [upstream a]; did you mean "
+		"'zone'?\n"},
 	    {SITE "[acl x]\nmatch = path ~ x\n", "3:1: [acl x]" LATER},
 	    {SITE "[listen a]\naddress = :80\nmode = forward\n",
 		"5:8: mode = forward: 'forward'" LATER},
