@@ -35,8 +35,8 @@ enum upstate_count {
 	UPSTATE_COUNTS
 };
 
-/* What is known of a server's health, a word each; store/health knows what is
- * in them. All are 0 when a server is new. */
+/* What is known of a server, a word each; store/health and store/budget know
+ * what is in them. All are 0 when a server is new. */
 enum upstate_word {
 	UPSTATE_RUN_5XX, /* bad answers in a row, by enum conf_eject_run */
 	UPSTATE_RUN_RESET,
@@ -46,6 +46,9 @@ enum upstate_word {
 	UPSTATE_CHECKED, /* what the steward's checks say */
 	UPSTATE_CHECK_ID, /* of which check that is the result */
 	UPSTATE_ORDER, /* what the operator wants */
+	UPSTATE_BUDGET_EVEN, /* of the first server of an upstream: what its
+	                        tries again are paid from (store/budget) */
+	UPSTATE_BUDGET_ODD,
 	UPSTATE_WORDS
 };
 
