@@ -322,6 +322,23 @@ check_health(const struct checker *c, const struct conf_section *s)
 	conf_check_judge(&scope, c->d);
 }
 
+/* A try that may take longer than all of them is a mistake. */
+static void
+check_times(const struct checker *c, const struct conf_section *s)
+{
+	const struct conf_value *one = s->first[KEY_UPSTREAM_TRY_TIMEOUT];
+	const struct conf_value *all = s->first[KEY_UPSTREAM_TOTAL_TIMEOUT];
+	char where[CONF_LABEL_CAP];
+
+	if (one == NULL || all == NULL || all->num == 0 || one->num <= all->num)
+		return;
+	conf_where(c->d, all->key_at, one->at, where);
+	diag_error(c->d, one->at,
+	    "try_timeout = %.*s: longer than total_timeout = %.*s (%s)",
+	    SPAN_FMT(conf_brief(one->text)), SPAN_FMT(conf_brief(all->text)),
+	    where);
+}
+
 static void
 check_upstream(const struct checker *c, const struct conf_section *s)
 {
@@ -350,6 +367,7 @@ check_upstream(const struct checker *c, const struct conf_section *s)
 	if (!is_any)
 		need(c, s, "has no server");
 	check_health(c, s);
+	check_times(c, s);
 }
 
 /* The short form in [global] and [log error] exclude each other. */

@@ -372,6 +372,21 @@ START_TEST(borrowed_bytes_need_no_block)
 }
 END_TEST
 
+START_TEST(what_begins_again_forgets_all)
+{
+	push("first");
+	push("second");
+	body_restart(&body);
+	ck_assert_uint_eq(body.len, 0);
+	ck_assert_uint_eq(body.total, 0);
+	ck_assert_uint_eq(body_room(&body), HIGH);
+	ck_assert_uint_eq(pool.n_live, 0);
+	push("third");
+	body_end(&body);
+	ck_assert_str_eq(peek(UINT64_MAX), "third");
+}
+END_TEST
+
 int
 main(void)
 {
@@ -396,6 +411,7 @@ main(void)
 	    what_finds_no_place_is_put_together,
 	    what_is_kept_is_there_again_when_it_was_put_together,
 	    borrowed_bytes_need_no_block,
+	    what_begins_again_forgets_all,
 	};
 
 	return unit_run_in(

@@ -139,8 +139,6 @@ START_TEST(what_comes_later_is_never_ignored)
 		"4:14: option 'max_connections' of server" LATER},
 	    {SITE "[upstream a]\nserver = a:1\nbalance = least_time\n",
 		"5:11: balance = least_time: 'least_time'" LATER},
-	    {SITE "[upstream a]\nserver = a:1\nretry = connect 502\n",
-		"5:17: retry = 502: '502'" LATER},
 	    {SITE "[log a]\npath = /x\nformat = squid\n",
 		"5:10: format = squid: squid" LATER},
 	};
@@ -318,6 +316,17 @@ START_TEST(servers_and_their_options_are_judged)
 		"4:14: backup = maybe: expected on or off\n"},
 	    {UP "a:1 weight=2 weight=3\n",
 		"4:23: server: 'weight' stands twice\n"},
+	    {UP "a:1\nretry = connect 501\n",
+		"5:17: retry = 501: expected one of: connect, reset, timeout, "
+		"invalid, 500, 502, 503, 504; did you mean '500'?\n"},
+	    {UP "a:1\nretry_budget = 101%\n",
+		"5:16: retry_budget = 101%: at most 100%\n"},
+	    {UP "a:1\nretry_budget = 20\n",
+		"5:16: retry_budget = 20: a share needs a unit, for example "
+		"20% (20 what? write 20%)\n"},
+	    {UP "a:1\ntotal_timeout = 1s\ntry_timeout = 2s\n",
+		"6:15: try_timeout = 2s: longer than total_timeout = 1s "
+		"(line 5)\n"},
 	    {UP "a:1\nserver = b:1\nserver = A:1\n",
 		"6:10: server A:1 stands twice, first in line 4; `weight` "
 		"gives it a larger share\n"},

@@ -66,6 +66,14 @@ body_fini(struct body *b)
 	b->piped = 0;
 }
 
+void
+body_restart(struct body *b)
+{
+	REQUIRE(b->state == BODY_OPEN && b->total == b->len && b->tee == NULL);
+	body_fini(b);
+	b->total = 0;
+}
+
 uint32_t
 body_room(struct body *b)
 {

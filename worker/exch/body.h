@@ -51,6 +51,10 @@ void body_init(struct body *b, uint32_t high);
 /* Drop all that is held. */
 void body_fini(struct body *b);
 
+/* As if nothing had ever been pushed, to an open one of which nothing was
+ * consumed; who is told of content (body_tee()) was not told yet. */
+void body_restart(struct body *b);
+
 /* Bytes the producer may push now; 0: wait. May let go of what was kept. */
 uint32_t body_room(struct body *b);
 /* Take a slice (emptied by the call). Contiguous slices become one. Who cannot

@@ -247,11 +247,17 @@ static bool
 leave_is_mute(const struct h2o_stream *s)
 {
 	const struct up_try *t = s->t;
+	const struct upstream *u = t->group->conf;
 	enum fault_id why = t->x->fault != F_NONE ? t->x->fault : t->why;
+	uint64_t waited_ms;
 
-	return (why == F_ORIGIN_TIMEOUT || why == F_ORIGIN_STALL) &&
-	       try_now_ms(t) - s->conn->heard_ms >=
-		   t->group->conf->response_timeout_ms / 2;
+	if (why == F_ORIGIN_TRY_TIMEOUT)
+		waited_ms = u->try_timeout_ms;
+	else if (why == F_ORIGIN_TIMEOUT || why == F_ORIGIN_STALL)
+		waited_ms = u->response_timeout_ms;
+	else
+		return false;
+	return try_now_ms(t) - s->conn->heard_ms >= waited_ms / 2;
 }
 
 static void

@@ -10,6 +10,27 @@
 
 /* --- the handler ---------------------------------------------------------- */
 
+/* There is no connection in time. */
+static void
+try_is_late(struct up_try *t)
+{
+	if (t->state == UP_CONNECT) {
+		try_failed(t,
+		    t->o->why_late != F_NONE ? t->o->why_late
+					     : F_ORIGIN_CONNECT_TIMEOUT,
+		    0);
+		return;
+	}
+	up_waiter_cancel(&t->wait);
+	if (!up_server_make_do(t->server)) {
+		try_failed(t, F_ORIGIN_NAME, 0);
+		return;
+	}
+	/* what it knew before has a time of its own */
+	t->aimed_ms = try_now_ms(t);
+	try_set_limit(t);
+}
+
 static void
 try_on_timer(void *self)
 {
@@ -17,30 +38,17 @@ try_on_timer(void *self)
 	struct exch *x = t->x;
 	const struct upstream *u = t->group->conf;
 	uint64_t idle_ms = try_now_ms(t) - t->progress_ms;
-	/* the client owes the rest of its request */
-	bool is_clients = !t->is_send_over && x->req_body.len == 0 &&
-			  t->o != NULL && !t->ops->is_sent(t);
 
 	OBJ_CHECK(t, MAGIC_TRY);
-	if (t->state == UP_NAME) {
-		up_waiter_cancel(&t->wait);
-		if (!up_server_make_do(t->server))
-			try_failed(t, F_ORIGIN_NAME, 0);
-		exch_kick(x);
-		return;
-	}
-	if (t->state == UP_CONNECT) {
-		try_failed(t,
-		    t->o->why_late != F_NONE ? t->o->why_late
-					     : F_ORIGIN_CONNECT_TIMEOUT,
-		    0);
+	if (t->state == UP_NAME || t->state == UP_CONNECT) {
+		try_is_late(t);
 		exch_kick(x);
 		return;
 	}
 	if (x->state == EXCH_TUNNEL)
 		return;
 	/* the client is what we wait for, or something moved meanwhile */
-	if (is_clients || body_room(&x->resp_body) == 0)
+	if (try_waits_for_client(t) || body_room(&x->resp_body) == 0)
 		idle_ms = 0;
 	if (idle_ms < u->response_timeout_ms) {
 		loop_timer_set(
@@ -55,6 +63,28 @@ try_on_timer(void *self)
 		exch_fault(x, F_ORIGIN_STALL, 0);
 	}
 	exch_kick(x);
+}
+
+/* The time of the try, or of all, is over before a final head came. */
+static void
+try_on_limit(void *self)
+{
+	struct up_try *t = self;
+
+	OBJ_CHECK(t, MAGIC_TRY);
+	if (try_limit_left(t) > 0) {
+		try_set_limit(t);
+		return;
+	}
+	if (try_total_is_over(t)) {
+		up_waiter_cancel(&t->wait);
+		try_failed(t, F_ORIGIN_TOTAL_TIMEOUT, 0);
+	} else if (t->state == UP_HEAD) {
+		try_failed(t, F_ORIGIN_TRY_TIMEOUT, 0);
+	} else {
+		try_is_late(t);
+	}
+	exch_kick(t->x);
 }
 
 static void
@@ -96,6 +126,7 @@ up_pump(struct exch *x)
 		moved |= try_connect(t);
 	if (t->state == UP_HEAD || t->state == UP_BODY)
 		moved |= t->ops->send(t);
+	try_watch_client(t);
 	if (t->state == UP_HEAD)
 		moved |= t->ops->recv_head(t);
 	if (t->state == UP_BODY)
@@ -120,6 +151,8 @@ up_open(struct exch *x)
 	t->ops = u->wire;
 	up_waiter_init(&t->wait, try_on_name, t);
 	timer_init(&t->timer, try_on_timer, t);
+	timer_init(&t->limit, try_on_limit, t);
+	t->opened_ms = try_now_ms(t);
 	x->handler_state = t;
 	x->origin.upstream = u->name;
 	sink_note(x, "upstream", u->at, "%.*s, by %s", SPAN_FMT(u->name),
@@ -143,7 +176,7 @@ up_close(struct exch *x)
 
 	OBJ_CHECK(t, MAGIC_TRY);
 	up_waiter_cancel(&t->wait);
-	loop_timer_clear(x->w->loop, &t->timer);
+	try_clear_timers(t);
 	/* nothing else tells where a tunnel's bytes end */
 	if (x->state == EXCH_TUNNEL && !body_is_done(&x->req_body))
 		try_break_origin(t);

@@ -40,7 +40,16 @@ struct up_server_conf {
 #define UP_SERVERS_MAX 10000
 
 /* What a failed try may be repeated for (`retry =`). */
-enum { UP_RETRY_CONNECT = 1, UP_RETRY_RESET = 2, UP_RETRY_TIMEOUT = 4 };
+enum {
+	UP_RETRY_CONNECT = 1,
+	UP_RETRY_RESET = 2,
+	UP_RETRY_TIMEOUT = 4,
+	UP_RETRY_INVALID = 8,
+	UP_RETRY_500 = 16, /* an answer with this status */
+	UP_RETRY_502 = 32,
+	UP_RETRY_503 = 64,
+	UP_RETRY_504 = 128
+};
 
 struct upstream {
 	uint32_t index; /* in plan.upstreams */
@@ -55,7 +64,10 @@ struct upstream {
 	uint64_t connect_timeout_ms;
 	uint64_t response_timeout_ms;
 	uint64_t idle_timeout_ms; /* of a pooled connection */
+	uint64_t try_timeout_ms; /* until the head of an answer; 0: none */
+	uint64_t total_timeout_ms; /* the same of all tries together */
 	unsigned retry; /* UP_RETRY_x */
+	uint32_t retry_budget_tenths; /* of the requests, 0 .. 1000 */
 	int send_proxy; /* 0, 1 or 2 */
 	struct tls_client *tls; /* NULL: no server speaks TLS */
 	struct conf_eject eject;

@@ -43,8 +43,11 @@ try_got_final(struct up_try *t, const struct http_msg *m)
 {
 	struct exch *x = t->x;
 
-	x->resp = *m;
 	x->origin.status = m->status;
+	if (try_passes_over(t, m))
+		return false;
+	loop_timer_clear(x->w->loop, &t->limit);
+	x->resp = *m;
 	body_forget(&x->req_body);
 	if (m->status == 101) {
 		if (!try_is_websocket_answer(t, m)) {

@@ -35,6 +35,7 @@ struct up_group {
 	struct up_server *servers;
 	void *lb_state;
 	struct up_fitness *fitness;
+	uint64_t quiet_until_ms; /* no word of a spent retry budget before */
 	bool is_retiring;
 };
 

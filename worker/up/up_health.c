@@ -279,7 +279,8 @@ up_server_failed(struct up_server *s, enum fault_id why)
 {
 	if (fault_is_reset(why))
 		server_count(s, EJECT_RESET, true);
-	if (!fault_is_late(why))
+	/* the last server may have been asked just before all time was over */
+	if (!fault_is_late(why) && why != F_ORIGIN_TOTAL_TIMEOUT)
 		server_count(s, EJECT_5XX, true);
 }
 

@@ -79,6 +79,11 @@ upstream_retry(const struct conf_scope *s)
 	    {"connect", UP_RETRY_CONNECT},
 	    {"reset", UP_RETRY_RESET},
 	    {"timeout", UP_RETRY_TIMEOUT},
+	    {"invalid", UP_RETRY_INVALID},
+	    {"500", UP_RETRY_500},
+	    {"502", UP_RETRY_502},
+	    {"503", UP_RETRY_503},
+	    {"504", UP_RETRY_504},
 	};
 	struct conf_iter it = {NULL, 0, false};
 	const struct conf_value *v;
@@ -135,7 +140,12 @@ up_prepare(const struct boot *b, const struct conf_section *sec, uint32_t index,
 	u->response_timeout_ms =
 	    (uint64_t)conf_num(&s, KEY_UPSTREAM_RESPONSE_TIMEOUT);
 	u->idle_timeout_ms = (uint64_t)conf_num(&s, KEY_UPSTREAM_IDLE_TIMEOUT);
+	u->try_timeout_ms = (uint64_t)conf_num(&s, KEY_UPSTREAM_TRY_TIMEOUT);
+	u->total_timeout_ms =
+	    (uint64_t)conf_num(&s, KEY_UPSTREAM_TOTAL_TIMEOUT);
 	u->retry = upstream_retry(&s);
+	u->retry_budget_tenths =
+	    (uint32_t)conf_num(&s, KEY_UPSTREAM_RETRY_BUDGET);
 	u->send_proxy = (int)conf_num(&s, KEY_UPSTREAM_SEND_PROXY);
 	/* the reader told its problems */
 	conf_eject_read(&s, &u->eject, NULL);

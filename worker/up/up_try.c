@@ -1,15 +1,12 @@
-/* up/up_try: choosing a server, beginning a try, failing and trying again
- * (RFC 9110 9.2.2). */
+/* up/up_try: choosing a server, beginning a try, failing and trying again. */
 #include "worker/up/up_try.h"
 
 #include <errno.h>
 
+#include "common/base/num.h"
 #include "common/net/proxyproto.h"
 #include "common/store/upstate.h"
 #include "worker/exch/plan.h"
-
-/* Tries of one exchange, whatever the number of servers. */
-#define UP_TRIES_MAX 8
 
 void
 try_drop_origin(struct up_try *t)
@@ -45,6 +42,93 @@ try_uncount(struct up_try *t)
 	if (t->is_counted)
 		upstate_end(b->upstate, b->slot, t->server->conf->id);
 	t->is_counted = false;
+}
+
+/* --- time ----------------------------------------------------------------- */
+
+/* What is left of so much since then. */
+static uint64_t
+time_left(uint64_t all_ms, uint64_t since_ms, uint64_t now_ms)
+{
+	uint64_t passed_ms = now_ms - since_ms;
+
+	if (all_ms == 0)
+		return UINT64_MAX;
+	return all_ms > passed_ms ? all_ms - passed_ms : 0;
+}
+
+uint64_t
+try_limit_left(const struct up_try *t)
+{
+	const struct upstream *u = t->group->conf;
+	uint64_t now_ms = try_now_ms(t);
+
+	return u64_min(time_left(u->try_timeout_ms, t->aimed_ms, now_ms),
+	    time_left(u->total_timeout_ms, t->opened_ms, now_ms));
+}
+
+void
+try_set_limit(struct up_try *t)
+{
+	uint64_t ms = try_limit_left(t);
+
+	if (ms != UINT64_MAX)
+		loop_timer_set(t->x->w->loop, &t->limit, ms);
+}
+
+bool
+try_waits_for_client(const struct up_try *t)
+{
+	const struct body *b = &t->x->req_body;
+
+	return !t->is_send_over && t->o != NULL && b->state == BODY_OPEN &&
+	       b->len == 0;
+}
+
+/* The client owes nothing any more: that time was no server's. */
+static void
+try_settle_client(struct up_try *t)
+{
+	uint64_t owed_ms = try_now_ms(t) - t->owed_since_ms;
+
+	t->aimed_ms += owed_ms;
+	t->opened_ms += owed_ms;
+	t->owed_since_ms = 0;
+}
+
+void
+try_watch_client(struct up_try *t)
+{
+	const struct upstream *u = t->group->conf;
+	bool owes;
+
+	if (u->try_timeout_ms == 0 && u->total_timeout_ms == 0)
+		return;
+	owes = t->state == UP_HEAD && try_waits_for_client(t);
+	if (owes == (t->owed_since_ms != 0))
+		return;
+	if (owes) {
+		t->owed_since_ms = try_now_ms(t);
+		loop_timer_clear(t->x->w->loop, &t->limit);
+		return;
+	}
+	try_settle_client(t);
+	if (t->state == UP_HEAD)
+		try_set_limit(t);
+}
+
+bool
+try_total_is_over(const struct up_try *t)
+{
+	return time_left(t->group->conf->total_timeout_ms, t->opened_ms,
+		   try_now_ms(t)) == 0;
+}
+
+void
+try_clear_timers(struct up_try *t)
+{
+	loop_timer_clear(t->x->w->loop, &t->timer);
+	loop_timer_clear(t->x->w->loop, &t->limit);
 }
 
 /* --- a try ---------------------------------------------------------------- */
@@ -83,46 +167,7 @@ try_begin(struct up_try *t)
 	    x->w->loop, &t->timer, t->group->conf->response_timeout_ms);
 }
 
-/* Whether what was sent may be sent again: nothing was, or the method says that
- * once more does no harm and no part of an answer came (RFC 9110 9.2.2). */
-static bool
-try_may_repeat(const struct up_try *t)
-{
-	const struct exch *x = t->x;
-
-	if (!fault_row(t->why)->may_retry || x->is_answered || t->is_any_got ||
-	    t->n_tries >= UP_TRIES_MAX)
-		return false;
-	if (!body_can_rewind(&x->req_body))
-		return false;
-	return !t->is_any_sent || method_is_idempotent(x->req.method);
-}
-
-/* No connection came about, and it was not for the time. */
-static bool
-try_is_unconnected(enum fault_id why)
-{
-	return why == F_ORIGIN_CONNECT || why == F_ORIGIN_TLS ||
-	       why == F_ORIGIN_CERT || why == F_ORIGIN_ALPN;
-}
-
-/* Garbage is no reason to ask another server: the request was served. */
-static unsigned
-try_retry_bit(enum fault_id why)
-{
-	if (why == F_ORIGIN_NAME || why == F_ORIGIN_BUSY ||
-	    try_is_unconnected(why))
-		return UP_RETRY_CONNECT;
-	if (why == F_ORIGIN_REFUSED)
-		return UP_RETRY_CONNECT | UP_RETRY_RESET;
-	if (why == F_ORIGIN_CONNECT_TIMEOUT)
-		return UP_RETRY_CONNECT | UP_RETRY_TIMEOUT;
-	if (why == F_ORIGIN_TIMEOUT)
-		return UP_RETRY_TIMEOUT;
-	return why == F_ORIGIN_RESET ? UP_RETRY_RESET : 0;
-}
-
-static void
+void
 try_skip_server(struct up_try *t)
 {
 	uint32_t i = (uint32_t)(t->server - t->group->servers);
@@ -149,6 +194,44 @@ try_is_first_refusal(struct up_try *t, enum fault_id why)
 	return is_first;
 }
 
+/* From here on a try takes its time. */
+static void
+try_start(struct up_try *t)
+{
+	t->state = UP_NAME;
+	t->is_any_sent = false;
+	if (t->owed_since_ms != 0)
+		try_settle_client(t);
+	t->aimed_ms = try_now_ms(t);
+	try_set_limit(t);
+}
+
+static void
+try_aim(struct up_try *t, struct up_server *s)
+{
+	t->server = s;
+	try_count(t);
+	t->turn = (struct up_turn){0, 0};
+	t->was_refused = false;
+	t->x->origin.server = s->conf->text;
+	try_start(t);
+}
+
+void
+try_again(struct up_try *t, struct up_server *s)
+{
+	struct exch *x = t->x;
+
+	body_rewind(&x->req_body);
+	x->fault_detail = NULL;
+	counter_add(x->w->counters, COUNTER_RETRIES, 1);
+	if (s == NULL)
+		try_start(t);
+	else
+		try_aim(t, s);
+	exch_kick(x);
+}
+
 void
 try_failed(struct up_try *t, enum fault_id why, int err)
 {
@@ -157,30 +240,27 @@ try_failed(struct up_try *t, enum fault_id why, int err)
 	    t->o != NULL && t->o->is_reused && why == F_ORIGIN_RESET;
 	bool is_same =
 	    was_stale || try_has_more(t, why) || try_is_first_refusal(t, why);
+	struct up_server *next = NULL;
 
 	counter_add(x->w->counters, COUNTER_ORIGIN_FAILURES, 1);
 	upstate_add(x->w->boot->upstate, t->server->conf->id, UPSTATE_FAILURES);
 	t->why = why;
 	try_drop_origin(t);
-	loop_timer_clear(x->w->loop, &t->timer);
+	try_clear_timers(t);
 	if (was_stale)
 		t->avoids_pool = true;
 	if (!is_same) {
 		try_uncount(t);
 		try_skip_server(t);
 		up_server_failed(t->server, why);
+		next = try_next(t);
 	}
-	if (!try_may_repeat(t) ||
-	    (!is_same && !(t->group->conf->retry & try_retry_bit(why)))) {
-		t->state = UP_DONE;
-		exch_fault(x, why, err);
+	if (is_same ? try_may_repeat(t) : next != NULL) {
+		try_again(t, next);
 		return;
 	}
-	body_rewind(&x->req_body);
-	x->fault_detail = NULL;
-	t->state = is_same ? UP_NAME : UP_PICK;
-	counter_add(x->w->counters, COUNTER_RETRIES, 1);
-	exch_kick(x);
+	t->state = UP_DONE;
+	exch_fault(x, why, err);
 }
 
 void
@@ -191,15 +271,11 @@ try_pick(struct up_try *t)
 
 	if (s == NULL) {
 		t->state = UP_DONE;
-		exch_fault(x, t->why == F_NONE ? F_NO_SERVER : t->why, 0);
+		exch_fault(x, F_NO_SERVER, 0);
 		return;
 	}
-	t->server = s;
-	try_count(t);
-	t->turn = (struct up_turn){0, 0};
-	t->was_refused = false;
-	t->state = UP_NAME;
-	x->origin.server = s->conf->text;
+	try_count_request(t);
+	try_aim(t, s);
 }
 
 /* A place at a pooled connection, else at a new one. What could not be sent

@@ -1,5 +1,6 @@
 /* up/up_try: the tries of one exchange, inside handler "upstream". up.c drives
- * them, up_try.c chooses and begins them, up_answer.c takes what comes back.
+ * them, up_try.c chooses and begins them, up_retry.c decides whether there is
+ * another one, up_answer.c takes what comes back.
  * What is on the wire is the business of struct origin_ops. */
 #ifndef GH_UP_TRY_H
 #define GH_UP_TRY_H
@@ -33,6 +34,11 @@ struct up_try {
 	struct up_turn turn; /* among the server's addresses */
 	struct up_waiter wait;
 	struct timer timer;
+	struct timer limit; /* of try_timeout and total_timeout */
+	uint64_t opened_ms; /* when total_timeout began */
+	uint64_t aimed_ms; /* when try_timeout began */
+	uint64_t owed_since_ms; /* the client owes the rest of its request: time
+	                           that counts for neither; 0: it does not */
 	uint64_t progress_ms; /* when something moved last */
 	uint64_t begun_ms; /* when this try began to send */
 	uint32_t n_tries;
@@ -63,15 +69,45 @@ void try_begin(struct up_try *t);
  * origin closed at the same moment says nothing about the server, and one of
  * its addresses nothing about the others. */
 void try_failed(struct up_try *t, enum fault_id why, int err);
+/* Send the request once more, to this server; NULL: to the same one. */
+void try_again(struct up_try *t, struct up_server *s);
+/* The server is not to be asked again. */
+void try_skip_server(struct up_try *t);
 void try_drop_origin(struct up_try *t);
 /* The same, and the origin sees that what it got so far was not all. */
 void try_break_origin(struct up_try *t);
 /* The server has nothing more to do for this exchange. */
 void try_uncount(struct up_try *t);
 
+/* What is left of try_timeout and total_timeout; UINT64_MAX: there is none. */
+uint64_t try_limit_left(const struct up_try *t);
+/* Wait for so long. */
+void try_set_limit(struct up_try *t);
+/* Whether the rest of the request is what is waited for: its client owes it. */
+bool try_waits_for_client(const struct up_try *t);
+/* See whether it does: these times stand still meanwhile. */
+void try_watch_client(struct up_try *t);
+bool try_total_is_over(const struct up_try *t);
+/* Nothing is waited for; all that is set. */
+void try_clear_timers(struct up_try *t);
+
 /* The PROXY header that goes before all else on a fresh connection; empty when
  * there is none. In the exchange's arena. */
 span try_proxy_header(struct up_try *t);
+
+/* --- another try: up_retry.c ---------------------------------------------- */
+
+/* No connection came about, and it was not for the time. */
+bool try_is_unconnected(enum fault_id why);
+/* Whether what failed (t->why) may be sent again, wherever (RFC 9110 9.2.2). */
+bool try_may_repeat(const struct up_try *t);
+/* The server that is asked after it failed, paid for; or NULL. */
+struct up_server *try_next(struct up_try *t);
+/* A final head came. true: it is not passed on, the next server is asked; the
+ * answer is gone. */
+bool try_passes_over(struct up_try *t, const struct http_msg *m);
+/* The exchange asks the upstream; tries again are a share of such. */
+void try_count_request(const struct up_try *t);
 
 /* --- for the wires: up_answer.c ------------------------------------------- */
 
@@ -83,7 +119,7 @@ extern const struct h1_limits up_limits;
 /* An interim answer came; it is used up. */
 void try_got_info(struct up_try *t, struct http_msg *info);
 /* The final head came; *m is copied. Its content follows when true, else the
- * try failed. */
+ * try is over. */
 bool try_got_final(struct up_try *t, const struct http_msg *m);
 /* The answer broke after its final head. */
 void try_cut(struct up_try *t, enum fault_id why, int err);

@@ -2,6 +2,7 @@
 was asked and what went wrong."""
 import contextlib
 import pathlib
+import socket
 import tempfile
 
 import pytest
@@ -171,3 +172,26 @@ def h2_front(front):
                      listen=listen, **kwargs)
 
     return make
+
+
+@pytest.fixture
+def deaf():
+    """The address of a listening socket whose queue is full: connections to
+    it neither open nor fail (listen(2))."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        s.listen(0)
+        fillers = []
+
+        def fills():
+            filler = socket.socket()
+            filler.setblocking(False)
+            fillers.append(filler)
+            filler.connect_ex(s.getsockname())
+            # the ones that still open soon do it at once on loopback
+            return filler.connect_ex(s.getsockname()) != 0
+
+        until(lambda: fills() and len(fillers) > 4)
+        yield "127.0.0.1:%d" % s.getsockname()[1]
+        for filler in fillers:
+            filler.close()

@@ -1,6 +1,5 @@
 """Servers that are slow, and how long they are waited for."""
 import select
-import socket
 import threading
 import time
 
@@ -26,29 +25,6 @@ def later(seconds):
 def get(gh, path="/"):
     with gh.client() as c:
         return c.get(path)
-
-
-@pytest.fixture
-def deaf():
-    """The address of a listening socket whose queue is full: connections to
-    it neither open nor fail (listen(2))."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        s.listen(0)
-        fillers = []
-
-        def fills():
-            filler = socket.socket()
-            filler.setblocking(False)
-            fillers.append(filler)
-            filler.connect_ex(s.getsockname())
-            # the ones that still open soon do it at once on loopback
-            return filler.connect_ex(s.getsockname()) != 0
-
-        until(lambda: fills() and len(fillers) > 4)
-        yield "127.0.0.1:%d" % s.getsockname()[1]
-        for filler in fillers:
-            filler.close()
 
 
 def test_connect_timeout(front, deaf):
