@@ -132,6 +132,16 @@ def test_words_of_later_versions_are_known(section, line, tmp_path):
                 ("expected" in t or "did you mean" in t)], said
 
 
+@pytest.mark.parametrize("line", [
+    "retry = connect reset invalid timeout 500 502 503 504",
+    "retry_budget = 20%", "retry_budget = none", "try_timeout = 1s",
+    "total_timeout = 3s"])
+def test_tries_again_are_built(line, tmp_path):
+    """All words of retry and its times are taken as they are."""
+    assert not problems("[site s]\nupstream = u\n[upstream u]\nserver = a:1\n"
+                        + line + "\n", tmp_path)
+
+
 @pytest.mark.parametrize("name", "abc")
 def test_the_examples_ask_for_nothing_unknown(name, tmp_path):
     """A newcomer's file, a full edge, a forward proxy: what is not there yet is

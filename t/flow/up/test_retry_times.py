@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from lib import h2
 from lib.gatehouse import free_port
 from lib.origin import ok
 from lib.procs import is_listening, until
@@ -151,6 +152,24 @@ def test_total_timeout_alone(speaks):
     assert time.monotonic() - began >= SHORT_S
     assert gh.fault() == "origin_total_timeout"
     assert not other.requests
+
+
+@pytest.mark.parametrize("limit, fault", [
+    ("try_timeout", "origin_try_timeout"),
+    ("response_timeout", "origin_timeout")])
+def test_a_handshake_of_websocket_has_its_time(h2_front, h2_origin, limit,
+                                               fault):
+    """RFC 8441 5: what the client will say in the tunnel is not owed yet."""
+    mute = h2_origin(lambda conn, r: None,
+                     settings=[(h2.ENABLE_CONNECT_PROTOCOL, 1)])
+    gh = h2_front([mute], f"{limit} = {SHORT}")
+    with gh.client() as c:
+        c.send(b"GET / HTTP/1.1\r\nHost: test\r\nConnection: upgrade\r\n"
+               b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+               b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")
+        assert c.response().status == 504
+    assert gh.fault() == fault
+    assert mute.requests[0].get(":protocol") == "websocket"
 
 
 def test_signs_of_life_are_no_head(front, origin):
