@@ -77,7 +77,6 @@ hello_get(void)
 	    .ticket_find = hello_find,
 	};
 	static struct hello h;
-	struct tls_problem why;
 
 	if (h.loop != NULL)
 		return &h;
