@@ -296,6 +296,7 @@ master_on_beat(void *self)
 
 	reap_watch(m);
 	upgrade_sweep(m);
+	segment_sweep(m->segment);
 	if (m->has_waited && m->wants_reload) {
 		m->wants_reload = false;
 		(void)raise(SIGHUP);

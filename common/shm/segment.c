@@ -540,6 +540,13 @@ ranges_sweep(struct segment *s)
 	}
 }
 
+void
+segment_sweep(struct segment *s)
+{
+	if (s->epoch == s->super->epoch)
+		ranges_sweep(s);
+}
+
 void *
 segment_claim(struct segment *s, const struct segment_want *w)
 {

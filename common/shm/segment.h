@@ -78,6 +78,9 @@ bool segment_find_gone(struct segment *s, uint64_t *epoch);
 /* Its claims of ranges fall, and its place is free: the last thing that is done
  * about it. Master only. */
 void segment_forget(struct segment *s, uint64_t epoch);
+/* Give back what nobody uses any more and somebody held when it was given up.
+ * To be called now and then; only the newest master does it. Master only. */
+void segment_sweep(struct segment *s);
 struct segment_lease *segment_lease(struct segment *s);
 
 /* Find the range or make it, and count one user more. Pages are zero when the
