@@ -184,14 +184,12 @@ try_has_more(const struct up_try *t, enum fault_id why)
 }
 
 /* A server that is about to end, or told its limit after the request was sent,
- * may take it at once on another connection (RFC 9113 6.8, 8.7). */
+ * may take it at once on another connection (RFC 9113 6.8, 8.7). Under load the
+ * next one may be at its end as well; who refuses always is given up. */
 static bool
-try_is_first_refusal(struct up_try *t, enum fault_id why)
+try_is_refused_again(struct up_try *t, enum fault_id why)
 {
-	bool is_first = why == F_ORIGIN_REFUSED && !t->was_refused;
-
-	t->was_refused |= is_first;
-	return is_first;
+	return why == F_ORIGIN_REFUSED && t->n_refused++ < UP_REFUSALS_MAX;
 }
 
 /* From here on a try takes its time. */
@@ -212,7 +210,7 @@ try_aim(struct up_try *t, struct up_server *s)
 	t->server = s;
 	try_count(t);
 	t->turn = (struct up_turn){0, 0};
-	t->was_refused = false;
+	t->n_refused = 0;
 	t->x->origin.server = s->conf->text;
 	try_start(t);
 }
@@ -239,7 +237,7 @@ try_failed(struct up_try *t, enum fault_id why, int err)
 	bool was_stale =
 	    t->o != NULL && t->o->is_reused && why == F_ORIGIN_RESET;
 	bool is_same =
-	    was_stale || try_has_more(t, why) || try_is_first_refusal(t, why);
+	    was_stale || try_has_more(t, why) || try_is_refused_again(t, why);
 	struct up_server *next = NULL;
 
 	counter_add(x->w->counters, COUNTER_ORIGIN_FAILURES, 1);

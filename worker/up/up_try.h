@@ -11,6 +11,10 @@
 #include "worker/up/origin.h"
 #include "worker/up/up_group.h"
 
+/* Refusals of one request by one server that only make it go to another
+ * connection. */
+#define UP_REFUSALS_MAX 4
+
 #define MAGIC_TRY MAGIC('U', 'P', 'T', 'R')
 
 enum up_state {
@@ -49,7 +53,7 @@ struct up_try {
 	enum fault_id why; /* of the last try that failed */
 	bool can_reuse; /* the answer leaves the connection usable */
 	bool avoids_pool; /* a pooled connection was stale */
-	bool was_refused; /* by this server, before it acted on the request */
+	uint32_t n_refused; /* by this server, before it acted on the request */
 	bool is_counted; /* in the server's requests in flight */
 	uint64_t skip[]; /* servers that failed, by bit */
 };
