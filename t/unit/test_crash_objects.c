@@ -15,7 +15,12 @@
 #define NAMES 14u
 #define LEN 70000u
 /* A repair has many steps, as have the operations. */
+#ifdef __SANITIZE_ADDRESS__
+/* a sanitizer makes each death ten times as long */
+#define STRIDE 53u
+#else
 #define STRIDE 7u
+#endif
 
 /* What one that waits has seen last, for all processes. */
 struct waited {

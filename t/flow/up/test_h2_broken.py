@@ -347,4 +347,5 @@ def test_certificate_of_a_stranger(h2_front, h2_origin, stranger, ca):
     assert is_no_answer(gh)
     assert gh.fault() == "origin_cert"
     assert not o.requests
+    o.wait(lambda o: o.errors)
     assert isinstance(o.errors[0], ssl.SSLError)
