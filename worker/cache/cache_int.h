@@ -34,7 +34,6 @@ struct cache {
 	uint32_t negative_ttl_s;
 	span tag_header; /* empty: answers have no tags */
 	struct iptrie *purgers; /* whose PURGE is obeyed; NULL: nobody's */
-	bool is_purged_by_unix; /* clients on unix sockets may, too */
 };
 
 /* --- heads as they are kept ----------------------------------------------- */
@@ -202,8 +201,6 @@ int64_t cache_now_s(const struct exch *x);
  * life of the mark. false: it selects none. */
 bool cache_variant_key(const struct cached *c, const struct kept *mark,
     span names, struct exch *x, struct obj_key *out);
-/* The newest set of names of a mark; empty: none. */
-span cache_mark_names(const struct kept *mark);
 /* A PURGE by somebody who may: do it and answer. */
 enum verdict cache_purge(struct exch *x, struct cached *c);
 
@@ -259,7 +256,6 @@ struct cache_fill {
 	bool may_answer_error; /* the stale one stands in for 5xx */
 	enum fault_id fault; /* why it failed */
 	int fault_errno;
-	uint16_t status; /* the origin's answer; 0: none */
 	/* in y's arena: as kept_write() makes it, for x alone; or empty */
 	span own_head;
 	bool is_live; /* bytes come past the object now */

@@ -162,19 +162,6 @@ cache_variant_key(const struct cached *c, const struct kept *mark, span names,
 	return true;
 }
 
-span
-cache_mark_names(const struct kept *mark)
-{
-	span names = span_of(NULL, 0);
-
-	fields_foreach(f, &mark->fields)
-	{
-		if (f->id == FIELD_VARY)
-			names = f->value;
-	}
-	return names;
-}
-
 /* What one pinned object is. */
 static enum look
 look_judge(struct exch *x, struct cached *c, enum obj_state state)

@@ -351,7 +351,6 @@ fill_put(struct exch *y)
 	struct cache_fill *f = y->fill;
 	bool is_error = put_is_error(y->resp.status);
 
-	f->status = y->origin.status;
 	if (y->is_settled) {
 		f->fault = y->fault;
 		f->fault_errno = y->fault_errno;
