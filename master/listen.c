@@ -193,6 +193,7 @@ listen_add(struct gen *g, const struct conf_section *sec,
 		s = lsock_get(g, w->text, w->at, backlog, false);
 	if (s == NULL || listen_is_there(g, s))
 		return;
+	sock_defer_accept(s->fd);
 	s->refs++;
 	g->listens = reallocarray(g->listens, i + 1, sizeof(*g->listens));
 	g->lsocks = reallocarray(g->lsocks, i + 1, sizeof(*g->lsocks));

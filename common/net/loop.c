@@ -25,8 +25,13 @@ struct loop {
 	struct list next; /* who yielded: in the next step */
 	struct list batch; /* after this batch */
 	struct list reap; /* last */
+	struct list late; /* watches added since the last tick of late_timer */
+	struct list later; /* and those of before */
+	struct timer late_timer; /* set while there are any */
 	struct epoll_event events[LOOP_EVENTS];
 };
+
+static void loop_on_late(void *self);
 
 struct loop *
 loop_new(void)
@@ -43,6 +48,9 @@ loop_new(void)
 	list_init(&l->next);
 	list_init(&l->batch);
 	list_init(&l->reap);
+	list_init(&l->late);
+	list_init(&l->later);
+	timer_init(&l->late_timer, loop_on_late, l);
 	clock_update(&l->clock);
 	timer_wheel_init(&l->timers, clock_mono_ms(&l->clock));
 	return l;
@@ -86,16 +94,65 @@ watch_ctl(struct loop *l, int op, struct watch *w, enum loop_mode mode)
 	return epoll_ctl(l->ep, op, w->fd, &ev);
 }
 
+static void
+watch_init(struct watch *w, int fd, watch_f *fn, void *self)
+{
+	REQUIRE(fd >= 0);
+	*w = (struct watch){.fd = fd, .fn = fn, .self = self};
+	list_init(&w->late);
+}
+
 int
 watch_add(struct loop *l, struct watch *w, int fd, enum loop_mode mode,
     watch_f *fn, void *self)
 {
-	REQUIRE(fd >= 0);
-	*w = (struct watch){fd, fn, self};
+	watch_init(w, fd, fn, self);
 	if (watch_ctl(l, EPOLL_CTL_ADD, w, mode) == 0)
 		return 0;
 	w->fd = -1;
 	return -1;
+}
+
+/* A connection that serves one request at once needs no event: two calls of
+ * the kernel's are saved, into the set and out of it. */
+void
+watch_add_late(struct loop *l, struct watch *w, int fd, watch_f *fn, void *self)
+{
+	watch_init(w, fd, fn, self);
+	list_push_back(&l->late, &w->late);
+	if (!timer_is_set(&l->late_timer))
+		loop_timer_set(l, &l->late_timer, LOOP_LATE_MS);
+}
+
+void
+watch_arm(struct loop *l, struct watch *w)
+{
+	if (w->fd < 0 || !list_is_linked(&w->late) ||
+	    watch_ctl(l, EPOLL_CTL_ADD, w, LOOP_EDGE) < 0)
+		return;
+	list_del(&w->late);
+}
+
+static void
+loop_on_late(void *self)
+{
+	struct loop *l = self;
+	struct list due;
+
+	list_init(&due);
+	list_splice_back(&due, &l->later);
+	list_splice_back(&l->later, &l->late);
+	while (!list_is_empty(&due)) {
+		struct watch *w = LIST_ENTRY(due.next, struct watch, late);
+
+		watch_arm(l, w);
+		if (list_is_linked(&w->late)) {
+			list_del(&w->late);
+			list_push_back(&l->later, &w->late);
+		}
+	}
+	if (!list_is_empty(&l->later))
+		loop_timer_set(l, &l->late_timer, LOOP_LATE_MS);
 }
 
 int
@@ -109,7 +166,10 @@ watch_del(struct loop *l, struct watch *w)
 {
 	if (w->fd < 0)
 		return;
-	(void)epoll_ctl(l->ep, EPOLL_CTL_DEL, w->fd, NULL);
+	if (list_is_linked(&w->late))
+		list_del(&w->late);
+	else
+		(void)epoll_ctl(l->ep, EPOLL_CTL_DEL, w->fd, NULL);
 	w->fd = -1;
 }
 
@@ -121,6 +181,7 @@ watch_close(struct loop *l, struct watch *w)
 	(void)l;
 	if (fd < 0)
 		return;
+	list_del(&w->late);
 	w->fd = -1;
 	/* saves a system call for each connection */
 	(void)close(fd);

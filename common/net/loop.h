@@ -28,6 +28,7 @@ struct watch {
 	int fd; /* -1: not registered */
 	watch_f *fn;
 	void *self;
+	struct list late; /* linked: the kernel does not know it yet */
 };
 
 /* Work to do soon; in at most one queue at a time. */
@@ -53,6 +54,16 @@ void loop_free(struct loop *l);
  * watch_del() and, when it dies inside an event batch, until loop_reap(). */
 int watch_add(struct loop *l, struct watch *w, int fd, enum loop_mode mode,
     watch_f *fn, void *self);
+/* The same, LOOP_EDGE, for an own socket that may be over soon: the kernel is
+ * told of it by watch_arm(), or when it is still there after LOOP_LATE_MS at
+ * least and twice that at most. What happened until then is told after it, so
+ * that nothing is lost. */
+void watch_add_late(
+    struct loop *l, struct watch *w, int fd, watch_f *fn, void *self);
+/* Somebody waits for an event: tell the kernel of it now. Harmless when it
+ * knows already. Where the kernel refuses it is asked again and again. */
+void watch_arm(struct loop *l, struct watch *w);
+#define LOOP_LATE_MS 10u
 /* Change the direction of a level-triggered watch. */
 int watch_mode(struct loop *l, struct watch *w, enum loop_mode mode);
 /* Stop watching; does not close the descriptor. No event is told after it. */

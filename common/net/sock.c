@@ -226,6 +226,13 @@ sock_listen(const struct sock_addr *a, bool is_v6only, int backlog)
 	return listen_on(&v4, false, backlog);
 }
 
+void
+sock_defer_accept(int fd)
+{
+	/* seconds: the kernel's least, until it asks the client again */
+	(void)set_option(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 1);
+}
+
 int
 sock_connect(const struct sock_addr *to, bool *is_done)
 {

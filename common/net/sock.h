@@ -42,6 +42,11 @@ bool sock_addr_eq(const struct sock_addr *a, const struct sock_addr *b);
  * existing unix socket that nobody answers on is replaced. `is_v6only` leaves
  * the addresses of IPv4 to others. -1 with errno. */
 int sock_listen(const struct sock_addr *a, bool is_v6only, int backlog);
+/* Connections to a listening socket are for accepting once the client has said
+ * something, or after a second or two (TCP_DEFER_ACCEPT, tcp(7)): who speaks
+ * first and is accepted can be read from at once. No more than a saving: where
+ * there is no such thing nothing happens. */
+void sock_defer_accept(int fd);
 /* A non-blocking, close-on-exec socket whose connection has been started
  * (TCP_NODELAY set). -1 with errno; *is_done tells that it is open already. */
 int sock_connect(const struct sock_addr *to, bool *is_done);

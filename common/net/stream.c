@@ -161,9 +161,9 @@ stream_on_event(void *self, unsigned events)
 		s->fn(s->self, told);
 }
 
-static int
-stream_begin(struct stream *s, struct loop *l, int fd, stream_event_f *fn,
-    void *self, bool is_open)
+static void
+stream_init(struct stream *s, struct loop *l, stream_event_f *fn, void *self,
+    bool is_open)
 {
 	*s = (struct stream){
 	    .ops = &plain_ops,
@@ -174,21 +174,31 @@ stream_begin(struct stream *s, struct loop *l, int fd, stream_event_f *fn,
 	    .may_read = false,
 	    .may_write = is_open,
 	};
-	return watch_add(l, &s->watch, fd, LOOP_EDGE, stream_on_event, s);
 }
 
 int
 stream_open_fd(
     struct stream *s, struct loop *l, int fd, stream_event_f *fn, void *self)
 {
-	return stream_begin(s, l, fd, fn, self, true);
+	stream_init(s, l, fn, self, true);
+	return watch_add(l, &s->watch, fd, LOOP_EDGE, stream_on_event, s);
+}
+
+void
+stream_open_late(
+    struct stream *s, struct loop *l, int fd, stream_event_f *fn, void *self)
+{
+	stream_init(s, l, fn, self, true);
+	s->may_read = true;
+	watch_add_late(l, &s->watch, fd, stream_on_event, s);
 }
 
 int
 stream_open_connecting(
     struct stream *s, struct loop *l, int fd, stream_event_f *fn, void *self)
 {
-	return stream_begin(s, l, fd, fn, self, false);
+	stream_init(s, l, fn, self, false);
+	return watch_add(l, &s->watch, fd, LOOP_EDGE, stream_on_event, s);
 }
 
 void
@@ -245,8 +255,10 @@ stream_splice_in(struct stream *s, int pipe, size_t len, bool is_empty)
 	ssize_t n;
 
 	REQUIRE(s->ops == &plain_ops);
-	if (!s->may_read)
+	if (!s->may_read) {
+		stream_await(s);
 		return STREAM_RC_AGAIN;
+	}
 	do {
 		n = splice(s->watch.fd, NULL, pipe, NULL, len,
 		    SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
@@ -259,8 +271,10 @@ stream_splice_in(struct stream *s, int pipe, size_t len, bool is_empty)
 		return STREAM_RC_EOF;
 	if (!is_again(errno))
 		return plain_failed(s, errno);
-	if (is_empty)
+	if (is_empty) {
 		s->may_read = false;
+		stream_await(s);
+	}
 	return STREAM_RC_AGAIN;
 }
 
@@ -270,8 +284,10 @@ stream_splice_out(struct stream *s, int pipe, size_t len)
 	ssize_t n;
 
 	REQUIRE(s->ops == &plain_ops);
-	if (!s->may_write)
+	if (!s->may_write) {
+		stream_await(s);
 		return STREAM_RC_AGAIN;
+	}
 	do {
 		n = splice(pipe, NULL, s->watch.fd, NULL, len,
 		    SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
@@ -279,8 +295,10 @@ stream_splice_out(struct stream *s, int pipe, size_t len)
 	if (n > 0)
 		return n;
 	s->may_write = false;
-	if (n < 0 && is_again(errno))
+	if (n < 0 && is_again(errno)) {
+		stream_await(s);
 		return STREAM_RC_AGAIN;
+	}
 	s->err = n == 0 ? EIO : errno;
 	return STREAM_RC_ERROR;
 }

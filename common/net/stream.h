@@ -70,6 +70,11 @@ struct stream {
  * owns fd. */
 int stream_open_fd(
     struct stream *s, struct loop *l, int fd, stream_event_f *fn, void *self);
+/* The same for one whose peer speaks first and may be served at once: reading
+ * may give bytes already, and events are told late (watch_add_late()) as long
+ * as nobody waits for one: who got AGAIN does, and who calls stream_await(). */
+void stream_open_late(
+    struct stream *s, struct loop *l, int fd, stream_event_f *fn, void *self);
 /* The same for a socket whose connect is under way: STREAM_OPEN or STREAM_DEAD
  * will be told. */
 int stream_open_connecting(
@@ -105,20 +110,33 @@ stream_is_closed(const struct stream *s)
 	return s->watch.fd < 0;
 }
 
+/* The owner waits for an event. */
+static inline void
+stream_await(struct stream *s)
+{
+	if (list_is_linked(&s->watch.late))
+		watch_arm(s->loop, &s->watch);
+}
+
 static inline ssize_t
 stream_read(struct stream *s, void *to, size_t len)
 {
-	if (!s->may_read)
-		return STREAM_RC_AGAIN;
-	return s->ops->read(s, to, len);
+	ssize_t rc = s->may_read ? s->ops->read(s, to, len) : STREAM_RC_AGAIN;
+
+	if (rc == STREAM_RC_AGAIN)
+		stream_await(s);
+	return rc;
 }
 
 static inline ssize_t
 stream_writev(struct stream *s, const struct iovec *iov, int n)
 {
+	ssize_t rc = s->may_write ? s->ops->writev(s, iov, n) : STREAM_RC_AGAIN;
+
+	/* a short write has told that there is no more room */
 	if (!s->may_write)
-		return STREAM_RC_AGAIN;
-	return s->ops->writev(s, iov, n);
+		stream_await(s);
+	return rc;
 }
 
 static inline int

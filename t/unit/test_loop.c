@@ -1,6 +1,7 @@
 /* The event loop: what runs when. */
 #include <check.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/base/check.h"
@@ -140,6 +141,103 @@ START_TEST(a_task_is_in_one_queue_only)
 }
 END_TEST
 
+/* Two ends; the first is watched late, and its peer has said something. */
+static void
+watch_late(struct watch *w, int ends[2])
+{
+	ck_assert_int_eq(
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+	watch_add_late(loop, w, ends[0], on_event, NULL);
+	ck_assert_int_eq(write(ends[1], "x", 1), 1);
+}
+
+START_TEST(a_late_watch_is_told_nothing_before_somebody_waits)
+{
+	struct watch w;
+	int ends[2];
+
+	watch_late(&w, ends);
+	loop_step(loop, 0);
+	ck_assert_str_eq(order, "");
+	/* what happened before is told now, and once */
+	watch_arm(loop, &w);
+	watch_arm(loop, &w);
+	loop_step(loop, 0);
+	loop_step(loop, 0);
+	ck_assert_str_eq(order, "e");
+	watch_close(loop, &w);
+	(void)close(ends[1]);
+}
+END_TEST
+
+START_TEST(a_late_watch_is_told_of_in_the_end)
+{
+	struct watch w;
+	int ends[2];
+
+	watch_late(&w, ends);
+	/* the waits are as long as until it is due, not a minute */
+	for (int i = 0; n_order == 0; i++) {
+		ck_assert_int_lt(i, 100);
+		loop_step(loop, 60000);
+	}
+	ck_assert_str_eq(order, "e");
+	watch_close(loop, &w);
+	(void)close(ends[1]);
+}
+END_TEST
+
+/* Ended in each way before the kernel knew of it; what comes after on the same
+ * descriptor is not theirs. */
+START_TEST(a_late_watch_that_ended_is_forgotten)
+{
+	void (*const ends_it[])(struct loop *, struct watch *) = {
+	    watch_close, watch_close_shared, watch_del};
+
+	for (size_t i = 0; i < NELEMS(ends_it); i++) {
+		struct watch w;
+		int ends[2];
+
+		watch_late(&w, ends);
+		ends_it[i](loop, &w);
+		watch_arm(loop, &w);
+		for (int k = 0; k < 4; k++)
+			loop_step(loop, LOOP_LATE_MS);
+		ck_assert_str_eq(order, "");
+		if (ends_it[i] == watch_del)
+			ck_assert_int_eq(close(ends[0]), 0);
+		(void)close(ends[1]);
+	}
+}
+END_TEST
+
+/* The kernel takes it only when its descriptor is one that can be watched: the
+ * loop goes on and asks again. */
+START_TEST(a_late_watch_that_the_kernel_refuses_is_tried_again)
+{
+	struct watch w;
+	int ends[2];
+	int fd;
+
+	watch_late(&w, ends);
+	fd = dup(ends[0]);
+	ck_assert_int_ge(fd, 0);
+	(void)close(ends[0]); /* EBADF */
+	watch_arm(loop, &w);
+	ck_assert(list_is_linked(&w.late));
+	ck_assert_int_eq(dup2(fd, ends[0]), ends[0]);
+	for (int i = 0; n_order == 0; i++) {
+		ck_assert_int_lt(i, 100);
+		loop_step(loop, 60000);
+	}
+	ck_assert_str_eq(order, "e");
+	watch_del(loop, &w);
+	(void)close(fd);
+	(void)close(ends[0]);
+	(void)close(ends[1]);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -149,6 +247,10 @@ main(void)
 	    events_come_before_who_yielded,
 	    what_was_deferred_runs_before_who_yielded,
 	    a_task_is_in_one_queue_only,
+	    a_late_watch_is_told_nothing_before_somebody_waits,
+	    a_late_watch_is_told_of_in_the_end,
+	    a_late_watch_that_ended_is_forgotten,
+	    a_late_watch_that_the_kernel_refuses_is_tried_again,
 	};
 
 	return unit_run_in("net/loop", tests, NELEMS(tests), set_up, tear_down);

@@ -90,6 +90,64 @@ START_TEST(a_new_stream_asks_the_kernel_after_an_event_only)
 }
 END_TEST
 
+/* A stream whose events are told late: it is the fixture's from now on. */
+static void
+reopen_late(void)
+{
+	int fd = stream_take_fd(&s);
+
+	stream_open_late(&s, loop, fd, on_stream, &s);
+}
+
+START_TEST(a_late_stream_is_read_at_once)
+{
+	char room[4];
+
+	reopen_late();
+	peer_says("ab");
+	ck_assert_int_eq(stream_read(&s, room, 4), 2);
+	ck_assert_int_eq(say("c"), 1);
+	ck_assert(list_is_linked(&s.watch.late));
+	ck_assert_uint_eq(n_told, 0);
+	/* nothing more: this is a wait */
+	ck_assert_int_eq(stream_read(&s, room, 4), STREAM_RC_AGAIN);
+	ck_assert(!list_is_linked(&s.watch.late));
+	peer_says("d");
+	await(STREAM_READABLE);
+	ck_assert_int_eq(stream_read(&s, room, 4), 1);
+}
+END_TEST
+
+START_TEST(the_end_behind_a_late_streams_short_read_is_told)
+{
+	char room[4];
+
+	reopen_late();
+	peer_says("ab");
+	ck_assert_int_eq(shutdown(peer, SHUT_WR), 0);
+	ck_assert_int_eq(stream_read(&s, room, 4), 2);
+	ck_assert_int_eq(stream_read(&s, room, 4), STREAM_RC_AGAIN);
+	await(STREAM_READABLE);
+	ck_assert_int_eq(stream_read(&s, room, 4), STREAM_RC_EOF);
+}
+END_TEST
+
+START_TEST(a_late_stream_that_is_full_waits_for_room)
+{
+	static char bulk[BULK];
+	struct iovec iov = {bulk, sizeof(bulk)};
+	char room[4096];
+
+	reopen_late();
+	ck_assert_int_lt(stream_writev(&s, &iov, 1), (ssize_t)BULK);
+	ck_assert(!list_is_linked(&s.watch.late));
+	while (read(peer, room, sizeof(room)) > 0)
+		;
+	await(STREAM_WRITABLE);
+	ck_assert(s.may_write);
+}
+END_TEST
+
 START_TEST(a_full_read_goes_on_and_a_short_one_waits)
 {
 	char room[4];
@@ -395,6 +453,9 @@ main(void)
 {
 	const TTest *const tests[] = {
 	    a_new_stream_asks_the_kernel_after_an_event_only,
+	    a_late_stream_is_read_at_once,
+	    the_end_behind_a_late_streams_short_read_is_told,
+	    a_late_stream_that_is_full_waits_for_room,
 	    a_full_read_goes_on_and_a_short_one_waits,
 	    a_read_that_empties_the_socket_exactly_is_followed_by_again,
 	    every_byte_arrives_in_its_order,

@@ -60,8 +60,10 @@ inbuf_fill(struct inbuf *in, struct worker *w, struct stream *s, size_t cap)
 	ssize_t n;
 
 	/* nothing to ask the kernel for: no block is needed either */
-	if (!s->may_read)
+	if (!s->may_read) {
+		stream_await(s);
 		return STREAM_RC_AGAIN;
+	}
 	if (in->buf == NULL) {
 		in->buf = buf_ref(worker_read_buf(w));
 		in->at = 0;

@@ -147,11 +147,11 @@ conn_open(struct conn *k, const struct conn_ops *ops, struct worker *w,
 	k->greeting = CONN_PROXY;
 	timer_init(&k->timer, conn_on_timer, k);
 	task_init(&k->task, conn_on_task, k);
-	if (!conn_is_welcome(k) ||
-	    stream_open_fd(&k->stream, w->loop, fd, conn_on_event, k) < 0) {
+	if (!conn_is_welcome(k)) {
 		(void)close(fd);
 		return false;
 	}
+	stream_open_late(&k->stream, w->loop, fd, conn_on_event, k);
 	if (!l->proxy_protocol)
 		conn_begin(k);
 	list_push_back(&w->conns, &k->node);

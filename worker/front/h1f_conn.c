@@ -244,11 +244,36 @@ h1f_end(struct h1_front *c, bool may_send_more)
 }
 
 static void
+h1f_greet(struct h1_front *c)
+{
+	switch (conn_greet(&c->conn)) {
+	case CONN_MORE:
+		stream_await(&c->conn.stream);
+		return;
+	case CONN_H1:
+		h1f_goto(c, H1F_IDLE);
+		h1f_read_head(c);
+		return;
+	case CONN_H2:
+		h1f_goto(c, H1F_TAKEN);
+		c->magic = 0;
+		h2f_take(&c->conn);
+		return;
+	case CONN_BAD:
+		h1f_close(c);
+		return;
+	}
+	UNREACHED();
+}
+
+static void
 h1f_next(struct conn *k)
 {
 	struct h1_front *c = h1f_of(k);
 
-	if (c->state == H1F_IDLE)
+	if (c->state == H1F_GREETING)
+		h1f_greet(c);
+	else if (c->state == H1F_IDLE)
 		h1f_read_head(c);
 	else if (c->state == H1F_LINGER)
 		h1f_linger(c);
@@ -284,6 +309,8 @@ h1f_done(void *self, struct exch *x)
 	/* the next request of a pipeline takes its turn behind other clients */
 	if (c->conn.in.buf != NULL || c->conn.stream.may_read)
 		loop_yield(c->conn.w->loop, &c->conn.task);
+	else
+		stream_await(&c->conn.stream);
 }
 
 static void
@@ -310,28 +337,6 @@ h1f_local_addr(void *self, struct sock_addr *out)
 }
 
 /* --- events --------------------------------------------------------------- */
-
-static void
-h1f_greet(struct h1_front *c)
-{
-	switch (conn_greet(&c->conn)) {
-	case CONN_MORE:
-		return;
-	case CONN_H1:
-		h1f_goto(c, H1F_IDLE);
-		h1f_read_head(c);
-		return;
-	case CONN_H2:
-		h1f_goto(c, H1F_TAKEN);
-		c->magic = 0;
-		h2f_take(&c->conn);
-		return;
-	case CONN_BAD:
-		h1f_close(c);
-		return;
-	}
-	UNREACHED();
-}
 
 static bool
 h1f_is_tunnel(const struct h1_front *c)
@@ -469,4 +474,6 @@ h1f_accept(struct worker *w, const struct plan_listen *l, int fd,
 	c->magic = MAGIC_H1F;
 	c->state = c->conn.greeting == CONN_GREETED ? H1F_IDLE : H1F_GREETING;
 	h1f_set_deadline(c);
+	/* what it says first is here already (sock_defer_accept()) */
+	loop_defer(w->loop, &c->conn.task);
 }
