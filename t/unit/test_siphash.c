@@ -61,6 +61,24 @@ START_TEST(lowering_makes_texts_equal_that_differ_in_case_only)
 }
 END_TEST
 
+START_TEST(every_byte_is_lowered_as_ascii)
+{
+	char one[11] = "0123456789";
+	char two[11];
+
+	for (unsigned byte = 0; byte < 256; byte++) {
+		for (size_t at = 0; at < 10; at++) {
+			memset(one, (int)(byte ^ 1), 10);
+			one[at] = (char)byte;
+			for (size_t i = 0; i < 10; i++)
+				two[i] = ascii_lower(one[i]);
+			ck_assert_uint_eq(siphash_lower(&key, span_of(one, 10)),
+			    siphash(&key, span_of(two, 10)));
+		}
+	}
+}
+END_TEST
+
 START_TEST(random_keys_differ)
 {
 	struct sipkey a, b;
@@ -79,6 +97,7 @@ main(void)
 	const TTest *const tests[] = {
 	    the_published_vectors_come_out,
 	    lowering_makes_texts_equal_that_differ_in_case_only,
+	    every_byte_is_lowered_as_ascii,
 	    random_keys_differ,
 	};
 

@@ -32,8 +32,10 @@ answer_forget(struct exch *x, struct cached *c)
 static void
 answer_update(struct exch *x, struct cached *c)
 {
-	struct put p = {
-	    .x = x, .cache = c->cache, .view = c->view, .url = c->url};
+	struct put p = {.x = x,
+	    .cache = c->cache,
+	    .view = c->view,
+	    .url = cache_url(x, c->cache)};
 	struct kept k;
 	enum storable s = put_merge(x, c, &c->policy, &k);
 
@@ -149,7 +151,8 @@ stage_cache_put(struct exch *x)
 		return VERDICT_NEXT;
 	if (!method_is_safe(x->req.method))
 		answer_forget(x, c);
-	if (x->req.method == METHOD_HEAD && c->url.len > 0)
+	/* one that was looked for */
+	if (x->req.method == METHOD_HEAD && c->tries > 0)
 		answer_to_head(x, c);
 	else if (x->req.method == METHOD_POST)
 		answer_to_post(x, c);

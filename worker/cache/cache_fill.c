@@ -361,7 +361,7 @@ fill_begin(
 	}
 	f->y = exch_spawn(x, &fill_front, f);
 	f->y->fill = f;
-	f->url = arena_span(&f->y->arena, c->url);
+	f->url = arena_span(&f->y->arena, cache_url(x, c->cache));
 	f->vary = arena_span(&f->y->arena, c->vary);
 	f->is_base = c->mark == NULL;
 	f->key = c->key;

@@ -144,7 +144,6 @@ struct cached {
 	enum cached_result result;
 	struct cache_policy policy;
 	struct cc cc; /* the request's directives */
-	span url;
 	struct obj_key base; /* of the URL */
 	struct obj_key
 	    key; /* of what is looked for: the URL's or a variant's */

@@ -104,8 +104,10 @@ key_put(struct key_text *t, span s, bool is_caseless)
 		t->p = p;
 		t->cap = cap;
 	}
-	for (size_t i = 0; i < s.len; i++)
-		t->p[t->len + i] = is_caseless ? ascii_lower(s.p[i]) : s.p[i];
+	if (!is_caseless && s.len > 0)
+		memcpy(t->p + t->len, s.p, s.len);
+	for (size_t i = 0; is_caseless && i < s.len; i++)
+		t->p[t->len + i] = ascii_lower(s.p[i]);
 	t->len += s.len;
 	t->p[t->len++] = '\n';
 }

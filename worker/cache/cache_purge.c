@@ -21,14 +21,15 @@ purge_is_allowed(const struct exch *x, const struct cache *c)
 static bool
 purge_url(struct exch *x, struct cached *c, bool is_soft)
 {
-	struct obj_purge p = {
-	    .what = OBJ_PURGE_NAME, .is_soft = is_soft, .text = c->url};
+	struct obj_purge p = {.what = OBJ_PURGE_NAME,
+	    .is_soft = is_soft,
+	    .text = cache_url(x, c->cache)};
 	struct obj_key key =
 	    objects_key(c->view, cache_key_text(x, c->cache, NULL));
 
 	/* what is on its way goes for good, and by its key it is found */
 	cache_forget(c->view, &key, is_soft);
-	return c->url.len >= OBJECTS_PURGE_CAP || objects_purge(c->view, &p);
+	return p.text.len >= OBJECTS_PURGE_CAP || objects_purge(c->view, &p);
 }
 
 static bool
@@ -79,7 +80,8 @@ purge_do(struct exch *x, struct cached *c)
 	if (!span_ends(x->req.path, SPAN_LIT("*")) || x->req.has_query)
 		return purge_url(x, c, p.is_soft);
 	p.what = OBJ_PURGE_PREFIX;
-	p.text = span_first(c->url, c->url.len - 1);
+	p.text = cache_url(x, c->cache);
+	p.text.len--;
 	return objects_purge(c->view, &p);
 }
 
@@ -96,7 +98,6 @@ cache_purge(struct exch *x, struct cached *c)
 		return VERDICT_REPLY;
 	}
 	c->result = RESULT_PURGED;
-	c->url = cache_url(x, c->cache);
 	if (x->sink == NULL && c->view != NULL && !purge_do(x, c)) {
 		exch_reply_status(x, 503);
 		return VERDICT_REPLY;

@@ -366,7 +366,6 @@ stage_cache(struct exch *x)
 	if (!stage_is_eligible(x, c))
 		return VERDICT_NEXT;
 	key = cache_key_text(x, c->cache, NULL);
-	c->url = cache_url(x, c->cache);
 	stage_note_key(x, c, key);
 	if (x->sink != NULL || c->view == NULL)
 		return VERDICT_NEXT;
