@@ -78,6 +78,7 @@ static inline void
 fake_init(struct fake_stream *f, size_t step, bool pauses)
 {
 	memset(f, 0, sizeof(*f));
+	list_init(&f->s.watch.late);
 	f->s.ops = &fake_ops;
 	f->s.self = f;
 	f->s.is_open = f->s.may_read = f->s.may_write = true;
