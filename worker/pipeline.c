@@ -8,6 +8,7 @@
 #include "worker/exch/sink.h"
 #include "worker/exch/stage.h"
 #include "worker/log/access_log.h"
+#include "worker/rate/rate.h"
 #include "worker/route/route.h"
 
 /* The last stage of a request: whoever the route names makes the answer. */
@@ -35,6 +36,7 @@ const struct stage pipeline_request[] = {
     {"client", STAGE_REVERSE, stage_client},
     {"route", STAGE_REVERSE, stage_route},
     {"rules", STAGE_REVERSE, stage_rules},
+    {"rate", STAGE_REVERSE, stage_rate},
     {"admit", STAGE_REVERSE, stage_admit},
     {"rewrite-fields", STAGE_REVERSE, stage_request_fields},
     {"cache", STAGE_REVERSE, stage_cache},
@@ -58,6 +60,7 @@ pipeline_log(struct exch *x)
 		return;
 	counter_add(x->w->counters, COUNTER_REQUESTS, 1);
 	cache_close(x);
+	rate_close(x);
 	if (x->resp.status == 101)
 		counter_add(x->w->counters, COUNTER_TUNNELS, 1);
 	log_exchange(x);

@@ -15,6 +15,7 @@
 #include "worker/cache/cache.h"
 #include "worker/exch/match.h"
 #include "worker/log/access_log.h"
+#include "worker/rate/rate.h"
 #include "worker/up/up.h"
 
 /* Where systemd keeps the random name of a machine (machine-id(5)). */
@@ -199,6 +200,16 @@ prepare_caches(struct prepared *p, const struct boot *b, struct diag *d)
 }
 
 static void
+prepare_rates(struct prepared *p, const struct boot *b, struct diag *d)
+{
+	for (const struct conf_section *s =
+		 conf_first(p->plan.conf, CONF_LIMIT);
+	     s != NULL; s = s->next)
+		(void)map_put(
+		    &p->rates, s->name, rate_prepare(b, s, &p->arena, d));
+}
+
+static void
 prepare_trust(struct plan_listen *l, const struct conf_scope *s, struct diag *d)
 {
 	struct conf_iter it = {NULL, 0, false};
@@ -298,6 +309,7 @@ worker_prepare(const struct boot *b, struct diag *d)
 	arena_init(&p->arena, &p->pool);
 	map_init(&p->upstreams, false);
 	map_init(&p->caches, false);
+	map_init(&p->rates, false);
 	vec_init(&p->matches);
 	map_init(&p->fields, false);
 	map_init(&p->certificate_names, false);
@@ -306,6 +318,7 @@ worker_prepare(const struct boot *b, struct diag *d)
 	prepare_logs(p, d);
 	prepare_upstreams(p, b, d);
 	prepare_caches(p, b, d);
+	prepare_rates(p, b, d);
 	prepare_listens(p, d);
 	for (uint32_t i = 0; i < p->plan.n_listens; i++)
 		prepare_via(
@@ -337,6 +350,7 @@ worker_prepare_free(struct prepared *p)
 	for (uint32_t i = 0; i < p->plan.n_caches; i++)
 		cache_fini(p->plan.caches[i]);
 	map_fini(&p->caches);
+	map_fini(&p->rates);
 	for (uint32_t i = 0; i < p->matches.n; i++)
 		match_free(p->matches.at[i]);
 	vec_fini(&p->matches);

@@ -15,6 +15,7 @@ struct prepared {
 	struct plan plan;
 	struct map upstreams; /* of the plan, by name */
 	struct map caches; /* likewise */
+	struct map rates; /* likewise: of [limit] */
 	struct arena_pool pool;
 	struct arena arena; /* what the plan points at and nobody else owns */
 	struct tls_policy tls; /* what [tls] says of all contexts */

@@ -8,6 +8,7 @@
 #include "worker/exch/match.h"
 #include "worker/exch/target.h"
 #include "worker/prepare.h"
+#include "worker/rate/rate.h"
 #include "worker/route/route.h"
 #include "worker/up/up.h"
 
@@ -183,6 +184,42 @@ set_cache(struct prepared *p, const struct conf_scope *s,
 	set_bypass(p, s, out, d);
 }
 
+static bool
+set_has_limit(const struct vec *found, const struct rate *r)
+{
+	for (uint32_t i = 0; i < found->n; i++)
+		if (found->at[i] == r)
+			return true;
+	return false;
+}
+
+/* Lists add up; a limit that is named twice counts once. */
+static void
+set_limits(
+    struct prepared *p, const struct conf_scope *s, struct plan_limits *out)
+{
+	struct conf_iter it = {NULL, 0, false};
+	const struct conf_value *v;
+	const struct rate **at;
+	struct vec found;
+
+	vec_init(&found);
+	while ((v = conf_next(s, KEY_SCOPE_RATE_LIMIT, &it)) != NULL) {
+		for (uint32_t i = 0; i < v->n_words; i++) {
+			/* one that is not there has been told */
+			struct rate *r = map_get(&p->rates, v->words[i].text);
+
+			if (r != NULL && !set_has_limit(&found, r))
+				vec_push(&found, r);
+		}
+	}
+	at = arena_alloc(&p->arena, found.n * sizeof(*at));
+	for (uint32_t i = 0; i < found.n; i++)
+		at[i] = found.at[i];
+	*out = (struct plan_limits){at, found.n};
+	vec_fini(&found);
+}
+
 void
 prepare_settings(struct prepared *p, const struct conf_scope *s,
     struct plan_settings *set, struct diag *d)
@@ -197,6 +234,7 @@ prepare_settings(struct prepared *p, const struct conf_scope *s,
 	set->timeout_ms = (uint64_t)conf_num(s, KEY_SCOPE_TIMEOUT);
 	set->allows_websocket = conf_bool(s, KEY_SCOPE_WEBSOCKET);
 	set->hsts = set_hsts(p, s);
+	set_limits(p, s, &set->limits);
 	set_cache(p, s, &set->cache, d);
 	prepare_scope_logs(p, s, &set->logs, d);
 	set_fields(p, s, KEY_SCOPE_REQUEST_HEADER, &set->request_fields, d);

@@ -89,6 +89,16 @@ ip_prefix_parse(span s, struct ip_prefix *out)
 	return has_no_host_bits(&out->ip, out->bits);
 }
 
+void
+ip_mask(struct ip *ip, unsigned bits)
+{
+	for (unsigned i = bits / 8; i < sizeof(ip->b); i++) {
+		unsigned kept = i == bits / 8 ? bits % 8 : 0;
+
+		ip->b[i] = (uint8_t)(ip->b[i] & ~(0xffu >> kept));
+	}
+}
+
 bool
 ip_prefix_has(const struct ip_prefix *p, const struct ip *ip)
 {

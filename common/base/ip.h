@@ -29,6 +29,8 @@ bool ip_parse(span s, struct ip *out);
 size_t ip_format(const struct ip *ip, char out[IP_TEXT_CAP]);
 /* "10.0.0.0/8", "2001:db8::/32" or a bare address. Host bits must be 0. */
 bool ip_prefix_parse(span s, struct ip_prefix *out);
+/* Clear all but the first `bits` of its 128 bits. */
+void ip_mask(struct ip *ip, unsigned bits);
 bool ip_prefix_has(const struct ip_prefix *p, const struct ip *ip);
 
 #endif

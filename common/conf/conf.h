@@ -30,13 +30,13 @@ enum conf_key {
 };
 
 /* What a value is. Numbers are in the base unit: milliseconds, bytes, per
- * mille for percent, requests per 1000 s for rates. */
+ * mille for percent, requests a day for rates. */
 enum conf_kind {
 	KIND_BOOL, /* .num 0 or 1 */
 	KIND_NUM,
 	KIND_DURATION, /* ms */
 	KIND_SIZE, /* bytes */
-	KIND_RATE, /* events per 1000 s */
+	KIND_RATE, /* events a day */
 	KIND_BANDWIDTH, /* bytes per s */
 	KIND_PERCENT, /* tenths */
 	KIND_TEXT, /* the whole value */

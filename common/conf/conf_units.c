@@ -27,11 +27,12 @@ static const struct unit units_size[] = {
     {"g", 1ull << 30},
 };
 
+/* How often one goes into a day. */
 static const struct unit units_rate[] = {
-    {"s", 1},
-    {"m", 60},
-    {"h", 3600},
-    {"d", 86400},
+    {"s", 86400},
+    {"m", 1440},
+    {"h", 24},
+    {"d", 1},
 };
 
 /* Take digits off the front. false: none, or more than int64_t holds. */
@@ -197,7 +198,7 @@ parse_num(span s, int64_t *out, const char **why)
 	return true;
 }
 
-/* Events per 1000 s, at least 1 when there are any. */
+/* Events a day. */
 static bool
 parse_rate(span s, int64_t *out, const char **why)
 {
@@ -214,12 +215,8 @@ parse_rate(span s, int64_t *out, const char **why)
 	if (unit < 0)
 		return false;
 	*why = "too large";
-	if (__builtin_mul_overflow(n, 1000, out))
-		return false;
-	*out /= (int64_t)units_rate[unit].factor;
-	if (*out == 0 && n > 0)
-		*out = 1;
-	return true;
+	return !__builtin_mul_overflow(
+	    n, (int64_t)units_rate[unit].factor, out);
 }
 
 static bool

@@ -25,6 +25,7 @@ struct claims {
 	struct segment *segment;
 	struct map by_name; /* of struct claim */
 	struct map caches; /* of struct cache_claim */
+	struct map limits; /* of struct limits */
 };
 
 struct cache_claim {
@@ -168,6 +169,20 @@ cache_memory(const struct conf_tree *conf, const struct conf_section *s)
 	return (uint64_t)conf_num(&scope, KEY_CACHE_MEMORY);
 }
 
+static uint64_t
+limit_keys(const struct conf_tree *conf, const struct conf_section *s)
+{
+	struct conf_scope scope = conf_scope_of(conf, s);
+
+	return (uint64_t)conf_num(&scope, KEY_LIMIT_TABLE);
+}
+
+static uint64_t
+limit_memory(const struct conf_tree *conf, const struct conf_section *s)
+{
+	return limits_size(limit_keys(conf, s));
+}
+
 uint64_t
 tenants_budget(const struct conf_tree *conf, uint64_t committed)
 {
@@ -181,17 +196,21 @@ tenants_budget(const struct conf_tree *conf, uint64_t committed)
 	for (const struct conf_section *s = conf_first(conf, CONF_CACHE);
 	     s != NULL; s = s->next)
 		budget += cache_memory(conf, s);
+	for (const struct conf_section *s = conf_first(conf, CONF_LIMIT);
+	     s != NULL; s = s->next)
+		budget += limit_memory(conf, s);
 	return budget;
 }
 
 static void
-cache_refuse(const struct conf_section *s, struct diag *d)
+memory_refuse(const char *what, const struct conf_section *s, struct diag *d)
 {
-	diag_error(d, s->at, "the memory of cache '%.*s' does not fit: %s",
+	diag_error(d, s->at, "the memory of %s '%.*s' does not fit: %s", what,
 	    SPAN_FMT(s->name),
 	    errno == ENOMEM  ? "raise shared_memory"
 	    : errno == EFBIG ? "the machine has less free"
-			     : "too many caches, or too large, in all");
+			     : "too many caches and limits, or too large, in "
+			       "all");
 }
 
 static void
@@ -205,7 +224,7 @@ claims_add_cache(struct claims *c, const struct conf_tree *conf,
 	cache->memory = cache_memory(conf, s);
 	cache->objects = objects_claim(c->segment, s->name, cache->memory);
 	if (cache->objects == NULL) {
-		cache_refuse(s, d);
+		memory_refuse("cache", s, d);
 		free(cache);
 		return;
 	}
@@ -214,8 +233,7 @@ claims_add_cache(struct claims *c, const struct conf_tree *conf,
 
 /* Whether all of them would fit beside what every start has. */
 static void
-claims_dry_caches(
-    const struct claims *c, const struct conf_tree *conf, struct diag *d)
+claims_dry(const struct claims *c, const struct conf_tree *conf, struct diag *d)
 {
 	uint64_t more = 0;
 
@@ -223,7 +241,13 @@ claims_dry_caches(
 	     s != NULL; s = s->next) {
 		more += cache_memory(conf, s);
 		if (!segment_fits(c->segment, more))
-			cache_refuse(s, d);
+			memory_refuse("cache", s, d);
+	}
+	for (const struct conf_section *s = conf_first(conf, CONF_LIMIT);
+	     s != NULL; s = s->next) {
+		more += limit_memory(conf, s);
+		if (!segment_fits(c->segment, more))
+			memory_refuse("limit", s, d);
 	}
 }
 
@@ -247,32 +271,67 @@ claims_cache(const struct claims *c, span name)
 	return cache == NULL ? NULL : cache->objects;
 }
 
+/* --- limits --------------------------------------------------------------- */
+
+static void
+claims_add_limit(struct claims *c, const struct conf_tree *conf,
+    const struct conf_section *s, struct diag *d)
+{
+	struct limits *l =
+	    limits_claim(c->segment, s->name, limit_keys(conf, s));
+
+	if (l == NULL)
+		memory_refuse("limit", s, d);
+	else
+		(void)map_put(&c->limits, s->name, l);
+}
+
+struct limits *
+claims_limit(const struct claims *c, span name)
+{
+	return c == NULL ? NULL : map_get(&c->limits, name);
+}
+
 /* --- all of a configuration ----------------------------------------------- */
 
 static void
-claims_cache_names(const struct conf_tree *conf, struct diag *d)
+claims_name(
+    const struct conf_section *s, const char *what, size_t max, struct diag *d)
 {
-	for (const struct conf_section *s = conf_first(conf, CONF_CACHE);
-	     s != NULL; s = s->next)
-		if (s->name.len > OBJECTS_NAME_MAX)
-			diag_error(d, s->name_at,
-			    "the name of a cache has %zu bytes at most",
-			    OBJECTS_NAME_MAX);
+	if (s->name.len > max)
+		diag_error(d, s->name_at,
+		    "the name of a %s has %zu bytes at most", what, max);
 }
 
 static void
-claims_caches(
+claims_names(const struct conf_tree *conf, struct diag *d)
+{
+	for (const struct conf_section *s = conf_first(conf, CONF_CACHE);
+	     s != NULL; s = s->next)
+		claims_name(s, "cache", OBJECTS_NAME_MAX, d);
+	for (const struct conf_section *s = conf_first(conf, CONF_LIMIT);
+	     s != NULL; s = s->next)
+		claims_name(s, "limit", LIMITS_NAME_MAX, d);
+}
+
+/* What has memory of its own. */
+static void
+claims_memory(
     struct claims *c, const struct conf_tree *conf, bool is_dry, struct diag *d)
 {
-	claims_cache_names(conf, d);
+	claims_names(conf, d);
 	if (is_dry) {
-		claims_dry_caches(c, conf, d);
+		claims_dry(c, conf, d);
 		return;
 	}
 	for (const struct conf_section *s = conf_first(conf, CONF_CACHE);
 	     s != NULL; s = s->next)
 		if (s->name.len <= OBJECTS_NAME_MAX)
 			claims_add_cache(c, conf, s, d);
+	for (const struct conf_section *s = conf_first(conf, CONF_LIMIT);
+	     s != NULL; s = s->next)
+		if (s->name.len <= LIMITS_NAME_MAX)
+			claims_add_limit(c, conf, s, d);
 }
 
 struct claims *
@@ -285,9 +344,10 @@ claims_new(struct tenants *t, const struct conf_tree *conf, bool is_dry,
 	c->segment = t->segment;
 	map_init(&c->by_name, false);
 	map_init(&c->caches, false);
+	map_init(&c->limits, false);
 	claims_early_data(t, conf, d);
 	claims_staples(t, conf, d);
-	claims_caches(c, conf, is_dry, d);
+	claims_memory(c, conf, is_dry, d);
 	for (const struct conf_section *s = conf_first(conf, CONF_UPSTREAM);
 	     s != NULL; s = s->next) {
 		struct conf_scope scope = conf_scope_of(conf, s);
@@ -320,6 +380,9 @@ claims_free(struct tenants *t, struct claims *c)
 		free(cache);
 	}
 	map_fini(&c->caches);
+	map_foreach (slot, &c->limits)
+		limits_unclaim(t->segment, slot->value);
+	map_fini(&c->limits);
 	free(c);
 }
 
@@ -387,6 +450,7 @@ tenants_repair(const struct boot *b, uint32_t dead_slot)
 	struct slot_name me = {b->slot, b->incarnation};
 	bool is_done = caches_repair(b, me, dead_slot);
 
+	is_done &= limits_repair(b->segment, b->slots, me, dead_slot);
 	names_repair(b->names, b->slots, me, dead_slot);
 	staples_repair(b->staples, b->slots, me, dead_slot);
 	strikes_repair(b->strikes, b->slots, me, dead_slot);

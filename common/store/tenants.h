@@ -13,6 +13,7 @@
 #include "common/shm/registry.h"
 #include "common/shm/segment.h"
 #include "common/shm/slot.h"
+#include "common/store/limits.h"
 #include "common/store/names.h"
 #include "common/store/objects.h"
 #include "common/store/staples.h"
@@ -62,6 +63,8 @@ uint32_t claims_server(const struct claims *c, span upstream, span server);
 /* The cache of a [cache NAME]; NULL when it was not claimed. `c` may be NULL.
  */
 struct objects *claims_cache(const struct claims *c, span name);
+/* The same for the table of a [limit NAME]. */
+struct limits *claims_limit(const struct claims *c, span name);
 
 /* Mend whatever a dead slot left, in the name of the boot's own slot. false:
  * call again later. Steward only. */

@@ -103,9 +103,9 @@ END_TEST
 START_TEST(rates_bandwidths_and_shares_have_their_base)
 {
 	static const struct number rows[] = {
-	    {KIND_RATE, "20/s", 20000},
-	    {KIND_RATE, "600/m", 10000},
-	    {KIND_RATE, "1/h", 1},
+	    {KIND_RATE, "20/s", 1728000},
+	    {KIND_RATE, "600/m", 864000},
+	    {KIND_RATE, "1/h", 24},
 	    {KIND_RATE, "1/d", 1},
 	    {KIND_RATE, "0/s", 0},
 	    {KIND_RATE, "20", -1},

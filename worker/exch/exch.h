@@ -29,6 +29,7 @@ struct plan_settings;
 struct plan_site;
 struct sink;
 struct handler;
+struct rate_wait;
 struct tls_facts;
 
 enum exch_state {
@@ -138,6 +139,9 @@ struct exch {
 	bool path_is_ambiguous;
 	span request_id;
 	span cache_result; /* how it met a cache, one word; or empty */
+	span limit; /* name of the [limit] that had a say in it; or empty */
+	span limit_result; /* what it said, one word */
+	struct rate_wait *rate_wait; /* it waits its turn, or has; or NULL */
 	struct cached *cached; /* what the cache has to do with it, or NULL */
 	struct cache_fill *fill; /* whom an internal one works for, or NULL */
 

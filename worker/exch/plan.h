@@ -21,7 +21,8 @@
 #include "worker/exch/vars.h"
 
 struct access_log; /* worker/log */
-struct cache; /* worker/cache */
+struct cache;
+struct rate; /* worker/cache */
 struct dns_conf; /* common/net/dns.h */
 struct match;
 struct route_table; /* worker/route */
@@ -49,6 +50,12 @@ struct plan_cache {
 	uint32_t n_bypass;
 };
 
+/* Whom a request must be let on by, in this order. */
+struct plan_limits {
+	const struct rate *const *at;
+	uint32_t n;
+};
+
 /* One line of a condition. */
 struct plan_term {
 	struct match *match;
@@ -69,6 +76,7 @@ struct plan_settings {
 	uint64_t timeout_ms; /* of the whole exchange; 0: none */
 	bool allows_websocket;
 	span hsts; /* Strict-Transport-Security; empty: not set here */
+	struct plan_limits limits;
 	struct plan_cache cache;
 	struct plan_logs logs;
 	struct field_rules request_fields; /* for what servers get */
@@ -91,6 +99,7 @@ enum {
 	RULE_CACHE_COOKIES = 1 << 15,
 	RULE_CACHE_PROFILE = 1 << 16,
 	RULE_CACHE_BYPASS = 1 << 17,
+	RULE_LIMITS_ALL = 1 << 18,
 	/* what adds, and whether it empties first */
 	RULE_LOGS = 1 << 6,
 	RULE_LOGS_ALL = 1 << 7,

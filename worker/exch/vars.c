@@ -508,6 +508,10 @@ var_get_outcome(struct exch *x, const struct var *v, char *scratch)
 		return x->route != NULL ? x->route->text : span_of(NULL, 0);
 	case VAR_CACHE:
 		return x->cache_result;
+	case VAR_LIMIT:
+		return x->limit;
+	case VAR_LIMIT_RESULT:
+		return x->limit_result;
 	case VAR_UPSTREAM:
 		return x->origin.upstream;
 	case VAR_SERVER:

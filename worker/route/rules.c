@@ -28,6 +28,25 @@ rules_add_fields(struct exch *x, struct field_rules *to,
 	to->n += more->n;
 }
 
+static void
+rules_add_limits(struct exch *x, struct plan_limits *to,
+    const struct plan_limits *more, bool is_all)
+{
+	const struct rate **at;
+
+	if (is_all)
+		to->n = 0;
+	if (more->n == 0)
+		return;
+	at = arena_alloc(&x->arena, (to->n + more->n) * sizeof(*at));
+	for (uint32_t i = 0; i < to->n; i++)
+		at[i] = to->at[i];
+	for (uint32_t i = 0; i < more->n; i++)
+		at[to->n + i] = more->at[i];
+	to->at = at;
+	to->n += more->n;
+}
+
 static bool
 rules_has_log(const struct plan_logs *logs, const struct access_log *l)
 {
@@ -101,6 +120,8 @@ rules_apply(struct exch *x, struct plan_settings *to, const struct plan_rule *r)
 		to->allows_websocket = from->allows_websocket;
 	if (r->says & RULE_HSTS)
 		to->hsts = from->hsts;
+	rules_add_limits(
+	    x, &to->limits, &from->limits, r->says & RULE_LIMITS_ALL);
 	rules_apply_cache(&to->cache, &from->cache, r->says);
 	if (r->says & RULE_LOGS)
 		rules_add_logs(&to->logs, &from->logs, r->says & RULE_LOGS_ALL);

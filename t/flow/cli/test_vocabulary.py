@@ -118,7 +118,7 @@ def test_every_section_is_known(section, tmp_path):
     assert not unknown(said)
     built = section.split()[0] in ("global", "defaults", "listen", "site",
                                    "route", "rule", "upstream", "log",
-                                   "admin", "tls", "cache")
+                                   "admin", "tls", "cache", "limit")
     assert any("not built yet" in text for text in said) != built
 
 

@@ -217,7 +217,7 @@ def test_path_policy_is_refused_as_not_built():
 @pytest.mark.parametrize("section, line", [
     ("site a", "error_page = 404 /x"),
     ("site a", "compress = gzip"), ("site a", "cors = *"),
-    ("route a /x", "rewrite = ^/a /b"), ("route a /x", "rate_limit = x"),
+    ("route a /x", "rewrite = ^/a /b"), ("route a /x", "auth = x"),
     ("route a /x", "waf = x"), ("route a /x", "allow = all"),
 ])
 def test_keys_of_later_parts_are_refused(section, line):

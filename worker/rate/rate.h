@@ -1,0 +1,27 @@
+/* rate: requests are held to the [limit]s of their scope. */
+#ifndef GH_RATE_H
+#define GH_RATE_H
+
+#include <stdint.h>
+
+#include "common/base/arena.h"
+#include "common/base/diag.h"
+#include "common/conf/conf.h"
+#include "common/ipc/boot.h"
+#include "worker/exch/verdict.h"
+
+struct exch;
+struct rate;
+
+/* From a [limit] section, whose values were checked when they were read. Never
+ * NULL; problems go to d. The arena must live as long as it. */
+struct rate *rate_prepare(const struct boot *b, const struct conf_section *s,
+    struct arena *a, struct diag *d);
+
+/* Count the request with each of its limits: it goes on, waits its turn, or is
+ * refused, and then none of them has counted it. */
+enum verdict stage_rate(struct exch *x);
+/* The exchange is over: it waits no more. */
+void rate_close(struct exch *x);
+
+#endif

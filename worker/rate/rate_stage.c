@@ -1,0 +1,251 @@
+/* rate/rate_stage: stage `rate`. Each limit of the scope counts the request in
+ * the order in which they are written; the first that refuses it ends that, and
+ * those before it give back what they counted. */
+#include <inttypes.h>
+
+#include "common/base/check.h"
+#include "common/base/log.h"
+#include "common/base/num.h"
+#include "worker/exch/exch.h"
+#include "worker/exch/plan.h"
+#include "worker/exch/sink.h"
+#include "worker/rate/rate_int.h"
+
+#define RATE_US_PER_MS 1000u
+#define RATE_US_PER_S 1000000u
+
+/* A request that waits its turn. */
+struct rate_wait {
+	struct timer timer;
+	bool is_over;
+};
+
+static void
+rate_on_timer(void *self)
+{
+	struct exch *x = self;
+
+	OBJ_CHECK(x, MAGIC_EXCH);
+	x->rate_wait->is_over = true;
+	exch_kick(x);
+}
+
+void
+rate_close(struct exch *x)
+{
+	if (x->rate_wait != NULL)
+		loop_timer_clear(x->w->loop, &x->rate_wait->timer);
+}
+
+/* --- keys ----------------------------------------------------------------- */
+
+/* An address, or of one of IPv6 the network that a client is given as a whole:
+ * it can take any address in it. */
+static span
+rate_address(struct exch *x, const struct rate *r, const struct var *v)
+{
+	struct ip ip;
+	char *text = arena_alloc(&x->arena, IP_TEXT_CAP);
+
+	if (!var_get_ip(x, v->id, &ip))
+		return span_of(NULL, 0);
+	if (!ip_is_v4(&ip))
+		ip_mask(&ip, r->ipv6_prefix);
+	return span_of(text, ip_format(&ip, text));
+}
+
+static span
+rate_piece(struct exch *x, const struct rate *r, const struct tmpl_part *part)
+{
+	if (!part->is_var)
+		return part->text;
+	if (var_kind(part->var.id) == VAR_KIND_ADDRESS)
+		return rate_address(x, r, &part->var);
+	return var_get(x, &part->var, arena_alloc(&x->arena, VAR_SCRATCH));
+}
+
+/* Every piece ends with the end of a line, which none can hold: no client can
+ * make its key look like another one's. */
+static span
+rate_key(struct exch *x, const struct rate *r)
+{
+	span *parts = arena_alloc(&x->arena, 2 * r->key.n * sizeof(*parts));
+
+	for (uint32_t i = 0; i < r->key.n; i++) {
+		parts[2 * i] = rate_piece(x, r, &r->key.parts[i]);
+		parts[2 * i + 1] = SPAN_LIT("\n");
+	}
+	return arena_concat(&x->arena, parts, (size_t)2 * r->key.n);
+}
+
+/* --- counting ------------------------------------------------------------- */
+
+static struct slot_name
+rate_me(const struct exch *x)
+{
+	return (struct slot_name){x->w->boot->slot, x->w->boot->incarnation};
+}
+
+static uint64_t
+rate_now_us(const struct exch *x)
+{
+	return worker_clock(x->w)->mono_us;
+}
+
+/* What a limit says that only tells: the request is none of its business. */
+static void
+rate_note_dry(struct exch *x, const struct rate *r, enum limits_rc rc)
+{
+	if (rc != LIMITS_REFUSED && rc != LIMITS_HELD)
+		return;
+	counter_add(x->w->counters, COUNTER_LIMIT_DRY, 1);
+	x->limit = r->name;
+	x->limit_result = SPAN_LIT("dry_run");
+}
+
+/* A table without room for its keys forgets some; a place whose writer died is
+ * mended soon. Neither goes unsaid. */
+static void
+rate_tell(struct exch *x, const struct rate *r, enum limits_rc rc)
+{
+	if (rc == LIMITS_UNKNOWN)
+		counter_add(x->w->counters, COUNTER_LIMIT_UNKNOWN, 1);
+	if (limits_may_tell(r->table, rate_now_us(x)))
+		log_msg(LOG_WARN,
+		    "limit is not exact limit=%.*s keys_forgotten=%" PRIu64
+		    " not_counted=%" PRIu64 " advice=\"raise table\"",
+		    SPAN_FMT(r->name),
+		    limits_count(r->table, LIMITS_COUNT_EVICTED),
+		    limits_count(r->table, LIMITS_COUNT_UNKNOWN));
+}
+
+static struct limits_answer
+rate_count(struct exch *x, const struct rate *r, span key)
+{
+	struct limits_answer a = limits_take(r->table, x->w->boot->slots,
+	    rate_me(x), key, &r->rule, rate_now_us(x));
+
+	rate_tell(x, r, a.rc);
+	if (!r->is_dry)
+		return a;
+	rate_note_dry(x, r, a.rc);
+	return (struct limits_answer){.rc = LIMITS_OK};
+}
+
+/* Whole seconds, none too early. */
+static uint64_t
+rate_seconds(uint64_t us)
+{
+	return (us + RATE_US_PER_S - 1) / RATE_US_PER_S;
+}
+
+/* RateLimit-Policy and RateLimit of
+ * draft-ietf-httpapi-ratelimit-headers-10: the burst is the quota, the window
+ * is what it takes to have it back. */
+static void
+rate_add_fields(struct exch *x, const struct rate *r, uint64_t wait_us)
+{
+	struct http_fields *f = &x->resp.fields;
+	uint64_t in_s = rate_seconds(wait_us);
+	uint64_t window_s = rate_seconds(r->rule.ahead / LIMITS_UNITS_PER_US);
+
+	fields_add_id(f, &x->arena, FIELD_RETRY_AFTER,
+	    arena_printf(&x->arena, "%" PRIu64, in_s));
+	fields_add(f, &x->arena, SPAN_LIT("RateLimit-Policy"),
+	    arena_printf(&x->arena, "\"%.*s\";q=%" PRIu64 ";w=%" PRIu64,
+		SPAN_FMT(r->name), r->burst, u64_max(window_s, 1)));
+	fields_add(f, &x->arena, SPAN_LIT("RateLimit"),
+	    arena_printf(
+		&x->arena, "\"%.*s\";r=0;t=%" PRIu64, SPAN_FMT(r->name), in_s));
+}
+
+static enum verdict
+rate_refuse(struct exch *x, const struct rate *r, uint64_t wait_us)
+{
+	counter_add(x->w->counters, COUNTER_LIMIT_REFUSED, 1);
+	x->limit = r->name;
+	x->limit_result = SPAN_LIT("refused");
+	exch_reply_status(x, r->status);
+	rate_add_fields(x, r, wait_us);
+	return VERDICT_REPLY;
+}
+
+static enum verdict
+rate_hold(struct exch *x, uint64_t wait_us)
+{
+	struct rate_wait *w = arena_zalloc(&x->arena, sizeof(*w));
+
+	counter_add(x->w->counters, COUNTER_LIMIT_HELD, 1);
+	timer_init(&w->timer, rate_on_timer, x);
+	x->rate_wait = w;
+	loop_timer_set(x->w->loop, &w->timer,
+	    (wait_us + RATE_US_PER_MS - 1) / RATE_US_PER_MS);
+	return VERDICT_WAIT;
+}
+
+/* The first `n` limits have counted a request that does not happen. */
+static void
+rate_undo(
+    struct exch *x, const struct plan_limits *all, const span *keys, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		limits_give_back(all->at[i]->table, keys[i], &all->at[i]->rule,
+		    rate_now_us(x));
+}
+
+static enum verdict
+rate_run(struct exch *x, const struct plan_limits *all)
+{
+	span *keys = arena_alloc(&x->arena, all->n * sizeof(*keys));
+	uint64_t wait_us = 0;
+
+	for (uint32_t i = 0; i < all->n; i++) {
+		const struct rate *r = all->at[i];
+		struct limits_answer a;
+
+		keys[i] = rate_key(x, r);
+		a = rate_count(x, r, keys[i]);
+		if (a.rc == LIMITS_REFUSED) {
+			rate_undo(x, all, keys, i);
+			return rate_refuse(x, r, a.wait_us);
+		}
+		if (a.rc != LIMITS_HELD || a.wait_us <= wait_us)
+			continue;
+		wait_us = a.wait_us;
+		x->limit = r->name;
+		x->limit_result = SPAN_LIT("held");
+	}
+	return wait_us == 0 ? VERDICT_NEXT : rate_hold(x, wait_us);
+}
+
+/* What would be counted, for who wants to know. */
+static void
+rate_explain(struct exch *x, const struct plan_limits *all)
+{
+	for (uint32_t i = 0; i < all->n; i++) {
+		const struct rate *r = all->at[i];
+		span key = rate_key(x, r);
+
+		/* its pieces end with ends of lines */
+		key.len -= key.len > 0;
+		sink_note(x, "limit", r->at, "%.*s counts '%.*s'%s",
+		    SPAN_FMT(r->name), SPAN_FMT(key),
+		    r->is_dry ? ", and only tells" : "");
+	}
+}
+
+enum verdict
+stage_rate(struct exch *x)
+{
+	const struct plan_limits *all = &x->set->limits;
+
+	if (all->n == 0)
+		return VERDICT_NEXT;
+	if (x->sink != NULL) {
+		rate_explain(x, all);
+		return VERDICT_NEXT;
+	}
+	if (x->rate_wait != NULL)
+		return x->rate_wait->is_over ? VERDICT_NEXT : VERDICT_WAIT;
+	return rate_run(x, all);
+}
