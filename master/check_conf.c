@@ -3,6 +3,7 @@
 
 #include "common/base/check.h"
 #include "common/base/log.h"
+#include "common/base/service_name.h"
 #include "common/ipc/boot.h"
 #include "master/checks.h"
 
@@ -142,7 +143,7 @@ server_tls_name(const struct check_server *s, const json_t *check)
 	if (sni.len > 0)
 		return sni;
 	if (s->at.host.len > 0)
-		return s->at.host;
+		return service_name_domain(s->at.host);
 	/* an address: without its port and brackets */
 	if (name.len > 0 && name.p[0] == '[')
 		return span_of(name.p + 1, (size_t)(span_chr(name, ']') - 1));

@@ -140,8 +140,7 @@ check_ask(struct check_server *s)
 	};
 
 	if (s->at.host.len > 0)
-		sock_addr_from_ip(
-		    &s->answer.addrs[s->n_addrs++], s->at.port, &spec.to);
+		dns_answer_addr(&s->answer, s->n_addrs++, s->at.port, &spec.to);
 	else if (span_starts(s->at.authority, SPAN_LIT("unix:")))
 		spec.host = SPAN_LIT("localhost");
 	s->state = CHECK_ASKS;

@@ -5,6 +5,7 @@
 
 #include "common/base/check.h"
 #include "common/base/ip.h"
+#include "common/base/service_name.h"
 
 /* Longest path of a unix socket: sun_path with its NUL (unix(7)). */
 #define UNIX_PATH_MAX 107
@@ -192,6 +193,11 @@ check_server_authority(span s, const char **why)
 		}
 		if (!parse_port(text, &port) || port == 0) {
 			*why = "expected a port from 1 to 65535 behind ':'";
+			return false;
+		}
+		if (service_name_is(s)) {
+			*why = "a service (_name._tcp.domain) tells its ports "
+			       "itself";
 			return false;
 		}
 	}

@@ -9,46 +9,18 @@
 #include <sys/time.h>
 
 #include "common/base/check.h"
-#include "common/net/dns_conf.h"
-#include "common/net/sock.h"
+#include "common/base/service_name.h"
+#include "common/net/dns_int.h"
+#include "common/net/dns_service.h"
 
 /* Pending queries at once. */
 #define DNS_QUERIES_MAX 256
-#define DNS_NAME_MAX 253
-/* Sockets the library may have open at once. */
-#define DNS_SOCKS_MAX 32
 #define DNS_TRY_MS 2000
 #define DNS_TRIES 3
 
-struct dns_sock {
-	struct watch watch;
-	struct dns *dns;
-};
-
-struct dns_query {
-	struct list node;
-	struct dns *dns;
-	dns_f *fn; /* NULL: cancelled */
-	void *self;
-	struct task task; /* hands the answer over */
-	bool is_pending; /* the library still owes its callback */
-	struct dns_answer answer;
-};
-
-struct dns {
-	const struct dns_conf *conf;
-	struct loop *loop;
-	ares_channel channel;
-	struct timer timer;
-	struct dns_sock socks[DNS_SOCKS_MAX];
-	struct list queries;
-	uint32_t n_queries;
-	bool is_closing;
-};
-
 /* --- the library's sockets and timeouts ----------------------------------- */
 
-static void
+void
 dns_arm(struct dns *d)
 {
 	struct timeval tv;
@@ -124,6 +96,7 @@ query_free(struct dns_query *q)
 	list_del(&q->node);
 	q->dns->n_queries--;
 	task_cancel(&q->task);
+	dns_service_free(q->service, q->dns);
 	free(q);
 }
 
@@ -131,17 +104,20 @@ static void
 query_hand_over(void *self)
 {
 	struct dns_query *q = self;
-	struct dns_answer a = q->answer;
+	struct dns_answer a;
 	dns_f *fn = q->fn;
 	void *to = q->self;
 
+	if (fn != NULL && q->service != NULL && dns_service_goes_on(q))
+		return;
+	a = q->answer;
 	query_free(q);
 	if (fn != NULL)
 		fn(to, &a);
 }
 
-static enum dns_rc
-rc_of(int status)
+enum dns_rc
+dns_rc_of(int status)
 {
 	switch (status) {
 	case ARES_SUCCESS:
@@ -155,10 +131,13 @@ rc_of(int status)
 	}
 }
 
+/* One above 2^31 is none (RFC 2181 8). */
 static uint32_t
 ttl_min(uint32_t ttl, int other)
 {
-	return other >= 0 && (uint32_t)other < ttl ? (uint32_t)other : ttl;
+	uint32_t other_s = other < 0 ? 0 : (uint32_t)other;
+
+	return other_s < ttl ? other_s : ttl;
 }
 
 /* Addresses in the library's order and the least time they may be kept. */
@@ -166,7 +145,7 @@ static void
 query_take(struct dns_query *q, const struct ares_addrinfo *info)
 {
 	struct dns_answer *a = &q->answer;
-	uint32_t ttl = UINT32_MAX;
+	uint32_t ttl = DNS_TTL_MAX_S;
 
 	for (const struct ares_addrinfo_cname *c = info->cnames; c != NULL;
 	     c = c->next)
@@ -185,9 +164,19 @@ query_take(struct dns_query *q, const struct ares_addrinfo *info)
 		a->n++;
 		ttl = ttl_min(ttl, n->ai_ttl);
 	}
-	a->ttl_s = ttl == UINT32_MAX ? 0 : ttl;
+	a->ttl_s = ttl;
 	if (a->n == 0)
 		a->rc = DNS_FAILED;
+}
+
+bool
+dns_query_came(struct dns_query *q)
+{
+	q->is_pending = false;
+	if (!q->dns->is_closing)
+		return true;
+	query_free(q);
+	return false;
 }
 
 static void
@@ -196,19 +185,14 @@ query_done(void *self, int status, int timeouts, struct ares_addrinfo *info)
 	struct dns_query *q = self;
 
 	(void)timeouts;
-	q->is_pending = false;
-	if (q->dns->is_closing) {
-		if (info != NULL)
-			ares_freeaddrinfo(info);
-		query_free(q);
-		return;
+	if (dns_query_came(q)) {
+		q->answer.rc = dns_rc_of(status);
+		if (status == ARES_SUCCESS && info != NULL)
+			query_take(q, info);
+		loop_defer(q->dns->loop, &q->task);
 	}
-	q->answer.rc = rc_of(status);
-	if (status == ARES_SUCCESS && info != NULL)
-		query_take(q, info);
 	if (info != NULL)
 		ares_freeaddrinfo(info);
-	loop_defer(q->dns->loop, &q->task);
 }
 
 struct dns_query *
@@ -241,7 +225,10 @@ dns_resolve(struct dns *d, span name, dns_f *fn, void *self)
 		loop_defer(d->loop, &q->task);
 		return q;
 	}
-	ares_getaddrinfo(d->channel, text, NULL, &hints, query_done, q);
+	if (service_name_is(name))
+		dns_service_ask(q, text);
+	else
+		ares_getaddrinfo(d->channel, text, NULL, &hints, query_done, q);
 	dns_arm(d);
 	return q;
 }

@@ -1,5 +1,7 @@
 /* net/dns: names to addresses over c-ares, inside the loop. Channels are made
- * after fork. Answers carry the smallest TTL of their chain. */
+ * after fork. Answers carry the smallest TTL of their chain.
+ * A name "_service._proto.domain" is a service (RFC 2782): its SRV records tell
+ * its targets, and these have the addresses. */
 #ifndef GH_DNS_H
 #define GH_DNS_H
 
@@ -9,9 +11,14 @@
 #include "common/base/ip.h"
 #include "common/base/span.h"
 #include "common/net/loop.h"
+#include "common/net/sock.h"
 
-/* Addresses kept of one answer. */
-#define DNS_ADDRS_MAX 16
+/* Addresses kept of one answer; targets of a service, of which each has room
+ * for both families. */
+#define DNS_ADDRS_MAX 32
+#define DNS_TARGETS_MAX 16
+/* What is said to live longer is asked for again. */
+#define DNS_TTL_MAX_S (24u * 3600)
 
 enum dns_rc {
 	DNS_OK,
@@ -20,13 +27,30 @@ enum dns_rc {
 	DNS_TIMEOUT
 };
 
+/* Where a service is: the next n addresses of its answer. */
+struct dns_target {
+	uint16_t priority; /* the lowest is asked first */
+	uint16_t weight; /* its share beside others of that priority */
+	uint16_t port;
+	uint16_t n; /* at least 1 */
+};
+
 struct dns_answer {
 	enum dns_rc rc;
-	uint32_t ttl_s; /* 0 when the source (a hosts file) knows none */
+	uint32_t ttl_s; /* at most DNS_TTL_MAX_S; 0 when the source (a hosts
+	                   file) knows none */
 	uint32_t n;
 	struct ip
 	    addrs[DNS_ADDRS_MAX]; /* IPv4 and IPv6 as the resolver sorts */
+	uint32_t n_targets; /* 0: no service; all addresses are alike */
+	struct dns_target targets[DNS_TARGETS_MAX]; /* by priority */
 };
+
+/* Whether its numbers fit together, wherever they come from. */
+bool dns_answer_is_whole(const struct dns_answer *a);
+/* The i-th address, below a->n; `port` is that of all that tell none. */
+void dns_answer_addr(const struct dns_answer *a, uint32_t i, uint16_t port,
+    struct sock_addr *out);
 
 /* What the system says of names, read once from its files, so that resolving
  * opens none: name servers, search list, and the hosts file. */
@@ -49,7 +73,8 @@ void dns_free(struct dns *d);
  * for those of its dns_conf. Queries that run end as failed. false: the library
  * refuses. */
 bool dns_use_servers(struct dns *d, span servers);
-/* Resolve A and AAAA of a name (at most 253 bytes). The callback comes later,
+/* Resolve A and AAAA of a name (at most 253 bytes), of a service its SRV and
+ * those of its targets. The callback comes later,
  * never from inside this call. NULL when out of room (bounded number of
  * pending queries): ask again later. */
 struct dns_query *dns_resolve(struct dns *d, span name, dns_f *fn, void *self);

@@ -32,7 +32,7 @@ struct names {
 
 static const struct segment_want names_want = {
     .kind = SEGMENT_KIND_NAMES,
-    .version = 1,
+    .version = 2,
     .size = sizeof(struct names),
     .commit = sizeof(struct names),
     .name = "names",
@@ -98,7 +98,7 @@ names_get(const struct names *t, span name, uint64_t now_ms,
 	uint32_t i = names_hash(t, name, hash);
 
 	if (!set_read(&t->set[i], hash, &e) || e.good_until_ms <= now_ms ||
-	    e.answer.n > DNS_ADDRS_MAX)
+	    !dns_answer_is_whole(&e.answer))
 		return false;
 	*out = e.answer;
 	*good_until_ms = e.good_until_ms;
@@ -174,7 +174,7 @@ names_check(const struct names *t)
 		    atomic_load(&set->version.n) % 2 != 0)
 			return false;
 		for (uint32_t k = 0; k < NAMES_WAYS; k++)
-			if (set->at[k].answer.n > DNS_ADDRS_MAX)
+			if (!dns_answer_is_whole(&set->at[k].answer))
 				return false;
 	}
 	return true;

@@ -6,7 +6,7 @@ import threading
 
 from .wire import WAIT_S
 
-A, AAAA = 1, 28
+A, CNAME, AAAA, SRV = 1, 5, 28, 33
 NOERROR, SERVFAIL, NXDOMAIN = 0, 2, 3
 CLASS_IN = 1
 IS_ANSWER = 0x8180
@@ -21,6 +21,18 @@ def question(query):
         at += 1 + query[at]
     kind, = struct.unpack_from(">H", query, at + 1)
     return ".".join(labels).lower(), kind, at + 5
+
+
+def wire_name(name):
+    """A name as it stands in messages, not compressed."""
+    return b"".join(bytes([len(label)]) + label.encode()
+                    for label in name.split(".") if label) + b"\0"
+
+
+def srv(port, target, priority=0, weight=0):
+    """A record for a zone (RFC 2782)."""
+    return SRV, struct.pack(">HHH", priority, weight, port) + \
+        wire_name(target)
 
 
 def answer(query, records=(), rcode=NOERROR, ttl=60):

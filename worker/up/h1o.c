@@ -124,7 +124,7 @@ h1o_connect(struct up_try *t, const struct sock_addr *to)
 	o->magic = MAGIC_H1O;
 	list_init(&o->node);
 	timer_init(&o->timer, h1o_on_timer, o);
-	if (origin_connect(t->server, to, &o->stream, h1o_on_event, o, &o->ip) <
+	if (origin_connect(t->server, to, &o->stream, h1o_on_event, o, &o->at) <
 	    0) {
 		int err = errno;
 
@@ -161,7 +161,7 @@ h1o_take(struct up_try *t, bool is_sure)
 		    LIST_ENTRY(s->idle.next, struct h1_origin, node);
 
 		OBJ_CHECK(o, MAGIC_H1O);
-		if (!up_server_is_at(s, &o->ip) ||
+		if (!up_server_is_at(s, &o->at) ||
 		    (is_sure && !stream_is_fresh(&o->stream))) {
 			h1o_end(o);
 			continue;
@@ -186,7 +186,7 @@ h1o_may_idle(struct h1_origin *o)
 
 	if (s->group->is_retiring || !upstream_can_keep(u) ||
 	    s->n_idle >= u->keepalive || o->stream.got_rdhup ||
-	    o->in.buf != NULL || !up_server_is_at(s, &o->ip))
+	    o->in.buf != NULL || !up_server_is_at(s, &o->at))
 		return false;
 	/* what lies in the socket already makes no event: it would be taken for
 	 * the answer to the next request */

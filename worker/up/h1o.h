@@ -20,7 +20,7 @@ struct h1_origin {
 	uint32_t magic;
 	enum h1o_state state;
 	struct stream stream;
-	struct ip ip; /* where a server that is a name was found */
+	struct up_at at; /* where it was opened to */
 	struct list node; /* in the server's idle */
 	struct timer timer; /* of an idle one */
 	struct task task; /* freeing */

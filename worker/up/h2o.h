@@ -48,7 +48,7 @@ struct h2_origin {
 	struct h2_session *h2; /* NULL while it opens */
 	struct stream stream;
 	struct sock_addr to;
-	struct ip ip; /* where a server that is a name was found */
+	struct up_at at; /* where it was opened to */
 	struct list node; /* in the server's conns while it takes streams */
 	struct list
 	    streams; /* h2o_stream.node: of those that are placed here */

@@ -165,7 +165,7 @@ conn_may_idle(const struct h2_origin *c)
 
 	return c->state == H2O_OPEN && !g->is_retiring && !c->is_private &&
 	       g->conf->keepalive > s->n_idle && !c->stream.got_rdhup &&
-	       up_server_is_at(s, &c->ip);
+	       up_server_is_at(s, &c->at);
 }
 
 void
@@ -425,7 +425,7 @@ h2o_conn_new(struct up_server *s, const struct sock_addr *to, span first)
 	list_init(&c->streams);
 	timer_init(&c->timer, conn_on_timer, c);
 	task_init(&c->task, conn_on_task, c);
-	if (origin_connect(s, to, &c->stream, conn_on_event, c, &c->ip) < 0) {
+	if (origin_connect(s, to, &c->stream, conn_on_event, c, &c->at) < 0) {
 		int err = errno;
 
 		free(c);

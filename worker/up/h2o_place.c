@@ -45,7 +45,7 @@ place_find(struct up_server *s, bool is_fresh, bool is_sure)
 		OBJ_CHECK(c, MAGIC_H2O);
 		if (!conn_serves(c, is_fresh))
 			continue;
-		if (!up_server_is_at(s, &c->ip)) {
+		if (!up_server_is_at(s, &c->at)) {
 			h2o_conn_last(c);
 			continue;
 		}

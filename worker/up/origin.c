@@ -9,17 +9,16 @@
 
 int
 origin_connect(struct up_server *s, const struct sock_addr *to,
-    struct stream *st, stream_event_f *fn, void *self, struct ip *at)
+    struct stream *st, stream_event_f *fn, void *self, struct up_at *at)
 {
 	struct worker *w = s->group->w;
 	bool is_done = false;
-	uint16_t port;
 	int fd = sock_connect(to, &is_done);
 	int rc;
 
 	if (fd < 0)
 		return -1;
-	(void)sock_addr_ip(to, at, &port);
+	(void)sock_addr_ip(to, &at->ip, &at->port);
 	if (is_done)
 		rc = stream_open_fd(st, w->loop, fd, fn, self);
 	else

@@ -85,10 +85,10 @@ struct origin_ops {
 	const char *alpn;
 };
 
-/* Begin a connection to the server at that address (*at: without its port), in
- * the struct of its owner. -1 with errno. */
+/* Begin a connection to the server at that address, which is *at then, in the
+ * struct of its owner. -1 with errno. */
 int origin_connect(struct up_server *s, const struct sock_addr *to,
-    struct stream *st, stream_event_f *fn, void *self, struct ip *at);
+    struct stream *st, stream_event_f *fn, void *self, struct up_at *at);
 
 /* Go on with opening it, at each event: the connection, then the handshake with
  * a server that speaks TLS. `first` goes ahead of the handshake, as it is.

@@ -41,7 +41,8 @@ try_on_timer(void *self)
 
 	OBJ_CHECK(t, MAGIC_TRY);
 	if (t->state == UP_NAME || t->state == UP_CONNECT) {
-		try_is_late(t);
+		if (t->state == UP_NAME || !race_outlives(t))
+			try_is_late(t);
 		exch_kick(x);
 		return;
 	}

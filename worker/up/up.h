@@ -32,6 +32,7 @@ struct up_server_conf {
 	uint32_t weight; /* 1 .. UP_WEIGHT_MAX */
 	bool is_backup;
 	uint64_t slow_start_ms; /* 0: none */
+	uint64_t resolve_ms; /* a name is believed no longer; 0: its TTL */
 	uint32_t id; /* of its shared numbers; REGISTRY_NONE: nothing shared */
 	struct place at;
 };

@@ -89,6 +89,13 @@ enum up_name_rc up_server_find(struct up_server *s, struct up_waiter *wait);
 struct up_turn {
 	uint32_t first;
 	uint32_t n;
+	int family; /* AF_INET or AF_INET6: of the last one */
+};
+
+/* Where a server that is a name was found. */
+struct up_at {
+	struct ip ip;
+	uint16_t port;
 };
 
 /* An address that the turn was not given yet, as long as there is one; after
@@ -98,11 +105,16 @@ void up_server_addr(
 /* Whether the next address of the turn may be tried after one that does not
  * answer. */
 bool up_server_has_more(const struct up_server *s, const struct up_turn *turn);
+/* Whether it may be tried beside one that does not answer yet: it is not kept
+ * for when that one is known to be down. */
+bool up_server_may_race(const struct up_server *s, const struct up_turn *turn);
+/* An address of this family was connected to when others were not. */
+void up_server_prefer(struct up_server *s, int family);
 /* The wait took too long: until the answer comes, the addresses whose time is
  * over serve. false when there are none. */
 bool up_server_make_do(struct up_server *s);
 /* Whether connections to this address are still connections to the server. */
-bool up_server_is_at(const struct up_server *s, const struct ip *ip);
+bool up_server_is_at(const struct up_server *s, const struct up_at *at);
 void up_waiter_init(struct up_waiter *wt, void (*fn)(void *), void *self);
 void up_waiter_cancel(struct up_waiter *wt);
 

@@ -7,6 +7,7 @@
 #include "common/base/check.h"
 #include "common/store/names.h"
 #include "worker/up/up_group.h"
+#include "worker/up/up_order.h"
 
 /* How long an answer, and a failure, is believed at least: what has no lifetime
  * is asked for once in so long and not for each request. */
@@ -16,6 +17,9 @@
 #define NAME_STALE_MS 1000u
 /* Addresses of one server that an exchange tries. */
 #define NAME_TRIES_MAX 4
+/* How long IPv4 goes first where IPv6 led nowhere (RFC 6555 4.2: 10 minutes);
+ * what is wrong there may be mended sooner. */
+#define NAME_V4_MS 60000u
 
 struct up_name {
 	struct up_server *server;
@@ -24,7 +28,8 @@ struct up_name {
 	struct dns_answer answer; /* the last good one */
 	uint64_t good_until_ms;
 	bool has_failed; /* the last query did */
-	uint32_t next; /* address to give next */
+	uint32_t next; /* turn to give next */
+	uint64_t v4_until_ms; /* IPv4 goes first */
 };
 
 struct up_name *
@@ -66,45 +71,70 @@ name_wake(struct up_name *n)
 	}
 }
 
+/* How long the answer is good by itself. */
+static uint64_t
+answer_ttl_ms(const struct dns_answer *a)
+{
+	uint64_t ttl_ms = (uint64_t)a->ttl_s * 1000;
+
+	return ttl_ms < NAME_TTL_MIN_MS ? NAME_TTL_MIN_MS : ttl_ms;
+}
+
+/* `resolve =` counts from when it was asked for, by whomever. */
+static void
+name_set_end(struct up_name *n, uint64_t good_until_ms)
+{
+	uint64_t ms = n->server->conf->resolve_ms;
+	uint64_t ttl_ms = answer_ttl_ms(&n->answer);
+
+	n->good_until_ms = good_until_ms;
+	if (ms != 0 && ms < ttl_ms)
+		n->good_until_ms -= ttl_ms - ms;
+}
+
 /* Tell the other workers. */
 static void
-name_share(const struct up_name *n)
+name_share(const struct up_name *n, uint64_t good_until_ms)
 {
 	const struct boot *b = n->server->group->w->boot;
 
-	if (!n->has_failed)
-		names_put(b->names, b->slots,
-		    (struct slot_name){b->slot, b->incarnation},
-		    n->server->conf->host, &n->answer, n->good_until_ms);
+	names_put(b->names, b->slots,
+	    (struct slot_name){b->slot, b->incarnation}, n->server->conf->host,
+	    &n->answer, good_until_ms);
 }
 
 /* What another worker was told serves here, too. */
 static bool
 name_is_known(struct up_name *n)
 {
+	struct dns_answer a;
+	uint64_t good_until_ms;
+
 	if (!names_get(n->server->group->w->boot->names, n->server->conf->host,
-		name_now_ms(n), &n->answer, &n->good_until_ms))
+		name_now_ms(n), &a, &good_until_ms))
 		return false;
+	n->answer = a;
 	n->has_failed = false;
-	return true;
+	name_set_end(n, good_until_ms);
+	return name_now_ms(n) < n->good_until_ms;
 }
 
 static void
 name_answered(void *self, const struct dns_answer *a)
 {
 	struct up_name *n = self;
-	uint64_t ttl_ms = (uint64_t)a->ttl_s * 1000;
+	uint64_t now_ms = name_now_ms(n);
 
 	n->query = NULL;
 	n->has_failed = a->rc != DNS_OK || a->n == 0;
 	if (!n->has_failed || a->rc == DNS_NOT_FOUND)
 		n->answer = *a;
-	if (n->has_failed)
-		ttl_ms = NAME_RETRY_MS;
-	else if (ttl_ms < NAME_TTL_MIN_MS)
-		ttl_ms = NAME_TTL_MIN_MS;
-	n->good_until_ms = name_now_ms(n) + ttl_ms;
-	name_share(n);
+	if (n->has_failed) {
+		n->good_until_ms = now_ms + NAME_RETRY_MS;
+	} else {
+		name_set_end(n, now_ms + answer_ttl_ms(a));
+		name_share(n, now_ms + answer_ttl_ms(a));
+	}
 	name_wake(n);
 }
 
@@ -150,10 +180,22 @@ up_server_find(struct up_server *s, struct up_waiter *wait)
 	return UP_NAME_WAIT;
 }
 
+/* The order of the addresses in this turn, and how many of them are the usual
+ * ones. */
+static uint32_t
+name_order(const struct up_name *n, const struct up_turn *turn,
+    uint8_t order[DNS_ADDRS_MAX])
+{
+	return up_order(
+	    &n->answer, turn->first, name_now_ms(n) < n->v4_until_ms, order);
+}
+
 void
 up_server_addr(struct up_server *s, struct up_turn *turn, struct sock_addr *out)
 {
 	struct up_name *n = s->name;
+	uint8_t order[DNS_ADDRS_MAX];
+	uint32_t i;
 
 	if (n == NULL) {
 		*out = s->conf->addr;
@@ -162,9 +204,10 @@ up_server_addr(struct up_server *s, struct up_turn *turn, struct sock_addr *out)
 	REQUIRE(n->answer.n > 0);
 	if (turn->n == 0)
 		turn->first = n->next++;
-	sock_addr_from_ip(
-	    &n->answer.addrs[(turn->first + turn->n) % n->answer.n],
-	    s->conf->port, out);
+	(void)name_order(n, turn, order);
+	i = order[turn->n % n->answer.n];
+	dns_answer_addr(&n->answer, i, s->conf->port, out);
+	turn->family = out->u.sa.sa_family;
 	turn->n++;
 }
 
@@ -176,6 +219,26 @@ up_server_has_more(const struct up_server *s, const struct up_turn *turn)
 }
 
 bool
+up_server_may_race(const struct up_server *s, const struct up_turn *turn)
+{
+	uint8_t order[DNS_ADDRS_MAX];
+
+	/* one that shares a connection was given no address */
+	return turn->n > 0 && up_server_has_more(s, turn) &&
+	       turn->n < name_order(s->name, turn, order);
+}
+
+void
+up_server_prefer(struct up_server *s, int family)
+{
+	struct up_name *n = s->name;
+
+	if (n != NULL)
+		n->v4_until_ms =
+		    family == AF_INET ? name_now_ms(n) + NAME_V4_MS : 0;
+}
+
+bool
 up_server_make_do(struct up_server *s)
 {
 	s->name->has_failed = true;
@@ -183,15 +246,26 @@ up_server_make_do(struct up_server *s)
 }
 
 bool
-up_server_is_at(const struct up_server *s, const struct ip *ip)
+up_server_is_at(const struct up_server *s, const struct up_at *at)
 {
 	const struct up_name *n = s->name;
+	const struct dns_answer *a;
+	uint32_t end = 0; /* of the target's addresses */
+	uint32_t k = 0;
+	uint16_t port;
 
 	if (n == NULL)
 		return true;
-	for (uint32_t i = 0; i < n->answer.n; i++)
-		if (ip_eq(&n->answer.addrs[i], ip))
+	a = &n->answer;
+	port = s->conf->port;
+	for (uint32_t i = 0; i < a->n; i++) {
+		if (a->n_targets > 0 && i == end) {
+			port = a->targets[k].port;
+			end += a->targets[k++].n;
+		}
+		if (port == at->port && ip_eq(&a->addrs[i], &at->ip))
 			return true;
+	}
 	return false;
 }
 

@@ -39,6 +39,9 @@ server_read(
 	if (conf_option(v, "slow_start", &option) &&
 	    conf_parse_duration(option, &ms, &why))
 		s->slow_start_ms = (uint64_t)ms;
+	if (conf_option(v, "resolve", &option) &&
+	    conf_parse_duration(option, &ms, &why))
+		s->resolve_ms = (uint64_t)ms;
 	s->is_backup = conf_option(v, "backup", NULL);
 }
 

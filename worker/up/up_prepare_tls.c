@@ -1,4 +1,5 @@
 /* up/up_prepare_tls: what we are to the https:// servers of an upstream. */
+#include "common/base/service_name.h"
 #include "common/tls/tls_client.h"
 #include "worker/up/origin.h"
 #include "worker/up/up.h"
@@ -53,7 +54,7 @@ read_names(struct upstream *u, const struct conf_scope *s, struct arena *a)
 		if (sni.len > 0)
 			server->tls_name = sni;
 		else if (server->host.len > 0)
-			server->tls_name = server->host;
+			server->tls_name = service_name_domain(server->host);
 		else if (sock_addr_ip(&server->addr, &ip, &port))
 			server->tls_name =
 			    arena_span(a, span_of(text, ip_format(&ip, text)));

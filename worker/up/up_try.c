@@ -11,6 +11,7 @@
 void
 try_drop_origin(struct up_try *t)
 {
+	race_end(t);
 	if (t->o != NULL)
 		t->ops->close(t->o);
 	t->o = NULL;
@@ -19,6 +20,7 @@ try_drop_origin(struct up_try *t)
 void
 try_break_origin(struct up_try *t)
 {
+	race_end(t);
 	if (t->o != NULL)
 		t->ops->reset(t->o);
 	t->o = NULL;
@@ -157,6 +159,7 @@ try_begin(struct up_try *t)
 {
 	struct exch *x = t->x;
 
+	race_end(t);
 	t->is_any_sent = t->is_any_got = t->is_send_over = false;
 	t->state = UP_HEAD;
 	t->progress_ms = t->begun_ms = try_now_ms(t);
@@ -209,7 +212,7 @@ try_aim(struct up_try *t, struct up_server *s)
 {
 	t->server = s;
 	try_count(t);
-	t->turn = (struct up_turn){0, 0};
+	t->turn = (struct up_turn){.n = 0};
 	t->n_refused = 0;
 	t->x->origin.server = s->conf->text;
 	try_start(t);
@@ -287,9 +290,11 @@ try_place(struct up_try *t)
 	struct origin *o = t->ops->take(t, is_sure);
 	struct sock_addr to;
 
+	t->family = 0;
 	if (o != NULL)
 		return o;
 	up_server_addr(t->server, &t->turn, &to);
+	t->family = t->turn.family;
 	return t->ops->connect(t, &to);
 }
 
@@ -298,7 +303,7 @@ try_connect(struct up_try *t)
 {
 	struct origin_failure f = {F_ORIGIN_CONNECT, 0, NULL};
 
-	switch (t->ops->poll(t->o, &f)) {
+	switch (race_poll(t, &f)) {
 	case ORIGIN_WAIT:
 		return false;
 	case ORIGIN_READY:
@@ -336,7 +341,9 @@ try_open(struct up_try *t)
 	}
 	t->state = UP_CONNECT;
 	/* most often it is there */
-	if (!try_connect(t))
-		loop_timer_set(
-		    x->w->loop, &t->timer, t->group->conf->connect_timeout_ms);
+	if (try_connect(t))
+		return;
+	loop_timer_set(
+	    x->w->loop, &t->timer, t->group->conf->connect_timeout_ms);
+	race_begin(t);
 }

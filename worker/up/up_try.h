@@ -10,6 +10,7 @@
 #include "worker/exch/exch.h"
 #include "worker/up/origin.h"
 #include "worker/up/up_group.h"
+#include "worker/up/up_race.h"
 
 /* Refusals of one request by one server that only make it go to another
  * connection. */
@@ -35,6 +36,8 @@ struct up_try {
 	const struct origin_ops *ops; /* of all its servers */
 	void *wire; /* of ops, in the exchange's arena */
 	struct origin *o; /* of this try, or NULL */
+	int family; /* of the address that o is opened to; 0: o was there */
+	struct up_race *race; /* in the exchange's arena; NULL: never was */
 	struct up_turn turn; /* among the server's addresses */
 	struct up_waiter wait;
 	struct timer timer;
