@@ -81,6 +81,7 @@ class Dns:
 
     asked   (name, type) of each query over UDP, in order
     ttl     of all records
+    peer    whom the query of a running script is from
     """
 
     def __init__(self, zone=None, script=None, ttl=60, is_cut=False):
@@ -88,6 +89,7 @@ class Dns:
         self.script = script
         self.ttl = ttl
         self.asked = []
+        self.peer = None
         self.changed = threading.Condition()
         self.sock, self.tcp = bind_both() if is_cut else (bind_udp(), None)
         self.address = "127.0.0.1:%d" % self.sock.getsockname()[1]
@@ -112,6 +114,7 @@ class Dns:
             with self.changed:
                 self.asked.append(question(query)[:2])
                 self.changed.notify_all()
+            self.peer = peer
             out = (self.script or self.plain)(query)
             if self.tcp:
                 out = out[:2] + bytes([out[2] | IS_CUT]) + out[3:6] + \

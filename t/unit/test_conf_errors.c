@@ -303,6 +303,9 @@ START_TEST(servers_and_their_options_are_judged)
 	    {UP "a:1/x\n",
 		"4:10: server = a:1/x: a server has no path; use strip_prefix "
 		"/ add_prefix\n"},
+	    {UP "_http._tcp.a:1\n",
+		"4:10: server = _http._tcp.a:1: a service (_name._tcp.domain) "
+		"tells its ports itself\n"},
 	    {UP "h2://a:1\n",
 		"4:10: server = h2://a:1: before :// stands http or https; "
 		"what is spoken there is said by `protocol`\n"},

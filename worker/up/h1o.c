@@ -156,11 +156,15 @@ h1o_take(struct up_try *t, bool is_sure)
 {
 	struct up_server *s = t->server;
 
-	while (!t->avoids_pool && !list_is_empty(&s->idle)) {
-		struct h1_origin *o =
-		    LIST_ENTRY(s->idle.next, struct h1_origin, node);
+	if (t->avoids_pool)
+		return NULL;
+	up_server_turn(s, &t->turn);
+	list_foreach_safe (n, &s->idle) {
+		struct h1_origin *o = LIST_ENTRY(n, struct h1_origin, node);
 
 		OBJ_CHECK(o, MAGIC_H1O);
+		if (!up_server_suits(s, &t->turn, &o->at))
+			continue;
 		if (!up_server_is_at(s, &o->at) ||
 		    (is_sure && !stream_is_fresh(&o->stream))) {
 			h1o_end(o);

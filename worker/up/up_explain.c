@@ -1,5 +1,6 @@
 /* up/up_explain: the upstream in a dry run: what would be sent, and to whom, by
  * the same code that sends. Opens nothing. */
+#include "common/base/service_name.h"
 #include "worker/exch/plan.h"
 #include "worker/exch/sink.h"
 #include "worker/up/up_try.h"
@@ -18,8 +19,9 @@ explain_servers(struct up_try *t)
 		if (x->origin.server.len == 0)
 			x->origin.server = s->conf->text;
 		t->skip[i / 64] |= UINT64_C(1) << (i % 64);
-		sink_note(x, "server", s->conf->at, "%.*s%s",
+		sink_note(x, "server", s->conf->at, "%.*s%s%s",
 		    SPAN_FMT(s->conf->text),
+		    service_name_is(s->conf->host) ? ", a service" : "",
 		    s->conf->is_backup ? ", when no other is left" : "");
 	}
 }

@@ -89,6 +89,7 @@ enum up_name_rc up_server_find(struct up_server *s, struct up_waiter *wait);
 struct up_turn {
 	uint32_t first;
 	uint32_t n;
+	bool is_begun; /* `first` is its own */
 	int family; /* AF_INET or AF_INET6: of the last one */
 };
 
@@ -98,8 +99,14 @@ struct up_at {
 	uint16_t port;
 };
 
-/* An address that the turn was not given yet, as long as there is one; after
- * up_server_find() said OK. */
+/* Begin the turn, if it is not begun; after up_server_find() said OK. */
+void up_server_turn(struct up_server *s, struct up_turn *turn);
+/* Whether a pooled connection to there may serve in this turn: of a service
+ * only those to the target whose turn it is, so that weights are shares of
+ * requests. One that is not up_server_is_at() any more suits all. */
+bool up_server_suits(const struct up_server *s, const struct up_turn *turn,
+    const struct up_at *at);
+/* An address that the turn was not given yet, as long as there is one. */
 void up_server_addr(
     struct up_server *s, struct up_turn *turn, struct sock_addr *out);
 /* Whether the next address of the turn may be tried after one that does not

@@ -191,6 +191,18 @@ name_order(const struct up_name *n, const struct up_turn *turn,
 }
 
 void
+up_server_turn(struct up_server *s, struct up_turn *turn)
+{
+	struct up_name *n = s->name;
+
+	if (n == NULL || turn->is_begun)
+		return;
+	REQUIRE(n->answer.n > 0);
+	turn->is_begun = true;
+	turn->first = n->next++;
+}
+
+void
 up_server_addr(struct up_server *s, struct up_turn *turn, struct sock_addr *out)
 {
 	struct up_name *n = s->name;
@@ -201,9 +213,7 @@ up_server_addr(struct up_server *s, struct up_turn *turn, struct sock_addr *out)
 		*out = s->conf->addr;
 		return;
 	}
-	REQUIRE(n->answer.n > 0);
-	if (turn->n == 0)
-		turn->first = n->next++;
+	up_server_turn(s, turn);
 	(void)name_order(n, turn, order);
 	i = order[turn->n % n->answer.n];
 	dns_answer_addr(&n->answer, i, s->conf->port, out);
@@ -245,28 +255,66 @@ up_server_make_do(struct up_server *s)
 	return s->name->answer.n > 0;
 }
 
+/* Which target of the answer has the i-th address; *first is its first one. */
+static const struct dns_target *
+answer_target(const struct dns_answer *a, uint32_t i, uint32_t *first)
+{
+	uint32_t k = 0;
+
+	*first = 0;
+	while (i >= *first + a->targets[k].n)
+		*first += a->targets[k++].n;
+	return &a->targets[k];
+}
+
+/* Whether it is one of n addresses from `first` on, at that port. */
+static bool
+answer_has(const struct dns_answer *a, uint32_t first, uint32_t n,
+    uint16_t port, const struct up_at *at)
+{
+	for (uint32_t i = first; i < first + n; i++)
+		if (port == at->port && ip_eq(&a->addrs[i], &at->ip))
+			return true;
+	return false;
+}
+
 bool
 up_server_is_at(const struct up_server *s, const struct up_at *at)
 {
 	const struct up_name *n = s->name;
 	const struct dns_answer *a;
-	uint32_t end = 0; /* of the target's addresses */
-	uint32_t k = 0;
-	uint16_t port;
+	uint32_t first = 0;
 
 	if (n == NULL)
 		return true;
 	a = &n->answer;
-	port = s->conf->port;
-	for (uint32_t i = 0; i < a->n; i++) {
-		if (a->n_targets > 0 && i == end) {
-			port = a->targets[k].port;
-			end += a->targets[k++].n;
-		}
-		if (port == at->port && ip_eq(&a->addrs[i], &at->ip))
+	if (a->n_targets == 0)
+		return answer_has(a, 0, a->n, s->conf->port, at);
+	for (uint32_t k = 0; k < a->n_targets; k++) {
+		const struct dns_target *t = &a->targets[k];
+
+		if (answer_has(a, first, t->n, t->port, at))
 			return true;
+		first += t->n;
 	}
 	return false;
+}
+
+bool
+up_server_suits(const struct up_server *s, const struct up_turn *turn,
+    const struct up_at *at)
+{
+	const struct up_name *n = s->name;
+	const struct dns_target *t;
+	uint8_t order[DNS_ADDRS_MAX];
+	uint32_t first;
+
+	if (n == NULL || n->answer.n_targets < 2)
+		return true;
+	(void)name_order(n, turn, order);
+	t = answer_target(&n->answer, order[turn->n % n->answer.n], &first);
+	return answer_has(&n->answer, first, t->n, t->port, at) ||
+	       !up_server_is_at(s, at);
 }
 
 void

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from lib.dns import A, AAAA, SERVFAIL, answer, question
+from lib.dns import A, AAAA, CNAME, SERVFAIL, answer, bind_udp, question
 from lib.gatehouse import free_port
 from lib.procs import until
 from lib.wire import WAIT_S
@@ -352,6 +352,91 @@ def test_answer_over_tcp(front, dns, named):
     assert get(start(front, d, named(b"ok").port)).text == "ok"
 
 
+def forged_id(d, query):
+    """From the name server's own address, with an id that was not asked."""
+    for i in range(1, 50):
+        head = (int.from_bytes(query[:2], "big") + i & 0xffff)
+        d.sock.sendto(head.to_bytes(2, "big") +
+                      answer(query, ["127.0.0.9", "::9"])[2:], d.peer)
+
+
+def forged_port(d, query):
+    """With the right id, from another port of its address."""
+    with bind_udp() as other:
+        other.sendto(answer(query, ["127.0.0.9", "::9"]), d.peer)
+
+
+def forged_question(d, query):
+    """With the right id, for another name."""
+    d.sock.sendto(answer(query, ["127.0.0.9", "::9"]).replace(
+        b"\3app", b"\3bad"), d.peer)
+
+
+@pytest.mark.parametrize("forge", [forged_id, forged_port, forged_question])
+def test_forged_answers_are_not_believed(front, dns, named, forge):
+    """RFC 5452 9.1: an answer comes from whom was asked, with the id and the
+    question; what comes ahead of it and does not is nothing."""
+    d = dns({NAME: ["127.0.0.1"]})
+
+    def script(query):
+        forge(d, query)
+        return d.plain(query)
+    d.script = script
+    gh = start(front, d, named(b"ok").port)
+    assert get(gh).text == "ok"
+    assert gh.log()[0]["tries"] == "1"
+
+
+def test_ids_and_ports_cannot_be_foretold(front, dns, named):
+    """RFC 5452 9.2: two that ask for the same draw other ids, from other
+    ports."""
+    seen = []
+    d = dns({NAME: ["127.0.0.1"]})
+
+    def script(query):
+        seen.append((query[:2], d.peer[1]))
+        return d.plain(query)
+    d.script = script
+    o = named(b"ok")
+    for _ in range(3):
+        gh = start(front, d, o.port)
+        assert get(gh).text == "ok"
+    assert len(seen) == 6
+    # two may be the same by chance
+    assert len({id for id, _ in seen}) > 4
+    assert len({port for _, port in seen}) > 1
+
+
+def test_ttl_of_a_lifetime_is_none(front, dns, named):
+    """RFC 2181 8: above 2^31 it is 0, so that nobody is bound to an answer for
+    ever."""
+    old = named(b"old")
+    named(b"new", host="127.0.0.2", port=old.port)
+    d = dns({NAME: ["127.0.0.1"]}, ttl=0xffffffff)
+    gh = start(front, d, old.port)
+    with gh.client() as c:
+        assert c.get().text == "old"
+        d.zone[NAME] = ["127.0.0.2"]
+        until(lambda: c.get().text == "new", what="the move")
+
+
+def test_a_name_that_comes_and_goes(front, dns, named):
+    """RFC 8767 4, RFC 1035 4.1.1: every other answer is NXDOMAIN: served
+    while it is there, 502 while it is not, asked at most once a second, and
+    the worker is the same."""
+    d = dns({NAME: ["127.0.0.1"]}, ttl=0)
+    gh = start(front, d, named(b"ok").port, "keepalive = 0")
+    workers = until(gh.workers)
+    began = time.monotonic()
+    for _ in range(2):
+        d.zone[NAME] = ["127.0.0.1"]
+        heals(gh)
+        del d.zone[NAME]
+        until(lambda: get(gh).status == 502, what="the end of the name")
+    assert len(d.asked) <= 2 * (2 + time.monotonic() - began)
+    assert gh.workers() == workers
+
+
 def _a(query, **kwargs):
     return answer(query, ["127.0.0.1"], **kwargs)
 
@@ -366,6 +451,10 @@ MALFORMED = {
     "a name that points at itself": lambda q: (
         lambda end: _a(q)[:end] + struct.pack(">H", 0xc000 | end) +
         _a(q)[end + 2:])(question(q)[2]),
+    "an alias of itself": lambda q: answer(
+        q, [(question(q)[1], b"")]).replace(
+            struct.pack(">HHHIH", 0xc00c, question(q)[1], 1, 60, 0),
+            struct.pack(">HHHIH", 0xc00c, CNAME, 1, 60, 2) + b"\xc0\x0c"),
     "a pointer over the end": lambda q: (
         lambda end: _a(q)[:end] + b"\xff\xff" + _a(q)[end + 2:])(
             question(q)[2]),

@@ -7,7 +7,7 @@ import pytest
 
 from lib.dns import A, AAAA, NXDOMAIN, SERVFAIL, SRV, answer, question, srv
 from lib.dns import wire_name
-from lib.gatehouse import free_port
+from lib.gatehouse import free_port, run
 from lib.procs import until
 
 SERVICE = "_http._tcp.app.test"
@@ -82,6 +82,17 @@ def test_targets_share_by_weight(front, dns, ports):
                  srv(ports["b"], "two.test", weight=1),
                  srv(ports["c"], "one.test", weight=0)))
     assert texts(start(front, d), 16) == {"a": 12, "b": 4}
+
+
+def test_weights_are_shares_of_requests(front, dns, ports):
+    """RFC 2782: pooled connections change nothing about them; each target
+    keeps its own."""
+    d = dns(zone(srv(ports["a"], "one.test", weight=3),
+                 srv(ports["b"], "two.test", weight=1)))
+    gh = start(front, d, "keepalive = 8")
+    with gh.client() as c:
+        assert collections.Counter(
+            c.get().text for _ in range(16)) == {"a": 12, "b": 4}
 
 
 def test_no_weights_are_equal_shares(front, dns, ports):
@@ -194,6 +205,15 @@ def test_http2_servers(front, dns, h2_origin):
     n = len(a.requests)
     assert texts(gh, 5) == {"ok": 5}
     assert len(a.requests) == n
+
+
+def test_explain_says_that_it_is_a_service(front, dns):
+    """A dry run asks no name server."""
+    d = dns()
+    gh = start(front, d)
+    said = run("explain", "-c", gh.ini, "GET", "http://test/").stdout
+    assert f"{SERVICE}, a service" in said
+    assert not d.asked
 
 
 def test_stop_while_targets_are_looked_up(front, dns):
