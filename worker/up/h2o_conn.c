@@ -321,6 +321,21 @@ conn_is_chosen(const struct h2_origin *c)
 	       span_eq(tls_stream_alpn(&c->stream), SPAN_LIT("h2"));
 }
 
+/* Those who wait for others that still open may come here. */
+static void
+conn_kick_slower(const struct h2_origin *c)
+{
+	list_foreach (n, &c->server->conns) {
+		struct h2_origin *other = LIST_ENTRY(n, struct h2_origin, node);
+
+		if (other->state != H2O_OPENING)
+			continue;
+		list_foreach (m, &other->streams)
+			exch_kick(
+			    LIST_ENTRY(m, struct h2o_stream, node)->base.x);
+	}
+}
+
 static void
 conn_begin(struct h2_origin *c)
 {
@@ -341,6 +356,7 @@ conn_begin(struct h2_origin *c)
 	list_foreach (n, &c->streams)
 		exch_kick(LIST_ENTRY(n, struct h2o_stream, node)->base.x);
 	h2o_kick_waiting(c->server, H2O_STREAMS_MAX);
+	conn_kick_slower(c);
 	h2o_conn_want_flush(c);
 }
 

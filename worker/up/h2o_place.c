@@ -218,11 +218,30 @@ place_lose(struct h2o_stream *s)
 		h2o_conn_rest(c);
 }
 
+/* Who waits for one that opens goes to another one that came about before it:
+ * its address may lead nowhere. */
+static void
+place_hurry(struct h2o_stream *s)
+{
+	list_foreach (n, &s->base.server->conns) {
+		struct h2_origin *c = LIST_ENTRY(n, struct h2_origin, node);
+
+		if (c->state != H2O_OPEN || !conn_serves(c, s->t->avoids_pool))
+			continue;
+		place_lose(s);
+		place_on(s, c);
+		return;
+	}
+}
+
 enum origin_rc
 h2o_poll(struct origin *o, struct origin_failure *f)
 {
 	struct h2o_stream *s = h2o_of(o);
 
+	if (s->conn != NULL && s->conn->state == H2O_OPENING &&
+	    !s->conn->is_private)
+		place_hurry(s);
 	if (s->conn != NULL && s->conn->state == H2O_OPENING)
 		h2o_conn_open(s->conn);
 	if (s->failure.why != F_NONE) {

@@ -92,7 +92,7 @@ race_begin(struct up_try *t)
 	loop_timer_set(t->x->w->loop, &r->timer, RACE_DELAY_MS);
 }
 
-/* Both were looked at: what is left of them. */
+/* Both were looked at, and the rival is not there: what is left of them. */
 static enum origin_rc
 race_judge(struct up_race *r, enum origin_rc first, enum origin_rc rival)
 {
@@ -100,10 +100,6 @@ race_judge(struct up_race *r, enum origin_rc first, enum origin_rc rival)
 	    (first == rival && first == ORIGIN_FAILED)) {
 		race_drop(r);
 		return first;
-	}
-	if (rival == ORIGIN_READY) {
-		race_promote(r);
-		return ORIGIN_READY;
 	}
 	if (first == ORIGIN_FAILED)
 		race_promote(r);
@@ -121,10 +117,18 @@ race_poll(struct up_try *t, struct origin_failure *f)
 {
 	struct origin_failure of_rival = {F_ORIGIN_CONNECT, 0, NULL};
 	struct up_race *r = t->race;
-	enum origin_rc rc = t->ops->poll(t->o, f);
+	enum origin_rc rc = ORIGIN_WAIT;
+	bool is_raced = r != NULL && r->rival != NULL;
 
-	if (r != NULL && r->rival != NULL)
-		rc = race_judge(r, rc, t->ops->poll(r->rival, &of_rival));
+	/* first the rival: what it reached, the other may share */
+	if (is_raced)
+		rc = t->ops->poll(r->rival, &of_rival);
+	if (rc == ORIGIN_READY)
+		race_promote(r);
+	else if (is_raced)
+		rc = race_judge(r, t->ops->poll(t->o, f), rc);
+	else
+		rc = t->ops->poll(t->o, f);
 	/* where an address was passed over, the family that works goes first */
 	if (rc == ORIGIN_READY && t->turn.n > 1 && t->family != 0)
 		up_server_prefer(t->server, t->family);

@@ -140,6 +140,24 @@ def test_http2_races_as_well(front, dns, h2_origin):
     assert len(o.conns) == 1
 
 
+def test_all_who_wait_for_one_connection_go_to_the_winner(
+        front, dns, h2_origin):
+    """RFC 8305 5: over HTTP/2 many wait for the connection that one of them
+    began; none of them waits for what leads nowhere."""
+    o = h2_origin()
+    gh = start(front, dns({NAME: ["127.0.0.1", "::1"]}), f"{NAME}:{o.port}",
+               f"protocol = h2\nkeepalive = 8\n{CONNECT}", keep="")
+    began = time.monotonic()
+    with mute("::1", o.port), contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(gh.client()) for _ in range(10)]
+        for c in clients:
+            c.send(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+        assert {c.response().text for c in clients} == {"ok"}
+        assert time.monotonic() - began < SOON_S
+        assert connecting(o.port) == 0
+    assert len(o.conns) == 1
+
+
 def test_both_are_silent(front, dns, named):
     """RFC 8305 5: each has its time, then it is an error; the next server is
     asked."""
