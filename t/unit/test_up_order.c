@@ -31,11 +31,11 @@ START_TEST(both_families_take_turns_and_ipv6_begins)
 	add(&a, "192.0.2.2");
 	add(&a, "192.0.2.3");
 	add(&a, "2001:db8::1");
-	ck_assert_uint_eq(up_order(&a, 0, false, out), 4);
+	ck_assert_uint_eq(up_order(&a, 0, false, 0, out), 4);
 	ck_assert_mem_eq(out, "\3\0\1\2", 4);
-	ck_assert_uint_eq(up_order(&a, 1, false, out), 4);
+	ck_assert_uint_eq(up_order(&a, 1, false, 0, out), 4);
 	ck_assert_mem_eq(out, "\3\1\2\0", 4);
-	ck_assert_uint_eq(up_order(&a, 0, true, out), 4);
+	ck_assert_uint_eq(up_order(&a, 0, true, 0, out), 4);
 	ck_assert_mem_eq(out, "\0\3\1\2", 4);
 }
 END_TEST
@@ -50,7 +50,7 @@ START_TEST(addresses_of_a_name_begin_in_turn)
 	add(&a, "192.0.2.2");
 	add(&a, "192.0.2.3");
 	for (uint32_t turn = 0; turn < 12; turn++) {
-		(void)up_order(&a, turn, false, out);
+		(void)up_order(&a, turn, false, 0, out);
 		n[out[0]]++;
 	}
 	ck_assert_uint_eq(n[0], 4);
@@ -68,7 +68,7 @@ START_TEST(the_lowest_priority_is_first_and_counted)
 	add_target(&a, 1, 1);
 	add_target(&a, 5, 100);
 	for (uint32_t turn = 0; turn < 10; turn++) {
-		ck_assert_uint_eq(up_order(&a, turn, false, out), 2);
+		ck_assert_uint_eq(up_order(&a, turn, false, 0, out), 2);
 		ck_assert_uint_eq(out[2], 2);
 	}
 }
@@ -84,7 +84,7 @@ START_TEST(weights_are_exact_shares)
 	for (size_t i = 0; i < 4; i++)
 		add_target(&a, 0, weights[i]);
 	for (uint32_t turn = 0; turn < 1000; turn++) {
-		(void)up_order(&a, turn, false, out);
+		(void)up_order(&a, turn, false, 0, out);
 		n[out[0]]++;
 		ck_assert_uint_eq(out[3], 1);
 	}
@@ -102,10 +102,31 @@ START_TEST(no_weight_at_all_is_equal_shares)
 	add_target(&a, 0, 0);
 	add_target(&a, 0, 0);
 	for (uint32_t turn = 0; turn < 10; turn++) {
-		(void)up_order(&a, turn, false, out);
+		(void)up_order(&a, turn, false, 0, out);
 		n[out[0]]++;
 	}
 	ck_assert_uint_eq(n[0], n[1]);
+}
+END_TEST
+
+START_TEST(what_is_avoided_comes_last)
+{
+	struct dns_answer a = {.rc = DNS_OK};
+	uint8_t out[DNS_ADDRS_MAX];
+
+	add_target(&a, 1, 1);
+	add_target(&a, 1, 1);
+	add_target(&a, 5, 1);
+	for (uint32_t turn = 0; turn < 10; turn++) {
+		ck_assert_uint_eq(up_order(&a, turn, false, 1, out), 1);
+		ck_assert_mem_eq(out, "\1\2\0", 3);
+		/* the others of its priority, too: the next one is usual */
+		ck_assert_uint_eq(up_order(&a, turn, false, 3, out), 1);
+		ck_assert_uint_eq(out[0], 2);
+		/* all of them: as if none was */
+		ck_assert_uint_eq(up_order(&a, turn, false, 7, out), 2);
+		ck_assert_uint_eq(out[2], 2);
+	}
 }
 END_TEST
 
@@ -123,7 +144,7 @@ START_TEST(every_address_stands_once)
 	for (uint32_t turn = 0; turn < 100000; turn += 777) {
 		uint64_t seen = 0;
 
-		ck_assert_uint_eq(up_order(&a, turn, turn % 2, out), 8);
+		ck_assert_uint_eq(up_order(&a, turn, turn % 2, 0, out), 8);
 		for (uint32_t i = 0; i < a.n; i++)
 			seen |= UINT64_C(1) << out[i];
 		ck_assert_uint_eq(seen, UINT32_MAX);
@@ -140,6 +161,7 @@ main(void)
 	    the_lowest_priority_is_first_and_counted,
 	    weights_are_exact_shares,
 	    no_weight_at_all_is_equal_shares,
+	    what_is_avoided_comes_last,
 	    every_address_stands_once,
 	};
 

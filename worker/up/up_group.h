@@ -85,18 +85,19 @@ enum up_name_rc { UP_NAME_OK, UP_NAME_WAIT, UP_NAME_FAILED };
  * when it is worth asking again (up_waiter_cancel() before it goes away). */
 enum up_name_rc up_server_find(struct up_server *s, struct up_waiter *wait);
 
+/* Where a server that is a name was found. */
+struct up_at {
+	struct ip ip;
+	uint16_t port; /* 0: nowhere */
+};
+
 /* Which of a server's addresses one exchange was given so far. */
 struct up_turn {
 	uint32_t first;
 	uint32_t n;
+	uint32_t given; /* the same, by bit in the answer */
 	bool is_begun; /* `first` is its own */
-	int family; /* AF_INET or AF_INET6: of the last one */
-};
-
-/* Where a server that is a name was found. */
-struct up_at {
-	struct ip ip;
-	uint16_t port;
+	struct up_at at; /* the last one */
 };
 
 /* Begin the turn, if it is not begun; after up_server_find() said OK. */
@@ -115,8 +116,10 @@ bool up_server_has_more(const struct up_server *s, const struct up_turn *turn);
 /* Whether it may be tried beside one that does not answer yet: it is not kept
  * for when that one is known to be down. */
 bool up_server_may_race(const struct up_server *s, const struct up_turn *turn);
-/* An address of this family was connected to when others were not. */
-void up_server_prefer(struct up_server *s, int family);
+/* An address was connected to when others were not: its family goes first. */
+void up_server_prefer(struct up_server *s, const struct up_at *at);
+/* One did not answer, or later than another: for a while it comes last. */
+void up_server_avoid(struct up_server *s, const struct up_at *at);
 /* The wait took too long: until the answer comes, the addresses whose time is
  * over serve. false when there are none. */
 bool up_server_make_do(struct up_server *s);

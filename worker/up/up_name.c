@@ -20,6 +20,15 @@
 /* How long IPv4 goes first where IPv6 led nowhere (RFC 6555 4.2: 10 minutes);
  * what is wrong there may be mended sooner. */
 #define NAME_V4_MS 60000u
+/* How long an address that did not answer comes last, and how many such are
+ * remembered. */
+#define NAME_AVOID_MS 10000u
+#define NAME_AVOIDED_MAX 8
+
+struct name_avoided {
+	struct up_at at;
+	uint64_t until_ms;
+};
 
 struct up_name {
 	struct up_server *server;
@@ -30,6 +39,8 @@ struct up_name {
 	bool has_failed; /* the last query did */
 	uint32_t next; /* turn to give next */
 	uint64_t v4_until_ms; /* IPv4 goes first */
+	struct name_avoided avoided[NAME_AVOIDED_MAX]; /* a ring */
+	uint32_t n_avoided; /* that ever were */
 };
 
 struct up_name *
@@ -180,14 +191,65 @@ up_server_find(struct up_server *s, struct up_waiter *wait)
 	return UP_NAME_WAIT;
 }
 
+static bool
+at_is(const struct up_at *a, const struct up_at *b)
+{
+	return a->port == b->port && ip_eq(&a->ip, &b->ip);
+}
+
+static struct up_at
+name_at(const struct up_name *n, uint32_t i)
+{
+	struct sock_addr addr;
+	struct up_at at;
+
+	dns_answer_addr(&n->answer, i, n->server->conf->port, &addr);
+	(void)sock_addr_ip(&addr, &at.ip, &at.port);
+	return at;
+}
+
+/* Those of the answer that come last for now, by bit. */
+static uint32_t
+name_avoids(const struct up_name *n)
+{
+	uint64_t now_ms = name_now_ms(n);
+	uint32_t bits = 0;
+
+	for (uint32_t k = 0; k < NAME_AVOIDED_MAX; k++) {
+		const struct name_avoided *v = &n->avoided[k];
+
+		for (uint32_t i = 0; now_ms < v->until_ms && i < n->answer.n;
+		     i++) {
+			struct up_at at = name_at(n, i);
+
+			bits |= at_is(&at, &v->at) ? UINT32_C(1) << i : 0;
+		}
+	}
+	return bits;
+}
+
 /* The order of the addresses in this turn, and how many of them are the usual
  * ones. */
 static uint32_t
 name_order(const struct up_name *n, const struct up_turn *turn,
     uint8_t order[DNS_ADDRS_MAX])
 {
-	return up_order(
-	    &n->answer, turn->first, name_now_ms(n) < n->v4_until_ms, order);
+	return up_order(&n->answer, turn->first,
+	    name_now_ms(n) < n->v4_until_ms, name_avoids(n), order);
+}
+
+/* Place in the order of the first one that the turn was not given; the end when
+ * there is none. *n_usual: as name_order() says. */
+static uint32_t
+name_next(const struct up_name *n, const struct up_turn *turn,
+    uint8_t order[DNS_ADDRS_MAX], uint32_t *n_usual)
+{
+	uint32_t k = 0;
+
+	*n_usual = name_order(n, turn, order);
+	while (k < n->answer.n && (turn->given >> order[k]) & 1)
+		k++;
+	return k;
 }
 
 void
@@ -207,18 +269,22 @@ up_server_addr(struct up_server *s, struct up_turn *turn, struct sock_addr *out)
 {
 	struct up_name *n = s->name;
 	uint8_t order[DNS_ADDRS_MAX];
-	uint32_t i;
+	uint32_t n_usual;
+	uint32_t k;
 
 	if (n == NULL) {
 		*out = s->conf->addr;
 		return;
 	}
 	up_server_turn(s, turn);
-	(void)name_order(n, turn, order);
-	i = order[turn->n % n->answer.n];
-	dns_answer_addr(&n->answer, i, s->conf->port, out);
-	turn->family = out->u.sa.sa_family;
+	k = name_next(n, turn, order, &n_usual);
+	/* another answer may have come meanwhile */
+	if (k == n->answer.n)
+		k = 0;
+	turn->at = name_at(n, order[k]);
+	turn->given |= UINT32_C(1) << order[k];
 	turn->n++;
+	sock_addr_from_ip(&turn->at.ip, turn->at.port, out);
 }
 
 bool
@@ -232,20 +298,34 @@ bool
 up_server_may_race(const struct up_server *s, const struct up_turn *turn)
 {
 	uint8_t order[DNS_ADDRS_MAX];
+	uint32_t n_usual;
 
 	/* one that shares a connection was given no address */
 	return turn->n > 0 && up_server_has_more(s, turn) &&
-	       turn->n < name_order(s->name, turn, order);
+	       name_next(s->name, turn, order, &n_usual) < n_usual;
 }
 
 void
-up_server_prefer(struct up_server *s, int family)
+up_server_prefer(struct up_server *s, const struct up_at *at)
 {
 	struct up_name *n = s->name;
 
 	if (n != NULL)
 		n->v4_until_ms =
-		    family == AF_INET ? name_now_ms(n) + NAME_V4_MS : 0;
+		    ip_is_v4(&at->ip) ? name_now_ms(n) + NAME_V4_MS : 0;
+}
+
+void
+up_server_avoid(struct up_server *s, const struct up_at *at)
+{
+	struct up_name *n = s->name;
+
+	if (n != NULL && at->port != 0)
+		n->avoided[n->n_avoided++ % NAME_AVOIDED_MAX] =
+		    (struct name_avoided){
+			.at = *at,
+			.until_ms = name_now_ms(n) + NAME_AVOID_MS,
+		    };
 }
 
 bool
@@ -307,12 +387,14 @@ up_server_suits(const struct up_server *s, const struct up_turn *turn,
 	const struct up_name *n = s->name;
 	const struct dns_target *t;
 	uint8_t order[DNS_ADDRS_MAX];
+	uint32_t n_usual;
 	uint32_t first;
+	uint32_t k;
 
 	if (n == NULL || n->answer.n_targets < 2)
 		return true;
-	(void)name_order(n, turn, order);
-	t = answer_target(&n->answer, order[turn->n % n->answer.n], &first);
+	k = name_next(n, turn, order, &n_usual);
+	t = answer_target(&n->answer, order[k < n->answer.n ? k : 0], &first);
 	return answer_has(&n->answer, first, t->n, t->port, at) ||
 	       !up_server_is_at(s, at);
 }

@@ -1,7 +1,12 @@
 /* up/up_order: pure arithmetic over one answer. */
 #include "worker/up/up_order.h"
 
+#include <assert.h>
+#include <string.h>
+
 #include "common/base/check.h"
+
+static_assert(DNS_ADDRS_MAX <= 32, "a word has a bit for each address");
 
 /* A target that is not placed yet. */
 struct order_target {
@@ -108,15 +113,41 @@ order_mix(uint32_t turn)
 	return turn * UINT32_C(2654435761) >> 16;
 }
 
+static bool
+order_is_avoided(uint32_t avoid, uint32_t i)
+{
+	return (avoid >> i) & 1;
+}
+
+/* Those that are not avoided, then the others; which of both kept their order.
+ * Returns how many there are of the first. */
+static uint32_t
+order_part(uint8_t *out, uint32_t n, uint32_t avoid)
+{
+	uint8_t last[DNS_ADDRS_MAX];
+	uint32_t n_first = 0;
+	uint32_t n_last = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (order_is_avoided(avoid, out[i]))
+			last[n_last++] = out[i];
+		else
+			out[n_first++] = out[i];
+	}
+	memcpy(out + n_first, last, n_last);
+	return n_first;
+}
+
 uint32_t
 up_order(const struct dns_answer *a, uint32_t turn, bool is_v4_first,
-    uint8_t out[DNS_ADDRS_MAX])
+    uint32_t avoid, uint8_t out[DNS_ADDRS_MAX])
 {
 	struct order_target left[DNS_TARGETS_MAX];
+	uint32_t priorities[DNS_ADDRS_MAX];
 	uint32_t n_left = order_read(a, left);
-	uint32_t lowest = left[0].priority;
-	uint32_t n_lowest = 0;
 	uint32_t n = 0;
+	uint32_t n_usual;
+	uint32_t n_first = 0;
 
 	REQUIRE(a->n <= DNS_ADDRS_MAX);
 	while (n_left > 0) {
@@ -125,11 +156,18 @@ up_order(const struct dns_answer *a, uint32_t turn, bool is_v4_first,
 		order_families(a, &left[i],
 		    a->n_targets == 0 ? turn : order_mix(turn), is_v4_first,
 		    out + n);
+		for (uint32_t k = n; k < n + left[i].n; k++)
+			priorities[out[k]] = left[i].priority;
 		n += left[i].n;
-		if (left[i].priority == lowest)
-			n_lowest = n;
 		for (n_left--; i < n_left; i++)
 			left[i] = left[i + 1];
 	}
-	return n_lowest;
+	n_usual = order_part(out, n, avoid);
+	/* where nothing else is left, nothing is avoided */
+	if (n_usual == 0)
+		n_usual = n;
+	while (
+	    n_first < n_usual && priorities[out[n_first]] == priorities[out[0]])
+		n_first++;
+	return n_first;
 }

@@ -11,10 +11,10 @@
  * one by weight (RFC 2782), so that numbers in a row that `turn` counts give
  * each its exact share; those of weight 0 behind the others. The addresses of a
  * target begin in turn, too, and take turns of both families (RFC 8305 4): IPv6
- * first, or IPv4 when is_v4_first. Returns how many of them there are before
- * those that are only asked when the others do not answer: of the lowest
- * priority. */
+ * first, or IPv4 when is_v4_first. Those in `avoid`, by bit, stand behind all
+ * others. Returns how many may be asked before it is known that those ahead of
+ * them do not answer: of the first one's priority, and not avoided if any is not. */
 uint32_t up_order(const struct dns_answer *a, uint32_t turn, bool is_v4_first,
-    uint8_t out[DNS_ADDRS_MAX]);
+    uint32_t avoid, uint8_t out[DNS_ADDRS_MAX]);
 
 #endif

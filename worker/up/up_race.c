@@ -13,7 +13,7 @@ struct up_race {
 	struct timer timer; /* until another one begins */
 	struct origin *rival; /* NULL: none runs beside t->o */
 	uint64_t began_ms; /* the rival */
-	int family; /* of its address */
+	struct up_at at; /* where it goes to */
 };
 
 static void
@@ -24,15 +24,24 @@ race_drop(struct up_race *r)
 	r->rival = NULL;
 }
 
-/* The rival goes on alone. */
+/* The rival failed. */
+static void
+race_lose(struct up_race *r)
+{
+	up_server_avoid(r->t->server, &r->at);
+	race_drop(r);
+}
+
+/* The rival goes on alone: it was faster, or the other one failed. */
 static void
 race_promote(struct up_race *r)
 {
 	struct up_try *t = r->t;
 
+	up_server_avoid(t->server, &t->at);
 	t->ops->close(t->o);
 	t->o = r->rival;
-	t->family = r->family;
+	t->at = r->at;
 	r->rival = NULL;
 }
 
@@ -58,7 +67,7 @@ race_go_on(struct up_race *r)
 		t->n_tries++;
 		t->x->origin.tries++;
 		r->rival = t->ops->connect(t, &to);
-		r->family = t->turn.family;
+		r->at = t->turn.at;
 		r->began_ms = try_now_ms(t);
 		if (r->rival == NULL)
 			race_note_failure(t);
@@ -98,13 +107,15 @@ race_judge(struct up_race *r, enum origin_rc first, enum origin_rc rival)
 {
 	if (first == ORIGIN_READY ||
 	    (first == rival && first == ORIGIN_FAILED)) {
+		if (rival == ORIGIN_FAILED)
+			race_lose(r);
 		race_drop(r);
 		return first;
 	}
 	if (first == ORIGIN_FAILED)
 		race_promote(r);
 	else if (rival == ORIGIN_FAILED)
-		race_drop(r);
+		race_lose(r);
 	else
 		return ORIGIN_WAIT;
 	race_note_failure(r->t);
@@ -130,8 +141,8 @@ race_poll(struct up_try *t, struct origin_failure *f)
 	else
 		rc = t->ops->poll(t->o, f);
 	/* where an address was passed over, the family that works goes first */
-	if (rc == ORIGIN_READY && t->turn.n > 1 && t->family != 0)
-		up_server_prefer(t->server, t->family);
+	if (rc == ORIGIN_READY && t->turn.n > 1 && t->at.port != 0)
+		up_server_prefer(t->server, &t->at);
 	return rc;
 }
 

@@ -246,6 +246,8 @@ try_failed(struct up_try *t, enum fault_id why, int err)
 	counter_add(x->w->counters, COUNTER_ORIGIN_FAILURES, 1);
 	upstate_add(x->w->boot->upstate, t->server->conf->id, UPSTATE_FAILURES);
 	t->why = why;
+	if (try_is_unconnected(why) || why == F_ORIGIN_CONNECT_TIMEOUT)
+		up_server_avoid(t->server, &t->at);
 	try_drop_origin(t);
 	try_clear_timers(t);
 	if (was_stale)
@@ -290,11 +292,11 @@ try_place(struct up_try *t)
 	struct origin *o = t->ops->take(t, is_sure);
 	struct sock_addr to;
 
-	t->family = 0;
+	t->at.port = 0;
 	if (o != NULL)
 		return o;
 	up_server_addr(t->server, &t->turn, &to);
-	t->family = t->turn.family;
+	t->at = t->turn.at;
 	return t->ops->connect(t, &to);
 }
 

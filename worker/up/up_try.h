@@ -36,7 +36,7 @@ struct up_try {
 	const struct origin_ops *ops; /* of all its servers */
 	void *wire; /* of ops, in the exchange's arena */
 	struct origin *o; /* of this try, or NULL */
-	int family; /* of the address that o is opened to; 0: o was there */
+	struct up_at at; /* that o is opened to; nowhere: o was there */
 	struct up_race *race; /* in the exchange's arena; NULL: never was */
 	struct up_turn turn; /* among the server's addresses */
 	struct up_waiter wait;

@@ -113,6 +113,17 @@ def test_a_higher_priority_is_for_when_the_lower_is_down(
     assert {line["fault"] for line in gh.log(6)} == {"-"}
 
 
+def test_a_target_that_is_down_is_not_tried_each_time(front, dns, ports):
+    """One that did not answer comes last for a while: the requests that
+    follow do not wait for it."""
+    d = dns(zone(srv(free_port(), "one.test", priority=1),
+                 srv(ports["b"], "two.test", priority=2),
+                 srv(ports["c"], "two.test", priority=3)))
+    gh = start(front, d)
+    assert texts(gh, 6) == {"b": 6}
+    assert [line["tries"] for line in gh.log(6)] == ["2"] + 5 * ["1"]
+
+
 def test_records_change_the_servers_without_a_reload(front, dns, ports):
     """RFC 2782: added, removed, and the pool follows: a connection to a port
     that is gone is not used again, one that stays is."""
