@@ -29,9 +29,9 @@ struct dns_srvs {
 };
 
 /* Read what a reply says of `name`. OK: out->n > 0. NOT_FOUND: the name does
- * not exist, or its service is not offered there (RFC 2782, target "."). FAILED:
- * the reply answers another question, is malformed, or has no such record. Text
- * of targets has letters, digits, '-', '_' and dots only. */
+ * not exist, or its service is not offered there (RFC 2782, target ".").
+ * FAILED: the reply answers another question, is malformed, or has no such
+ * record. Text of targets has letters, digits, '-', '_' and dots only. */
 enum dns_rc dns_reply_srv(span reply, span name, struct dns_srvs *out);
 
 #endif

@@ -1,6 +1,7 @@
-/* fuzz/dns: any bytes as the reply of a name server to a question for a service:
- * the first byte is the length of the name that was asked for, which follows.
- * Whatever is found is bounded, sorted, and fit to be asked for in turn. */
+/* fuzz/dns: any bytes as the reply of a name server to a question for a
+ * service: the first byte is the length of the name that was asked for, which
+ * follows. Whatever is found is bounded, sorted, and fit to be asked for in
+ * turn. */
 #include "common/net/dns_reply.h"
 #include "t/fuzz/fuzz.h"
 

@@ -320,14 +320,20 @@ answers_set_up(struct segment *s, struct slots *t)
 	return v;
 }
 
-/* Every answer has as many addresses as its lifetime says, all of them alike:
- * what was put together of two would show. */
+/* Every answer has as many addresses as its lifetime and its one target say,
+ * all of them alike: what was put together of two would show. */
 static void
 answers_work(void *ctx, struct slot_name me, uint64_t *done)
 {
 	struct answers *v = ctx;
 	uint32_t n = 1 + (uint32_t)(*done % DNS_ADDRS_MAX);
-	struct dns_answer a = {.rc = DNS_OK, .ttl_s = n, .n = n};
+	struct dns_answer a = {
+	    .rc = DNS_OK,
+	    .ttl_s = n,
+	    .n = n,
+	    .n_targets = 1,
+	    .targets = {{.n = (uint16_t)n}},
+	};
 	struct dns_answer got;
 	uint64_t until;
 

@@ -151,7 +151,7 @@ START_TEST(names_that_go_in_circles_are_refused)
 		const char *data;
 		size_t len;
 	} rows[] = {
-	    /* to itself, to what comes later, to the label before the pointer */
+	    /* to itself, to what is later, to the label before */
 	    {"\0\0\0\0\0\x50\xc0\x32", 8},
 	    {"\0\0\0\0\0\x50\xc3\xff", 8},
 	    {"\0\0\0\0\0\x50\1a\xc0\x32", 10},

@@ -54,7 +54,8 @@ race_note_failure(const struct up_try *t)
 	upstate_add(w->boot->upstate, t->server->conf->id, UPSTATE_FAILURES);
 }
 
-/* Another address beside the one that is being connected to, if there is one. */
+/* Another address beside the one that is being connected to, if there is any.
+ */
 static void
 race_go_on(struct up_race *r)
 {
