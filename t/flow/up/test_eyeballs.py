@@ -117,7 +117,7 @@ def test_ipv6_that_is_late_serves_when_ipv4_is_silent(front, dns, named):
 def test_a_handshake_is_part_of_the_race(front, dns, tls_origin, origin, ca):
     """RFC 8305 5: a server that takes connections and shakes no hands is
     silent, too; its connection is closed."""
-    o = tls_origin(pem=ca.make("app", NAME))
+    o = tls_origin(pem=ca.make("eyes", NAME))
     ended = []
     six = origin(lambda conn: ended.append(conn.sock.makefile("rb").read()),
                  raw=True, host="::1", port=o.port)

@@ -193,8 +193,8 @@ def test_answer_over_tcp(front, dns, ports):
 def test_a_certificate_is_for_the_domain(front, dns, tls_origin, ca):
     """RFC 9525 6.1: of a service that was asked for, not of a target that a
     name server told."""
-    good = tls_origin(pem=ca.make("app", "app.test"))
-    bad = tls_origin(pem=ca.make("one", "one.test"))
+    good = tls_origin(pem=ca.make("service", "app.test"))
+    bad = tls_origin(pem=ca.make("target", "one.test"))
     d = dns({f"_{name}._tcp.app.test": [srv(o.port, "one.test")]
              for name, o in (("good", good), ("bad", bad))})
     d.zone["one.test"] = ["127.0.0.1"]
