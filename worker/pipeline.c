@@ -10,6 +10,7 @@
 #include "worker/log/access_log.h"
 #include "worker/rate/rate.h"
 #include "worker/route/route.h"
+#include "worker/up/up.h"
 
 /* The last stage of a request: whoever the route names makes the answer. */
 static enum verdict
@@ -38,6 +39,7 @@ const struct stage pipeline_request[] = {
     {"rules", STAGE_REVERSE, stage_rules},
     {"rate", STAGE_REVERSE, stage_rate},
     {"admit", STAGE_REVERSE, stage_admit},
+    {"sticky", STAGE_REVERSE, stage_sticky},
     {"rewrite-fields", STAGE_REVERSE, stage_request_fields},
     {"cache", STAGE_REVERSE, stage_cache},
     {"handler", STAGE_REVERSE | STAGE_INTERNAL, stage_handler},
@@ -48,6 +50,7 @@ const struct stage pipeline_response[] = {
     {"cache-put", STAGE_REVERSE | STAGE_INTERNAL, stage_cache_put},
     {"rules", STAGE_REVERSE, stage_answer_rules},
     {"rewrite", STAGE_REVERSE, stage_response_fields},
+    {"sticky", STAGE_REVERSE, stage_sticky_answer},
     {"send", STAGE_REVERSE, stage_send},
     {NULL, 0, NULL},
 };

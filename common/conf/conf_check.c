@@ -2,6 +2,7 @@
  * needed keys, keys that exclude each other, one owner for each host and
  * address. */
 #include "common/conf/conf_int.h"
+#include "common/conf/conf_sticky.h"
 
 #include "common/base/check.h"
 #include "common/conf/conf_health.h"
@@ -317,9 +318,11 @@ check_health(const struct checker *c, const struct conf_section *s)
 {
 	struct conf_scope scope = conf_scope_of(c->tree, s);
 	struct conf_eject eject;
+	struct conf_sticky sticky;
 
 	conf_eject_read(&scope, &eject, c->d);
 	conf_check_judge(&scope, c->d);
+	conf_sticky_read(&scope, &sticky, c->d);
 }
 
 /* A try that may take longer than all of them is a mistake. */

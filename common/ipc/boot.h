@@ -33,6 +33,7 @@ struct boot_log {
 struct prepared;
 struct claims; /* common/store/tenants.h */
 struct names; /* common/store/names.h */
+struct sessions; /* common/store/sessions.h */
 struct staples; /* common/store/staples.h */
 struct strikes; /* common/store/strikes.h */
 struct ticket_keys; /* common/store/ticket_keys.h */
@@ -49,6 +50,7 @@ struct boot {
 	struct ticket_keys *ticket_keys;
 	struct strikes *strikes;
 	struct staples *staples;
+	struct sessions *sessions;
 	/* Called when nothing needs a path any more: none can be opened and no
 	 * program run after it. false with errno. */
 	bool (*confine)(void);

@@ -356,6 +356,17 @@ health_look(struct upstate *u, uint32_t id, uint64_t now_ms, struct health *out)
 	look_ejected(u, id, now_ms, out);
 }
 
+bool
+health_is_well(struct upstate *u, uint32_t id, uint64_t now_ms)
+{
+	struct health h = {.state = HEALTH_UP};
+
+	if (look_checked(u, id, &h))
+		return false;
+	look_ejected(u, id, now_ms, &h);
+	return h.state == HEALTH_UP;
+}
+
 const char *
 health_state_name(enum health_state s)
 {

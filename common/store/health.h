@@ -110,6 +110,9 @@ struct health {
 
 void health_look(
     struct upstate *u, uint32_t id, uint64_t now_ms, struct health *out);
+/* Whether checks and workers have nothing against it, whatever the operator
+ * wants. */
+bool health_is_well(struct upstate *u, uint32_t id, uint64_t now_ms);
 /* For logs and people. */
 const char *health_state_name(enum health_state s);
 const char *health_run_name(enum conf_eject_run run);

@@ -11,6 +11,7 @@
 #include "common/base/clock.h"
 #include "common/base/map.h"
 #include "common/base/num.h"
+#include "common/conf/conf_sticky.h"
 #include "common/store/health.h"
 
 /* "UPSTREAM SERVER": neither holds a blank. */
@@ -49,7 +50,9 @@ tenants_open(struct tenants *t, struct segment *s)
 	t->ticket_keys = ticket_keys_map(s, true);
 	t->strikes = strikes_map(s, true);
 	t->staples = staples_map(s, true);
-	if (t->ticket_keys == NULL || t->strikes == NULL || t->staples == NULL)
+	t->sessions = sessions_map(s, true);
+	if (t->ticket_keys == NULL || t->strikes == NULL ||
+	    t->staples == NULL || t->sessions == NULL)
 		return false;
 	t->upstate = upstate_open(s, true);
 	if (t->upstate == NULL)
@@ -77,6 +80,7 @@ tenants_lend(const struct tenants *t, struct boot *b)
 	b->ticket_keys = t->ticket_keys;
 	b->strikes = t->strikes;
 	b->staples = t->staples;
+	b->sessions = t->sessions;
 }
 
 void
@@ -157,6 +161,25 @@ claims_staples(struct tenants *t, const struct conf_tree *conf, struct diag *d)
 	    !staples_ready(t->staples, t->segment))
 		diag_error(d, conf_get(&s, KEY_TLS_OCSP_STAPLING)->at,
 		    "OCSP responses do not fit: raise shared_memory");
+}
+
+/* What is remembered of sessions needs room, once any generation does it. */
+static void
+claims_sessions(struct tenants *t, const struct conf_tree *conf, struct diag *d)
+{
+	for (const struct conf_section *s = conf_first(conf, CONF_UPSTREAM);
+	     s != NULL; s = s->next) {
+		struct conf_scope scope = conf_scope_of(conf, s);
+		struct conf_sticky sticky;
+
+		conf_sticky_read(&scope, &sticky, NULL);
+		if (!conf_sticky_is_learnt(&sticky) ||
+		    sessions_ready(t->sessions, t->segment))
+			continue;
+		diag_error(d, sticky.at,
+		    "the table of sessions does not fit: raise shared_memory");
+		return;
+	}
 }
 
 /* --- caches --------------------------------------------------------------- */
@@ -347,6 +370,7 @@ claims_new(struct tenants *t, const struct conf_tree *conf, bool is_dry,
 	map_init(&c->limits, false);
 	claims_early_data(t, conf, d);
 	claims_staples(t, conf, d);
+	claims_sessions(t, conf, d);
 	claims_memory(c, conf, is_dry, d);
 	for (const struct conf_section *s = conf_first(conf, CONF_UPSTREAM);
 	     s != NULL; s = s->next) {
@@ -453,6 +477,7 @@ tenants_repair(const struct boot *b, uint32_t dead_slot)
 	is_done &= limits_repair(b->segment, b->slots, me, dead_slot);
 	names_repair(b->names, b->slots, me, dead_slot);
 	staples_repair(b->staples, b->slots, me, dead_slot);
+	sessions_repair(b->sessions, b->slots, me, dead_slot);
 	strikes_repair(b->strikes, b->slots, me, dead_slot);
 	ticket_keys_repair(b->ticket_keys, b->slots, me, dead_slot);
 	health_repair(b->upstate, dead_slot);

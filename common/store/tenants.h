@@ -16,6 +16,7 @@
 #include "common/store/limits.h"
 #include "common/store/names.h"
 #include "common/store/objects.h"
+#include "common/store/sessions.h"
 #include "common/store/staples.h"
 #include "common/store/strikes.h"
 #include "common/store/ticket_keys.h"
@@ -29,6 +30,7 @@ struct tenants {
 	struct ticket_keys *ticket_keys;
 	struct strikes *strikes;
 	struct staples *staples;
+	struct sessions *sessions;
 	struct registry *servers;
 };
 

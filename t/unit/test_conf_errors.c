@@ -128,8 +128,8 @@ START_TEST(what_comes_later_is_never_ignored)
 	static const struct refusal rows[] = {
 	    {SITE "waf = crs\n", "3:1: key 'waf' in [site s]" LATER},
 	    {SITE "cors = *\n", "3:1: key 'cors' in [site s]" LATER},
-	    {SITE "[upstream a]\nserver = a:1\nsticky = header x\nzonne = 1\n",
-		"5:1: key 'sticky' in [upstream a]" LATER
+	    {SITE "[upstream a]\nserver = a:1\nadaptive = on\nzonne = 1\n",
+		"5:1: key 'adaptive' in [upstream a]" LATER
 		"6:1: unknown key 'zonne' in [upstream a]; did you mean "
 		"'zone'?\n"},
 	    {SITE "[acl x]\nmatch = path ~ x\n", "3:1: [acl x]" LATER},

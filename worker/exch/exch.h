@@ -13,6 +13,7 @@
 #include "common/http/msg.h"
 #include "common/net/loop.h"
 #include "common/net/sock.h"
+#include "common/store/sessions.h"
 #include "worker/exch/body.h"
 #include "worker/exch/fault.h"
 #include "worker/exch/verdict.h"
@@ -31,6 +32,7 @@ struct sink;
 struct handler;
 struct rate_wait;
 struct tls_facts;
+struct upstream;
 
 enum exch_state {
 	EXCH_REQUEST, /* request stages run or wait */
@@ -106,6 +108,18 @@ struct exch_origin {
 	span tls_version; /* of the connection; empty: plain */
 	span tls_resumed; /* yes or no; the same */
 	bool is_reused; /* the connection came from the pool */
+	span sticky; /* how it met `sticky`: new, kept or moved; or empty */
+};
+
+/* What a request says of the server that it belongs to (worker/up/up_sticky).
+ * Servers are names of session_server(); 0: none. */
+struct exch_sticky {
+	const struct upstream *of; /* whose `sticky` holds; NULL: none does */
+	struct session_key key; /* of its session, with has_key */
+	uint64_t server; /* that it belongs to */
+	uint64_t answered; /* that gave the answer */
+	bool has_key;
+	bool is_due; /* it is time to say or note that again */
 };
 
 struct exch {
@@ -160,6 +174,7 @@ struct exch {
 
 	struct exch_times t;
 	struct exch_origin origin;
+	struct exch_sticky sticky;
 	uint64_t bytes_in; /* head and content from the client */
 	uint64_t bytes_out; /* to the client, framing included */
 	struct sink *sink; /* what is decided is recorded here; NULL: live */

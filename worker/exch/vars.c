@@ -512,6 +512,8 @@ var_get_outcome(struct exch *x, const struct var *v, char *scratch)
 		return x->limit;
 	case VAR_LIMIT_RESULT:
 		return x->limit_result;
+	case VAR_STICKY:
+		return x->origin.sticky;
 	case VAR_UPSTREAM:
 		return x->origin.upstream;
 	case VAR_SERVER:

@@ -11,8 +11,10 @@
 #include "common/base/span.h"
 #include "common/conf/conf.h"
 #include "common/conf/conf_health.h"
+#include "common/conf/conf_sticky.h"
 #include "common/net/sock.h"
 #include "worker/exch/handler.h"
+#include "worker/exch/verdict.h"
 #include "worker/exch/worker.h"
 
 struct lb_ops;
@@ -72,6 +74,7 @@ struct upstream {
 	int send_proxy; /* 0, 1 or 2 */
 	struct tls_client *tls; /* NULL: no server speaks TLS */
 	struct conf_eject eject;
+	struct conf_sticky sticky;
 	uint32_t
 	    panic_tenths; /* below this share of healthy ones all are used */
 };
@@ -107,6 +110,13 @@ upstream_can_keep(const struct upstream *u)
 
 /* Handler "upstream"; its handler_conf is a struct upstream. */
 extern const struct handler up_handler;
+
+/* Request stage, in front of all that looks at cookies: which server of its
+ * upstream the request belongs to. Our own cookie is taken off it. */
+enum verdict stage_sticky(struct exch *x);
+/* Response stage, behind the rules for fields and the caches: the cookie that
+ * names the server, when the client has no good one. */
+enum verdict stage_sticky_answer(struct exch *x);
 
 /* The moving side for all upstreams of the worker's plan. */
 struct up_worker *up_worker_new(struct worker *w);

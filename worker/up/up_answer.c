@@ -2,6 +2,7 @@
  * it came on: interim answers, the final head, its end. */
 #include "worker/exch/hop.h"
 #include "worker/exch/plan.h"
+#include "worker/up/up_sticky.h"
 #include "worker/up/up_try.h"
 
 /* Interim answers before an origin counts as broken. */
@@ -58,6 +59,8 @@ try_got_final(struct up_try *t, const struct http_msg *m)
 	}
 	t->state = UP_BODY;
 	up_server_answered(t->server, m->status, try_now_ms(t) - t->begun_ms);
+	up_sticky_answered(
+	    t->group, x, (uint32_t)(t->server - t->group->servers), m);
 	exch_answer(x);
 	return true;
 }

@@ -3,6 +3,7 @@
 #include "common/base/service_name.h"
 #include "worker/exch/plan.h"
 #include "worker/exch/sink.h"
+#include "worker/up/up_sticky.h"
 #include "worker/up/up_try.h"
 
 /* The servers in the order in which a worker that knows nothing yet would try
@@ -16,8 +17,10 @@ explain_servers(struct up_try *t)
 	while ((s = up_group_pick(t->group, x, t->skip)) != NULL) {
 		uint32_t i = (uint32_t)(s - t->group->servers);
 
-		if (x->origin.server.len == 0)
+		if (t->server == NULL) {
+			t->server = s;
 			x->origin.server = s->conf->text;
+		}
 		t->skip[i / 64] |= UINT64_C(1) << (i % 64);
 		sink_note(x, "server", s->conf->at, "%.*s%s%s",
 		    SPAN_FMT(s->conf->text),
@@ -34,7 +37,7 @@ try_explain(struct up_try *t)
 
 	t->state = UP_DONE;
 	explain_servers(t);
-	if (x->origin.server.len == 0) {
+	if (t->server == NULL) {
 		exch_fault(x, F_NO_SERVER, 0);
 		return VERDICT_FAULT;
 	}
@@ -43,5 +46,7 @@ try_explain(struct up_try *t)
 	exch_reply(x, status, span_of(NULL, 0), span_of(NULL, 0));
 	x->is_own_answer = false;
 	x->origin.status = (uint16_t)status;
+	up_sticky_answered(
+	    t->group, x, (uint32_t)(t->server - t->group->servers), &x->resp);
 	return VERDICT_REPLY;
 }

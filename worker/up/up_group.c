@@ -7,6 +7,7 @@
 #include "common/tls/tls_client.h"
 #include "worker/exch/plan.h"
 #include "worker/up/origin.h"
+#include "worker/up/up_sticky.h"
 
 static void
 group_open(struct up_group *g, struct worker *w, const struct upstream *u)
@@ -31,6 +32,7 @@ group_open(struct up_group *g, struct worker *w, const struct upstream *u)
 	}
 	g->lb_state = u->lb->open(g);
 	g->fitness = up_fitness_new(g);
+	g->sticky = up_sticky_new(g);
 }
 
 /* Close what is pooled. */
@@ -78,17 +80,18 @@ up_worker_free(struct up_worker *u)
 		}
 		g->conf->lb->close(g->lb_state);
 		up_fitness_free(g->fitness);
+		up_sticky_free(g->sticky);
 		free(g->servers);
 	}
 	free(u->groups);
 	free(u);
 }
 
-struct up_server *
-up_group_pick(struct up_group *g, struct exch *x, const uint64_t *skip)
+/* The policy's choice, or -1. */
+static int
+group_balance(struct up_group *g, struct exch *x, const uint64_t *unfit)
 {
 	const struct lb_ops *lb = g->conf->lb;
-	const uint64_t *unfit = up_group_unfit(g, skip);
 	const uint64_t *slow = up_group_slow(g);
 	int i = -1;
 
@@ -98,5 +101,16 @@ up_group_pick(struct up_group *g, struct exch *x, const uint64_t *skip)
 		i = lb->pick(g->lb_state, g, x, unfit, false);
 	if (i < 0)
 		i = lb->pick(g->lb_state, g, x, unfit, true);
-	return i < 0 ? NULL : &g->servers[i];
+	return i;
+}
+
+struct up_server *
+up_group_pick(struct up_group *g, struct exch *x, const uint64_t *skip)
+{
+	const uint64_t *unfit = up_group_unfit(g, skip);
+	int i = up_sticky_find(g, x, skip);
+
+	if (i < 0)
+		i = group_balance(g, x, unfit);
+	return i < 0 ? NULL : &g->servers[up_sticky_chose(g, x, skip, i)];
 }

@@ -14,6 +14,7 @@
 struct tls_remote;
 struct up_fitness;
 struct up_name;
+struct up_sticky;
 
 struct up_server {
 	const struct up_server_conf *conf;
@@ -35,6 +36,7 @@ struct up_group {
 	struct up_server *servers;
 	void *lb_state;
 	struct up_fitness *fitness;
+	struct up_sticky *sticky; /* NULL: sessions are nothing to it */
 	uint64_t quiet_until_ms; /* no word of a spent retry budget before */
 	bool is_retiring;
 };
@@ -45,8 +47,9 @@ struct up_worker {
 	uint32_t n_groups;
 };
 
-/* Pick a server for the exchange: the policy's choice among those that are fit
- * and not in `skip`, backups when no other is left. NULL when none is. */
+/* Pick a server for the exchange: the one that its session belongs to, else the
+ * policy's choice among those that are fit and not in `skip`, backups when no
+ * other is left. NULL when none is. */
 struct up_server *up_group_pick(
     struct up_group *g, struct exch *x, const uint64_t *skip);
 
@@ -60,6 +63,9 @@ const uint64_t *up_group_unfit(struct up_group *g, const uint64_t *skip);
 /* The same, with those that came back and have had their share for now; NULL:
  * there are none. Behind up_group_unfit(), once for each choice. */
 const uint64_t *up_group_slow(struct up_group *g);
+/* Whether a server may be asked by who belongs to it: it is fit, or the operator
+ * drains it and it is well. Behind up_group_unfit(). */
+bool up_group_may_keep(const struct up_group *g, uint32_t i);
 /* What a try met, noted for all workers; it may eject the server: it ended
  * without an answer or in the middle of one; a final head came after took_ms;
  * the answer is complete. */

@@ -34,6 +34,7 @@ struct up_fitness {
 	uint64_t *both; /* the answer of up_group_unfit() */
 	uint64_t *slow; /* the answer of up_group_slow() */
 	uint64_t *off; /* taken out by the operator */
+	uint64_t *kept; /* of these: drained, and well but for that */
 	uint64_t unfit[]; /* these, too */
 };
 
@@ -42,13 +43,14 @@ up_fitness_new(const struct up_group *g)
 {
 	uint32_t n_words = (g->conf->n_servers + 63u) / 64;
 	struct up_fitness *f =
-	    calloc(1, sizeof(*f) + 4 * n_words * sizeof(f->unfit[0]));
+	    calloc(1, sizeof(*f) + 5 * n_words * sizeof(f->unfit[0]));
 
 	REQUIRE(f != NULL);
 	f->n_words = n_words;
 	f->both = f->unfit + n_words;
 	f->off = f->both + n_words;
 	f->slow = f->off + n_words;
+	f->kept = f->slow + n_words;
 	f->starters = calloc(g->conf->n_servers + 1u, sizeof(*f->starters));
 	f->credit = calloc(g->conf->n_servers + 1u, sizeof(*f->credit));
 	REQUIRE(f->starters != NULL && f->credit != NULL);
@@ -108,6 +110,10 @@ fitness_look_at(struct up_group *g, uint32_t i, struct health_class *class)
 	bit_set(f->unfit, i);
 	if (h.state == HEALTH_DRAINING || h.state == HEALTH_OFF)
 		bit_set(f->off, i);
+	if (h.state == HEALTH_DRAINING &&
+	    health_is_well(
+		g->w->boot->upstate, g->conf->servers[i].id, group_now_ms(g)))
+		bit_set(f->kept, i);
 	if (h.until_ms != 0 && h.until_ms < f->good_until_ms)
 		f->good_until_ms = h.until_ms;
 }
@@ -138,6 +144,7 @@ fitness_look(struct up_group *g)
 	f->good_until_ms = group_now_ms(g) + LOOK_AGAIN_MS;
 	memset(f->unfit, 0, f->n_words * sizeof(f->unfit[0]));
 	memset(f->off, 0, f->n_words * sizeof(f->off[0]));
+	memset(f->kept, 0, f->n_words * sizeof(f->kept[0]));
 	for (uint32_t i = 0; i < u->n_servers; i++)
 		fitness_look_at(
 		    g, i, u->servers[i].is_backup ? &backup : &usual);
@@ -162,6 +169,14 @@ up_group_unfit(struct up_group *g, const uint64_t *skip)
 	for (uint32_t i = 0; i < f->n_words; i++)
 		f->both[i] = f->unfit[i] | skip[i];
 	return f->both;
+}
+
+bool
+up_group_may_keep(const struct up_group *g, uint32_t i)
+{
+	const struct up_fitness *f = g->fitness;
+
+	return !lb_is_skipped(f->unfit, i) || lb_is_skipped(f->kept, i);
 }
 
 /* The share that it has of what it will have. */

@@ -152,6 +152,7 @@ up_prepare(const struct boot *b, const struct conf_section *sec, uint32_t index,
 	u->send_proxy = (int)conf_num(&s, KEY_UPSTREAM_SEND_PROXY);
 	/* the reader told its problems */
 	conf_eject_read(&s, &u->eject, NULL);
+	conf_sticky_read(&s, &u->sticky, NULL);
 	u->panic_tenths = (uint32_t)conf_num(&s, KEY_UPSTREAM_PANIC);
 	return u;
 }

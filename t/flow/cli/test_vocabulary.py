@@ -78,6 +78,9 @@ VALUES = [
     ("tls", "ocsp_stapling = on"),
     ("upstream x", "eject = 5xx>=5 reset>=3 slow>=500ms window=10s for=30s "
                    "max=50%"),
+    ("upstream x", "sticky = cookie gh_srv ttl=1h path=/ samesite=lax secure"),
+    ("upstream x", "sticky = header X-User timeout=30m"),
+    ("upstream x", "sticky = learn cookie=sid"),
     ("upstream x", "health_check = tcp"), ("upstream x", "health_check = tls"),
     ("upstream x", "health_check = GET /healthz expect=200-399 body~ok "
                    "interval=2s rise=2 fall=3 timeout=1s"),
