@@ -12,6 +12,9 @@
 /* Exception: file-scope, because there is one argv in a process. */
 static char *title_area;
 static size_t title_cap;
+/* What environ is until somebody sets a variable; kept, for it holds texts that
+ * nobody can free. */
+static char **title_env;
 
 void
 title_init(int argc, char **argv)
@@ -36,7 +39,7 @@ title_init(int argc, char **argv)
 		copy[i] = strdup(environ[i]);
 		REQUIRE(copy[i] != NULL);
 	}
-	environ = copy;
+	environ = title_env = copy;
 	title_area = argv[0];
 	title_cap = (size_t)(end - argv[0]);
 }
