@@ -160,6 +160,16 @@ ranges_total(const struct ranges *r)
 	return sum;
 }
 
+struct range
+ranges_hull(const struct ranges *r)
+{
+	struct range all = r->at[0];
+
+	for (unsigned i = 1; i < r->n; i++)
+		all = hull(all, r->at[i]);
+	return all;
+}
+
 /* --- arithmetic ----------------------------------------------------------- */
 
 bool

@@ -46,6 +46,9 @@ enum ranges_rc ranges_parse(span value, uint64_t len, struct ranges *out);
 /* Sum of the parts. */
 uint64_t ranges_total(const struct ranges *r);
 
+/* From the first byte of any part to the last one. */
+struct range ranges_hull(const struct ranges *r);
+
 static inline uint64_t
 range_len(struct range r)
 {

@@ -133,6 +133,7 @@ struct obj_facts {
 	bool has_head;
 	bool is_gone; /* no longer found under its key */
 	bool is_soft; /* purged softly: to be validated before use */
+	bool is_outgrown; /* BROKEN by objects_outgrow() */
 	bool is_awaited; /* some process asked to be woken, objects_wait() */
 	uint64_t filled; /* bytes of body that can be read now */
 	uint64_t length; /* of the whole body, OBJECTS_OPEN while unknown */
@@ -177,6 +178,9 @@ bool objects_append(
 bool objects_finish(struct objects_view *v, struct obj_ref r);
 /* It will not become whole: BROKEN for those who read it, no longer found. */
 void objects_abandon(struct objects_view *v, struct obj_ref r);
+/* The same, because there is more of it than is kept: what broke is not where it
+ * came from. */
+void objects_outgrow(struct objects_view *v, struct obj_ref r);
 
 /* Wake this process, with objects_token(), when the object's head, body or
  * state has changed since the caller looked last: call it, then look at the

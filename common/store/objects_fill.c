@@ -363,12 +363,24 @@ objects_finish(struct objects_view *v, struct obj_ref r)
 	return true;
 }
 
-void
-objects_abandon(struct objects_view *v, struct obj_ref r)
+static void
+entry_give_up(struct objects_view *v, struct obj_ref r, uint32_t flags)
 {
 	if (entry_filling(v, r) == NULL)
 		return;
 	count_filling(v, UINT32_MAX);
 	(void)atomic_fetch_add(&v->m.super->n_broken, 1);
-	entry_end(v, r, LIFE_BROKEN);
+	entry_end(v, r, LIFE_BROKEN | flags);
+}
+
+void
+objects_abandon(struct objects_view *v, struct obj_ref r)
+{
+	entry_give_up(v, r, 0);
+}
+
+void
+objects_outgrow(struct objects_view *v, struct obj_ref r)
+{
+	entry_give_up(v, r, LIFE_OUTGROWN);
 }

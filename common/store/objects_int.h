@@ -47,6 +47,7 @@ enum life_state {
 #define LIFE_BROKEN 1u /* it did not become whole */
 #define LIFE_DOOMED 2u /* FILLING, but not to be found any more */
 #define LIFE_SOFT 4u /* purged softly */
+#define LIFE_OUTGROWN 8u /* with BROKEN: it was too long to be kept */
 
 static inline uint64_t
 life_make(uint32_t gen, uint32_t slot, uint32_t flags, enum life_state st)

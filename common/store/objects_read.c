@@ -136,6 +136,8 @@ objects_facts(struct objects_view *v, struct obj_ref r, struct obj_facts *out)
 	    .state = life_gen(life) == r.gen ? state_of(life) : OBJ_NONE,
 	    .is_gone = life_gen(life) != r.gen || !life_is_found(life),
 	    .is_soft = (life_flags(life) & LIFE_SOFT) != 0,
+	    .is_outgrown = life_gen(life) == r.gen &&
+			   (life_flags(life) & LIFE_OUTGROWN) != 0,
 	    .is_awaited = pins_any(&e->waiters),
 	    .has_head = obj_get(&e->heads[atomic_load_explicit(&e->head_version,
 					      memory_order_acquire) &

@@ -9,6 +9,7 @@ import pytest
 from lib.origin import ok
 from lib.procs import (end_masters, kill_and_wait, meet_workers, until,
                        wait_gone, worker_pids)
+from lib.soak_origin import range_of
 from lib.wire import WAIT_S, Truncated
 
 INI = """
@@ -178,6 +179,47 @@ def test_the_death_of_a_filler_before_its_answer(gatehouse, origin):
     met[other].send(b"GET /x HTTP/1.1\r\nHost: test\r\n\r\n")
     kill_and_wait(pids[filler])
     assert met[other].response().body == BODY
+    never.set()
+    for c in met.values():
+        c.close()
+
+
+def test_the_death_of_who_fills_a_slice_is_seen_by_no_follower(
+        gatehouse, origin):
+    """The slice is fetched once more, and read on where it ended."""
+    def script(conn, request):
+        first, last = range_of(request.get("range"), len(BODY))
+        conn.send(b"HTTP/1.1 206 Part\r\nETag: \"a\"\r\n" + FRESH +
+                  b"Content-Range: bytes %d-%d/%d\r\nContent-Length: %d\r\n"
+                  b"\r\n" % (first, last, len(BODY), last + 1 - first))
+        part = BODY[first:last + 1]
+        if len(o.requests) == 1:
+            part = part[:9000]
+        conn.send(part)
+        if len(o.requests) == 1:
+            never.wait(WAIT_S)
+
+    def visit():
+        c = gh.client()
+        r = c.get("/who", extra=b"Cache-Control: only-if-cached\r\n")
+        return int(r.get("x-worker")), c
+
+    never = threading.Event()
+    o = origin(script)
+    gh = gatehouse(INI + "slice = 64k\n", origin=o.address)
+    met = dict(meet_workers(visit))
+    filler, other = met
+    pids = worker_pids(gh)
+    met[filler].send(b"GET /x HTTP/1.1\r\nHost: test\r\n\r\n")
+    o.wait_requests(1)
+    met[other].send(b"GET /x HTTP/1.1\r\nHost: test\r\n\r\n")
+    assert met[other].reader.response_head().status == 200
+    assert met[other].reader.exactly(9000) == BODY[:9000]
+    assert len(o.requests) == 1
+    kill_and_wait(pids[filler])
+    assert met[other].reader.exactly(len(BODY) - 9000) == BODY[9000:]
+    # that slice twice, and the two behind it
+    assert len(o.requests) == 4
     never.set()
     for c in met.values():
         c.close()

@@ -224,7 +224,7 @@ END_TEST
 /* --- taking out ----------------------------------------------------------- */
 
 static void
-abandon_one(struct objects_view *v, uint32_t name)
+abandon_one(struct objects_view *v, uint32_t name, bool is_outgrown)
 {
 	struct made m = {name, 77, 3000, false};
 	struct obj_key k = store_key(v, name);
@@ -240,7 +240,10 @@ abandon_one(struct objects_view *v, uint32_t name)
 	made_head(&m, 77, buf, &h);
 	if (objects_set_head(v, r, &h, m.len))
 		(void)made_append(v, r, &m, 0, 1000);
-	objects_abandon(v, r);
+	if (is_outgrown)
+		objects_outgrow(v, r);
+	else
+		objects_abandon(v, r);
 	objects_unpin(v, r);
 }
 
@@ -270,7 +273,7 @@ purge_work(void *ctx, struct slot_name me, uint64_t *done)
 	    .what = OBJ_PURGE_NAME, .text = SPAN_LIT("/object/2")};
 	const struct obj_purge *const purges[] = {&prefix, &label, &name};
 
-	abandon_one(v, (uint32_t)*done % NAMES);
+	abandon_one(v, (uint32_t)*done % NAMES, *done % 2 == 1);
 	drop_one(v, (uint32_t)*done % NAMES);
 	(void)objects_purge(v, purges[*done % NELEMS(purges)]);
 	run_read(v, 1);

@@ -252,6 +252,30 @@ START_TEST(the_old_one_is_found_until_the_new_one_is_whole)
 }
 END_TEST
 
+START_TEST(one_that_is_too_long_says_so)
+{
+	struct made m = {1, 1, 3000, false};
+	struct obj_ref w = begin(a, 1);
+	struct obj_ref r;
+
+	ck_assert(set_head(a, w, &m, 1));
+	ck_assert(made_append(a, w, &m, 0, 2000));
+	ck_assert_int_eq(find(b, 1, &r), OBJ_FILLING);
+	ck_assert(!facts(b, r).is_outgrown);
+	objects_outgrow(a, w);
+	ck_assert_int_eq(facts(b, r).state, OBJ_BROKEN);
+	ck_assert(facts(b, r).is_outgrown);
+	ck_assert_uint_eq(facts(b, r).filled, 2000);
+	objects_unpin(a, w);
+	ck_assert(facts(b, r).is_outgrown);
+	objects_unpin(b, r);
+	w = begin(a, 1);
+	objects_abandon(a, w);
+	ck_assert(!facts(a, w).is_outgrown);
+	objects_unpin(a, w);
+}
+END_TEST
+
 START_TEST(an_abandoned_one_is_a_beginning)
 {
 	struct made m = {1, 1, 3000, false};
@@ -616,6 +640,7 @@ main(void)
 	    a_body_is_read_from_anywhere_in_pieces,
 	    one_fills_and_the_others_wait_for_it,
 	    the_old_one_is_found_until_the_new_one_is_whole,
+	    one_that_is_too_long_says_so,
 	    an_abandoned_one_is_a_beginning,
 	    what_is_not_whole_does_not_become_ready,
 	    only_who_began_it_fills_it,

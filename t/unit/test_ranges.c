@@ -261,6 +261,25 @@ START_TEST(parts_are_held_joined_and_missing)
 }
 END_TEST
 
+START_TEST(parts_in_any_order_lie_in_their_hull)
+{
+	struct range all;
+	struct ranges r;
+
+	ck_assert_int_eq(
+	    ranges_parse(SPAN_LIT("bytes=500-509,5-9,-20"), 1000, &r),
+	    RANGES_OK);
+	ck_assert_uint_eq(r.n, 3);
+	all = ranges_hull(&r);
+	ck_assert_uint_eq(all.first, 5);
+	ck_assert_uint_eq(all.last, 999);
+	r.n = 1;
+	all = ranges_hull(&r);
+	ck_assert_uint_eq(all.first, 500);
+	ck_assert_uint_eq(all.last, 509);
+}
+END_TEST
+
 START_TEST(content_range_is_read_strictly)
 {
 	static const struct {
@@ -398,6 +417,7 @@ main(void)
 	    several_ranges_keep_their_order_and_join_when_near,
 	    many_ranges_are_an_attack,
 	    parts_are_held_joined_and_missing,
+	    parts_in_any_order_lie_in_their_hull,
 	    content_range_is_read_strictly,
 	    content_range_is_written,
 	    multiparts_are_framed_and_as_long_as_told,

@@ -42,8 +42,14 @@ fill_abandon(struct cache_fill *f)
 	if (f->ref.at == 0)
 		return;
 	objects_abandon(f->view, f->ref);
-	fill_tell(f);
-	fill_unpin(f, &f->ref);
+	fill_release(f);
+}
+
+void
+fill_outgrow(struct cache_fill *f)
+{
+	objects_outgrow(f->view, f->ref);
+	fill_release(f);
 }
 
 void
@@ -63,8 +69,9 @@ fill_inform(const struct cache_fill *f, struct exch *x)
 	x->origin = f->y->origin;
 	x->t.connect_us = f->y->t.connect_us;
 	if (f->outcome == FILL_STORING || f->outcome == FILL_FRESHENED) {
-		struct obj_ref ref =
-		    f->outcome == FILL_STORING ? f->ref : f->stale;
+		struct obj_ref ref = f->outcome != FILL_STORING ? f->stale
+				     : f->mark.at != 0          ? f->mark
+								: f->ref;
 
 		objects_pin(c->view, ref);
 		cache_unpin(c);
@@ -101,11 +108,15 @@ fill_front_pull(void *self, struct exch *y)
  * the fill, if it still waits; the others see that it broke. Some of what was to
  * be appended last may be in it already. */
 static void
-fill_overflow(struct cache_fill *f, struct exch *y)
+fill_overflow(struct cache_fill *f, struct exch *y, bool is_too_long)
 {
+	bool is_all =
+	    f->kind != FILL_SLICE && f->mark.at == 0 && !f->is_spliced;
 	struct obj_facts facts;
 
-	if (f->is_spliced || f->x == NULL) {
+	if (!is_all || f->x == NULL) {
+		if (is_all)
+			put_note_outgrown(f, is_too_long);
 		exch_fault(y, F_INTERNAL, 0);
 		return;
 	}
@@ -118,7 +129,7 @@ fill_overflow(struct cache_fill *f, struct exch *y)
 	body_consume(&y->resp_body, facts.filled - f->stored);
 	f->stored = facts.filled;
 	f->is_live = true;
-	fill_abandon(f);
+	put_note_outgrown(f, is_too_long);
 }
 
 bool
@@ -152,10 +163,13 @@ fill_store(struct cache_fill *f, struct exch *y)
 	while ((n = body_peek(
 		    &y->resp_body, iov, FILL_IOV, UINT64_MAX, &bytes)) > 0) {
 		for (int i = 0; i < n; i++) {
-			if (f->stored + iov[i].iov_len > f->cache->max_object ||
+			bool is_too_long =
+			    f->stored + iov[i].iov_len > f->cache->max_object;
+
+			if (is_too_long ||
 			    !objects_append(f->view, f->ref, iov[i].iov_base,
 				iov[i].iov_len)) {
-				fill_overflow(f, y);
+				fill_overflow(f, y, is_too_long);
 				return true;
 			}
 			f->stored += iov[i].iov_len;
@@ -182,6 +196,10 @@ fill_store(struct cache_fill *f, struct exch *y)
 static bool
 fill_offer(struct cache_fill *f, struct exch *y)
 {
+	if (f->is_taken) {
+		y->is_sent = true;
+		return true;
+	}
 	if (f->x == NULL) {
 		exch_fault(y, F_CLIENT_GONE, 0);
 		return true;
@@ -210,11 +228,16 @@ fill_front_send(void *self, struct exch *y)
 	}
 	switch (f->outcome) {
 	case FILL_STORING:
+		/* somebody else fills that slice */
+		if (f->ref.at == 0 && !f->is_live)
+			break;
 		return f->is_live ? fill_offer(f, y) : fill_store(f, y);
 	case FILL_PASSING:
 		return fill_offer(f, y);
 	case FILL_OPEN:
 	case FILL_FRESHENED:
+	case FILL_UNSLICED:
+	case FILL_USELESS:
 	case FILL_FAILED:
 		break;
 	}
@@ -262,6 +285,7 @@ fill_front_done(void *self, struct exch *y)
 		f->fault = y->fault;
 	fill_abandon(f);
 	fill_unpin(f, &f->stale);
+	fill_unpin(f, &f->mark);
 	f->y = NULL;
 	f->cw->n_fills--;
 	if (f->x != NULL)
@@ -339,9 +363,8 @@ fill_ask(struct cache_fill *f, struct cached *c)
 	(void)fields_del(fields, FIELD_IF_MODIFIED_SINCE);
 }
 
-void
-fill_begin(
-    struct exch *x, struct cached *c, struct obj_ref ref, bool is_background)
+static struct cache_fill *
+fill_new(struct exch *x, struct cached *c, struct obj_ref ref, span url)
 {
 	struct cache_fill *f = calloc(1, sizeof(*f));
 
@@ -352,6 +375,88 @@ fill_begin(
 	f->ref = ref;
 	f->base = c->base;
 	f->has_local = x->front->local_addr(x->front_self, &f->local);
+	f->y = exch_spawn(x, &fill_front, f);
+	f->y->fill = f;
+	f->url = arena_span(&f->y->arena, url);
+	f->vary = arena_span(&f->y->arena, c->vary);
+	f->is_base = c->mark == NULL;
+	f->key = c->key;
+	f->policy = c->policy;
+	list_push_back(&c->cw->fills, &f->node);
+	c->cw->n_fills++;
+	counter_add(x->w->counters, COUNTER_CACHE_FILLS, 1);
+	return f;
+}
+
+/* Ask for these bytes, whatever they are now. */
+static void
+fill_ask_range(struct cache_fill *f, struct range r)
+{
+	struct http_fields *fields = &f->y->req.fields;
+	span value =
+	    r.last == RANGE_LEN_UNKNOWN - 1
+		? arena_printf(
+		      &f->y->arena, "bytes=%llu-", (unsigned long long)r.first)
+		: arena_printf(&f->y->arena, "bytes=%llu-%llu",
+		      (unsigned long long)r.first, (unsigned long long)r.last);
+
+	f->asked = r;
+	(void)fields_del(fields, FIELD_IF_RANGE);
+	fields_set(fields, &f->y->arena, FIELD_RANGE, value);
+}
+
+/* Ask for a part of what is told by `of`. */
+static void
+fill_ask_known(struct cache_fill *f, const struct slice_of *of, struct range r)
+{
+	(void)fields_del(&f->y->req.fields, FIELD_IF_NONE_MATCH);
+	(void)fields_del(&f->y->req.fields, FIELD_IF_MODIFIED_SINCE);
+	f->of = *of;
+	f->of.etag = arena_span(&f->y->arena, of->etag);
+	fill_ask_range(f, r);
+}
+
+/* Whether the answer may come in slices: what is kept whole is asked about as a
+ * whole. */
+static bool
+fill_is_probe(const struct cache_fill *f, const struct cached *c)
+{
+	return c->cache->slice > 0 && !c->wants_whole &&
+	       f->url.len < OBJECTS_PURGE_CAP &&
+	       (c->kept == NULL || c->kept->kind == KEPT_SLICED);
+}
+
+void
+fill_begin_slice(
+    struct exch *x, struct cached *c, struct obj_ref ref, uint64_t number)
+{
+	struct cache_fill *f = fill_new(x, c, ref, c->slices->url);
+
+	f->kind = FILL_SLICE;
+	fill_ask_known(f, &c->slices->of, slice_range(&c->slices->of, number));
+	exch_kick(f->y);
+}
+
+void
+fill_begin_rest(
+    struct exch *x, struct cached *c, const struct slice_of *of, struct range r)
+{
+	struct cache_fill *f =
+	    fill_new(x, c, (struct obj_ref){0, 0}, span_of(NULL, 0));
+
+	f->kind = FILL_REST;
+	fill_ask_known(f, of, r);
+	f->x = x;
+	c->fill = f;
+	exch_kick(f->y);
+}
+
+void
+fill_begin(
+    struct exch *x, struct cached *c, struct obj_ref ref, bool is_background)
+{
+	struct cache_fill *f = fill_new(x, c, ref, cache_url(x, c->cache));
+
 	if (c->kept != NULL) {
 		f->stale = c->ref;
 		objects_pin(f->view, f->stale);
@@ -359,17 +464,11 @@ fill_begin(
 		f->may_answer_error =
 		    is_background || c->verdict.may_answer_error;
 	}
-	f->y = exch_spawn(x, &fill_front, f);
-	f->y->fill = f;
-	f->url = arena_span(&f->y->arena, cache_url(x, c->cache));
-	f->vary = arena_span(&f->y->arena, c->vary);
-	f->is_base = c->mark == NULL;
-	f->key = c->key;
-	f->policy = c->policy;
 	fill_ask(f, c);
-	list_push_back(&c->cw->fills, &f->node);
-	c->cw->n_fills++;
-	counter_add(x->w->counters, COUNTER_CACHE_FILLS, 1);
+	if (fill_is_probe(f, c)) {
+		f->kind = FILL_PROBE;
+		fill_ask_range(f, slice_probe(x, c->cache->slice));
+	}
 	if (!is_background) {
 		f->x = x;
 		c->fill = f;
@@ -430,26 +529,36 @@ fill_pass_piece(struct exch *x, const struct iovec *iov, struct buf_pool *bufs)
 	}
 }
 
-bool
-fill_pass(struct cache_fill *f, struct exch *x)
+uint64_t
+fill_pass_some(struct cache_fill *f, struct exch *x, uint64_t max)
 {
 	struct exch *y = f->y;
-	bool moved = false;
+	uint64_t sum = 0;
 
-	if (x->resp_body.state != BODY_OPEN)
-		return false;
-	while (y != NULL && body_room(&x->resp_body) > 0) {
+	while (y != NULL && sum < max && body_room(&x->resp_body) > 0) {
+		uint64_t room = u64_min(body_room(&x->resp_body), BUF_CAP);
 		struct iovec iov;
 		uint64_t bytes;
 
-		if (body_peek(&y->resp_body, &iov, 1,
-			u64_min(body_room(&x->resp_body), BUF_CAP),
+		if (body_peek(&y->resp_body, &iov, 1, u64_min(room, max - sum),
 			&bytes) == 0)
 			break;
 		fill_pass_piece(x, &iov, &x->w->bufs);
 		body_consume(&y->resp_body, bytes);
-		moved = true;
+		sum += bytes;
 	}
+	return sum;
+}
+
+bool
+fill_pass(struct cache_fill *f, struct exch *x)
+{
+	struct exch *y = f->y;
+	bool moved;
+
+	if (x->resp_body.state != BODY_OPEN)
+		return false;
+	moved = fill_pass_some(f, x, UINT64_MAX) > 0;
 	if (y != NULL && body_is_done(&y->resp_body)) {
 		fields_copy(&x->resp.trailers, &y->resp.trailers, &x->arena);
 		body_end(&x->resp_body);

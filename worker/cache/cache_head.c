@@ -3,7 +3,7 @@
 #include "common/base/check.h"
 #include "worker/cache/cache_int.h"
 
-#define KEPT_LAYOUT 0x6b657031u /* "kep1": another layout is another number */
+#define KEPT_LAYOUT 0x6b657032u /* "kep2": another layout is another number */
 /* Fields of one answer; more were refused when it came. */
 #define KEPT_FIELDS_MAX 512
 
@@ -15,6 +15,9 @@ struct kept_head {
 	struct freshness fresh;
 	uint64_t epoch;
 	int64_t until_ms;
+	uint64_t complete_len;
+	uint64_t slice;
+	struct obj_key base;
 	uint32_t n_fields;
 	uint32_t reserved;
 	/* then n_fields of struct kept_field, then their text */
@@ -58,6 +61,9 @@ kept_write(const struct kept *k, struct arena *a)
 	    .fresh = k->fresh,
 	    .epoch = k->epoch,
 	    .until_ms = k->until_ms,
+	    .complete_len = k->complete_len,
+	    .slice = k->slice,
+	    .base = k->base,
 	};
 	char *rows;
 	char *text;
@@ -129,8 +135,11 @@ kept_read(span bytes, struct arena *a, struct kept *out)
 	if (!kept_take(&bytes, sizeof(h), &head))
 		return false;
 	memcpy(&h, head.p, sizeof(h));
-	if (h.layout != KEPT_LAYOUT || h.kind > KEPT_PASS ||
-	    h.n_fields > KEPT_FIELDS_MAX || h.status < 200 || h.status > 999)
+	if (h.layout != KEPT_LAYOUT || h.kind > KEPT_WHOLE ||
+	    h.n_fields > KEPT_FIELDS_MAX || h.status < 200 || h.status > 999 ||
+	    (h.kind == KEPT_SLICED &&
+		(h.slice == 0 || h.complete_len <= h.slice ||
+		    h.complete_len > INT64_MAX)))
 		return false;
 	out->kind = (enum kept_kind)h.kind;
 	out->status = h.status;
@@ -140,6 +149,9 @@ kept_read(span bytes, struct arena *a, struct kept *out)
 	out->fresh = h.fresh;
 	out->epoch = h.epoch;
 	out->until_ms = h.until_ms;
+	out->complete_len = h.complete_len;
+	out->slice = h.slice;
+	out->base = h.base;
 	return kept_take(
 		   &bytes, h.n_fields * sizeof(struct kept_field), &rows) &&
 	       kept_read_fields(&out->fields, rows, &bytes, a) &&

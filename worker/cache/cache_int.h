@@ -29,6 +29,7 @@ struct cache {
 	bool coalesces;
 	bool tells_status;
 	uint64_t max_object;
+	uint64_t slice; /* length of slices of what is longer; 0: none */
 	uint32_t stale_while_revalidate_s;
 	uint32_t stale_if_error_s;
 	uint32_t negative_ttl_s;
@@ -44,7 +45,9 @@ enum kept_kind {
 	 * newest last, and the ETags of variants under the bytes of their keys
 	 */
 	KEPT_VARIANTS,
-	KEPT_PASS /* answers of this URL cannot be shared: do not wait */
+	KEPT_PASS, /* answers of this URL cannot be shared: do not wait */
+	KEPT_SLICED, /* an answer whose content is kept in slices */
+	KEPT_WHOLE /* it cannot be had in slices: ask for all of it */
 };
 
 /* A head, read out of an object; text lies in the copy that was made of it. */
@@ -54,7 +57,10 @@ struct kept {
 	enum http_version version; /* the origin's */
 	struct freshness fresh;
 	uint64_t epoch; /* VARIANTS: part of their keys */
-	int64_t until_ms; /* PASS: CLOCK_REALTIME */
+	int64_t until_ms; /* PASS, WHOLE: CLOCK_REALTIME */
+	uint64_t complete_len; /* SLICED: bytes of all slices */
+	uint64_t slice; /* SLICED: bytes of each but the last */
+	struct obj_key base; /* SLICED: under which this stands */
 	struct http_fields fields;
 };
 
@@ -68,6 +74,13 @@ span kept_write(const struct kept *k, struct arena *a);
 /* Fields are made in the arena, their text is borrowed from `bytes`. false: the
  * bytes are not what kept_write() made. */
 bool kept_read(span bytes, struct arena *a, struct kept *out);
+
+/* Whether it can answer a request. */
+static inline bool
+kept_is_answer(const struct kept *k)
+{
+	return k->kind == KEPT_ANSWER || k->kind == KEPT_SLICED;
+}
 
 /* --- keys ----------------------------------------------------------------- */
 
@@ -166,11 +179,16 @@ struct cached {
 	bool is_updating; /* a newer one of what is kept is being filled */
 	bool is_collapsed;
 	bool is_fetched; /* the origin made it for this request */
+	bool wants_whole; /* nothing is fetched in slices */
+	struct cached_slices *slices; /* what is read from, or NULL */
 	struct cached_piece *pieces;
 	uint32_t n_pieces;
 	uint32_t piece; /* the one being sent */
 	uint64_t sent; /* bytes of it that were pushed */
 };
+
+/* Times that a request waits for another one's fill before it goes alone. */
+#define CACHED_TRIES 4
 
 extern const struct handler cache_handler;
 
@@ -205,6 +223,12 @@ enum verdict cache_purge(struct exch *x, struct cached *c);
 
 /* Answer with c->ref, whole, in part or by 304. */
 void cache_serve(struct exch *x, struct cached *c);
+/* Whether content answers the request; *out is what holds all of it, *at the
+ * byte that it begins with. */
+bool cache_serves_from(
+    const struct exch *x, struct cached *c, struct range *out, uint64_t *at);
+/* only-if-cached, and it is not. */
+enum verdict cache_timeout(struct exch *x, struct cached *c);
 /* Move content of c->ref into the answer. Whether anything moved. */
 bool cache_serve_step(struct exch *x, struct cached *c);
 
@@ -215,13 +239,76 @@ void cache_note_result(struct exch *x);
 /* Our member of Cache-Status and Age, as the answer needs them. */
 void cache_tell(struct exch *x, struct cached *c);
 
+/* --- slices --------------------------------------------------------------- */
+
+/* Bytes of an entity-tag that ties slices together. */
+#define SLICE_ETAG_MAX 256
+/* How long it counts that the server had another version. */
+#define SLICE_CHANGED_MS 5000
+
+/* The content whose slices they are: no slice of another one has the same
+ * key. */
+struct slice_of {
+	struct obj_key base; /* of the URL or of its variant */
+	uint64_t size;
+	uint64_t complete_len;
+	span etag; /* strong; at most SLICE_ETAG_MAX */
+};
+
+/* An answer that is read out of slices, one pinned at a time. */
+struct cached_slices {
+	struct slice_of of;
+	span url; /* the name of each */
+	uint64_t first_at; /* the byte that the answer begins with */
+	struct obj_ref ref; /* pinned; or at 0 */
+	uint64_t number; /* of it */
+	uint64_t ahead; /* number of the last one that was looked after early */
+	uint32_t tries; /* slices of this answer that broke */
+};
+
+/* The bytes that slice `number` holds. */
+struct range slice_range(const struct slice_of *of, uint64_t number);
+struct obj_key slice_key(
+    const struct objects_view *v, const struct slice_of *of, uint64_t number);
+/* The slice that a request whose content is not known yet is for, or the one
+ * that begins it. */
+struct range slice_probe(const struct exch *x, uint64_t size);
+
+/* Get the slice that the answer of c->kept begins with. false: not yet, or it
+ * cannot be had; slices_pump() goes on. */
+bool slices_begin(struct exch *x, struct cached *c);
+/* While that is awaited. Whether anything moved. */
+bool slices_pump(struct exch *x, struct cached *c);
+/* Content of the range, which began c->sent bytes ago, moves into the answer.
+ * Whether anything moved; false: wait. */
+bool slices_step(struct exch *x, struct cached *c, struct range r);
+void slices_end(struct cached *c);
+
+/* The rest of the range that is being sent comes from a server, past what is
+ * kept; `etag` is what the client has begun to get. */
+void rest_begin(struct exch *x, struct cached *c, struct range r, span etag);
+/* Who read along what outgrew the cache reads on like that, if the server can
+ * tell that it is the same. false: it breaks. */
+bool rest_follow(struct exch *x, struct cached *c, struct range r);
+/* Move content of it. Whether anything moved. */
+bool rest_pass(struct exch *x, struct cached *c);
+
 /* --- fills ---------------------------------------------------------------- */
+
+enum fill_kind {
+	FILL_WHOLE, /* the request's own answer */
+	FILL_PROBE, /* a slice of it: how long it is, nobody knows */
+	FILL_SLICE, /* of a content that is known */
+	FILL_REST /* what one client lacks of it, for that client alone */
+};
 
 enum fill_outcome {
 	FILL_OPEN, /* no head yet */
 	FILL_STORING, /* its object has a head and grows */
 	FILL_PASSING, /* not to be shared: the client takes it as it comes */
 	FILL_FRESHENED, /* what was stored is good again */
+	FILL_UNSLICED, /* it has to be asked for as a whole */
+	FILL_USELESS, /* for nobody: the client has to ask alone */
 	FILL_FAILED /* no answer, or an error that a stale one replaces */
 };
 
@@ -232,7 +319,13 @@ struct cache_fill {
 	struct objects_view *view;
 	struct exch *y; /* the internal exchange, until it ends */
 	struct exch *x; /* the client's that waits for it, or NULL */
+	enum fill_kind kind;
 	enum fill_outcome outcome;
+	struct range asked; /* of all kinds but WHOLE */
+	struct slice_of of; /* SLICE, REST; text in y's arena */
+	struct obj_ref mark; /* PROBE: of the slices, pinned; or at 0 */
+	uint64_t rest; /* REST: bytes that are still to come */
+	bool is_taken; /* REST: x has all of it */
 	struct obj_ref ref; /* what it fills, pinned; at 0: nothing any more */
 	struct obj_key base;
 	bool is_base; /* what it fills stands under the URL itself */
@@ -268,6 +361,14 @@ struct cache_fill {
  * when c->kept is set. */
 void fill_begin(
     struct exch *x, struct cached *c, struct obj_ref ref, bool is_background);
+/* Fetch a slice of c->slices into `ref` (FILLING, pinned, becomes the fill's);
+ * nobody waits for this exchange. */
+void fill_begin_slice(
+    struct exch *x, struct cached *c, struct obj_ref ref, uint64_t number);
+/* Fetch a range for x alone, whose fill it becomes. The complete length of `of`
+ * may be RANGE_LEN_UNKNOWN; then the range goes to the end, wherever that is. */
+void fill_begin_rest(struct exch *x, struct cached *c,
+    const struct slice_of *of, struct range r);
 /* x does not wait any more. */
 void fill_leave(struct cache_fill *f);
 /* Move content that is not kept from the fill to x. Whether anything moved. */
@@ -275,16 +376,25 @@ bool fill_pass(struct cache_fill *f, struct exch *x);
 /* The head of such an answer, and what it cost, for x. */
 void fill_hand_over(struct cache_fill *f, struct exch *x);
 /* Between fill and put: it came to this; nobody waits for what it was to fill;
- * that will never be whole. */
+ * that will never be whole; there is more of it than is kept. */
 void fill_settle(struct cache_fill *f, enum fill_outcome outcome);
 void fill_release(struct cache_fill *f);
 void fill_abandon(struct cache_fill *f);
+void fill_outgrow(struct cache_fill *f);
 /* Append bytes of another object's body, whose first has the number `base`.
  * false: no room, or they are not there. */
 bool fill_copy(
     struct cache_fill *f, struct obj_ref from, uint64_t base, struct range r);
+/* A part of content into x's answer; what the other's arena holds is copied.
+ * Returns how many bytes. */
+uint64_t fill_pass_some(struct cache_fill *f, struct exch *x, uint64_t max);
 /* Stage cache-put for an internal exchange. */
 enum verdict fill_put(struct exch *y);
+/* It outgrew the cache, or the room that there is: for a while nobody reads
+ * along. */
+void put_note_outgrown(struct cache_fill *f, bool is_too_long);
+/* What the handler of x waited for broke: look again. */
+void cache_look_again(struct exch *x, struct cached *c);
 /* The handler of x goes on as if there was no cache. */
 enum verdict cache_go_aside(struct exch *x, struct cached *c);
 

@@ -24,6 +24,7 @@ cache_unpin(struct cached *c)
 	c->ref.at = 0;
 	c->kept = NULL;
 	c->is_part = false;
+	slices_end(c);
 }
 
 /* The one that takes the place of another one soon. It was asked for before: it
@@ -119,7 +120,7 @@ cache_read_head(struct exch *x, struct cached *c)
 	if (facts.is_soft)
 		freshness_expire(&k->fresh, cache_now_s(x));
 	c->kept = k;
-	c->length = facts.length;
+	c->length = k->kind == KEPT_SLICED ? k->complete_len : facts.length;
 	c->has_validators = false;
 	return look_part(c);
 }
@@ -162,6 +163,12 @@ cache_variant_key(const struct cached *c, const struct kept *mark, span names,
 	return true;
 }
 
+static bool
+look_is_over(const struct exch *x, const struct kept *k)
+{
+	return k->until_ms <= worker_clock(x->w)->wall_us / LOOK_US_PER_MS;
+}
+
 /* What one pinned object is. */
 static enum look
 look_judge(struct exch *x, struct cached *c, enum obj_state state)
@@ -170,12 +177,13 @@ look_judge(struct exch *x, struct cached *c, enum obj_state state)
 		return state == OBJ_FILLING ? LOOK_FILLING : LOOK_NOTHING;
 	switch (c->kept->kind) {
 	case KEPT_ANSWER:
+	case KEPT_SLICED:
 		return LOOK_ANSWER;
 	case KEPT_PASS:
-		return c->kept->until_ms >
-			       worker_clock(x->w)->wall_us / LOOK_US_PER_MS
-			   ? LOOK_PASS
-			   : LOOK_NOTHING;
+		return look_is_over(x, c->kept) ? LOOK_NOTHING : LOOK_PASS;
+	case KEPT_WHOLE:
+		c->wants_whole |= !look_is_over(x, c->kept);
+		return LOOK_NOTHING;
 	case KEPT_VARIANTS:
 		return LOOK_OTHERS;
 	}

@@ -8,6 +8,7 @@
 #include "worker/cache/cache_int.h"
 
 #define PREPARE_MS_PER_S 1000
+#define PREPARE_SLICE_MIN 4096u
 
 /* Whole seconds, at least one when it is not 0. */
 static uint32_t
@@ -78,6 +79,28 @@ prepare_tags(struct cache *c, const struct conf_scope *s, struct diag *d)
 		    SPAN_FMT(v->text));
 }
 
+/* A slice is an object, and a cache of few objects forgets what it serves. */
+#define PREPARE_SLICES_MIN 8u
+
+static void
+prepare_slice(struct cache *c, const struct conf_scope *s, struct diag *d)
+{
+	const struct conf_value *v = conf_get(s, KEY_CACHE_SLICE);
+	uint64_t memory = (uint64_t)conf_num(s, KEY_CACHE_MEMORY);
+
+	c->slice = (uint64_t)conf_num(s, KEY_CACHE_SLICE);
+	if (c->slice == 0)
+		return;
+	if (c->slice < PREPARE_SLICE_MIN)
+		diag_error(d, v->at, "a slice has at least 4k");
+	else if (c->slice > c->max_object)
+		diag_error(d, v->at,
+		    "a slice is kept as an object: max_object is less");
+	else if (c->slice > memory / PREPARE_SLICES_MIN)
+		diag_error(d, v->at, "memory has no room for %u slices",
+		    PREPARE_SLICES_MIN);
+}
+
 static void
 prepare_key(struct cache *c, const struct conf_scope *s, struct arena *a,
     struct diag *d)
@@ -104,6 +127,7 @@ cache_prepare(const struct boot *b, const struct conf_section *sec,
 	c->coalesces = conf_bool(&s, KEY_CACHE_COALESCE);
 	c->tells_status = conf_bool(&s, KEY_CACHE_STATUS_HEADER);
 	c->max_object = (uint64_t)conf_num(&s, KEY_CACHE_MAX_OBJECT);
+	prepare_slice(c, &s, d);
 	c->stale_while_revalidate_s =
 	    prepare_seconds(&s, KEY_CACHE_STALE_WHILE_REVALIDATE);
 	c->stale_if_error_s = prepare_seconds(&s, KEY_CACHE_STALE_IF_ERROR);

@@ -5,8 +5,9 @@
 #include "common/base/check.h"
 #include "common/base/num.h"
 
-/* How long nobody waits in line for answers that cannot be shared. */
-#define PUT_PASS_MS 5000
+/* PUT_PASS_MS where it costs more to find that out: an answer that is thrown away,
+ * or one that is too long for those who began to read along. */
+#define PUT_PASS_LONG_MS 60000
 #define PUT_US_PER_MS 1000
 #define PUT_US_PER_S 1000000
 /* Parts are joined up to this length: bytes are copied for it. */
@@ -55,6 +56,9 @@ put_head(const struct put *p, struct obj_ref ref, const struct kept *k,
 	    .bytes = kept_write(k, &p->x->arena),
 	};
 
+	/* the content is in other objects */
+	if (k->kind == KEPT_SLICED)
+		length = 0;
 	return h.bytes.len > 0 &&
 	       h.name.len + h.bytes.len + sizeof(labels) <= OBJECTS_HEAD_MAX &&
 	       objects_set_head(p->view, ref, &h, length);
@@ -93,7 +97,7 @@ put_length(const struct http_msg *m)
 	UNREACHED();
 }
 
-static struct put
+struct put
 put_of(const struct cache_fill *f)
 {
 	return (struct put){
@@ -317,25 +321,61 @@ put_freshen(struct cache_fill *f, struct exch *y)
 
 /* Nobody else can use it: who waits is told to go its own way, and so is for a
  * while whoever comes. */
-static void
-put_pass(struct cache_fill *f)
+void
+put_pass(struct cache_fill *f, const struct exch *y)
+{
+	uint64_t length = put_length(&y->resp);
+	struct obj_facts facts;
+
+	objects_facts(f->view, f->ref, &facts);
+	if (f->cache->slice > 0 && y->resp.status == 200 &&
+	    length != OBJECTS_OPEN && length > f->cache->max_object)
+		put_mark(f, KEPT_PASS, PUT_PASS_LONG_MS);
+	else if (facts.is_awaited)
+		put_mark(f, KEPT_PASS, PUT_PASS_MS);
+	else
+		fill_abandon(f);
+}
+
+void
+put_mark(struct cache_fill *f, enum kept_kind kind, int64_t for_ms)
 {
 	struct kept k = {
-	    .kind = KEPT_PASS,
+	    .kind = kind,
 	    .status = 200,
 	    .until_ms =
-		worker_clock(f->cw->w)->wall_us / PUT_US_PER_MS + PUT_PASS_MS,
+		worker_clock(f->cw->w)->wall_us / PUT_US_PER_MS + for_ms,
 	};
 	struct put p = put_of(f);
 	struct obj_facts facts;
 
 	objects_facts(f->view, f->ref, &facts);
-	if (facts.has_head || !facts.is_awaited ||
-	    !put_head(&p, f->ref, &k, 0) || !objects_finish(f->view, f->ref)) {
+	if (facts.has_head || !put_head(&p, f->ref, &k, 0) ||
+	    !objects_finish(f->view, f->ref)) {
 		fill_abandon(f);
 		return;
 	}
 	fill_release(f);
+}
+
+void
+put_note_outgrown(struct cache_fill *f, bool is_too_long)
+{
+	struct obj_ref ref;
+
+	fill_outgrow(f);
+	switch (objects_begin(f->view, &f->key, &ref)) {
+	case OBJ_BEGUN:
+		f->ref = ref;
+		put_mark(
+		    f, KEPT_PASS, is_too_long ? PUT_PASS_LONG_MS : PUT_PASS_MS);
+		break;
+	case OBJ_OTHER:
+		objects_unpin(f->view, ref);
+		break;
+	case OBJ_NO_ROOM:
+		break;
+	}
 }
 
 /* Statuses that stale-if-error is about (RFC 5861 4). */
@@ -351,7 +391,9 @@ fill_put(struct exch *y)
 	struct cache_fill *f = y->fill;
 	bool is_error = put_is_error(y->resp.status);
 
-	if (y->is_settled) {
+	if (f->kind == FILL_SLICE || f->kind == FILL_REST) {
+		put_known(f, y);
+	} else if (y->is_settled) {
 		f->fault = y->fault;
 		f->fault_errno = y->fault_errno;
 		fill_settle(f, FILL_FAILED);
@@ -360,13 +402,15 @@ fill_put(struct exch *y)
 		    f, put_freshen(f, y) ? FILL_FRESHENED : FILL_FAILED);
 	} else if (f->may_answer_error && is_error) {
 		fill_settle(f, FILL_FAILED);
+	} else if (f->kind == FILL_PROBE && put_is_slice(y)) {
+		fill_settle(f, put_slices(f, y));
 	} else if (put_store(f, y)) {
 		fill_settle(f, FILL_STORING);
 	} else {
 		/* what it takes the place of is not to be given any more */
 		if (f->stale.at != 0 && !f->is_adding && !is_error)
 			objects_drop(f->view, f->stale);
-		put_pass(f);
+		put_pass(f, y);
 		fill_settle(f, FILL_PASSING);
 	}
 	return VERDICT_NEXT;

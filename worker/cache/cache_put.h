@@ -28,6 +28,16 @@ bool put_head(const struct put *p, struct obj_ref ref, const struct kept *k,
  * STORABLE_YES, and put_head() may follow. */
 enum storable put_merge(struct exch *x, const struct cached *c,
     const struct cache_policy *policy, struct kept *out);
+struct put put_of(const struct cache_fill *f);
+/* How long nobody waits in line for answers that cannot be shared. */
+#define PUT_PASS_MS 5000
+
+/* Nobody else can use the answer: who waits is told to go its own way, and so is
+ * for a while whoever comes. */
+void put_pass(struct cache_fill *f, const struct exch *y);
+/* What the fill was to fill becomes a mark of that kind; nobody waits for it any
+ * more. */
+void put_mark(struct cache_fill *f, enum kept_kind kind, int64_t for_ms);
 /* Why not: because what is kept is for nobody else any more. */
 bool put_is_recalled(enum storable why);
 
@@ -38,5 +48,16 @@ bool put_is_recalled(enum storable why);
 bool put_variant(struct cache_fill *f, struct exch *y);
 /* Remember the tag of the variant that is filled. */
 void put_note_tag(struct cache_fill *f, struct exch *y, const struct kept *k);
+
+/* --- cache_slice_put ------------------------------------------------------ */
+
+/* Whether the answer to a PROBE is a part. One that is the whole becomes what it
+ * would be without Range. */
+bool put_is_slice(struct exch *y);
+/* Keep the mark of all slices, and go on with this one: STORING. Else UNSLICED,
+ * which is remembered, or USELESS. */
+enum fill_outcome put_slices(struct cache_fill *f, struct exch *y);
+/* The answer to a SLICE or REST. */
+void put_known(struct cache_fill *f, struct exch *y);
 
 #endif

@@ -35,6 +35,7 @@ cache_tell(struct exch *x, struct cached *c)
 	    .is_collapsed = c->is_collapsed,
 	    .is_stored =
 		c->mode == CACHED_SERVING && c->is_fetched && c->own == NULL,
+	    .detail = c->slices != NULL ? SPAN_LIT("sliced") : SPAN_LIT(""),
 	};
 	char *p;
 	size_t n;
@@ -242,14 +243,45 @@ serve_is_conditional(const struct exch *x)
 	       fields_find(f, FIELD_IF_MODIFIED_SINCE) != NULL;
 }
 
+static bool
+serve_is_unmodified(const struct exch *x, struct cached *c)
+{
+	return serve_is_conditional(x) &&
+	       condition_judge(&x->req, c->kept->status, cache_validators(c),
+		   cache_now_s(x)) == CONDITION_NOT_MODIFIED;
+}
+
+bool
+cache_serves_from(
+    const struct exch *x, struct cached *c, struct range *out, uint64_t *at)
+{
+	struct ranges r;
+
+	*at = 0;
+	*out = (struct range){0, c->length - 1};
+	if (x->req.method == METHOD_HEAD || serve_is_unmodified(x, c))
+		return false;
+	switch (serve_ranges(x, c, &r)) {
+	case RANGES_UNSATISFIABLE:
+		return false;
+	case RANGES_OK:
+		*at = r.at[0].first;
+		*out = ranges_hull(&r);
+		return true;
+	case RANGES_IGNORE:
+		return true;
+	}
+	UNREACHED();
+}
+
 void
 cache_serve(struct exch *x, struct cached *c)
 {
+	if (c->kept->kind == KEPT_SLICED && !slices_begin(x, c))
+		return;
 	c->mode = CACHED_SERVING;
 	objects_touch(c->view, c->ref);
-	if (serve_is_conditional(x) &&
-	    condition_judge(&x->req, c->kept->status, cache_validators(c),
-		cache_now_s(x)) == CONDITION_NOT_MODIFIED)
+	if (serve_is_unmodified(x, c))
 		serve_not_modified(x, c);
 	else
 		serve_content(x, c);
@@ -308,6 +340,8 @@ serve_dry(struct exch *x, struct cached *c, struct range r)
 		c->sent = 0;
 		return true;
 	}
+	if (rest_follow(x, c, r))
+		return true;
 	body_abort(&x->resp_body, F_ORIGIN_CUT);
 	exch_fault(x, F_ORIGIN_CUT, 0);
 	return true;
@@ -330,6 +364,11 @@ cache_serve_step(struct exch *x, struct cached *c)
 
 			body_push(&x->resp_body, &s);
 			c->sent = len;
+		} else if (c->slices != NULL) {
+			if (!slices_step(x, c, p->range))
+				return moved;
+			if (c->mode != CACHED_SERVING || x->is_failing)
+				return true;
 		} else if (serve_bytes(x, c, p->range) == 0) {
 			if (!serve_dry(x, c, p->range))
 				return moved;

@@ -7,9 +7,6 @@
 #include "worker/exch/match.h"
 #include "worker/exch/sink.h"
 
-/* Times that a request waits for another one's fill before it goes alone. */
-#define CACHED_TRIES 4
-
 static const span result_words[] = {
     [RESULT_NONE] = {"", 0},
 #define RESULT(id, word) [RESULT_##id] = {word, sizeof(word) - 1},
@@ -159,6 +156,21 @@ stage_is_eligible(struct exch *x, struct cached *c)
 	return false;
 }
 
+/* What a server is asked for when nothing is known. */
+static void
+stage_note_slice(struct exch *x, const struct cached *c)
+{
+	uint64_t size = c->cache->slice;
+	struct range r;
+
+	if (size == 0 || x->req.method != METHOD_GET)
+		return;
+	r = slice_probe(x, size);
+	stage_note(x, "what is longer in slices, the first: ",
+	    arena_printf(&x->arena, "bytes=%llu-%llu",
+		(unsigned long long)r.first, (unsigned long long)r.last));
+}
+
 /* Where it is looked for, and why nothing that comes for it will be kept when
  * that does not depend on what comes. */
 static void
@@ -173,6 +185,7 @@ stage_note_key(struct exch *x, const struct cached *c, span key)
 	for (size_t i = 0; i < key.len; i++)
 		shown[i] = key.p[i] == '\n' ? '|' : key.p[i];
 	stage_note(x, "as ", span_of(shown, key.len - 1));
+	stage_note_slice(x, c);
 	if (cc_has(&c->cc, CC_NO_STORE))
 		stage_note(x,
 		    "nothing is kept: ", SPAN_LIT("the request says no-store"));
@@ -186,7 +199,7 @@ stage_reply(struct exch *x, struct cached *c)
 {
 	x->handler = &cache_handler;
 	cache_serve(x, c);
-	return VERDICT_REPLY;
+	return x->is_answered ? VERDICT_REPLY : VERDICT_WAIT;
 }
 
 /* Wait for the head of what is being filled. */
@@ -256,8 +269,8 @@ stage_fetch(struct exch *x, struct cached *c)
 	UNREACHED();
 }
 
-static enum verdict
-stage_timeout(struct exch *x, struct cached *c)
+enum verdict
+cache_timeout(struct exch *x, struct cached *c)
 {
 	c->result = RESULT_TIMEOUT;
 	cache_unpin(c);
@@ -271,7 +284,7 @@ stage_lacking(struct exch *x, struct cached *c)
 {
 	freshness_judge(NULL, &c->cc, &c->policy, cache_now_s(x), &c->verdict);
 	if (c->verdict.how == REUSE_TIMEOUT)
-		return stage_timeout(x, c);
+		return cache_timeout(x, c);
 	c->fwd = CACHE_FWD_PARTIAL;
 	return stage_fetch(x, c);
 }
@@ -293,7 +306,7 @@ stage_found(struct exch *x, struct cached *c)
 		stage_refresh(x, c);
 		return stage_reply(x, c);
 	case REUSE_TIMEOUT:
-		return stage_timeout(x, c);
+		return cache_timeout(x, c);
 	case REUSE_VALIDATE:
 	case REUSE_MISS:
 		break;
@@ -310,7 +323,7 @@ stage_missed(struct exch *x, struct cached *c, enum cache_fwd why)
 
 	freshness_judge(NULL, &c->cc, &c->policy, cache_now_s(x), &c->verdict);
 	if (c->verdict.how == REUSE_TIMEOUT)
-		return stage_timeout(x, c);
+		return cache_timeout(x, c);
 	c->fwd = why;
 	if (set->min_uses > 1 &&
 	    objects_count_use(c->view, &c->base) < set->min_uses)
@@ -410,11 +423,14 @@ handler_use_stale(struct exch *x, struct cached *c, bool is_lost)
 /* What this exchange waited for broke. Look again: the stage's decision, taken
  * from here; but a stale answer that may stand in for an error does, or each of
  * those who waited would ask the server that failed. */
-static void
-handler_look_again(struct exch *x, struct cached *c)
+void
+cache_look_again(struct exch *x, struct cached *c)
 {
 	enum verdict v;
 
+	if (c->fill != NULL)
+		fill_leave(c->fill);
+	c->fill = NULL;
 	if (cache_look(x, c) == LOOK_ANSWER && cache_part_covers(x, c)) {
 		freshness_judge(&c->kept->fresh, &c->cc, &c->policy,
 		    cache_now_s(x), &c->verdict);
@@ -455,6 +471,13 @@ handler_filled(struct exch *x, struct cached *c)
 		c->mode = CACHED_PASSING;
 		fill_hand_over(f, x);
 		return true;
+	case FILL_UNSLICED:
+		c->wants_whole = true;
+		cache_look_again(x, c);
+		return true;
+	case FILL_USELESS:
+		(void)cache_go_aside(x, c);
+		return true;
 	case FILL_FAILED:
 		if (handler_use_stale(x, c, f->fault != F_NONE))
 			return true;
@@ -478,12 +501,12 @@ handler_followed(struct exch *x, struct cached *c)
 	if (facts.state == OBJ_FILLING && !facts.has_head)
 		return false;
 	if (facts.state != OBJ_FILLING && facts.state != OBJ_READY) {
-		handler_look_again(x, c);
+		cache_look_again(x, c);
 		return true;
 	}
-	if (!cache_read_head(x, c) || c->kept->kind != KEPT_ANSWER ||
+	if (!cache_read_head(x, c) || !kept_is_answer(c->kept) ||
 	    !cache_part_covers(x, c)) {
-		handler_look_again(x, c);
+		cache_look_again(x, c);
 		return true;
 	}
 	freshness_judge(
@@ -502,12 +525,15 @@ handler_pump(struct exch *x)
 
 	switch (c->mode) {
 	case CACHED_WAITING:
+		if (c->slices != NULL)
+			return slices_pump(x, c);
 		return c->fill != NULL ? handler_filled(x, c)
 				       : handler_followed(x, c);
 	case CACHED_SERVING:
 		return cache_serve_step(x, c);
 	case CACHED_PASSING:
-		return fill_pass(c->fill, x);
+		return c->fill->kind == FILL_REST ? rest_pass(x, c)
+						  : fill_pass(c->fill, x);
 	case CACHED_ASIDE:
 		break;
 	}

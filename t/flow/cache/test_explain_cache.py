@@ -18,6 +18,10 @@ cache = none
 respond = 200 text
 [upstream app]
 server = 127.0.0.1:1
+[route test /big]
+cache = big
+[cache big]
+slice = 1m
 [cache pages]
 memory = 16m
 sort_query = on
@@ -40,6 +44,9 @@ def explain(tmp_path, method, url, *args):
 
 
 AT = f"  ({CACHE_LINE})"
+AT_BIG = f"  ({1 + INI.split(chr(10)).index('cache = big')})"
+BIG_KEY = "big, as test|http|shop|/big|?|" + AT_BIG
+BIG = "big, what is longer in slices, the first: bytes=%s" + AT_BIG
 KEY = "pages, as test|http|shop|%s|?|%s" + AT
 
 
@@ -71,6 +78,12 @@ KEY = "pages, as test|http|shop|%s|?|%s" + AT
       f"bypassed: arg:draft = 1  ({CACHE_LINE + 2})"]),
     ("GET", "http://shop/a?draft=1", [],
      [f"bypassed: arg:draft = 1  ({CACHE_LINE + 2})"]),
+    ("GET", "http://shop/big", [],
+     [BIG_KEY, BIG % "0-1048575"]),
+    ("GET", "http://shop/big", ["-H", "Range: bytes=3000000-"],
+     [BIG_KEY, BIG % "2097152-3145727"]),
+    ("HEAD", "http://shop/big", [],
+     [BIG_KEY, "big, nothing is kept: the method is HEAD" + AT_BIG]),
     ("GET", "http://shop/plain", [], []),
     ("GET", "http://shop/text", [],
      ["pages, not asked: no server answers" + AT]),

@@ -39,7 +39,7 @@ KEYS = {
         response_timeout try_timeout total_timeout retry retry_budget queue
         max_connections sticky eject panic adaptive hedge health_check
         send_proxy tls_verify ca sni client_certificate zone extend""",
-    "cache x": """memory file max_object key ignore_query sort_query
+    "cache x": """memory file max_object slice key ignore_query sort_query
         stale_while_revalidate stale_if_error coalesce negative_ttl tag_header
         purge_allow status_header""",
     "limit x": "key rate burst delay status mode ban table ipv6_prefix",
