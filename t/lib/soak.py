@@ -1,6 +1,7 @@
 """The soak of the cache: simulated traffic on a gatehouse whose workers are
 killed and whose configuration is changed meanwhile; every byte is judged."""
 import contextlib
+import itertools
 import os
 import random
 import signal
@@ -8,10 +9,12 @@ import threading
 import time
 
 from . import admin
-from .procs import segment_bytes, until
+from .gatehouse import children
+from .procs import end_masters, segment_bytes, until, wait_gone
 from .soak_clients import LOST, SoakClient
+from .soak_h2 import AT_ONCE, SoakH2Client
 from .soak_origin import SoakOrigin
-from .soak_world import FOLDERS, HOST, TAGS, World
+from .soak_world import FOLDERS, HOST, SLICE, TAGS, World
 from .wire import WAIT_S
 
 MIB = 1 << 20
@@ -20,10 +23,12 @@ INI = """
 workers = 2
 shared_memory = 256m
 shutdown_timeout = 30s
+pid_file = {dir}/pid
 [admin]
 listen = unix:{dir}/admin.sock
 [listen x]
 address = 127.0.0.1:{port}
+h2c = on
 [site soak.test]
 upstream = app
 cache = pages
@@ -35,6 +40,7 @@ retry = none
 [cache pages]
 memory = {memory}m
 max_object = 4m
+slice = {slice}b
 purge_allow = 127.0.0.0/8
 status_header = on
 """
@@ -42,6 +48,10 @@ status_header = on
 MEMORIES = (16, 32, 12, 24)
 OTHER_MEMORY = 16
 RESULTS = ("hits", "stale", "revalidated", "collapsed", "misses", "passed")
+# One client of so many speaks HTTP/2.
+H2_EVERY = 3
+# How long workers that retire may take, and the next master.
+UPGRADE_S = 40
 # How often each is done.
 PURGE_KINDS = ("url",) * 6 + ("folder",) * 2 + ("tag",) * 2 + ("all",)
 
@@ -55,10 +65,16 @@ class Soak:
         self.origin = SoakOrigin(self.world)
         self.every_s = every_s
         self.most_bytes = 0
-        self.gh = gatehouse(INI.replace("{memory}", str(MEMORIES[0])),
+        self.gh = gatehouse(self._ini(MEMORIES[0]),
                             origin=self.origin.address)
-        self.clients = [SoakClient(self.world, self.gh.port, i)
-                        for i in range(clients)]
+        self.master = self.gh.process.pid
+        self.clients = [(SoakH2Client if i % H2_EVERY == 1 else SoakClient)(
+            self.world, self.gh.port, i) for i in range(clients)]
+
+    @staticmethod
+    def _ini(memory):
+        return INI.replace("{memory}", str(memory)).replace(
+            "{slice}", str(SLICE))
 
     def run(self, seconds):
         """Until the time is over or something is wrong; then judge the rest.
@@ -83,6 +99,8 @@ class Soak:
             raise AssertionError(f"seed {self.seed}: {err}\n  {events}\n"
                                  f"{dict(self.world.counts)}") from err
         finally:
+            if self.master != self.gh.process.pid:
+                end_masters([self.master])
             self.origin.close()
         return self.world.counts
 
@@ -142,21 +160,41 @@ class Soak:
 
     # violence
     def _disturb(self, rng):
-        """Kills and reloads in turn, other sizes among them."""
-        serial = 0
+        """Kills, reloads with other sizes, upgrades in turn."""
+        jobs = itertools.cycle((self._kill, self._reload, self._kill,
+                                self._upgrade))
         while not self.world.over.wait(self.every_s):
-            serial += 1
-            if serial % 3:
-                self._kill(rng)
-            else:
-                memory = rng.choice(MEMORIES)
-                self.gh.reload(INI.replace("{memory}", str(memory)))
-                self.world.note(self.world, f"reloaded, memory {memory}m")
-                self.world.count("reloads")
+            next(jobs)(rng)
             self._look()
 
+    def _reload(self, rng):
+        memory = rng.choice(MEMORIES)
+        self.gh.write(self._ini(memory))
+        os.kill(self.master, signal.SIGHUP)
+        self.gh.notify.wait("RELOADING=1")
+        self.gh.notify.wait("READY=1")
+        self.world.note(self.world, f"reloaded, memory {memory}m")
+        self.world.count("reloads")
+
+    def _pid(self):
+        return int((self.gh.dir / "pid").read_text().splitlines()[0])
+
+    def _upgrade(self, _rng):
+        """The same program takes over what the old one shares."""
+        old = self.master
+        os.kill(old, signal.SIGUSR2)
+        self.master = until(lambda: self._pid() != old and self._pid(),
+                            UPGRADE_S, "a new master")
+        self.world.note(self.world, f"upgrade to {self.master}")
+        if old == self.gh.process.pid:
+            self.gh.process.wait(UPGRADE_S)
+        else:
+            wait_gone(old, UPGRADE_S)
+        self.world.count("upgrades")
+
     def _kill(self, rng):
-        pids = until(self.gh.workers, what="a live worker")
+        pids = until(lambda: list(children(self.master, "worker")),
+                     what="a live worker")
         pid = rng.choice(pids)
         self.world.killed(pid)
         with contextlib.suppress(ProcessLookupError):
@@ -164,14 +202,14 @@ class Soak:
 
     def _look(self):
         """The segment's memory stays below what the largest cache may take."""
-        now = segment_bytes(self.gh.process.pid)
+        now = segment_bytes(self.master)
         self.most_bytes = max(self.most_bytes, now)
         most = (max(MEMORIES) + OTHER_MEMORY) * MIB
         assert now <= most, f"segment of {now} bytes, not {most}"
 
     # the end
     def _judge_end(self):
-        until(lambda: len(self.gh.children()) == 4,
+        until(lambda: len(children(self.master)) == 4,
               what="two workers, nursery and steward alone")
         self._look()
         self.world.count("asked")
@@ -199,7 +237,8 @@ class Soak:
             f"{others} requests met no cache, but {known} should have"
         answers = sum(n for what, n in counts.items()
                       if what.startswith("answers "))
-        assert answers - kills * len(self.clients) <= met <= counts["asked"], \
+        at_once = len(self.clients) * (1 + max(AT_ONCE))
+        assert answers - kills * at_once <= met <= counts["asked"], \
             f"{met} requests met the cache: {answers} answered, " \
             f"{counts['asked']} asked"
         assert results["hits"] > counts["asked"] // 10, "hardly a hit"

@@ -253,6 +253,7 @@ class SoakClient:
         self.rng = random.Random(f"{world.seed} client {number}")
         self.sock = self.reader = None
         self.left = 0
+        self.asking = None  # whose answer is read
 
     def run(self):
         try:
@@ -284,11 +285,13 @@ class SoakClient:
     def _ask(self):
         kind, = self.rng.choices(list(ASKS), list(ASKS.values()))
         ask = Ask(self.world, self.rng, kind)
+        self.asking = ask
         self.world.count("asked")
         try:
             self._try(ask)
         except (Wrong, Malformed, ValueError) as err:
             self._close()
+            ask = self.asking
             self.world.wrong(ask.thing, f"{err}\n  request: {ask.head()!r}")
 
     def _try(self, ask):
@@ -304,12 +307,16 @@ class SoakClient:
         except LOST as err:
             self._close()
             self.left = 0
+            ask = self.asking
             if isinstance(err, TimeoutError):
                 raise Wrong(f"hangs since {ask.asked:.3f}") from err
             if not is_new and not isinstance(err, Truncated):
                 self.world.count("kept connections lost")
             elif self.world.is_explained(ask.thing, ask.asked):
                 self.world.count("excused losses")
+            elif isinstance(err, Truncated) and \
+                    self.world.may_be_two(ask.thing, ask.asked):
+                self.world.count("ended by another version")
             else:
                 raise Wrong(f"{err!r} for no reason") from err
 
@@ -320,7 +327,10 @@ class SoakClient:
             self._close()
             self.world.count("left")
             return
-        msg = self.reader.response(ask.method)
+        self._settle(ask, self.reader.response(ask.method))
+
+    def _settle(self, ask, msg):
+        """The answer is here: is it right?"""
         took_s = time.monotonic() - ask.asked
         if took_s > STALL_S:
             self.world.note(self.world, f"{took_s:.1f} s for {ask.thing.path} "
@@ -332,5 +342,7 @@ class SoakClient:
                                    f"asked {ask.asked:.3f} {ask.kind} "
                                    f"{msg.get('cache-status')}")
         ask.judge(msg)
+        if "sliced" in (msg.get("cache-status") or ""):
+            self.world.count("sliced answers")
         if msg.get("connection") == "close":
             self.left = 1

@@ -10,12 +10,15 @@ import threading
 import time
 
 SIZE_MIN, SIZE_MAX = 100, 2 << 20
+SLICE = 1 << 16
 HOST = "soak.test"
 FOLDERS, TAGS = 8, 16
 # Date and Age count whole seconds, and each may be cut off.
 SLACK_S = 2
 # So long after a cause the last of those it concerned may still be told.
 GRACE_S = 10
+# So long ago an origin may have ended what is waited for.
+ENDED_S = 1
 VERSIONS_KEPT = 50
 JOURNAL = 60
 LANGUAGES = (None, "de", "en", "fr, de", "DE , fr")
@@ -62,12 +65,15 @@ class Thing:
         self.size = int(SIZE_MIN * (SIZE_MAX / SIZE_MIN) ** r.random())
         self.journal = collections.deque(maxlen=JOURNAL)
         self.version = 1
+        self.published = collections.deque(maxlen=JOURNAL)
         # {variant: {version: when the origin last said that it is current}}
         self.given = collections.defaultdict(dict)
         # (when it was over, since when what is older must be gone, whether
         # only what may not be used stale)
         self.purges = collections.deque(maxlen=JOURNAL)
         self.faults = collections.deque(maxlen=JOURNAL)
+        # connections that ended in the place of an answer
+        self.ends = collections.deque(maxlen=JOURNAL)
 
     def size_of(self, variant, version):
         least = max(SIZE_MIN, self.size // 2)
@@ -153,6 +159,7 @@ class World:
         """A new version; returns since when."""
         with self.lock:
             thing.version += 1
+            thing.published.append(time.monotonic())
             self.note(thing, f"published {thing.version}")
             return time.monotonic()
 
@@ -160,6 +167,8 @@ class World:
         with self.lock:
             self.note(thing, f"fault {what}")
             thing.faults.append(time.monotonic())
+            if what == "end":
+                thing.ends.append(time.monotonic())
             self.counts["faults"] += 1
 
     # what happens to the cache
@@ -186,6 +195,16 @@ class World:
             return any(t >= begun - GRACE_S
                        for t in (*self.kills[-1:], *thing.faults))
 
+    def may_be_two(self, thing, asked):
+        """Whether slices of it are kept that the origin cannot add to any
+        more: an answer out of them ends where one is missing."""
+        if thing.etag_form != "strong" or not thing.takes_ranges or \
+                thing.size <= SLICE:
+            return False
+        with self.lock:
+            since = asked - thing.ttl - thing.stale - SLACK_S
+            return any(t >= since for t in thing.published)
+
     # what comes out
     def oldest(self, thing, asked):
         """The earliest moment that a version served to a request of then may
@@ -198,10 +217,23 @@ class World:
                 at = max(at, since)
         return at
 
+    @staticmethod
+    def may_stand_in(thing, given, asked):
+        """Whether what was given then may answer in the place of an origin that
+        says nothing (RFC 9111 4.2.4): it is not forbidden, nor purged."""
+        return not thing.is_own and thing.how != "s-maxage" and \
+            any(t >= asked - ENDED_S for t in thing.ends) and \
+            all(is_soft or over >= asked or given >= since
+                for over, since, is_soft in thing.purges)
+
     def judge_version(self, thing, variant, version, asked):
         with self.lock:
             given = thing.given[variant].get(version)
             oldest = self.oldest(thing, asked)
+            if given is not None and given < oldest and \
+                    self.may_stand_in(thing, given, asked):
+                self.counts["stale for want of an origin"] += 1
+                return
         if given is None:
             raise Wrong(f"version {version} of {variant} was never given")
         if given < oldest:
