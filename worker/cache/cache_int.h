@@ -263,7 +263,7 @@ struct cached_slices {
 	struct obj_ref ref; /* pinned; or at 0 */
 	uint64_t number; /* of it */
 	uint64_t ahead; /* number of the last one that was looked after early */
-	uint32_t tries; /* slices of this answer that broke */
+	uint32_t tries; /* times that this slice broke */
 };
 
 /* The bytes that slice `number` holds. */

@@ -6,7 +6,7 @@
 #include "common/base/num.h"
 #include "worker/cache/cache_int.h"
 
-/* Slices of one answer that may break before it does without the cache. */
+/* Times that one slice may break before the answer does without the cache. */
 #define SLICE_TRIES 4
 /* How many are looked for at once for who wants nothing but what is there. */
 #define SLICES_LOOKED_FOR 4096
@@ -175,8 +175,10 @@ slice_have(struct exch *x, struct cached *c, uint64_t at)
 	struct cached_slices *s = c->slices;
 	uint64_t number = at / s->of.size;
 
-	if (s->ref.at != 0 && s->number != number)
+	if (s->ref.at != 0 && s->number != number) {
 		slice_unpin(c);
+		s->tries = 0;
+	}
 	while (s->tries <= SLICE_TRIES) {
 		enum slice_rc rc;
 
