@@ -11,6 +11,7 @@ from lib import admin
 from lib.gatehouse import BINARY, WAIT_S, Gatehouse
 from lib.origin import ok
 from lib.procs import end_masters, kill_and_wait, stop, until, wait_gone
+from lib.soak_origin import range_of
 
 INI = """
 [global]
@@ -124,6 +125,26 @@ def test_a_stop_and_a_start_keep_the_content(site, sig):
     assert age <= int(site.get("/3").get("age")) < 600
     assert site.file.stat().st_mode & 0o777 == 0o600
     assert [p.name for p in site.file.parent.iterdir()] == ["pages"]
+
+
+def test_slices_are_kept_with_what_ties_them(tmp_path, origin):
+    def script(conn, request):
+        first, last = range_of(request.get("range"), len(BODY))
+        conn.send(b"HTTP/1.1 206 Part\r\n" + FRESH +
+                  b"Content-Range: bytes %d-%d/%d\r\nContent-Length: %d\r\n"
+                  b"\r\n%s" % (first, last, len(BODY), last + 1 - first,
+                               BODY[first:last + 1]))
+
+    site = Site(tmp_path, origin, script)
+    ini = INI + "slice = 64k\n"
+    site.start(ini)
+    assert site.get("/x").body == BODY
+    site.again(ini)
+    assert "whole=yes objects=4 damaged=0" in site.loaded()
+    assert site.hits({"/x": BODY})
+    assert site.get("/x", extra=b"Range: bytes=-9\r\n").body == BODY[-9:]
+    assert len(site.origin.requests) == 3
+    site.end()
 
 
 def test_age_goes_on_while_nobody_runs(tmp_path, origin):
