@@ -59,9 +59,7 @@ try_on_timer(void *self)
 	if (t->state == UP_HEAD) {
 		try_failed(t, F_ORIGIN_TIMEOUT, 0);
 	} else {
-		up_server_failed(t->server, F_ORIGIN_STALL);
-		body_abort(&x->resp_body, F_ORIGIN_STALL);
-		exch_fault(x, F_ORIGIN_STALL, 0);
+		try_cut(t, F_ORIGIN_STALL, 0);
 	}
 	exch_kick(x);
 }

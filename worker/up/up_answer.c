@@ -65,12 +65,28 @@ try_got_final(struct up_try *t, const struct http_msg *m)
 	return true;
 }
 
+/* No stage has seen the answer yet: the client knows nothing of it. */
+static bool
+try_is_unseen(const struct up_try *t)
+{
+	return t->x->state == EXCH_HANDLER && t->x->resp.status != 101;
+}
+
 void
 try_cut(struct up_try *t, enum fault_id why, int err)
 {
+	struct exch *x = t->x;
+
+	if (try_is_unseen(t)) {
+		x->is_answered = false;
+		body_restart(&x->resp_body);
+		try_failed(t, why, err);
+		return;
+	}
+	try_count_failure(t);
 	up_server_failed(t->server, why);
-	body_abort(&t->x->resp_body, why);
-	exch_fault(t->x, why, err);
+	body_abort(&x->resp_body, why);
+	exch_fault(x, why, err);
 	t->state = UP_DONE;
 }
 

@@ -234,6 +234,15 @@ try_again(struct up_try *t, struct up_server *s)
 }
 
 void
+try_count_failure(const struct up_try *t)
+{
+	const struct worker *w = t->x->w;
+
+	counter_add(w->counters, COUNTER_ORIGIN_FAILURES, 1);
+	upstate_add(w->boot->upstate, t->server->conf->id, UPSTATE_FAILURES);
+}
+
+void
 try_failed(struct up_try *t, enum fault_id why, int err)
 {
 	struct exch *x = t->x;
@@ -243,8 +252,7 @@ try_failed(struct up_try *t, enum fault_id why, int err)
 	    was_stale || try_has_more(t, why) || try_is_refused_again(t, why);
 	struct up_server *next = NULL;
 
-	counter_add(x->w->counters, COUNTER_ORIGIN_FAILURES, 1);
-	upstate_add(x->w->boot->upstate, t->server->conf->id, UPSTATE_FAILURES);
+	try_count_failure(t);
 	t->why = why;
 	if (try_is_unconnected(why) || why == F_ORIGIN_CONNECT_TIMEOUT)
 		up_server_avoid(t->server, &t->at);

@@ -83,6 +83,8 @@ void try_skip_server(struct up_try *t);
 void try_drop_origin(struct up_try *t);
 /* The same, and the origin sees that what it got so far was not all. */
 void try_break_origin(struct up_try *t);
+/* One more try that ended without a complete answer, in all counters. */
+void try_count_failure(const struct up_try *t);
 /* The server has nothing more to do for this exchange. */
 void try_uncount(struct up_try *t);
 
@@ -128,7 +130,8 @@ void try_got_info(struct up_try *t, struct http_msg *info);
 /* The final head came; *m is copied. Its content follows when true, else the
  * try is over. */
 bool try_got_final(struct up_try *t, const struct http_msg *m);
-/* The answer broke after its final head. */
+/* The answer broke after its final head: a failed try as long as nobody has
+ * seen that head, else a break that the client sees. */
 void try_cut(struct up_try *t, enum fault_id why, int err);
 /* The answer is complete: the place is free before the client has it all. */
 void try_got_all(struct up_try *t);

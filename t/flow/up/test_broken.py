@@ -1,11 +1,15 @@
 """Servers that break: refused, reset, garbage, and what becomes of the
 request (RFC 9110 9.2.2)."""
+import os
+import signal
+import threading
+
 import pytest
 
 from lib.gatehouse import free_port
 from lib.origin import OK, ok
-from lib.procs import until
-from lib.wire import Truncated
+from lib.procs import stop, until
+from lib.wire import WAIT_S, Truncated
 
 BODY = b"x" * 1000
 HINT = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
@@ -381,3 +385,70 @@ def test_every_origin_is_answered_with_the_same_worker(front, origin):
     got = [ask(gh, "POST", b"x").status for _ in range(20)]
     assert sorted(set(got)) == [200, 502]
     assert gh.workers() == workers
+
+
+def broken_at_once(front, origin, cut, method, more):
+    """The answer and its break lie in the socket before gatehouse, which is
+    stopped meanwhile, looks. The answer, and the requests both servers got."""
+    may_answer = threading.Event()
+
+    def script(conn, request):
+        assert may_answer.wait(WAIT_S)
+        cut(conn)
+        return False
+    broken, other = origin(script), origin()
+    gh = front([broken, other], upstream=more)
+    worker, = gh.workers()
+    with gh.client() as c:
+        send(c, method, b"abc" if method == "POST" else b"")
+        broken.wait_requests()
+        stop(worker)
+        try:
+            may_answer.set()
+            until(lambda: not broken.conns[0].sock.fileno() >= 0)
+        finally:
+            os.kill(worker, signal.SIGCONT)
+        answer = c.response(method)
+    line, = gh.log()
+    return answer, broken, other, line
+
+
+def cut_length(conn):
+    conn.send(ok(BODY)[:-100])
+    conn.reset()
+
+
+def cut_chunks(conn):
+    conn.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+              b"5\r\nhello\r\n")
+
+
+def bad_chunks(conn):
+    conn.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+              b"5\r\nhello\r\nno size\r\n")
+
+
+CUTS = [cut_length, cut_chunks, bad_chunks]
+
+
+@pytest.mark.parametrize("cut", CUTS)
+def test_what_nobody_has_seen_is_asked_again(front, origin, cut):
+    """A body that broke before any of the answer was passed on is no more than
+    a failed try."""
+    answer, broken, other, line = broken_at_once(front, origin, cut, "GET",
+                                                 "retry = invalid")
+    assert (answer.status, answer.text) == (200, "ok")
+    assert (len(broken.requests), len(other.requests)) == (1, 1)
+    assert (line["tries"], line["fault"]) == ("2", "-")
+
+
+@pytest.mark.parametrize("cut", CUTS)
+@pytest.mark.parametrize("method, more", [("POST", "retry = invalid"),
+                                          ("GET", "retry = connect reset")])
+def test_unless_it_may_not(front, origin, cut, method, more):
+    """RFC 9110 9.2.2, and `retry`."""
+    answer, broken, other, line = broken_at_once(front, origin, cut, method,
+                                                 more)
+    assert answer.status == 502
+    assert (len(broken.requests), len(other.requests)) == (1, 0)
+    assert line["tries"] == "1"
