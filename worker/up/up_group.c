@@ -87,21 +87,33 @@ up_worker_free(struct up_worker *u)
 	free(u);
 }
 
+/* A usual one, else a backup; -1: none. */
+static int
+group_pick_of(struct up_group *g, struct exch *x, const uint64_t *unfit)
+{
+	const struct lb_ops *lb = g->conf->lb;
+	int i = lb->pick(g->lb_state, g, x, unfit, false);
+
+	return i >= 0 ? i : lb->pick(g->lb_state, g, x, unfit, true);
+}
+
 /* The policy's choice, or -1. */
 static int
 group_balance(struct up_group *g, struct exch *x, const uint64_t *unfit)
 {
-	const struct lb_ops *lb = g->conf->lb;
 	const uint64_t *slow = up_group_slow(g);
 	int i = -1;
 
 	if (slow != NULL)
-		i = lb->pick(g->lb_state, g, x, slow, false);
-	if (i < 0)
-		i = lb->pick(g->lb_state, g, x, unfit, false);
-	if (i < 0)
-		i = lb->pick(g->lb_state, g, x, unfit, true);
-	return i;
+		i = g->conf->lb->pick(g->lb_state, g, x, slow, false);
+	return i >= 0 ? i : group_pick_of(g, x, unfit);
+}
+
+/* Who is asked when i was chosen; NULL for -1. */
+static struct up_server *
+group_chose(struct up_group *g, struct exch *x, const uint64_t *skip, int i)
+{
+	return i < 0 ? NULL : &g->servers[up_sticky_chose(g, x, skip, i)];
 }
 
 struct up_server *
@@ -112,5 +124,14 @@ up_group_pick(struct up_group *g, struct exch *x, const uint64_t *skip)
 
 	if (i < 0)
 		i = group_balance(g, x, unfit);
-	return i < 0 ? NULL : &g->servers[up_sticky_chose(g, x, skip, i)];
+	return group_chose(g, x, skip, i);
+}
+
+struct up_server *
+up_group_pick_unfit(struct up_group *g, struct exch *x, const uint64_t *skip)
+{
+	if (g->conf->panic_tenths == 0)
+		return NULL;
+	return group_chose(
+	    g, x, skip, group_pick_of(g, x, up_group_off(g, skip)));
 }

@@ -52,6 +52,11 @@ struct up_worker {
  * other is left. NULL when none is. */
 struct up_server *up_group_pick(
     struct up_group *g, struct exch *x, const uint64_t *skip);
+/* One that is not in `skip` though it be ejected or down by its checks, for a
+ * request that all others have failed; never what the operator took out. NULL
+ * when there is none, or panic = 0%. */
+struct up_server *up_group_pick_unfit(
+    struct up_group *g, struct exch *x, const uint64_t *skip);
 
 /* --- health: up_health.c -------------------------------------------------- */
 
@@ -60,8 +65,12 @@ void up_fitness_free(struct up_fitness *f);
 /* The servers that are not to be asked, with those in `skip`; by bit, valid
  * until the next call. */
 const uint64_t *up_group_unfit(struct up_group *g, const uint64_t *skip);
-/* The same, with those that came back and have had their share for now; NULL:
- * there are none. Behind up_group_unfit(), once for each choice. */
+/* Those that the operator took out, with those in `skip`; by bit, valid until
+ * the next call of either. */
+const uint64_t *up_group_off(struct up_group *g, const uint64_t *skip);
+/* The same as up_group_unfit(), with those that came back and have had their
+ * share for now; NULL: there are none. Behind up_group_unfit(), once for each
+ * choice. */
 const uint64_t *up_group_slow(struct up_group *g);
 /* Whether a server may be asked by who belongs to it: it is fit, or the operator
  * drains it and it is well. Behind up_group_unfit(). */

@@ -31,7 +31,7 @@ struct up_fitness {
 	uint32_t changes; /* upstate_changes() when it was looked at */
 	uint64_t good_until_ms;
 	uint32_t n_words; /* of both sets of bits */
-	uint64_t *both; /* the answer of up_group_unfit() */
+	uint64_t *both; /* the answer of up_group_unfit() and of _off() */
 	uint64_t *slow; /* the answer of up_group_slow() */
 	uint64_t *off; /* taken out by the operator */
 	uint64_t *kept; /* of these: drained, and well but for that */
@@ -154,21 +154,40 @@ fitness_look(struct up_group *g)
 		fitness_use_all(g, false);
 }
 
+static void
+fitness_refresh(struct up_group *g)
+{
+	struct up_fitness *f = g->fitness;
+
+	if (!f->is_known ||
+	    f->changes != upstate_changes(g->w->boot->upstate) ||
+	    group_now_ms(g) >= f->good_until_ms)
+		fitness_look(g);
+}
+
+static const uint64_t *
+fitness_both(struct up_fitness *f, const uint64_t *bits, const uint64_t *skip)
+{
+	for (uint32_t i = 0; i < f->n_words; i++)
+		f->both[i] = bits[i] | skip[i];
+	return f->both;
+}
+
 const uint64_t *
 up_group_unfit(struct up_group *g, const uint64_t *skip)
 {
-	const struct upstate *u = g->w->boot->upstate;
-	struct up_fitness *f = g->fitness;
-
 	/* a dry run has no shared numbers */
-	if (u == NULL)
+	if (g->w->boot->upstate == NULL)
 		return skip;
-	if (!f->is_known || f->changes != upstate_changes(u) ||
-	    group_now_ms(g) >= f->good_until_ms)
-		fitness_look(g);
-	for (uint32_t i = 0; i < f->n_words; i++)
-		f->both[i] = f->unfit[i] | skip[i];
-	return f->both;
+	fitness_refresh(g);
+	return fitness_both(g->fitness, g->fitness->unfit, skip);
+}
+
+const uint64_t *
+up_group_off(struct up_group *g, const uint64_t *skip)
+{
+	fitness_refresh(g);
+	return fitness_both(g->fitness, g->fitness->off, skip);
 }
 
 bool

@@ -48,7 +48,7 @@ fault_retry_bit(enum fault_id why)
 		return UP_RETRY_CONNECT | UP_RETRY_TIMEOUT;
 	if (why == F_ORIGIN_TIMEOUT || why == F_ORIGIN_TRY_TIMEOUT)
 		return UP_RETRY_TIMEOUT;
-	/* an answer that breaks within its head is none either */
+	/* an answer that breaks before anybody has seen it is none either */
 	if (why == F_ORIGIN_BAD || why == F_ORIGIN_CUT)
 		return UP_RETRY_INVALID;
 	return why == F_ORIGIN_RESET ? UP_RETRY_RESET : 0;
@@ -125,20 +125,24 @@ budget_pays(struct up_try *t)
 /* It is chosen before it is paid for: with nobody left to ask, nothing is
  * spent. */
 static struct up_server *
-try_another(struct up_try *t)
+try_pay_for(struct up_try *t, struct up_server *s)
 {
-	struct up_server *s = up_group_pick(t->group, t->x, t->skip);
-
 	return s != NULL && budget_pays(t) ? s : NULL;
 }
 
 struct up_server *
 try_next(struct up_try *t)
 {
+	struct up_server *s;
+
 	if (!(t->group->conf->retry & fault_retry_bit(t->why)) ||
 	    !try_may_repeat(t))
 		return NULL;
-	return try_another(t);
+	s = up_group_pick(t->group, t->x, t->skip);
+	/* what was ejected may be well again; an error is all else */
+	if (s == NULL)
+		s = up_group_pick_unfit(t->group, t->x, t->skip);
+	return try_pay_for(t, s);
 }
 
 /* Let go of an answer whose head came and nothing else was looked at. */
@@ -166,7 +170,7 @@ try_passes_over(struct up_try *t, const struct http_msg *m)
 	    !try_may_send_again(t))
 		return false;
 	try_skip_server(t);
-	next = try_another(t);
+	next = try_pay_for(t, up_group_pick(t->group, t->x, t->skip));
 	if (next == NULL)
 		return false;
 	try_drop_answer(t, m);

@@ -3,6 +3,8 @@ import collections
 
 import pytest
 
+from lib import admin
+from lib.gatehouse import free_port, run
 from lib.procs import until
 
 BAD = b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n"
@@ -86,3 +88,33 @@ def test_all_backups_are_bad_too(front, bad):
     statuses, got = counts(gh, [*usual, *backups])
     assert statuses == {500: MORE}
     assert min(got[:2]) > 0 and got[2:] == [0, 0]
+
+
+@pytest.mark.parametrize("panic, status", [("50%", 200), ("0%", 502)])
+def test_who_was_ejected_is_asked_before_an_error(front, origin, named, panic,
+                                                  status):
+    """The last healthy one does not answer, and no more may be ejected: one
+    that was, and is well again, answers instead."""
+    port = free_port()
+    other = named(b"b")
+    gh = front([f"127.0.0.1:{port}", other], workers=2,
+               upstream=f"eject = reset>=2 for=1h\npanic = {panic}")
+    until(lambda: ask(gh) and "server ejected" in gh.stderr())
+    back = origin(port=port)
+    assert {ask(gh) for _ in range(MORE)} == {200}
+    assert not back.requests
+    other.close()
+    assert {ask(gh) for _ in range(MORE)} == {status}
+    assert len(back.requests) == (MORE if status == 200 else 0)
+
+
+def test_who_was_taken_out_is_not_asked(front, named, origin):
+    """Not even then: an operator said so."""
+    out, other = named(b"a"), named(b"b")
+    gh = front([out, other], workers=2, site=admin.SECTION,
+               upstream="eject = reset>=2 for=1h")
+    taken = run("server", "app", out.address, "down", "-c", gh.ini)
+    assert taken.returncode == 0, taken.stderr
+    other.close()
+    assert {ask(gh) for _ in range(MORE)} == {502}
+    assert not out.requests
