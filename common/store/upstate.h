@@ -35,8 +35,8 @@ enum upstate_count {
 	UPSTATE_COUNTS
 };
 
-/* What is known of a server, a word each; store/health and store/budget know
- * what is in them. All are 0 when a server is new. */
+/* What is known of a server, a word each; store/health, store/budget and
+ * store/latency know what is in them. All are 0 when a server is new. */
 enum upstate_word {
 	UPSTATE_RUN_5XX, /* bad answers in a row, by enum conf_eject_run */
 	UPSTATE_RUN_RESET,
@@ -49,6 +49,7 @@ enum upstate_word {
 	UPSTATE_BUDGET_EVEN, /* of the first server of an upstream: what its
 	                        tries again are paid from (store/budget) */
 	UPSTATE_BUDGET_ODD,
+	UPSTATE_LATENCY, /* until the head of an answer (store/latency) */
 	UPSTATE_WORDS
 };
 

@@ -137,8 +137,6 @@ START_TEST(what_comes_later_is_never_ignored)
 		"5:8: mode = forward: 'forward'" LATER},
 	    {SITE "[upstream a]\nserver = a:1 max_connections=3\n",
 		"4:14: option 'max_connections' of server" LATER},
-	    {SITE "[upstream a]\nserver = a:1\nbalance = least_time\n",
-		"5:11: balance = least_time: 'least_time'" LATER},
 	    {SITE "[log a]\npath = /x\nformat = squid\n",
 		"5:10: format = squid: squid" LATER},
 	};

@@ -1,10 +1,11 @@
-/* Deaths at every step of counting requests and of taking tries again from
- * their share, while others do the same. */
+/* Deaths at every step of counting requests, of taking tries again from their
+ * share and of noting how long answers took, while others do the same. */
 #include <check.h>
 #include <stdlib.h>
 
 #include "common/base/check.h"
 #include "common/store/budget.h"
+#include "common/store/latency.h"
 #include "t/unit/crash.h"
 #include "t/unit/unit.h"
 
@@ -12,6 +13,9 @@
 /* All happens in one window; an even one. */
 #define NOW (UINT64_C(1000) * BUDGET_WINDOW_MS)
 #define FLOOR (BUDGET_FLOOR_RPS * BUDGET_WINDOW_MS / 1000)
+/* What answers take. */
+#define TOOK_US 5000u
+#define TOOK_KINDS 100u
 /* Of a word: 24 bits of requests, 24 of tries again, 16 of the window. */
 #define REQUESTS_OF(word) ((word) >> 40)
 #define TRIES_OF(word) ((word) >> 16 & 0xffffff)
@@ -53,6 +57,7 @@ budget_work(void *ctx, struct slot_name me, uint64_t *done)
 	budget_count(v->u, 0, NOW);
 	if (budget_take(v->u, 0, SHARE_TENTHS, NOW))
 		upstate_add(v->u, 0, UPSTATE_FAILURES);
+	latency_note(v->u, 0, TOOK_US + *done % TOOK_KINDS, NOW);
 	++*done;
 }
 
@@ -66,7 +71,7 @@ budget_repair(void *ctx, struct slot_name me, uint32_t dead)
 }
 
 /* Nothing was counted that did not happen, and no more was given than the share
- * of what was counted. */
+ * of what was counted; what an answer took is what one took. */
 static bool
 budget_check(void *ctx)
 {
@@ -74,7 +79,10 @@ budget_check(void *ctx)
 	uint64_t word = atomic_load(upstate_word(v->u, 0, UPSTATE_BUDGET_EVEN));
 	uint64_t requests = REQUESTS_OF(word);
 	uint64_t tries = TRIES_OF(word);
+	uint32_t us = latency_us(v->u, 0, NOW);
 
+	if (us != 0 && (us < TOOK_US || us >= TOOK_US + TOOK_KINDS))
+		return false;
 	return requests <= upstate_get(v->u, 0, UPSTATE_REQUESTS) &&
 	       tries >= upstate_get(v->u, 0, UPSTATE_FAILURES) &&
 	       tries <= FLOOR + requests * SHARE_TENTHS / 1000;

@@ -9,6 +9,7 @@ lb_find(span name)
 	static const struct lb_ops *const all[] = {
 	    &lb_round_robin,
 	    &lb_least_conn,
+	    &lb_least_time,
 	    &lb_random_two,
 	    &lb_hash,
 	    &lb_ip_hash,

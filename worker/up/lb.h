@@ -13,6 +13,7 @@
 #include "common/conf/conf.h"
 
 struct up_group;
+struct up_server_conf;
 struct upstream;
 struct exch;
 
@@ -36,6 +37,7 @@ struct lb_ops {
 
 extern const struct lb_ops lb_round_robin;
 extern const struct lb_ops lb_least_conn;
+extern const struct lb_ops lb_least_time;
 extern const struct lb_ops lb_random_two;
 extern const struct lb_ops lb_hash;
 extern const struct lb_ops lb_ip_hash;
@@ -49,13 +51,37 @@ lb_is_skipped(const uint64_t *skip, uint32_t i)
 	return (skip[i / 64] >> (i % 64)) & 1;
 }
 
-/* Server a is less busy than b for its weight: (active + 1) / weight, without
- * division. */
+/* Server a costs less than b for its weight, without division. A cost times a
+ * weight must fit. */
+static inline bool
+lb_is_cheaper(
+    uint64_t a_cost, uint32_t a_weight, uint64_t b_cost, uint32_t b_weight)
+{
+	return a_cost * b_weight < b_cost * a_weight;
+}
+
+/* The same by requests in flight and the one to come. */
 static inline bool
 lb_is_less(
     uint64_t a_active, uint32_t a_weight, uint64_t b_active, uint32_t b_weight)
 {
-	return (a_active + 1) * b_weight < (b_active + 1) * a_weight;
+	return lb_is_cheaper(a_active + 1, a_weight, b_active + 1, b_weight);
 }
+
+/* --- policies that take the one that costs least: lb_least.c -------------- */
+
+struct lb_least {
+	uint32_t next; /* where to begin */
+};
+
+/* What one more request costs at this server. */
+typedef uint64_t lb_cost_f(
+    const struct up_group *g, const struct up_server_conf *s);
+
+/* A struct lb_least; free() closes it. */
+void *lb_least_open(const struct up_group *g);
+/* As lb_ops.pick: exact up to 64 servers, of more the least of 64 in turn. */
+int lb_least_pick(struct lb_least *l, const struct up_group *g, lb_cost_f *cost,
+    const uint64_t *skip, bool is_backup);
 
 #endif

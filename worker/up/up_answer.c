@@ -58,7 +58,8 @@ try_got_final(struct up_try *t, const struct http_msg *m)
 		x->resp.body = LENGTH_OPEN;
 	}
 	t->state = UP_BODY;
-	up_server_answered(t->server, m->status, try_now_ms(t) - t->begun_ms);
+	up_server_answered(t->server, m->status,
+	    worker_clock(t->x->w)->mono_us - t->x->t.connect_us);
 	up_sticky_answered(
 	    t->group, x, (uint32_t)(t->server - t->group->servers), m);
 	exch_answer(x);

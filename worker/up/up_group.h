@@ -76,10 +76,10 @@ const uint64_t *up_group_slow(struct up_group *g);
  * drains it and it is well. Behind up_group_unfit(). */
 bool up_group_may_keep(const struct up_group *g, uint32_t i);
 /* What a try met, noted for all workers; it may eject the server: it ended
- * without an answer or in the middle of one; a final head came after took_ms;
+ * without an answer or in the middle of one; a final head came after took_us;
  * the answer is complete. */
 void up_server_failed(struct up_server *s, enum fault_id why);
-void up_server_answered(struct up_server *s, unsigned status, uint64_t took_ms);
+void up_server_answered(struct up_server *s, unsigned status, uint64_t took_us);
 void up_server_finished(struct up_server *s);
 
 /* --- names: up_name.c ----------------------------------------------------- */

@@ -7,6 +7,7 @@
 #include "common/base/check.h"
 #include "common/base/log.h"
 #include "common/store/health.h"
+#include "common/store/latency.h"
 #include "worker/up/up_group.h"
 
 /* Who changes something says so afterwards, and may die in between. */
@@ -311,6 +312,9 @@ fault_is_reset(enum fault_id why)
 void
 up_server_failed(struct up_server *s, enum fault_id why)
 {
+	if (why != F_ORIGIN_TOTAL_TIMEOUT)
+		latency_note_failure(s->group->w->boot->upstate, s->conf->id,
+		    group_now_ms(s->group));
 	if (fault_is_reset(why))
 		server_count(s, EJECT_RESET, true);
 	/* the last server may have been asked just before all time was over */
@@ -319,10 +323,18 @@ up_server_failed(struct up_server *s, enum fault_id why)
 }
 
 void
-up_server_answered(struct up_server *s, unsigned status, uint64_t took_ms)
+up_server_answered(struct up_server *s, unsigned status, uint64_t took_us)
 {
+	struct upstate *shared = s->group->w->boot->upstate;
+	uint64_t now_ms = group_now_ms(s->group);
+
+	if (status >= STATUS_5XX)
+		latency_note_failure(shared, s->conf->id, now_ms);
+	else
+		latency_note(shared, s->conf->id, took_us, now_ms);
 	server_count(s, EJECT_5XX, status >= STATUS_5XX);
-	server_count(s, EJECT_SLOW, took_ms >= s->group->conf->eject.slow_ms);
+	server_count(
+	    s, EJECT_SLOW, took_us / 1000 >= s->group->conf->eject.slow_ms);
 }
 
 void

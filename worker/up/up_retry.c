@@ -175,7 +175,8 @@ try_passes_over(struct up_try *t, const struct http_msg *m)
 		return false;
 	try_drop_answer(t, m);
 	try_clear_timers(t);
-	up_server_answered(t->server, m->status, try_now_ms(t) - t->begun_ms);
+	up_server_answered(t->server, m->status,
+	    worker_clock(t->x->w)->mono_us - t->x->t.connect_us);
 	try_uncount(t);
 	try_again(t, next);
 	return true;
