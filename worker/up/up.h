@@ -33,6 +33,7 @@ struct up_server_conf {
 	span tls_name; /* sent and looked for in its certificate */
 	uint32_t weight; /* 1 .. UP_WEIGHT_MAX */
 	bool is_backup;
+	bool is_far; /* it stands in another zone than its upstream */
 	uint64_t slow_start_ms; /* 0: none */
 	uint64_t resolve_ms; /* a name is believed no longer; 0: its TTL */
 	uint32_t id; /* of its shared numbers; REGISTRY_NONE: nothing shared */

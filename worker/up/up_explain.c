@@ -25,7 +25,9 @@ explain_servers(struct up_try *t)
 		sink_note(x, "server", s->conf->at, "%.*s%s%s",
 		    SPAN_FMT(s->conf->text),
 		    service_name_is(s->conf->host) ? ", a service" : "",
-		    s->conf->is_backup ? ", when no other is left" : "");
+		    s->conf->is_backup ? ", when no other is left"
+		    : s->conf->is_far  ? ", of another zone"
+				       : "");
 	}
 }
 

@@ -97,15 +97,22 @@ group_pick_of(struct up_group *g, struct exch *x, const uint64_t *unfit)
 	return i >= 0 ? i : lb->pick(g->lb_state, g, x, unfit, true);
 }
 
-/* The policy's choice, or -1. */
+/* The policy's choice, or -1: of the own zone first, and of those that came back
+ * none that had its share. */
 static int
 group_balance(struct up_group *g, struct exch *x, const uint64_t *unfit)
 {
+	const struct lb_ops *lb = g->conf->lb;
 	const uint64_t *slow = up_group_slow(g);
+	const uint64_t *near;
 	int i = -1;
 
-	if (slow != NULL)
-		i = g->conf->lb->pick(g->lb_state, g, x, slow, false);
+	if (slow != NULL && (near = up_group_near(g, slow)) != NULL)
+		i = lb->pick(g->lb_state, g, x, near, false);
+	if (i < 0 && (near = up_group_near(g, unfit)) != NULL)
+		i = lb->pick(g->lb_state, g, x, near, false);
+	if (i < 0 && slow != NULL)
+		i = lb->pick(g->lb_state, g, x, slow, false);
 	return i >= 0 ? i : group_pick_of(g, x, unfit);
 }
 

@@ -34,17 +34,27 @@ struct up_fitness {
 	uint32_t n_words; /* of both sets of bits */
 	uint64_t *both; /* the answer of up_group_unfit() and of _off() */
 	uint64_t *slow; /* the answer of up_group_slow() */
+	uint64_t *far; /* in other zones; it stays */
+	uint64_t *near; /* the answer of up_group_near() */
+	bool is_any_far;
+	bool is_spilt; /* too few near ones are healthy */
 	uint64_t *off; /* taken out by the operator */
 	uint64_t *kept; /* of these: drained, and well but for that */
 	uint64_t unfit[]; /* these, too */
 };
+
+static void
+bit_set(uint64_t *bits, uint32_t i)
+{
+	bits[i / 64] |= UINT64_C(1) << (i % 64);
+}
 
 struct up_fitness *
 up_fitness_new(const struct up_group *g)
 {
 	uint32_t n_words = (g->conf->n_servers + 63u) / 64;
 	struct up_fitness *f =
-	    calloc(1, sizeof(*f) + 5 * n_words * sizeof(f->unfit[0]));
+	    calloc(1, sizeof(*f) + 7 * n_words * sizeof(f->unfit[0]));
 
 	REQUIRE(f != NULL);
 	f->n_words = n_words;
@@ -52,6 +62,13 @@ up_fitness_new(const struct up_group *g)
 	f->off = f->both + n_words;
 	f->slow = f->off + n_words;
 	f->kept = f->slow + n_words;
+	f->far = f->kept + n_words;
+	f->near = f->far + n_words;
+	for (uint32_t i = 0; i < g->conf->n_servers; i++)
+		if (g->conf->servers[i].is_far) {
+			bit_set(f->far, i);
+			f->is_any_far = true;
+		}
 	f->starters = calloc(g->conf->n_servers + 1u, sizeof(*f->starters));
 	f->credit = calloc(g->conf->n_servers + 1u, sizeof(*f->credit));
 	REQUIRE(f->starters != NULL && f->credit != NULL);
@@ -74,12 +91,6 @@ group_now_ms(const struct up_group *g)
 
 /* --- which may be asked --------------------------------------------------- */
 
-static void
-bit_set(uint64_t *bits, uint32_t i)
-{
-	bits[i / 64] |= UINT64_C(1) << (i % 64);
-}
-
 /* One that came back grows slowly, if it is to. */
 static void
 fitness_note_back(struct up_group *g, uint32_t i, const struct health *h)
@@ -96,7 +107,8 @@ fitness_note_back(struct up_group *g, uint32_t i, const struct health *h)
 }
 
 static void
-fitness_look_at(struct up_group *g, uint32_t i, struct health_class *class)
+fitness_look_at(struct up_group *g, uint32_t i, struct health_class *class,
+    struct health_class *near)
 {
 	struct up_fitness *f = g->fitness;
 	struct health h;
@@ -104,6 +116,8 @@ fitness_look_at(struct up_group *g, uint32_t i, struct health_class *class)
 	health_look(
 	    g->w->boot->upstate, g->conf->servers[i].id, group_now_ms(g), &h);
 	health_class_add(class, &h);
+	if (!g->conf->servers[i].is_far && !g->conf->servers[i].is_backup)
+		health_class_add(near, &h);
 	if (h.state == HEALTH_UP) {
 		fitness_note_back(g, i, &h);
 		return;
@@ -138,6 +152,7 @@ fitness_look(struct up_group *g)
 	const struct upstream *u = g->conf;
 	struct health_class usual = {0, 0};
 	struct health_class backup = {0, 0};
+	struct health_class near = {0, 0};
 
 	f->is_known = true;
 	f->n_starters = 0;
@@ -148,7 +163,8 @@ fitness_look(struct up_group *g)
 	memset(f->kept, 0, f->n_words * sizeof(f->kept[0]));
 	for (uint32_t i = 0; i < u->n_servers; i++)
 		fitness_look_at(
-		    g, i, u->servers[i].is_backup ? &backup : &usual);
+		    g, i, u->servers[i].is_backup ? &backup : &usual, &near);
+	f->is_spilt = health_class_is_below(&near, u->panic_tenths);
 	if (health_class_is_below(&backup, u->panic_tenths))
 		fitness_use_all(g, true);
 	if (health_panics(&usual, &backup, u->panic_tenths))
@@ -197,6 +213,18 @@ up_group_may_keep(const struct up_group *g, uint32_t i)
 	const struct up_fitness *f = g->fitness;
 
 	return !lb_is_skipped(f->unfit, i) || lb_is_skipped(f->kept, i);
+}
+
+const uint64_t *
+up_group_near(struct up_group *g, const uint64_t *unfit)
+{
+	struct up_fitness *f = g->fitness;
+
+	if (!f->is_any_far || f->is_spilt)
+		return NULL;
+	for (uint32_t i = 0; i < f->n_words; i++)
+		f->near[i] = f->far[i] | unfit[i];
+	return f->near;
 }
 
 /* The share that it has of what it will have. */

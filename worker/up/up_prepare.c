@@ -12,8 +12,8 @@
 #include "worker/up/up.h"
 
 static void
-server_read(
-    struct up_server_conf *s, const struct conf_value *v, struct diag *d)
+server_read(struct up_server_conf *s, const struct conf_value *v, span zone,
+    struct diag *d)
 {
 	struct peer_addr a;
 	const char *why;
@@ -43,6 +43,9 @@ server_read(
 	    conf_parse_duration(option, &ms, &why))
 		s->resolve_ms = (uint64_t)ms;
 	s->is_backup = conf_option(v, "backup", NULL);
+	if (!conf_option(v, "zone", &option))
+		option = span_of(NULL, 0);
+	s->is_far = zone.len > 0 && !span_eq(option, zone);
 }
 
 static void
@@ -67,7 +70,7 @@ upstream_read_servers(struct upstream *u, const struct conf_scope *s,
 	       (v = conf_next(s, KEY_UPSTREAM_SERVER, &it)) != NULL) {
 		struct up_server_conf *server = &u->servers[u->n_servers++];
 
-		server_read(server, v, d);
+		server_read(server, v, conf_text(s, KEY_UPSTREAM_ZONE), d);
 		server->id = claims_server(claims, u->name, v->words[0].text);
 	}
 }
