@@ -5,10 +5,14 @@
 
 #include "common/base/check.h"
 #include "common/base/date.h"
+#include "common/base/num.h"
 #include "common/shm/counters.h"
 #include "common/shm/slot.h"
+#include "common/store/adaptive.h"
 #include "common/store/health.h"
 #include "common/store/objects.h"
+#include "common/store/upqueue.h"
+#include "common/store/upstate.h"
 #include "master/admin.h"
 #include "master/stapler.h"
 
@@ -197,6 +201,48 @@ status_server(const struct admin *a, json_t *server, struct health_class *usual,
 	set_health(a, server, &h);
 }
 
+/* Take an id from an object; the largest number when it is none below `cap`. */
+static uint32_t
+take_id(json_t *j, const char *key, uint32_t cap)
+{
+	uint64_t id = (uint64_t)json_integer_value(json_object_get(j, key));
+
+	(void)json_object_del(j, key);
+	return id < cap ? (uint32_t)id : UINT32_MAX;
+}
+
+/* What an upstream may have at once, has, and refused. */
+static void
+status_limits(const struct admin *a, json_t *j)
+{
+	const struct boot *b = a->boot;
+	uint32_t requests = take_id(j, "requests_id", UPSTATE_SERVERS_MAX);
+	uint32_t waiting = take_id(j, "waiting_id", UPSTATE_SERVERS_MAX);
+	uint32_t queue = take_id(j, "queue_id", UPQUEUE_MAX);
+	uint64_t limit =
+	    (uint64_t)json_integer_value(json_object_get(j, "max_connections"));
+
+	if (requests == UINT32_MAX || waiting == UINT32_MAX ||
+	    queue == UINT32_MAX)
+		return;
+	if (json_is_true(json_object_get(j, "adaptive"))) {
+		uint32_t found = adaptive_limit(
+		    (const struct adaptive *)upqueue_words(b->upqueue, queue));
+
+		limit = limit > 0 ? u64_min(limit, found) : found;
+	}
+	/* 0: none for all servers together */
+	set_number(j, "limit", limit);
+	set_number(j, "active", upstate_active(b->upstate, requests));
+	set_number(j, "waiting", upstate_active(b->upstate, waiting));
+	set_number(
+	    j, "waited", upqueue_get(b->upqueue, queue, UPQUEUE_WAITED));
+	set_number(
+	    j, "refused", upqueue_get(b->upqueue, queue, UPQUEUE_REFUSED));
+	set_number(
+	    j, "timeouts", upqueue_get(b->upqueue, queue, UPQUEUE_TIMEOUTS));
+}
+
 static json_t *
 status_upstreams(const struct admin *a)
 {
@@ -221,6 +267,8 @@ status_upstreams(const struct admin *a)
 		(void)json_object_set_new(upstream, "panic",
 		    json_boolean(health_panics(&usual, &backup, panic)));
 		(void)json_object_del(upstream, "check");
+		if (json_object_get(upstream, "limits") != NULL)
+			status_limits(a, json_object_get(upstream, "limits"));
 	}
 	return all;
 }

@@ -163,6 +163,32 @@ print_upstreams(const json_t *all)
 }
 
 static void
+print_limits(const json_t *all)
+{
+	bool is_begun = false;
+	const json_t *u;
+	size_t i;
+
+	json_array_foreach(all, i, u)
+	{
+		const json_t *l = json_object_get(u, "limits");
+
+		if (l == NULL)
+			continue;
+		if (!is_begun)
+			(void)printf("\n%-20s  %7s  %6s  %7s  %7s  %8s  %8s\n",
+			    "LIMITS", "LIMIT", "ACTIVE", "WAITING", "WAITED",
+			    "REFUSED", "TIMEOUTS");
+		is_begun = true;
+		(void)printf("%-20s  %7lld  %6lld  %7lld  %7lld  %8lld  %8lld\n",
+		    admin_text(u, "name"), number_of(l, "limit"),
+		    number_of(l, "active"), number_of(l, "waiting"),
+		    number_of(l, "waited"), number_of(l, "refused"),
+		    number_of(l, "timeouts"));
+	}
+}
+
+static void
 print_caches(const json_t *all)
 {
 	const json_t *c;
@@ -211,6 +237,7 @@ status_print(const json_t *j)
 	print_generations(json_object_get(j, "generations"));
 	print_workers(json_object_get(j, "workers"));
 	print_upstreams(json_object_get(j, "upstreams"));
+	print_limits(json_object_get(j, "upstreams"));
 	print_caches(json_object_get(j, "caches"));
 	print_counters(json_object_get(j, "counters"));
 }

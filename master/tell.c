@@ -15,6 +15,7 @@
 #include "common/base/log.h"
 #include "common/base/num.h"
 #include "common/conf/conf_health.h"
+#include "common/conf/conf_places.h"
 #include "master/admin.h"
 
 /* Of a file of authorities. */
@@ -106,6 +107,32 @@ tell_check(const struct gen *g, const struct conf_scope *s)
 	return j;
 }
 
+/* Its limits, and where what is counted against them stands. */
+static void
+tell_limits(const struct gen *g, span name, const struct conf_scope *s,
+    json_t *upstream)
+{
+	struct conf_places l;
+	json_t *j;
+
+	conf_places_read(s, &l, NULL);
+	if (!l.is_on)
+		return;
+	j = json_object();
+	(void)json_object_set_new(
+	    j, "max_connections", json_integer(l.most));
+	(void)json_object_set_new(
+	    j, "adaptive", json_boolean(l.is_adaptive));
+	(void)json_object_set_new(j, "queue", json_integer(l.room));
+	(void)json_object_set_new(j, "requests_id",
+	    json_integer(claims_places(g->claims, name, CLAIM_REQUESTS)));
+	(void)json_object_set_new(j, "waiting_id",
+	    json_integer(claims_places(g->claims, name, CLAIM_WAITING)));
+	(void)json_object_set_new(j, "queue_id",
+	    json_integer(claims_places(g->claims, name, CLAIM_QUEUE)));
+	(void)json_object_set_new(upstream, "limits", j);
+}
+
 static json_t *
 tell_upstream(const struct gen *g, const struct conf_section *sec)
 {
@@ -121,6 +148,7 @@ tell_upstream(const struct gen *g, const struct conf_section *sec)
 			    servers, tell_server(g, sec->name, v));
 	(void)json_object_set_new(j, "name", tell_text(sec->name));
 	(void)json_object_set_new(j, "servers", servers);
+	tell_limits(g, sec->name, &s, j);
 	(void)json_object_set_new(
 	    j, "panic", json_integer(conf_num(&s, KEY_UPSTREAM_PANIC)));
 	(void)json_object_set_new(j, "check", tell_check(g, &s));

@@ -224,6 +224,7 @@ run_on_token(void *self, uint64_t token)
 
 	if (token == WAKE_ACCEPT || token == 0)
 		acceptor_offered(r->acceptor);
+	up_worker_woken(r->w.up, token);
 	cache_worker_woken(r->w.cache, token);
 }
 

@@ -2,6 +2,7 @@
  * needed keys, keys that exclude each other, one owner for each host and
  * address. */
 #include "common/conf/conf_int.h"
+#include "common/conf/conf_places.h"
 #include "common/conf/conf_sticky.h"
 
 #include "common/base/check.h"
@@ -325,6 +326,15 @@ check_health(const struct checker *c, const struct conf_section *s)
 	conf_sticky_read(&scope, &sticky, c->d);
 }
 
+static void
+check_limits(const struct checker *c, const struct conf_section *s)
+{
+	struct conf_scope scope = conf_scope_of(c->tree, s);
+	struct conf_places limits;
+
+	conf_places_read(&scope, &limits, c->d);
+}
+
 /* A try that may take longer than all of them is a mistake. */
 static void
 check_times(const struct checker *c, const struct conf_section *s)
@@ -370,6 +380,7 @@ check_upstream(const struct checker *c, const struct conf_section *s)
 	if (!is_any)
 		need(c, s, "has no server");
 	check_health(c, s);
+	check_limits(c, s);
 	check_times(c, s);
 }
 

@@ -37,6 +37,7 @@ struct sessions; /* common/store/sessions.h */
 struct staples; /* common/store/staples.h */
 struct strikes; /* common/store/strikes.h */
 struct ticket_keys; /* common/store/ticket_keys.h */
+struct upqueue; /* common/store/upqueue.h */
 struct upstate; /* common/store/upstate.h */
 
 /* All of it lives as long as the process. */
@@ -46,6 +47,7 @@ struct boot {
 	struct slots *slots;
 	struct counters *counters;
 	struct upstate *upstate;
+	struct upqueue *upqueue;
 	struct names *names;
 	struct ticket_keys *ticket_keys;
 	struct strikes *strikes;

@@ -12,7 +12,8 @@
 /* Tokens that mean something everywhere; others are the tenants' own. */
 enum {
 	WAKE_DEATH = 1, /* to a steward: a slot is DEAD */
-	WAKE_ACCEPT /* to a worker: connections wait that another leaves it */
+	WAKE_ACCEPT, /* to a worker: connections wait that another leaves it */
+	WAKE_PLACE /* to a worker: a server may have room for who waits first */
 };
 
 /* One eventfd for each slot, made before the first fork and inherited. */

@@ -11,6 +11,7 @@
 #include "common/base/clock.h"
 #include "common/base/map.h"
 #include "common/base/num.h"
+#include "common/conf/conf_places.h"
 #include "common/conf/conf_sticky.h"
 #include "common/store/health.h"
 
@@ -24,6 +25,7 @@
 
 struct claims {
 	struct segment *segment;
+	const struct registry *queues;
 	struct map by_name; /* of struct claim */
 	struct map caches; /* of struct cache_claim */
 	struct map limits; /* of struct limits */
@@ -37,6 +39,7 @@ struct cache_claim {
 
 struct claim {
 	uint32_t id;
+	bool is_queue; /* of the registry of queues, not of servers */
 	char name[]; /* NUL-terminated for nobody */
 };
 
@@ -44,6 +47,7 @@ bool
 tenants_open(struct tenants *t, struct segment *s)
 {
 	t->segment = s;
+	t->servers = t->queues = NULL;
 	t->names = names_map(s, true);
 	if (t->names == NULL)
 		return false;
@@ -57,10 +61,18 @@ tenants_open(struct tenants *t, struct segment *s)
 	t->upstate = upstate_open(s, true);
 	if (t->upstate == NULL)
 		return false;
-	t->servers = registry_open(
-	    s, "server", UPSTATE_SERVERS_MAX, upstate_ready, t->upstate);
+	t->upqueue = upqueue_open(s, true);
+	if (t->upqueue != NULL)
+		t->servers = registry_open(s, "server", UPSTATE_SERVERS_MAX,
+		    upstate_ready, t->upstate);
 	if (t->servers != NULL)
+		t->queues = registry_open(
+		    s, "queue", UPQUEUE_MAX, upqueue_ready, t->upqueue);
+	if (t->queues != NULL)
 		return true;
+	if (t->servers != NULL)
+		registry_close(t->servers);
+	upqueue_free(t->upqueue);
 	upstate_free(t->upstate);
 	return false;
 }
@@ -68,7 +80,9 @@ tenants_open(struct tenants *t, struct segment *s)
 void
 tenants_close(struct tenants *t)
 {
+	registry_close(t->queues);
 	registry_close(t->servers);
+	upqueue_free(t->upqueue);
 	upstate_free(t->upstate);
 }
 
@@ -76,6 +90,7 @@ void
 tenants_lend(const struct tenants *t, struct boot *b)
 {
 	b->upstate = t->upstate;
+	b->upqueue = t->upqueue;
 	b->names = t->names;
 	b->ticket_keys = t->ticket_keys;
 	b->strikes = t->strikes;
@@ -87,6 +102,7 @@ void
 tenants_forget(struct tenants *t, uint64_t epoch)
 {
 	registry_forget(t->servers, epoch);
+	registry_forget(t->queues, epoch);
 }
 
 /* Length of the name in out, 0 when it is too long. */
@@ -102,34 +118,63 @@ server_name(span upstream, span server, char out[NAME_CAP])
 }
 
 static void
-claims_add_server(struct claims *c, struct tenants *t, span upstream,
-    const struct conf_value *v, struct diag *d)
+claims_add(struct claims *c, struct registry *in, span upstream, span what,
+    struct place at, struct diag *d)
 {
 	char name[NAME_CAP];
-	size_t len = server_name(upstream, v->words[0].text, name);
+	size_t len = server_name(upstream, what, name);
 	struct claim *claim;
 	uint32_t id;
 
 	if (len == 0) {
-		diag_error(d, v->at, "this name is too long");
+		diag_error(d, at, "this name is too long");
 		return;
 	}
 	/* the same server twice in an upstream is one server */
 	if (map_get(&c->by_name, span_of(name, len)) != NULL)
 		return;
-	id = registry_claim(t->servers, span_of(name, len));
+	id = registry_claim(in, span_of(name, len));
 	if (id == REGISTRY_NONE) {
-		diag_error(d, v->at,
-		    "the numbers of this server do not fit: %s",
+		diag_error(d, at, "the numbers of this %s do not fit: %s",
+		    what.p[0] == ' ' ? "upstream" : "server",
 		    errno == ENOMEM ? "raise shared_memory"
-				    : "too many servers in all");
+				    : "too many of them in all");
 		return;
 	}
 	claim = malloc(sizeof(*claim) + len);
 	REQUIRE(claim != NULL);
 	claim->id = id;
 	memcpy(claim->name, name, len);
+	claim->is_queue = in == c->queues;
 	(void)map_put(&c->by_name, span_of(claim->name, len), claim);
+}
+
+/* What an upstream with a limit counts. No server's text begins with a blank. */
+static const char *const place_names[] = {
+    [CLAIM_REQUESTS] = " requests",
+    [CLAIM_WAITING] = " waiting",
+    [CLAIM_QUEUE] = " queue",
+};
+
+static void
+claims_add_places(struct claims *c, struct tenants *t,
+    const struct conf_scope *scope, const struct conf_section *s,
+    struct diag *d)
+{
+	struct conf_places places;
+
+	conf_places_read(scope, &places, NULL);
+	if (!places.is_on)
+		return;
+	for (uint32_t i = 0; i < NELEMS(place_names); i++)
+		claims_add(c, i == CLAIM_QUEUE ? t->queues : t->servers,
+		    s->name, span_str(place_names[i]), s->at, d);
+}
+
+uint32_t
+claims_places(const struct claims *c, span upstream, enum claim_place which)
+{
+	return claims_server(c, upstream, span_str(place_names[which]));
 }
 
 /* What early data needs, once any generation accepts it. */
@@ -365,6 +410,7 @@ claims_new(struct tenants *t, const struct conf_tree *conf, bool is_dry,
 
 	REQUIRE(c != NULL);
 	c->segment = t->segment;
+	c->queues = t->queues;
 	map_init(&c->by_name, false);
 	map_init(&c->caches, false);
 	map_init(&c->limits, false);
@@ -380,7 +426,9 @@ claims_new(struct tenants *t, const struct conf_tree *conf, bool is_dry,
 
 		while (
 		    (v = conf_next(&scope, KEY_UPSTREAM_SERVER, &it)) != NULL)
-			claims_add_server(c, t, s->name, v, d);
+			claims_add(c, t->servers, s->name, v->words[0].text,
+			    v->at, d);
+		claims_add_places(c, t, &scope, s, d);
 	}
 	return c;
 }
@@ -393,7 +441,8 @@ claims_free(struct tenants *t, struct claims *c)
 	map_foreach (slot, &c->by_name) {
 		struct claim *claim = slot->value;
 
-		registry_unclaim(t->servers, claim->id);
+		registry_unclaim(
+		    claim->is_queue ? t->queues : t->servers, claim->id);
 		free(claim);
 	}
 	map_fini(&c->by_name);
@@ -481,5 +530,8 @@ tenants_repair(const struct boot *b, uint32_t dead_slot)
 	strikes_repair(b->strikes, b->slots, me, dead_slot);
 	ticket_keys_repair(b->ticket_keys, b->slots, me, dead_slot);
 	health_repair(b->upstate, dead_slot);
-	return upstate_repair(b->upstate, b->slots, dead_slot) && is_done;
+	is_done &= upstate_repair(b->upstate, b->slots, dead_slot);
+	/* when its places are free: who waits for them */
+	upqueue_repair(b->upqueue, b->slots, b->wakes, dead_slot);
+	return is_done;
 }

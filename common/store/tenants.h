@@ -20,6 +20,7 @@
 #include "common/store/staples.h"
 #include "common/store/strikes.h"
 #include "common/store/ticket_keys.h"
+#include "common/store/upqueue.h"
 #include "common/store/upstate.h"
 
 /* Master only. */
@@ -31,7 +32,9 @@ struct tenants {
 	struct strikes *strikes;
 	struct staples *staples;
 	struct sessions *sessions;
+	struct upqueue *upqueue;
 	struct registry *servers;
+	struct registry *queues;
 };
 
 /* Open, or make, all of them. false with errno. */
@@ -61,6 +64,17 @@ void claims_free(struct tenants *t, struct claims *c);
 /* Id of a server of an upstream; REGISTRY_NONE when it was not claimed. `c` may
  * be NULL (a configuration that is only checked). */
 uint32_t claims_server(const struct claims *c, span upstream, span server);
+
+/* What an upstream with limits counts beside its servers. */
+enum claim_place {
+	CLAIM_REQUESTS, /* to all its servers; an id of upstate */
+	CLAIM_WAITING, /* requests that wait; an id of upstate */
+	CLAIM_QUEUE /* an id of upqueue */
+};
+
+/* Id of that; REGISTRY_NONE as above, and for an upstream without limits. */
+uint32_t claims_places(
+    const struct claims *c, span upstream, enum claim_place which);
 
 /* The cache of a [cache NAME]; NULL when it was not claimed. `c` may be NULL.
  */

@@ -154,7 +154,6 @@ upstate_begin(struct upstate *u, uint32_t slot, uint32_t id)
 {
 	REQUIRE(slot < SLOTS_MAX && id < UPSTATE_SERVERS_MAX);
 	upstate_step(u, slot, id, 1);
-	upstate_add(u, id, UPSTATE_REQUESTS);
 }
 
 void
@@ -162,6 +161,37 @@ upstate_end(struct upstate *u, uint32_t slot, uint32_t id)
 {
 	REQUIRE(slot < SLOTS_MAX && id < UPSTATE_SERVERS_MAX);
 	upstate_step(u, slot, id, -1);
+}
+
+/* The place is taken before it is noted, so that a refusal changes nothing that
+ * a recount could see. */
+bool
+upstate_try_begin(struct upstate *u, uint32_t slot, uint32_t id, uint32_t most)
+{
+	struct upstate_ledger *l;
+	_Atomic uint64_t *total;
+	uint64_t seen;
+	uint32_t own;
+
+	REQUIRE(slot < SLOTS_MAX && id < UPSTATE_SERVERS_MAX);
+	l = &u->t->ledger[slot];
+	total = &u->t->server[id].total;
+	own = atomic_load_explicit(&l->active[id], memory_order_relaxed);
+	seen = atomic_load(total);
+	atomic_store(&l->intent, (uint64_t)id + 1);
+	do {
+		CRASH_POINT();
+		if (COUNT_OF(seen) >= most) {
+			atomic_store(&l->intent, 0);
+			return false;
+		}
+	} while (!atomic_compare_exchange_weak(
+	    total, &seen, seen + STEP_VERSION + 1));
+	CRASH_POINT();
+	atomic_store(&l->active[id], own + 1);
+	CRASH_POINT();
+	atomic_store(&l->intent, 0);
+	return true;
 }
 
 uint32_t

@@ -26,6 +26,10 @@ bool upstate_ready(void *self, uint32_t id);
 /* A request to the server begins, ends; `slot` is the caller's own. */
 void upstate_begin(struct upstate *u, uint32_t slot, uint32_t id);
 void upstate_end(struct upstate *u, uint32_t slot, uint32_t id);
+/* The same as upstate_begin(), if there are fewer than `most` by then: however
+ * many processes do so at once, it is never exceeded. false: nothing began. */
+bool upstate_try_begin(
+    struct upstate *u, uint32_t slot, uint32_t id, uint32_t most);
 /* Requests that the server has now, of all workers. */
 uint32_t upstate_active(const struct upstate *u, uint32_t id);
 

@@ -135,8 +135,6 @@ START_TEST(what_comes_later_is_never_ignored)
 	    {SITE "[acl x]\nmatch = path ~ x\n", "3:1: [acl x]" LATER},
 	    {SITE "[listen a]\naddress = :80\nmode = forward\n",
 		"5:8: mode = forward: 'forward'" LATER},
-	    {SITE "[upstream a]\nserver = a:1 max_connections=3\n",
-		"4:14: option 'max_connections' of server" LATER},
 	    {SITE "[log a]\npath = /x\nformat = squid\n",
 		"5:10: format = squid: squid" LATER},
 	};

@@ -562,7 +562,8 @@ START_TEST(all_processes_count_together)
 	upstate_begin(u, b.slot, 0);
 	ck_assert_uint_eq(upstate_active(u, 5000), 2);
 	ck_assert_uint_eq(upstate_active(u, 0), 1);
-	ck_assert_uint_eq(upstate_get(u, 5000, UPSTATE_REQUESTS), 2);
+	upstate_add(u, 5000, UPSTATE_REQUESTS);
+	ck_assert_uint_eq(upstate_get(u, 5000, UPSTATE_REQUESTS), 1);
 	ck_assert(upstate_check(u, t));
 	/* the dead one's share goes, the other's stays */
 	atomic_store(&t->at[b.slot].state, SLOT_DEAD);
@@ -576,6 +577,32 @@ START_TEST(all_processes_count_together)
 	/* a name's successor begins at 0 */
 	ck_assert(upstate_ready(u, 5000));
 	ck_assert_uint_eq(upstate_get(u, 5000, UPSTATE_REQUESTS), 0);
+	upstate_free(u);
+}
+END_TEST
+
+START_TEST(no_more_begin_than_may)
+{
+	struct slots *t = slots_map(seg, true);
+	struct upstate *u = upstate_open(seg, true);
+	struct slot_name a = take(t);
+	struct slot_name b = take(t);
+
+	ck_assert(upstate_ready(u, 0));
+	ck_assert(!upstate_try_begin(u, a.slot, 0, 0));
+	ck_assert(upstate_try_begin(u, a.slot, 0, 2));
+	ck_assert(upstate_try_begin(u, b.slot, 0, 2));
+	ck_assert(!upstate_try_begin(u, a.slot, 0, 2));
+	ck_assert(!upstate_try_begin(u, b.slot, 0, 1));
+	ck_assert_uint_eq(upstate_active(u, 0), 2);
+	ck_assert(upstate_check(u, t));
+	/* who had it last gives it back; a limit may rise meanwhile */
+	upstate_end(u, b.slot, 0);
+	ck_assert(upstate_try_begin(u, a.slot, 0, 2));
+	ck_assert(upstate_try_begin(u, a.slot, 0, 3));
+	atomic_store(&t->at[a.slot].state, SLOT_DEAD);
+	ck_assert(upstate_repair(u, t, a.slot));
+	ck_assert_uint_eq(upstate_active(u, 0), 0);
 	upstate_free(u);
 }
 END_TEST
@@ -607,6 +634,7 @@ main(void)
 	    tokens_arrive_once_and_an_overflow_is_told,
 	    another_process_is_woken,
 	    all_processes_count_together,
+	    no_more_begin_than_may,
 	};
 
 	return unit_run_in("shm", tests, NELEMS(tests), set_up, tear_down);

@@ -3,6 +3,16 @@
 #include "worker/exch/exch.h"
 #include "worker/exch/grpc.h"
 
+/* Who meets a limit may come again so soon. */
+#define RETRY_AFTER_S "1"
+
+static bool
+reply_is_for_limit(const struct exch *x)
+{
+	return x->fault == F_UPSTREAM_FULL || x->fault == F_QUEUE_FULL ||
+	       x->fault == F_QUEUE_TIMEOUT;
+}
+
 /* Forget a half-received answer of an origin. */
 static void
 reply_begin(struct exch *x, unsigned status)
@@ -16,6 +26,9 @@ reply_begin(struct exch *x, unsigned status)
 	x->resp.version = HTTP_1_1;
 	x->resp.status = (uint16_t)status;
 	x->resp.reason = status_reason(status);
+	if (reply_is_for_limit(x))
+		fields_add_id(&x->resp.fields, &x->arena, FIELD_RETRY_AFTER,
+		    SPAN_LIT(RETRY_AFTER_S));
 	x->is_own_answer = true;
 }
 

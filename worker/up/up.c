@@ -40,6 +40,11 @@ try_on_timer(void *self)
 	uint64_t idle_ms = try_now_ms(t) - t->progress_ms;
 
 	OBJ_CHECK(t, MAGIC_TRY);
+	if (t->state == UP_PICK) {
+		up_place_late(t);
+		exch_kick(x);
+		return;
+	}
 	if (t->state == UP_NAME || t->state == UP_CONNECT) {
 		if (t->state == UP_NAME || !race_outlives(t))
 			try_is_late(t);
@@ -141,7 +146,7 @@ up_open(struct exch *x)
 	const struct upstream *u = x->set->handler_conf;
 	size_t words = (u->n_servers + 63u) / 64;
 	struct up_try *t =
-	    arena_zalloc(&x->arena, sizeof(*t) + words * sizeof(t->skip[0]));
+	    arena_zalloc(&x->arena, sizeof(*t) + 2 * words * sizeof(t->skip[0]));
 
 	t->magic = MAGIC_TRY;
 	t->state = UP_PICK;
@@ -151,6 +156,7 @@ up_open(struct exch *x)
 	up_waiter_init(&t->wait, try_on_name, t);
 	timer_init(&t->timer, try_on_timer, t);
 	timer_init(&t->limit, try_on_limit, t);
+	up_place_init(t);
 	t->opened_ms = try_now_ms(t);
 	x->handler_state = t;
 	x->origin.upstream = u->name;
@@ -182,6 +188,7 @@ up_close(struct exch *x)
 	else
 		try_drop_origin(t);
 	try_uncount(t);
+	up_place_leave(t);
 	t->magic = 0;
 	x->handler_state = NULL;
 }

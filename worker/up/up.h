@@ -11,6 +11,7 @@
 #include "common/base/span.h"
 #include "common/conf/conf.h"
 #include "common/conf/conf_health.h"
+#include "common/conf/conf_places.h"
 #include "common/conf/conf_sticky.h"
 #include "common/net/sock.h"
 #include "worker/exch/handler.h"
@@ -32,6 +33,7 @@ struct up_server_conf {
 	bool is_tls;
 	span tls_name; /* sent and looked for in its certificate */
 	uint32_t weight; /* 1 .. UP_WEIGHT_MAX */
+	uint32_t max_connections; /* requests at once; 0: no limit */
 	bool is_backup;
 	bool is_far; /* it stands in another zone than its upstream */
 	uint64_t slow_start_ms; /* 0: none */
@@ -76,6 +78,11 @@ struct upstream {
 	struct tls_client *tls; /* NULL: no server speaks TLS */
 	struct conf_eject eject;
 	struct conf_sticky sticky;
+	struct conf_places limits;
+	/* with limits: ids of what is counted (store/tenants) */
+	uint32_t requests_id;
+	uint32_t waiting_id;
+	uint32_t queue_id;
 	uint32_t
 	    panic_tenths; /* below this share of healthy ones all are used */
 };
@@ -123,6 +130,8 @@ enum verdict stage_sticky_answer(struct exch *x);
 struct up_worker *up_worker_new(struct worker *w);
 /* Close all pooled connections and forget. Exchanges must be gone. */
 void up_worker_free(struct up_worker *u);
+/* Another process says that a place may be free (shm/wake); 0: look at all. */
+void up_worker_woken(struct up_worker *u, uint64_t token);
 /* Retiring: pooled connections close, and none is pooled from now on. */
 void up_worker_retire(struct up_worker *u);
 

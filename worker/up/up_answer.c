@@ -62,6 +62,7 @@ try_got_final(struct up_try *t, const struct http_msg *m)
 	    worker_clock(t->x->w)->mono_us - t->x->t.connect_us);
 	up_sticky_answered(
 	    t->group, x, (uint32_t)(t->server - t->group->servers), m);
+	up_place_answered(t);
 	exch_answer(x);
 	return true;
 }
@@ -103,6 +104,7 @@ try_got_all(struct up_try *t)
 	loop_timer_clear(x->w->loop, &t->timer);
 	t->state = UP_DONE;
 	try_uncount(t);
+	up_place_leave(t);
 	up_server_finished(t->server);
 	t->o = NULL;
 	t->ops->release(o, t->can_reuse && !t->is_send_over && is_sent);

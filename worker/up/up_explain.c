@@ -28,7 +28,29 @@ explain_servers(struct up_try *t)
 		    s->conf->is_backup ? ", when no other is left"
 		    : s->conf->is_far  ? ", of another zone"
 				       : "");
+		if (s->conf->max_connections > 0)
+			sink_note(x, "limit", s->conf->at,
+			    "%u requests at once to %.*s",
+			    s->conf->max_connections, SPAN_FMT(s->conf->text));
 	}
+}
+
+/* What may make the request wait, or end it. */
+static void
+explain_limits(const struct upstream *u, struct exch *x)
+{
+	const struct conf_places *l = &u->limits;
+
+	if (l->most > 0)
+		sink_note(x, "limit", u->at, "%u requests at once to all servers",
+		    l->most);
+	if (l->is_adaptive)
+		sink_note(x, "limit", u->at,
+		    "as many at once as servers were found to bear");
+	if (l->room > 0)
+		sink_note(x, "queue", u->at,
+		    "%u requests may wait for a place, %llums each", l->room,
+		    (unsigned long long)l->wait_ms);
 }
 
 enum verdict
@@ -38,6 +60,7 @@ try_explain(struct up_try *t)
 	unsigned status = x->sink->answer_status;
 
 	t->state = UP_DONE;
+	explain_limits(t->group->conf, x);
 	explain_servers(t);
 	if (t->server == NULL) {
 		exch_fault(x, F_NO_SERVER, 0);

@@ -7,6 +7,7 @@
 #include "common/tls/tls_client.h"
 #include "worker/exch/plan.h"
 #include "worker/up/origin.h"
+#include "worker/up/up_queue.h"
 #include "worker/up/up_sticky.h"
 
 static void
@@ -30,6 +31,7 @@ group_open(struct up_group *g, struct worker *w, const struct upstream *u)
 		if (s->conf->is_tls)
 			s->remote = tls_remote_new(u->tls, s->conf->tls_name);
 	}
+	up_queue_init(g);
 	g->lb_state = u->lb->open(g);
 	g->fitness = up_fitness_new(g);
 	g->sticky = up_sticky_new(g);
@@ -73,6 +75,7 @@ up_worker_free(struct up_worker *u)
 	for (uint32_t i = 0; i < u->n_groups; i++) {
 		struct up_group *g = &u->groups[i];
 
+		up_queue_fini(g);
 		group_drain(g);
 		for (uint32_t k = 0; k < g->conf->n_servers; k++) {
 			up_name_free(g->servers[k].name);

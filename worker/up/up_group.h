@@ -7,6 +7,7 @@
 
 #include "common/base/list.h"
 #include "common/net/dns.h"
+#include "common/net/loop.h"
 #include "worker/exch/fault.h"
 #include "worker/up/lb.h"
 #include "worker/up/up.h"
@@ -39,6 +40,8 @@ struct up_group {
 	struct up_sticky *sticky; /* NULL: sessions are nothing to it */
 	uint64_t quiet_until_ms; /* no word of a spent retry budget before */
 	bool is_retiring;
+	struct list queued; /* tries that wait for a place, the first first */
+	struct timer look; /* while there are any: see up_queue.c */
 };
 
 struct up_worker {

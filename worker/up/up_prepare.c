@@ -42,6 +42,7 @@ server_read(struct up_server_conf *s, const struct conf_value *v, span zone,
 	if (conf_option(v, "resolve", &option) &&
 	    conf_parse_duration(option, &ms, &why))
 		s->resolve_ms = (uint64_t)ms;
+	s->max_connections = conf_places_server(v);
 	s->is_backup = conf_option(v, "backup", NULL);
 	if (!conf_option(v, "zone", &option))
 		option = span_of(NULL, 0);
@@ -156,6 +157,10 @@ up_prepare(const struct boot *b, const struct conf_section *sec, uint32_t index,
 	/* the reader told its problems */
 	conf_eject_read(&s, &u->eject, NULL);
 	conf_sticky_read(&s, &u->sticky, NULL);
+	conf_places_read(&s, &u->limits, NULL);
+	u->requests_id = claims_places(b->claims, u->name, CLAIM_REQUESTS);
+	u->waiting_id = claims_places(b->claims, u->name, CLAIM_WAITING);
+	u->queue_id = claims_places(b->claims, u->name, CLAIM_QUEUE);
 	u->panic_tenths = (uint32_t)conf_num(&s, KEY_UPSTREAM_PANIC);
 	return u;
 }

@@ -122,27 +122,29 @@ budget_pays(struct up_try *t)
 
 /* --- another server ------------------------------------------------------- */
 
-/* It is chosen before it is paid for: with nobody left to ask, nothing is
- * spent. */
+/* It is chosen, and has a place for it, before it is paid for: with nobody left
+ * to ask, nothing is spent. */
 static struct up_server *
-try_pay_for(struct up_try *t, struct up_server *s)
+try_another(struct up_try *t, bool may_be_unfit)
 {
-	return s != NULL && budget_pays(t) ? s : NULL;
+	struct up_server *s = NULL;
+
+	if (up_place_again(t, may_be_unfit, &s) != UP_PLACE_FOUND)
+		return NULL;
+	if (budget_pays(t))
+		return s;
+	up_server_leave(s);
+	return NULL;
 }
 
 struct up_server *
 try_next(struct up_try *t)
 {
-	struct up_server *s;
-
 	if (!(t->group->conf->retry & fault_retry_bit(t->why)) ||
 	    !try_may_repeat(t))
 		return NULL;
-	s = up_group_pick(t->group, t->x, t->skip);
 	/* what was ejected may be well again; an error is all else */
-	if (s == NULL)
-		s = up_group_pick_unfit(t->group, t->x, t->skip);
-	return try_pay_for(t, s);
+	return try_another(t, true);
 }
 
 /* Let go of an answer whose head came and nothing else was looked at. */
@@ -170,13 +172,14 @@ try_passes_over(struct up_try *t, const struct http_msg *m)
 	    !try_may_send_again(t))
 		return false;
 	try_skip_server(t);
-	next = try_pay_for(t, up_group_pick(t->group, t->x, t->skip));
+	next = try_another(t, false);
 	if (next == NULL)
 		return false;
 	try_drop_answer(t, m);
 	try_clear_timers(t);
 	up_server_answered(t->server, m->status,
 	    worker_clock(t->x->w)->mono_us - t->x->t.connect_us);
+	up_place_answered(t);
 	try_uncount(t);
 	try_again(t, next);
 	return true;

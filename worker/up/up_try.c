@@ -26,23 +26,11 @@ try_break_origin(struct up_try *t)
 	t->o = NULL;
 }
 
-/* The server's requests in flight, as all workers see them. */
-static void
-try_count(struct up_try *t)
-{
-	const struct boot *b = t->x->w->boot;
-
-	upstate_begin(b->upstate, b->slot, t->server->conf->id);
-	t->is_counted = true;
-}
-
 void
 try_uncount(struct up_try *t)
 {
-	const struct boot *b = t->x->w->boot;
-
 	if (t->is_counted)
-		upstate_end(b->upstate, b->slot, t->server->conf->id);
+		up_server_leave(t->server);
 	t->is_counted = false;
 }
 
@@ -210,8 +198,9 @@ try_start(struct up_try *t)
 static void
 try_aim(struct up_try *t, struct up_server *s)
 {
+	upstate_add(t->x->w->boot->upstate, s->conf->id, UPSTATE_REQUESTS);
 	t->server = s;
-	try_count(t);
+	t->is_counted = true;
 	t->turn = (struct up_turn){.n = 0};
 	t->n_refused = 0;
 	t->x->origin.server = s->conf->text;
@@ -254,6 +243,7 @@ try_failed(struct up_try *t, enum fault_id why, int err)
 
 	try_count_failure(t);
 	t->why = why;
+	up_place_failed(t, why);
 	if (try_is_unconnected(why) || why == F_ORIGIN_CONNECT_TIMEOUT)
 		up_server_avoid(t->server, &t->at);
 	try_drop_origin(t);
@@ -271,22 +261,31 @@ try_failed(struct up_try *t, enum fault_id why, int err)
 		return;
 	}
 	t->state = UP_DONE;
+	up_place_leave(t);
 	exch_fault(x, why, err);
 }
 
 void
 try_pick(struct up_try *t)
 {
-	struct exch *x = t->x;
-	struct up_server *s = up_group_pick(t->group, x, t->skip);
+	struct up_server *s = NULL;
+	enum fault_id why = F_NO_SERVER;
 
-	if (s == NULL) {
+	switch (up_place_find(t, &s, &why)) {
+	case UP_PLACE_FOUND:
+		try_count_request(t);
+		try_aim(t, s);
+		return;
+	case UP_PLACE_WAIT:
+		return;
+	case UP_PLACE_NONE:
+	case UP_PLACE_FULL:
 		t->state = UP_DONE;
-		exch_fault(x, F_NO_SERVER, 0);
+		up_place_leave(t);
+		exch_fault(t->x, why, 0);
 		return;
 	}
-	try_count_request(t);
-	try_aim(t, s);
+	UNREACHED();
 }
 
 /* A place at a pooled connection, else at a new one. What could not be sent

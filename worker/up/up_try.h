@@ -10,6 +10,7 @@
 #include "worker/exch/exch.h"
 #include "worker/up/origin.h"
 #include "worker/up/up_group.h"
+#include "worker/up/up_queue.h"
 #include "worker/up/up_race.h"
 
 /* Refusals of one request by one server that only make it go to another
@@ -19,7 +20,7 @@
 #define MAGIC_TRY MAGIC('U', 'P', 'T', 'R')
 
 enum up_state {
-	UP_PICK, /* a server is to be chosen */
+	UP_PICK, /* a server is to be chosen, or waited for */
 	UP_NAME, /* its name is being resolved */
 	UP_CONNECT,
 	UP_HEAD, /* the request is being sent, no final head came yet */
@@ -58,7 +59,10 @@ struct up_try {
 	bool avoids_pool; /* a pooled connection was stale */
 	uint32_t n_refused; /* by this server, before it acted on the request */
 	bool is_counted; /* in the server's requests in flight */
-	uint64_t skip[]; /* servers that failed, by bit */
+	struct up_place place; /* under the limits of the upstream */
+	/* servers that failed, by bit; behind them as many words in which a
+	 * choice leaves out the full ones, too */
+	uint64_t skip[];
 };
 
 /* Dry run: tell what would be sent and which servers would be tried, and take
