@@ -235,8 +235,7 @@ status_limits(const struct admin *a, json_t *j)
 	set_number(j, "limit", limit);
 	set_number(j, "active", upstate_active(b->upstate, requests));
 	set_number(j, "waiting", upstate_active(b->upstate, waiting));
-	set_number(
-	    j, "waited", upqueue_get(b->upqueue, queue, UPQUEUE_WAITED));
+	set_number(j, "waited", upqueue_get(b->upqueue, queue, UPQUEUE_WAITED));
 	set_number(
 	    j, "refused", upqueue_get(b->upqueue, queue, UPQUEUE_REFUSED));
 	set_number(

@@ -180,7 +180,8 @@ print_limits(const json_t *all)
 			    "LIMITS", "LIMIT", "ACTIVE", "WAITING", "WAITED",
 			    "REFUSED", "TIMEOUTS");
 		is_begun = true;
-		(void)printf("%-20s  %7lld  %6lld  %7lld  %7lld  %8lld  %8lld\n",
+		(void)printf(
+		    "%-20s  %7lld  %6lld  %7lld  %7lld  %8lld  %8lld\n",
 		    admin_text(u, "name"), number_of(l, "limit"),
 		    number_of(l, "active"), number_of(l, "waiting"),
 		    number_of(l, "waited"), number_of(l, "refused"),

@@ -119,10 +119,8 @@ tell_limits(const struct gen *g, span name, const struct conf_scope *s,
 	if (!l.is_on)
 		return;
 	j = json_object();
-	(void)json_object_set_new(
-	    j, "max_connections", json_integer(l.most));
-	(void)json_object_set_new(
-	    j, "adaptive", json_boolean(l.is_adaptive));
+	(void)json_object_set_new(j, "max_connections", json_integer(l.most));
+	(void)json_object_set_new(j, "adaptive", json_boolean(l.is_adaptive));
 	(void)json_object_set_new(j, "queue", json_integer(l.room));
 	(void)json_object_set_new(j, "requests_id",
 	    json_integer(claims_places(g->claims, name, CLAIM_REQUESTS)));

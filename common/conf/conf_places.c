@@ -69,8 +69,7 @@ queue_read_time(
 }
 
 static void
-queue_read(
-    const struct conf_value *v, struct conf_places *out, struct diag *d)
+queue_read(const struct conf_value *v, struct conf_places *out, struct diag *d)
 {
 	out->wait_ms = WAIT_DEFAULT_MS;
 	queue_read_room(&v->words[0], out, d);

@@ -17,7 +17,7 @@
 #define TOLERANCE_QUARTERS 5u
 #define QUARTERS 4u
 
-_Static_assert(SAMPLES_MAX * SAMPLE_MAX_US < UINT64_C(1) << (64 - N_BITS),
+_Static_assert(SAMPLES_MAX *SAMPLE_MAX_US < UINT64_C(1) << (64 - N_BITS),
     "a sum must not run into the number");
 
 /* What is read may be anything (doc/shm.md 8). */
@@ -120,8 +120,8 @@ sample_counts(struct adaptive *a, uint64_t began_us, uint64_t now_us)
 }
 
 bool
-adaptive_sample(struct adaptive *a, uint64_t began_us, uint64_t now_us,
-    uint32_t n_active)
+adaptive_sample(
+    struct adaptive *a, uint64_t began_us, uint64_t now_us, uint32_t n_active)
 {
 	uint64_t took = now_us > began_us ? now_us - began_us : 1;
 	uint64_t end = atomic_load(&a->window_end);
@@ -143,7 +143,6 @@ adaptive_sample(struct adaptive *a, uint64_t began_us, uint64_t now_us,
 	seen = atomic_exchange(&a->samples, 0);
 	if ((seen & N_MASK) == 0)
 		return false;
-	return window_judge(
-	    a, u64_max((seen >> N_BITS) / (seen & N_MASK), 1), now_us,
-	    n_active);
+	return window_judge(a, u64_max((seen >> N_BITS) / (seen & N_MASK), 1),
+	    now_us, n_active);
 }

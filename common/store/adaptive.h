@@ -36,7 +36,7 @@ struct adaptive {
 uint32_t adaptive_limit(const struct adaptive *a);
 /* An answer to a request of `began_us` came, while n_active were under way.
  * true: the limit may have grown. */
-bool adaptive_sample(struct adaptive *a, uint64_t began_us, uint64_t now_us,
-    uint32_t n_active);
+bool adaptive_sample(
+    struct adaptive *a, uint64_t began_us, uint64_t now_us, uint32_t n_active);
 
 #endif

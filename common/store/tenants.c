@@ -426,8 +426,8 @@ claims_new(struct tenants *t, const struct conf_tree *conf, bool is_dry,
 
 		while (
 		    (v = conf_next(&scope, KEY_UPSTREAM_SERVER, &it)) != NULL)
-			claims_add(c, t->servers, s->name, v->words[0].text,
-			    v->at, d);
+			claims_add(
+			    c, t->servers, s->name, v->words[0].text, v->at, d);
 		claims_add_places(c, t, &scope, s, d);
 	}
 	return c;

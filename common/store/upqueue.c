@@ -162,12 +162,11 @@ upqueue_used(const struct upqueue *q)
 /* All of an upstream's: a repair is seldom, and each looks whether it is
  * first. */
 static void
-row_wake(const struct upqueue_row *r, struct slots *t,
-    const struct wake_fds *wakes)
+row_wake(
+    const struct upqueue_row *r, struct slots *t, const struct wake_fds *wakes)
 {
 	for (uint32_t i = 0; i < SLOTS_MAX; i++) {
-		struct slot_name to = {
-		    i, atomic_load(&t->at[i].incarnation)};
+		struct slot_name to = {i, atomic_load(&t->at[i].incarnation)};
 
 		if (atomic_load(&r->first[i]) != 0)
 			wake_send(t, wakes, to, WAKE_PLACE);
@@ -175,8 +174,8 @@ row_wake(const struct upqueue_row *r, struct slots *t,
 }
 
 void
-upqueue_repair(struct upqueue *q, struct slots *t,
-    const struct wake_fds *wakes, uint32_t dead)
+upqueue_repair(struct upqueue *q, struct slots *t, const struct wake_fds *wakes,
+    uint32_t dead)
 {
 	uint32_t n = upqueue_used(q);
 

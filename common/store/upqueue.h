@@ -2,7 +2,7 @@
  * they came to all workers of the machine. Each worker keeps its own waiting
  * requests, in order, and shows the ticket of the first; the lowest of these is
  * first of all. Knows an upstream by the id of its queue (shm/registry, kind
- * "queue"). Protocol and repair: doc/shm.md 6.8. */
+ * "queue"). Protocol and repair: doc/shm.md 6.10. */
 #ifndef GH_UPQUEUE_H
 #define GH_UPQUEUE_H
 

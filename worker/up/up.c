@@ -145,8 +145,8 @@ up_open(struct exch *x)
 {
 	const struct upstream *u = x->set->handler_conf;
 	size_t words = (u->n_servers + 63u) / 64;
-	struct up_try *t =
-	    arena_zalloc(&x->arena, sizeof(*t) + 2 * words * sizeof(t->skip[0]));
+	struct up_try *t = arena_zalloc(
+	    &x->arena, sizeof(*t) + 2 * words * sizeof(t->skip[0]));
 
 	t->magic = MAGIC_TRY;
 	t->state = UP_PICK;

@@ -42,8 +42,8 @@ explain_limits(const struct upstream *u, struct exch *x)
 	const struct conf_places *l = &u->limits;
 
 	if (l->most > 0)
-		sink_note(x, "limit", u->at, "%u requests at once to all servers",
-		    l->most);
+		sink_note(x, "limit", u->at,
+		    "%u requests at once to all servers", l->most);
 	if (l->is_adaptive)
 		sink_note(x, "limit", u->at,
 		    "as many at once as servers were found to bear");

@@ -214,7 +214,8 @@ group_limit(const struct up_group *g)
 	uint32_t most = l->most > 0 ? l->most : UINT32_MAX;
 
 	if (l->is_adaptive)
-		most = (uint32_t)u64_min(most, adaptive_limit(group_adaptive(g)));
+		most =
+		    (uint32_t)u64_min(most, adaptive_limit(group_adaptive(g)));
 	return most;
 }
 
@@ -232,8 +233,8 @@ server_take(struct up_server *s)
 	const struct boot *b = group_boot(s->group);
 
 	if (s->conf->max_connections > 0)
-		return upstate_try_begin(b->upstate, b->slot, s->conf->id,
-		    s->conf->max_connections);
+		return upstate_try_begin(
+		    b->upstate, b->slot, s->conf->id, s->conf->max_connections);
 	upstate_begin(b->upstate, b->slot, s->conf->id);
 	return true;
 }
@@ -295,8 +296,7 @@ place_leave_group(struct up_try *t)
 	const struct boot *b = group_boot(t->group);
 
 	if (t->place.is_counted)
-		upstate_end(
-		    b->upstate, b->slot, t->group->conf->requests_id);
+		upstate_end(b->upstate, b->slot, t->group->conf->requests_id);
 	t->place.is_counted = false;
 }
 
@@ -338,8 +338,8 @@ up_place_find(struct up_try *t, struct up_server **out, enum fault_id *why)
 	if (!group_has_limits(t->group))
 		return place_take(t, out);
 	if (!list_is_linked(&t->place.node)) {
-		if (upstate_active(
-			b->upstate, t->group->conf->waiting_id) == 0) {
+		if (upstate_active(b->upstate, t->group->conf->waiting_id) ==
+		    0) {
 			rc = place_try(t, out);
 			if (rc != UP_PLACE_FULL)
 				return rc;
