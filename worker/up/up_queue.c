@@ -251,16 +251,31 @@ group_skip_full(const struct up_group *g, uint64_t *skip)
 			skip[i / 64] |= UINT64_C(1) << (i % 64);
 }
 
+/* The servers that failed, and those that are full, behind them. */
+static uint64_t *
+place_skip_full(struct up_try *t)
+{
+	const struct up_group *g = t->group;
+	size_t n_words = (g->conf->n_servers + 63u) / 64;
+	uint64_t *skip = t->skip + n_words;
+
+	memcpy(skip, t->skip, n_words * sizeof(*skip));
+	group_skip_full(g, skip);
+	return skip;
+}
+
 /* The policy's choice of those that have a place. Each turn leaves one server
- * out at least. */
+ * out at least. A choice that a session remembers must be one at once. */
 static enum up_place_rc
 place_at_server(struct up_try *t, struct up_server **out)
 {
 	struct up_group *g = t->group;
-	size_t n_words = (g->conf->n_servers + 63u) / 64;
+	size_t len = (g->conf->n_servers + 63u) / 64 * sizeof(t->skip[0]);
 	uint64_t *skip = t->skip;
 	struct up_server *s;
 
+	if (g->sticky != NULL && group_has_limits(g))
+		skip = place_skip_full(t);
 	while ((s = up_group_pick(g, t->x, skip)) != NULL) {
 		uint32_t i = (uint32_t)(s - g->servers);
 
@@ -268,14 +283,11 @@ place_at_server(struct up_try *t, struct up_server **out)
 			*out = s;
 			return UP_PLACE_FOUND;
 		}
-		if (skip == t->skip) {
-			skip = t->skip + n_words;
-			memcpy(skip, t->skip, n_words * sizeof(*skip));
-			group_skip_full(g, skip);
-		}
+		if (skip == t->skip)
+			skip = place_skip_full(t);
 		skip[i / 64] |= UINT64_C(1) << (i % 64);
 	}
-	return skip == t->skip ? UP_PLACE_NONE : UP_PLACE_FULL;
+	return memcmp(skip, t->skip, len) == 0 ? UP_PLACE_NONE : UP_PLACE_FULL;
 }
 
 static bool
