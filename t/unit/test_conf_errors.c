@@ -128,8 +128,8 @@ START_TEST(what_comes_later_is_never_ignored)
 	static const struct refusal rows[] = {
 	    {SITE "waf = crs\n", "3:1: key 'waf' in [site s]" LATER},
 	    {SITE "cors = *\n", "3:1: key 'cors' in [site s]" LATER},
-	    {SITE "[upstream a]\nserver = a:1\nadaptive = on\nzonne = 1\n",
-		"5:1: key 'adaptive' in [upstream a]" LATER
+	    {SITE "[upstream a]\nserver = a:1\nhedge = on\nzonne = 1\n",
+		"5:1: key 'hedge' in [upstream a]" LATER
 		"6:1: unknown key 'zonne' in [upstream a]; did you mean "
 		"'zone'?\n"},
 	    {SITE "[acl x]\nmatch = path ~ x\n", "3:1: [acl x]" LATER},
@@ -318,6 +318,13 @@ START_TEST(servers_and_their_options_are_judged)
 	    {UP "a:1\nretry = connect 501\n",
 		"5:17: retry = 501: expected one of: connect, reset, timeout, "
 		"invalid, 500, 502, 503, 504; did you mean '500'?\n"},
+	    {UP "a:1\nqueue = 5\n",
+		"5:1: queue waits for nothing: no max_connections, nor "
+		"adaptive\n"},
+	    {UP "a:1 max_connections=1\nqueue = 0\n",
+		"5:9: queue: 0: between 1 and 1m\n"},
+	    {UP "a:1 max_connections=1\nqueue = 5 time=1s\n",
+		"5:11: queue: unknown word 'time=1s'; expected timeout=TIME\n"},
 	    {UP "a:1\nretry_budget = 101%\n",
 		"5:16: retry_budget = 101%: at most 100%\n"},
 	    {UP "a:1\nretry_budget = 20\n",
