@@ -264,10 +264,14 @@ place_skip_full(struct up_try *t)
 	return skip;
 }
 
+/* up_group_pick(), up_group_pick_unfit() */
+typedef struct up_server *place_pick_f(
+    struct up_group *g, struct exch *x, const uint64_t *skip);
+
 /* The policy's choice of those that have a place. Each turn leaves one server
  * out at least. A choice that a session remembers must be one at once. */
 static enum up_place_rc
-place_at_server(struct up_try *t, struct up_server **out)
+place_at_server(struct up_try *t, place_pick_f *pick, struct up_server **out)
 {
 	struct up_group *g = t->group;
 	size_t len = (g->conf->n_servers + 63u) / 64 * sizeof(t->skip[0]);
@@ -276,7 +280,7 @@ place_at_server(struct up_try *t, struct up_server **out)
 
 	if (g->sticky != NULL && group_has_limits(g))
 		skip = place_skip_full(t);
-	while ((s = up_group_pick(g, t->x, skip)) != NULL) {
+	while ((s = pick(g, t->x, skip)) != NULL) {
 		uint32_t i = (uint32_t)(s - g->servers);
 
 		if (server_take(s)) {
@@ -313,18 +317,18 @@ place_leave_group(struct up_try *t)
 }
 
 static enum up_place_rc
-place_take(struct up_try *t, struct up_server **out)
+place_take(struct up_try *t, place_pick_f *pick, struct up_server **out)
 {
 	if (group_has_limits(t->group) && !place_in_group(t))
 		return UP_PLACE_FULL;
-	return place_at_server(t, out);
+	return place_at_server(t, pick, out);
 }
 
 /* The first of all, and one that comes when nobody waits. */
 static enum up_place_rc
 place_try(struct up_try *t, struct up_server **out)
 {
-	enum up_place_rc rc = place_take(t, out);
+	enum up_place_rc rc = place_take(t, up_group_pick, out);
 
 	if (rc == UP_PLACE_FOUND || !t->place.is_counted)
 		return rc;
@@ -336,9 +340,13 @@ place_try(struct up_try *t, struct up_server **out)
 }
 
 enum up_place_rc
-up_place_again(struct up_try *t, struct up_server **out)
+up_place_again(struct up_try *t, bool may_be_unfit, struct up_server **out)
 {
-	return place_take(t, out);
+	enum up_place_rc rc = place_take(t, up_group_pick, out);
+
+	if (rc == UP_PLACE_NONE && may_be_unfit)
+		rc = place_take(t, up_group_pick_unfit, out);
+	return rc;
 }
 
 enum up_place_rc
@@ -348,7 +356,7 @@ up_place_find(struct up_try *t, struct up_server **out, enum fault_id *why)
 	enum up_place_rc rc;
 
 	if (!group_has_limits(t->group))
-		return place_take(t, out);
+		return place_take(t, up_group_pick, out);
 	if (!list_is_linked(&t->place.node)) {
 		if (upstate_active(b->upstate, t->group->conf->waiting_id) ==
 		    0) {

@@ -34,8 +34,10 @@ void up_place_init(struct up_try *t);
 enum up_place_rc up_place_find(
     struct up_try *t, struct up_server **out, enum fault_id *why);
 /* The same for another try, at once: never waits. The exchange keeps its place
- * among those of the upstream. */
-enum up_place_rc up_place_again(struct up_try *t, struct up_server **out);
+ * among those of the upstream. may_be_unfit: rather one that is ejected or whose
+ * checks fail than none. */
+enum up_place_rc up_place_again(
+    struct up_try *t, bool may_be_unfit, struct up_server **out);
 /* The time to wait is over: the fault. */
 void up_place_late(struct up_try *t);
 /* The exchange waits no more and asks no more: its place is free. */
