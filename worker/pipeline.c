@@ -10,6 +10,7 @@
 #include "worker/log/access_log.h"
 #include "worker/rate/rate.h"
 #include "worker/route/route.h"
+#include "worker/up/mirror.h"
 #include "worker/up/up.h"
 
 /* The last stage of a request: whoever the route names makes the answer. */
@@ -39,8 +40,10 @@ const struct stage pipeline_request[] = {
     {"rules", STAGE_REVERSE, stage_rules},
     {"rate", STAGE_REVERSE, stage_rate},
     {"admit", STAGE_REVERSE, stage_admit},
+    {"split", STAGE_REVERSE, stage_split},
     {"sticky", STAGE_REVERSE, stage_sticky},
     {"rewrite-fields", STAGE_REVERSE, stage_request_fields},
+    {"mirror", STAGE_REVERSE, stage_mirror},
     {"cache", STAGE_REVERSE, stage_cache},
     {"handler", STAGE_REVERSE | STAGE_INTERNAL, stage_handler},
     {NULL, 0, NULL},
@@ -64,6 +67,7 @@ pipeline_log(struct exch *x)
 	counter_add(x->w->counters, COUNTER_REQUESTS, 1);
 	cache_close(x);
 	rate_close(x);
+	mirror_close(x);
 	if (x->resp.status == 101)
 		counter_add(x->w->counters, COUNTER_TUNNELS, 1);
 	log_exchange(x);

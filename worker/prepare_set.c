@@ -4,6 +4,7 @@
 #include "common/base/check.h"
 #include "common/base/num.h"
 #include "common/base/vec.h"
+#include "common/conf/conf_share.h"
 #include "worker/cache/cache.h"
 #include "worker/exch/match.h"
 #include "worker/exch/target.h"
@@ -58,6 +59,9 @@ prepare_handler(struct prepared *p, struct plan_settings *set,
 		set->handler = &redirect_handler;
 		set->handler_conf = redirect_prepare(v, &p->arena, d);
 	}
+	if (set->split != NULL && set->handler != set->split->handler)
+		diag_error(d, set->split->shares[0].at,
+		    "split: only an upstream's requests can be shared");
 }
 
 static span
@@ -124,6 +128,104 @@ set_fields(struct prepared *p, const struct conf_scope *s, enum conf_key k,
 		rules[i] = found.at[i];
 	*out = (struct field_rules){rules, found.n};
 	vec_fini(&found);
+}
+
+/* The scope as far as the section that says who answers: its shares are none of
+ * theirs around it. */
+static struct conf_scope
+set_split_scope(const struct conf_scope *s)
+{
+	struct conf_scope near = *s;
+
+	for (uint32_t i = 0; i < s->n; i++) {
+		for (size_t k = 0; k < NELEMS(handler_keys); k++) {
+			const struct conf_value *v =
+			    s->at[i]->first[handler_keys[k]];
+
+			if (v != NULL && !v->is_none) {
+				near.n = i + 1;
+				return near;
+			}
+		}
+	}
+	return near;
+}
+
+/* Lines of one section were judged when they were read. */
+static void
+set_split_line(struct prepared *p, struct plan_split *split,
+    const struct conf_share *from, struct diag *d)
+{
+	struct plan_share *to = &split->shares[split->n];
+	uint32_t before = split->n == 0 ? 0 : to[-1].below;
+	struct var_src src = {from->by, from->by_at, VAR_WHEN_REQUEST};
+
+	*to = (struct plan_share){
+	    .below = before + from->tenths,
+	    .tenths = from->tenths,
+	    .upstream = from->upstream,
+	    .conf = map_get(&p->upstreams, from->upstream),
+	    .at = from->at,
+	};
+	if (to->below > CONF_SHARE_ALL) {
+		diag_error(d, from->at,
+		    "split: with those of the sections around it the shares "
+		    "are more than 100%%");
+		return;
+	}
+	split->n++;
+	if (from->by.len == 0)
+		return;
+	split->has_key = tmpl_prepare(&split->key, &p->arena, &src, d);
+	split->key_text = from->by;
+	if (split->has_key && split->key.n_vars == 0)
+		diag_error(d, from->by_at,
+		    "split: by= is the same for every request: it needs a "
+		    "{variable}");
+}
+
+static const struct plan_split *
+set_split(struct prepared *p, const struct conf_scope *s, struct diag *d)
+{
+	struct conf_scope near = set_split_scope(s);
+	struct conf_iter it = {NULL, 0, false};
+	const struct conf_value *v;
+	struct plan_split *split;
+	struct conf_share share;
+	uint32_t n = 0;
+
+	while (conf_next(&near, KEY_SCOPE_SPLIT, &it) != NULL)
+		n++;
+	if (n == 0)
+		return NULL;
+	split = arena_zalloc(&p->arena, sizeof(*split));
+	split->handler = &up_handler;
+	split->shares = arena_zalloc(&p->arena, n * sizeof(*split->shares));
+	it = (struct conf_iter){NULL, 0, false};
+	while ((v = conf_next(&near, KEY_SCOPE_SPLIT, &it)) != NULL)
+		if (conf_share_read(v, &share, NULL))
+			set_split_line(p, split, &share, d);
+	return split;
+}
+
+static const struct plan_mirror *
+set_mirror(struct prepared *p, const struct conf_scope *s)
+{
+	const struct conf_value *v = conf_get(s, KEY_SCOPE_MIRROR);
+	struct plan_mirror *m;
+	struct conf_share share;
+
+	if (v == NULL || !conf_share_read(v, &share, NULL))
+		return NULL;
+	m = arena_alloc(&p->arena, sizeof(*m));
+	*m = (struct plan_mirror){
+	    .tenths = share.tenths,
+	    .upstream = share.upstream,
+	    /* one that is not there has been told */
+	    .conf = map_get(&p->upstreams, share.upstream),
+	    .at = share.at,
+	};
+	return m;
 }
 
 /* RFC 6797 6.1: seconds; 0 makes browsers forget it. */
@@ -236,6 +338,8 @@ prepare_settings(struct prepared *p, const struct conf_scope *s,
 	set->hsts = set_hsts(p, s);
 	set_limits(p, s, &set->limits);
 	set_cache(p, s, &set->cache, d);
+	set->split = set_split(p, s, d);
+	set->mirror = set_mirror(p, s);
 	prepare_scope_logs(p, s, &set->logs, d);
 	set_fields(p, s, KEY_SCOPE_REQUEST_HEADER, &set->request_fields, d);
 	set_fields(p, s, KEY_SCOPE_HIDE_HEADER, &set->hidden_fields, d);

@@ -20,6 +20,7 @@
 #include "worker/front/conn.h"
 #include "worker/log/access_log.h"
 #include "worker/setup.h"
+#include "worker/up/mirror.h"
 #include "worker/up/up.h"
 
 /* What only the life of the worker needs. */
@@ -58,6 +59,7 @@ run_expire(struct run *r, bool all)
 		k->ops->expire(k, all);
 	}
 	cache_worker_expire(r->w.cache);
+	mirror_expire(r->w.up);
 }
 
 static void

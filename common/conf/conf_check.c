@@ -7,6 +7,7 @@
 
 #include "common/base/check.h"
 #include "common/conf/conf_health.h"
+#include "common/conf/conf_share.h"
 
 struct checker {
 	struct conf_tree *tree;
@@ -421,6 +422,18 @@ check_logs(const struct checker *c)
 	check_error_log(c, KEY_GLOBAL_LOG_LEVEL, KEY_LOG_LEVEL);
 }
 
+static void
+check_shares(const struct checker *c)
+{
+	static const enum conf_type types[] = {
+	    CONF_DEFAULTS, CONF_SITE, CONF_ROUTE, CONF_RULE};
+
+	for (size_t i = 0; i < NELEMS(types); i++)
+		for (const struct conf_section *s = c->tree->first[types[i]];
+		     s != NULL; s = s->next)
+			conf_share_check(s, c->d);
+}
+
 void
 conf_check(struct conf_tree *t, struct diag *d)
 {
@@ -431,6 +444,7 @@ conf_check(struct conf_tree *t, struct diag *d)
 	check_handlers(&c);
 	check_rules(&c);
 	check_logs(&c);
+	check_shares(&c);
 	for (const struct conf_section *s = t->first[CONF_UPSTREAM]; s != NULL;
 	     s = s->next)
 		check_upstream(&c, s);

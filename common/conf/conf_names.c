@@ -96,6 +96,13 @@ check_word(struct names *n, const struct conf_section *s,
 		undefined(n, s, (enum conf_type)type, word, at);
 }
 
+/* Beside the name on a line: a share, or an option. */
+static bool
+is_no_name(span word)
+{
+	return span_ends(word, SPAN_LIT("%")) || span_chr(word, '=') >= 0;
+}
+
 static void
 check_line(
     struct names *n, const struct conf_section *s, const struct conf_value *v)
@@ -107,9 +114,12 @@ check_line(
 	if (row->kind == KIND_NAME)
 		check_word(n, s, v, v->text, v->at);
 	for (uint32_t i = 0; i < v->n_words; i++) {
+		span word = v->words[i].text;
+
 		/* among other words it was refused already */
-		if (!span_eq(v->words[i].text, SPAN_LIT("none")))
-			check_word(n, s, v, v->words[i].text, v->words[i].at);
+		if (!span_eq(word, SPAN_LIT("none")) &&
+		    !(row->kind == KIND_LINES && is_no_name(word)))
+			check_word(n, s, v, word, v->words[i].at);
 	}
 }
 

@@ -31,6 +31,7 @@ struct plan_site;
 struct sink;
 struct handler;
 struct rate_wait;
+struct mirror;
 struct tls_facts;
 struct upstream;
 
@@ -158,6 +159,7 @@ struct exch {
 	struct rate_wait *rate_wait; /* it waits its turn, or has; or NULL */
 	struct cached *cached; /* what the cache has to do with it, or NULL */
 	struct cache_fill *fill; /* whom an internal one works for, or NULL */
+	struct mirror *mirror; /* the copy that waits for content, or NULL */
 
 	enum fault_id fault; /* the first one; stays for the log */
 	int fault_errno;

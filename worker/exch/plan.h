@@ -18,6 +18,7 @@
 #include "common/tls/tls.h"
 #include "worker/exch/field_rule.h"
 #include "worker/exch/handler.h"
+#include "worker/exch/tmpl.h"
 #include "worker/exch/vars.h"
 
 struct access_log; /* worker/log */
@@ -63,12 +64,40 @@ struct plan_term {
 	struct place at;
 };
 
+/* Who gets a share of the requests (`split`). */
+struct plan_share {
+	uint32_t below; /* tenths of a per cent, those before it included */
+	uint32_t tenths;
+	span upstream;
+	const void *conf; /* of the handler */
+	struct place at;
+};
+
+struct plan_split {
+	const struct handler *handler; /* whose requests are shared */
+	struct plan_share *shares;
+	uint32_t n;
+	bool has_key;
+	struct tmpl key; /* with has_key: who goes the same way */
+	span key_text;
+};
+
+/* Who gets copies of requests (`mirror`). */
+struct plan_mirror {
+	uint32_t tenths; /* of the requests */
+	span upstream;
+	const void *conf; /* struct upstream */
+	struct place at;
+};
+
 /* Everything that a route decides about an exchange: what an exchange asks is
  * asked of its x->set. */
 struct plan_settings {
 	const struct handler *handler; /* NULL where there is no route */
 	const void *handler_conf; /* of that handler */
 	struct place handler_at;
+	const struct plan_split *split; /* NULL: all go to it */
+	const struct plan_mirror *mirror; /* NULL: nothing is copied */
 	span strip_prefix;
 	span add_prefix;
 	uint64_t max_body; /* bytes; 0: no limit */
@@ -100,6 +129,8 @@ enum {
 	RULE_CACHE_PROFILE = 1 << 16,
 	RULE_CACHE_BYPASS = 1 << 17,
 	RULE_LIMITS_ALL = 1 << 18,
+	RULE_SPLIT = 1 << 18,
+	RULE_MIRROR = 1 << 19,
 	/* what adds, and whether it empties first */
 	RULE_LOGS = 1 << 6,
 	RULE_LOGS_ALL = 1 << 7,

@@ -14,6 +14,7 @@
 #include "common/net/loop.h"
 #include "common/tls/tls.h"
 #include "worker/exch/pipes.h"
+#include "worker/exch/share.h"
 
 struct cache_worker;
 struct plan;
@@ -54,6 +55,7 @@ struct worker {
 	struct stage_costs *costs; /* counted in some builds; else NULL */
 	bool is_retiring;
 	bool is_done; /* the loop ends after this turn */
+	uint64_t shares[SHARE_USES]; /* see worker/exch/share.h */
 	uint64_t request_seq; /* for request ids */
 	uint64_t id_salt;
 	int64_t date_s; /* the second that date_text stands for */

@@ -32,6 +32,8 @@ enum verdict stage_rules(struct exch *x);
 /* What the settings say about this request before anything of it is forwarded:
  * max_body, x->wants_tunnel. */
 enum verdict stage_admit(struct exch *x);
+/* Another upstream than the route's, for those that are of its share. */
+enum verdict stage_split(struct exch *x);
 /* Hop-by-hop fields and forged ones go, ours come, then what the configuration
  * says. */
 enum verdict stage_request_fields(struct exch *x);

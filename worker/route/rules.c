@@ -106,6 +106,11 @@ rules_apply(struct exch *x, struct plan_settings *to, const struct plan_rule *r)
 		to->handler_conf = from->handler_conf;
 		to->handler_at = from->handler_at;
 	}
+	/* who is named as the one who answers, answers all */
+	if (r->says & (RULE_HANDLER | RULE_SPLIT))
+		to->split = from->split;
+	if (r->says & RULE_MIRROR)
+		to->mirror = from->mirror;
 	if (r->says & RULE_STRIP_PREFIX)
 		to->strip_prefix = from->strip_prefix;
 	if (r->says & RULE_ADD_PREFIX)

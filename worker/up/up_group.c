@@ -6,6 +6,7 @@
 #include "common/base/check.h"
 #include "common/tls/tls_client.h"
 #include "worker/exch/plan.h"
+#include "worker/up/mirror.h"
 #include "worker/up/origin.h"
 #include "worker/up/up_queue.h"
 #include "worker/up/up_sticky.h"
@@ -52,6 +53,7 @@ up_worker_new(struct worker *w)
 
 	REQUIRE(u != NULL);
 	u->w = w;
+	list_init(&u->mirrors);
 	u->n_groups = w->plan->n_upstreams;
 	u->groups = calloc(u->n_groups + 1u, sizeof(*u->groups));
 	REQUIRE(u->groups != NULL);
@@ -72,6 +74,7 @@ up_worker_retire(struct up_worker *u)
 void
 up_worker_free(struct up_worker *u)
 {
+	mirror_expire(u);
 	for (uint32_t i = 0; i < u->n_groups; i++) {
 		struct up_group *g = &u->groups[i];
 

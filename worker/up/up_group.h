@@ -42,12 +42,14 @@ struct up_group {
 	bool is_retiring;
 	struct list queued; /* tries that wait for a place, the first first */
 	struct timer look; /* while there are any: see up_queue.c */
+	uint32_t n_mirrors; /* copies of requests that are under way to it */
 };
 
 struct up_worker {
 	struct worker *w;
 	struct up_group *groups; /* by upstream.index */
 	uint32_t n_groups;
+	struct list mirrors; /* of all groups */
 };
 
 /* Pick a server for the exchange: the one that its session belongs to, else the
