@@ -286,6 +286,18 @@ shape_file(span s, unsigned part, const char **why)
 	return s.len > 0 && span_chr(s, '\0') < 0;
 }
 
+static bool
+shape_hedge(span s, unsigned part, const char **why)
+{
+	int64_t ms = 0;
+
+	(void)part;
+	if (!conf_parse_duration(s, &ms, why))
+		return false;
+	*why = "expected a time from 1ms to 1h";
+	return ms >= 1 && ms <= INT64_C(3600) * 1000;
+}
+
 /* Take "200" and the blanks behind it off the front. */
 static bool
 take_status(span *s, uint64_t *status)
@@ -367,6 +379,7 @@ static const struct {
     {"<dns>", shape_dns},
     {"<path>", shape_path},
     {"<file>", shape_file},
+    {"<hedge>", shape_hedge},
     {"<respond>", shape_respond},
     {"<redirect>", shape_redirect},
     {"<field>", shape_field},

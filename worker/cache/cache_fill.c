@@ -509,56 +509,17 @@ fill_hand_over(struct cache_fill *f, struct exch *x)
 	exch_answer(x);
 }
 
-/* One slice into another body; what the other's arena holds is copied. */
-static void
-fill_pass_piece(struct exch *x, const struct iovec *iov, struct buf_pool *bufs)
-{
-	size_t done = 0;
-
-	while (done < iov->iov_len) {
-		struct buf *b = buf_new(bufs);
-		size_t n = u64_min(iov->iov_len - done, b->cap);
-		struct slice s;
-
-		memcpy(b->data, (const char *)iov->iov_base + done, n);
-		b->used = (uint32_t)n;
-		s = slice_of(b, 0, (uint32_t)n);
-		buf_unref(b);
-		body_push(&x->resp_body, &s);
-		done += n;
-	}
-}
-
-uint64_t
-fill_pass_some(struct cache_fill *f, struct exch *x, uint64_t max)
-{
-	struct exch *y = f->y;
-	uint64_t sum = 0;
-
-	while (y != NULL && sum < max && body_room(&x->resp_body) > 0) {
-		uint64_t room = u64_min(body_room(&x->resp_body), BUF_CAP);
-		struct iovec iov;
-		uint64_t bytes;
-
-		if (body_peek(&y->resp_body, &iov, 1, u64_min(room, max - sum),
-			&bytes) == 0)
-			break;
-		fill_pass_piece(x, &iov, &x->w->bufs);
-		body_consume(&y->resp_body, bytes);
-		sum += bytes;
-	}
-	return sum;
-}
-
 bool
 fill_pass(struct cache_fill *f, struct exch *x)
 {
 	struct exch *y = f->y;
-	bool moved;
+	bool moved = false;
 
 	if (x->resp_body.state != BODY_OPEN)
 		return false;
-	moved = fill_pass_some(f, x, UINT64_MAX) > 0;
+	if (y != NULL)
+		moved = body_pass(&y->resp_body, &x->resp_body, UINT64_MAX,
+			    &x->w->bufs) > 0;
 	if (y != NULL && body_is_done(&y->resp_body)) {
 		fields_copy(&x->resp.trailers, &y->resp.trailers, &x->arena);
 		body_end(&x->resp_body);

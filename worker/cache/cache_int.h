@@ -385,9 +385,6 @@ void fill_outgrow(struct cache_fill *f);
  * false: no room, or they are not there. */
 bool fill_copy(
     struct cache_fill *f, struct obj_ref from, uint64_t base, struct range r);
-/* A part of content into x's answer; what the other's arena holds is copied.
- * Returns how many bytes. */
-uint64_t fill_pass_some(struct cache_fill *f, struct exch *x, uint64_t max);
 /* Stage cache-put for an internal exchange. */
 enum verdict fill_put(struct exch *y);
 /* It outgrew the cache, or the room that there is: for a while nobody reads

@@ -281,6 +281,47 @@ body_consume(struct body *b, uint64_t bytes)
 		body_trim(b);
 }
 
+/* One piece into another body: whose arena holds it does not matter then. */
+static void
+body_pass_piece(struct body *to, const struct iovec *iov, struct buf_pool *bufs)
+{
+	size_t done = 0;
+
+	while (done < iov->iov_len) {
+		struct buf *b = buf_new(bufs);
+		size_t n = u64_min(iov->iov_len - done, b->cap);
+		struct slice s;
+
+		memcpy(b->data, (const char *)iov->iov_base + done, n);
+		b->used = (uint32_t)n;
+		s = slice_of(b, 0, (uint32_t)n);
+		buf_unref(b);
+		body_push(to, &s);
+		done += n;
+	}
+}
+
+uint64_t
+body_pass(struct body *from, struct body *to, uint64_t max,
+    struct buf_pool *bufs)
+{
+	uint64_t sum = 0;
+	struct iovec iov;
+	uint64_t bytes;
+
+	while (sum < max && body_room(to) > 0) {
+		uint64_t room = u64_min(body_room(to), BUF_CAP);
+
+		if (body_peek(
+			from, &iov, 1, u64_min(room, max - sum), &bytes) == 0)
+			break;
+		body_pass_piece(to, &iov, bufs);
+		body_consume(from, bytes);
+		sum += bytes;
+	}
+	return sum;
+}
+
 void
 body_keep(struct body *b)
 {

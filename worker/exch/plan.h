@@ -129,8 +129,8 @@ enum {
 	RULE_CACHE_PROFILE = 1 << 16,
 	RULE_CACHE_BYPASS = 1 << 17,
 	RULE_LIMITS_ALL = 1 << 18,
-	RULE_SPLIT = 1 << 18,
-	RULE_MIRROR = 1 << 19,
+	RULE_SPLIT = 1 << 19,
+	RULE_MIRROR = 1 << 20,
 	/* what adds, and whether it empties first */
 	RULE_LOGS = 1 << 6,
 	RULE_LOGS_ALL = 1 << 7,

@@ -27,7 +27,8 @@ h1o_frame(struct up_try *t)
 	if (x->wants_tunnel) {
 		fields_add_id(f, a, FIELD_CONNECTION, SPAN_LIT("upgrade"));
 		fields_add_id(f, a, FIELD_UPGRADE, SPAN_LIT("websocket"));
-	} else if (!upstream_can_keep(t->group->conf)) {
+	} else if (!upstream_can_keep(t->group->conf) && t->told == NULL) {
+		/* what a second try sends was framed for the first */
 		fields_add_id(f, a, FIELD_CONNECTION, SPAN_LIT("close"));
 	}
 }

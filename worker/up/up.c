@@ -6,6 +6,7 @@
 #include "worker/exch/plan.h"
 #include "worker/exch/sink.h"
 #include "worker/up/lb.h"
+#include "worker/up/up_hedge.h"
 #include "worker/up/up_try.h"
 
 /* --- the handler ---------------------------------------------------------- */
@@ -135,6 +136,8 @@ up_pump(struct exch *x)
 		moved |= t->ops->recv_head(t);
 	if (t->state == UP_BODY)
 		moved |= t->ops->recv_body(t) || try_pump_tunnel_end(t);
+	if (t->state == UP_HEDGE)
+		moved |= hedge_pump(t);
 	if (moved)
 		t->progress_ms = try_now_ms(t);
 	return moved;
@@ -158,6 +161,7 @@ up_open(struct exch *x)
 	timer_init(&t->limit, try_on_limit, t);
 	up_place_init(t);
 	t->opened_ms = try_now_ms(t);
+	t->told = hedge_server(x, t);
 	x->handler_state = t;
 	x->origin.upstream = u->name;
 	sink_note(x, "upstream", u->at, "%.*s, by %s", SPAN_FMT(u->name),
@@ -170,6 +174,8 @@ up_open(struct exch *x)
 	if ((t->ops->may_refuse || method_is_idempotent(x->req.method)) &&
 	    x->req_body.total == x->req_body.held)
 		body_keep(&x->req_body);
+	if (t->told == NULL)
+		hedge_arm(t);
 	exch_kick(x);
 	return VERDICT_WAIT;
 }
@@ -180,6 +186,7 @@ up_close(struct exch *x)
 	struct up_try *t = x->handler_state;
 
 	OBJ_CHECK(t, MAGIC_TRY);
+	hedge_leave(t);
 	up_waiter_cancel(&t->wait);
 	try_clear_timers(t);
 	/* nothing else tells where a tunnel's bytes end */

@@ -74,6 +74,9 @@ struct upstream {
 	uint64_t total_timeout_ms; /* the same of all tries together */
 	unsigned retry; /* UP_RETRY_x */
 	uint32_t retry_budget_tenths; /* of the requests, 0 .. 1000 */
+	uint64_t hedge_ms; /* before a second server is asked; 0: never */
+	uint32_t hedge_tenths; /* of the requests, 0 .. 1000 */
+	struct place hedge_at;
 	int send_proxy; /* 0, 1 or 2 */
 	struct tls_client *tls; /* NULL: no server speaks TLS */
 	struct conf_eject eject;

@@ -2,6 +2,7 @@
  * it came on: interim answers, the final head, its end. */
 #include "worker/exch/hop.h"
 #include "worker/exch/plan.h"
+#include "worker/up/up_hedge.h"
 #include "worker/up/up_sticky.h"
 #include "worker/up/up_try.h"
 
@@ -47,6 +48,7 @@ try_got_final(struct up_try *t, const struct http_msg *m)
 	x->origin.status = m->status;
 	if (try_passes_over(t, m))
 		return false;
+	hedge_leave(t);
 	loop_timer_clear(x->w->loop, &t->limit);
 	x->resp = *m;
 	body_forget(&x->req_body);

@@ -1,8 +1,11 @@
 /* up/up_explain: the upstream in a dry run: what would be sent, and to whom, by
  * the same code that sends. Opens nothing. */
+#include <inttypes.h>
+
 #include "common/base/service_name.h"
 #include "worker/exch/plan.h"
 #include "worker/exch/sink.h"
+#include "worker/up/up_hedge.h"
 #include "worker/up/up_sticky.h"
 #include "worker/up/up_try.h"
 
@@ -67,6 +70,11 @@ try_explain(struct up_try *t)
 		return VERDICT_FAULT;
 	}
 	t->ops->explain(t);
+	if (hedge_is_for(t))
+		sink_note(x, "hedge", t->group->conf->hedge_at,
+		    "a second server is asked when there is no head after "
+		    "%" PRIu64 " ms",
+		    t->group->conf->hedge_ms);
 	sink_note(x, "assumed", SINK_NOWHERE, "the server answers %u", status);
 	exch_reply(x, status, span_of(NULL, 0), span_of(NULL, 0));
 	x->is_own_answer = false;

@@ -11,6 +11,9 @@
 #include "worker/up/lb.h"
 #include "worker/up/up.h"
 
+/* What `hedge` takes of the requests when it does not say `max`. */
+#define HEDGE_TENTHS 100
+
 static void
 server_read(struct up_server_conf *s, const struct conf_value *v, span zone,
     struct diag *d)
@@ -125,6 +128,28 @@ upstream_read_balance(struct upstream *u, const struct conf_scope *s,
 		    d, v->words[1].at, "'%.*s' takes nothing", SPAN_FMT(name));
 }
 
+static void
+upstream_read_hedge(
+    struct upstream *u, const struct conf_scope *s, struct diag *d)
+{
+	const struct conf_value *v = conf_get(s, KEY_UPSTREAM_HEDGE);
+	int64_t n = HEDGE_TENTHS;
+	const char *why;
+	span max;
+
+	if (v == NULL)
+		return;
+	if (v->next != NULL)
+		diag_error(d, v->next->key_at, "hedge stands twice (line %u)",
+		    v->key_at.line);
+	if (conf_option(v, "max", &max))
+		(void)conf_parse_percent(max, &n, &why);
+	u->hedge_tenths = (uint32_t)n;
+	if (conf_parse_duration(v->words[0].text, &n, &why))
+		u->hedge_ms = (uint64_t)n;
+	u->hedge_at = v->at;
+}
+
 struct upstream *
 up_prepare(const struct boot *b, const struct conf_section *sec, uint32_t index,
     struct arena *a, struct diag *d)
@@ -153,6 +178,7 @@ up_prepare(const struct boot *b, const struct conf_section *sec, uint32_t index,
 	u->retry = upstream_retry(&s);
 	u->retry_budget_tenths =
 	    (uint32_t)conf_num(&s, KEY_UPSTREAM_RETRY_BUDGET);
+	upstream_read_hedge(u, &s, d);
 	u->send_proxy = (int)conf_num(&s, KEY_UPSTREAM_SEND_PROXY);
 	/* the reader told its problems */
 	conf_eject_read(&s, &u->eject, NULL);

@@ -378,6 +378,15 @@ up_place_find(struct up_try *t, struct up_server **out, enum fault_id *why)
 	return rc;
 }
 
+enum up_place_rc
+up_place_told(struct up_try *t, enum fault_id *why)
+{
+	*why = F_UPSTREAM_FULL;
+	if (group_has_limits(t->group) && !place_in_group(t))
+		return UP_PLACE_FULL;
+	return server_take(t->told) ? UP_PLACE_FOUND : UP_PLACE_FULL;
+}
+
 void
 up_place_init(struct up_try *t)
 {

@@ -33,6 +33,8 @@ void up_place_init(struct up_try *t);
  * place; behind all that wait. *why: the fault when there is none. */
 enum up_place_rc up_place_find(
     struct up_try *t, struct up_server **out, enum fault_id *why);
+/* For t->told, at once: never waits. *why as above. */
+enum up_place_rc up_place_told(struct up_try *t, enum fault_id *why);
 /* The same for another try, at once: never waits. The exchange keeps its place
  * among those of the upstream. may_be_unfit: rather one that is ejected or whose
  * checks fail than none. */

@@ -85,7 +85,10 @@ budget_id(const struct up_try *t)
 void
 try_count_request(const struct up_try *t)
 {
-	if (t->group->conf->retry != 0)
+	const struct upstream *u = t->group->conf;
+
+	/* a second try is paid for, and pays for nothing */
+	if ((u->retry != 0 || u->hedge_ms != 0) && t->told == NULL)
 		budget_count(
 		    t->x->w->boot->upstate, budget_id(t), try_now_ms(t));
 }
@@ -129,6 +132,9 @@ try_another(struct up_try *t, bool may_be_unfit)
 {
 	struct up_server *s = NULL;
 
+	/* beside another one: what fails is left to that */
+	if (t->told != NULL)
+		return NULL;
 	if (up_place_again(t, may_be_unfit, &s) != UP_PLACE_FOUND)
 		return NULL;
 	if (budget_pays(t))

@@ -7,6 +7,7 @@
 #include "common/net/proxyproto.h"
 #include "common/store/upstate.h"
 #include "worker/exch/plan.h"
+#include "worker/up/up_hedge.h"
 
 void
 try_drop_origin(struct up_try *t)
@@ -260,6 +261,8 @@ try_failed(struct up_try *t, enum fault_id why, int err)
 		try_again(t, next);
 		return;
 	}
+	if (hedge_waits(t, why, err))
+		return;
 	t->state = UP_DONE;
 	up_place_leave(t);
 	exch_fault(x, why, err);
@@ -268,10 +271,11 @@ try_failed(struct up_try *t, enum fault_id why, int err)
 void
 try_pick(struct up_try *t)
 {
-	struct up_server *s = NULL;
+	struct up_server *s = t->told;
 	enum fault_id why = F_NO_SERVER;
 
-	switch (up_place_find(t, &s, &why)) {
+	switch (s != NULL ? up_place_told(t, &why)
+			  : up_place_find(t, &s, &why)) {
 	case UP_PLACE_FOUND:
 		try_count_request(t);
 		try_aim(t, s);

@@ -25,6 +25,7 @@ enum up_state {
 	UP_CONNECT,
 	UP_HEAD, /* the request is being sent, no final head came yet */
 	UP_BODY, /* the content of the answer comes */
+	UP_HEDGE, /* a second try is awaited, or its answer is passed on */
 	UP_DONE
 };
 
@@ -60,6 +61,8 @@ struct up_try {
 	uint32_t n_refused; /* by this server, before it acted on the request */
 	bool is_counted; /* in the server's requests in flight */
 	struct up_place place; /* under the limits of the upstream */
+	struct up_hedge *hedge; /* what is beside it, or may come; or NULL */
+	struct up_server *told; /* it is a second try itself, for this one */
 	/* servers that failed, by bit; behind them as many words in which a
 	 * choice leaves out the full ones, too */
 	uint64_t skip[];

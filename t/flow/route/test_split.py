@@ -7,6 +7,7 @@ import pytest
 from lib import admin
 from lib.gatehouse import run
 from lib.origin import ok
+from lib.procs import until
 
 INI = """
 [global]
@@ -59,8 +60,8 @@ def test_a_share_is_kept_to(split):
     gh, ask = split("split = 5% canary\nsplit = 20% beta")
     got = ask(1000)
     assert near(got, {"canary": 50, "beta": 200, "main": 750}), got
-    assert admin.status(gh)["counters"]["splits_total"] == \
-        got["canary"] + got["beta"]
+    until(lambda: admin.status(gh)["counters"]["splits_total"] ==
+          got["canary"] + got["beta"])
 
 
 def test_of_all_workers_together(split):

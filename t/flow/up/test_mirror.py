@@ -68,7 +68,7 @@ def test_the_copy_is_the_request(mirrored):
     assert len(app.requests) == len(shadow.requests) == 3
     assert shadow.requests[0].get("X-More") == "127.0.0.1"
     assert shadow.requests[0].get("Host") == "test"
-    assert admin.status(gh)["counters"]["requests_total"] == 3
+    until(lambda: admin.status(gh)["counters"]["requests_total"] == 3)
     assert len(gh.log(3)) == 3
 
 
