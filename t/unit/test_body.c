@@ -287,6 +287,28 @@ START_TEST(a_tunnel_takes_up_an_ended_body)
 }
 END_TEST
 
+START_TEST(what_came_is_passed_on_as_far_as_there_is_room)
+{
+	struct buf_pool own;
+	struct body to;
+
+	buf_pool_init(&own, 1);
+	body_init(&to, 4);
+	push("abc");
+	push("def");
+	ck_assert(body_pass(&body, &to, &own));
+	ck_assert_uint_eq(to.len, 4);
+	ck_assert_str_eq(peek(UINT64_MAX), "ef");
+	ck_assert(!body_pass(&body, &to, &own));
+	body_consume(&to, 4);
+	ck_assert(body_pass(&body, &to, &own));
+	ck_assert_uint_eq(to.total, 6);
+	ck_assert_uint_eq(body.len, 0);
+	body_fini(&to);
+	buf_pool_fini(&own);
+}
+END_TEST
+
 START_TEST(what_is_kept_is_played_again)
 {
 	body_keep(&body);
@@ -403,6 +425,7 @@ main(void)
 	    what_broke_is_never_done,
 	    what_has_ended_may_still_break,
 	    a_tunnel_takes_up_an_ended_body,
+	    what_came_is_passed_on_as_far_as_there_is_room,
 	    what_is_kept_is_played_again,
 	    what_was_let_go_is_not_played_again,
 	    untouched_content_can_always_be_played,

@@ -1,4 +1,4 @@
-/* route/split: `split`: which upstream gets a request, by its share. The route's
+/* route/split: `split`: which upstream gets a request, by its share. The
  * handler stays what it is; only whom it asks changes. */
 #include "common/base/check.h"
 #include "common/conf/conf_share.h"

@@ -1,6 +1,6 @@
 /* up/mirror: copies of requests that go to another upstream beside the one that
- * answers (`mirror`). A copy is an internal exchange of its own that begins when
- * all content is there; nothing of the client's exchange waits for it. */
+ * answers (`mirror`). A copy is an internal exchange of its own that begins once
+ * all content came; nothing of the client's exchange waits for it. */
 #ifndef GH_MIRROR_H
 #define GH_MIRROR_H
 

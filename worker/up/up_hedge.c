@@ -1,5 +1,5 @@
-/* up/up_hedge: when a second try begins, who wins, and the front that the second
- * one has: its head and content go to the first one's exchange. */
+/* up/up_hedge: when a second try begins, who wins, and the front that the
+ * second one has: its head and content go to the first one's exchange. */
 #include "worker/up/up_hedge.h"
 
 #include "common/store/budget.h"

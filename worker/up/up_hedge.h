@@ -14,7 +14,7 @@ struct up_hedge;
 struct up_server;
 struct up_try;
 
-/* Whether its request may be sent twice at once: it is safe, without content. */
+/* Whether its request may be sent twice at once: safe, without content. */
 bool hedge_is_for(const struct up_try *t);
 /* The exchange is opened: watch the time, if it may be hedged. */
 void hedge_arm(struct up_try *t);

@@ -281,3 +281,24 @@ def test_explained(hedged):
     told = run("explain", "POST", f"http://127.0.0.1:{gh.port}/", "-c",
                str(gh.ini)).stdout
     assert "hedge" not in told
+
+
+def test_over_http2(h2_front, h2_origin):
+    """The loser's stream is reset; its connection serves on."""
+    def slow(conn, request):
+        if request.path == "/quick":
+            conn.answer(request.stream, b"quick")
+
+    a = h2_origin(slow)
+    b = h2_origin(lambda conn, r: conn.answer(r.stream, b"fast"))
+    gh = h2_front([a, f"{b.address} backup"],
+                  upstream="hedge = 1ms max=100%", site=admin.SECTION)
+    with gh.client() as c:
+        # its connection is open before the time counts
+        until(lambda: c.get("/quick").text == "quick")
+        for _ in range(3):
+            assert c.get().text == "fast"
+        until(lambda: [r.reset for r in a.requests if r.path == "/"] ==
+              ["CANCEL"] * 3)
+        until(lambda: c.get("/quick").text == "quick")
+    assert len(a.conns) == 1
