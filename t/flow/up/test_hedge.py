@@ -112,13 +112,21 @@ def test_large_content_of_the_second(hedged):
 
 def test_an_answer_of_the_second_that_breaks(hedged):
     """Behind its head it is the answer: visibly cut, told once."""
-    gh, *_ = hedged(None, lambda conn, r: (conn.send(
-        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx"), False)[1])
+    seen = threading.Event()
+
+    def second(conn, r):
+        conn.send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx")
+        # what broke before it won would leave the first to be waited for
+        return not seen.wait(60)
+
+    gh, *_ = hedged(None, second)
     with gh.client() as c:
         c.send(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")
         got = b""
         while part := c.sock.recv(4096):
             got += part
+            if got.endswith(b"x"):
+                seen.set()
     assert got.endswith(b"\r\n\r\nx")
     assert gh.fault() == "origin_cut"
 
