@@ -128,10 +128,10 @@ START_TEST(what_comes_later_is_never_ignored)
 	static const struct refusal rows[] = {
 	    {SITE "waf = crs\n", "3:1: key 'waf' in [site s]" LATER},
 	    {SITE "cors = *\n", "3:1: key 'cors' in [site s]" LATER},
-	    {SITE "[upstream a]\nserver = a:1\nhedge = on\nzonne = 1\n",
-		"5:1: key 'hedge' in [upstream a]" LATER
-		"6:1: unknown key 'zonne' in [upstream a]; did you mean "
-		"'zone'?\n"},
+	    {SITE "[limit a]\nrate = 1/s\nban = 1m\nraet = 1/s\n",
+		"5:1: key 'ban' in [limit a]" LATER
+		"6:1: unknown key 'raet' in [limit a]; did you mean "
+		"'rate'?\n"},
 	    {SITE "[acl x]\nmatch = path ~ x\n", "3:1: [acl x]" LATER},
 	    {SITE "[listen a]\naddress = :80\nmode = forward\n",
 		"5:8: mode = forward: 'forward'" LATER},

@@ -274,8 +274,8 @@ try_pick(struct up_try *t)
 	struct up_server *s = t->told;
 	enum fault_id why = F_NO_SERVER;
 
-	switch (s != NULL ? up_place_told(t, &why)
-			  : up_place_find(t, &s, &why)) {
+	switch (
+	    s != NULL ? up_place_told(t, &why) : up_place_find(t, &s, &why)) {
 	case UP_PLACE_FOUND:
 		try_count_request(t);
 		try_aim(t, s);
