@@ -5,6 +5,7 @@ import pytest
 from lib import admin
 from lib.busy import Busy, Crowd, ask, statuses
 from lib.gatehouse import run
+from lib.origin import OK
 from lib.procs import abort_on_close, until
 
 BAD = b"HTTP/1.1 503 No\r\nContent-Length: 2\r\n\r\nno"
@@ -120,6 +121,43 @@ def test_a_try_again_needs_a_place_too(front, origin, crowd):
     busy.open()
     assert statuses(first) == {200: 1}
     idle(gh)
+
+
+ASK = (b"GET /ws HTTP/1.1\r\nHost: test\r\nConnection: upgrade\r\n"
+       b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+       b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+SWITCH = (b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\n"
+          b"Upgrade: websocket\r\n\r\n")
+
+
+@pytest.mark.parametrize("where", ["server", "upstream"])
+def test_a_tunnel_counts_until_it_ends(front, origin, where):
+    """It has its place as long as it lives; its end, from either side, gives
+    it back."""
+    def script(conn):
+        while True:
+            head = conn.reader.head()
+            if head.get("upgrade") is None:
+                conn.send(OK)
+                continue
+            conn.send(SWITCH)
+            conn.send(conn.reader.exactly(4))
+            assert conn.reader.sock.recv(10) == b""
+            conn.close()
+            return
+
+    o = origin(script, raw=True)
+    gh = front([f"{o.address} max_connections=1" if where == "server" else o],
+               upstream="" if where == "server" else "max_connections = 1",
+               site=admin.SECTION)
+    for _ in range(2):
+        with gh.client() as c:
+            assert c.send(ASK).response().status == 101
+            assert c.send(b"ping").reader.exactly(4) == b"ping"
+            assert limits(gh)["active"] == 1
+            assert [ask(gh).status for _ in range(2)] == [503] * 2
+        idle(gh)
+        assert ask(gh).status == 200
 
 
 def test_explain_speaks_of_it(front, origin):
