@@ -75,7 +75,7 @@ def recovers(world, clients, origin, bound_s=0):
     ids=["alone", "eject", "health_check"])
 def test_killed(world, upstream, bound_s):
     """SIGKILL: connections break and none is taken; back after 0.5 s."""
-    w, origins = world(upstream)
+    w, origins = world(upstream + RETRY)
     with load(w) as clients:
         for i in range(4):
             one = origins[i % 3]
@@ -87,7 +87,7 @@ def test_killed(world, upstream, bound_s):
 
 def test_killed_behind_http2(world):
     """Many requests at once break with one connection."""
-    w, origins = world("protocol = h2\n" + EJECT, proto=" http2")
+    w, origins = world("protocol = h2\n" + RETRY + EJECT, proto=" http2")
     with load(w, n=6) as clients:
         for one in origins:
             one.kill()
