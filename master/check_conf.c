@@ -9,6 +9,7 @@
 
 /* Protocols that are offered where requests are made. */
 #define CHECK_ALPN "\x08http/1.1"
+#define CHECK_ALPN_H2 "\x02h2"
 /* Words of a line. */
 #define WORDS_MAX 64
 
@@ -97,7 +98,10 @@ group_open_tls(struct check_group *g, const json_t *check)
 	struct tls_policy policy = {
 	    .is_1_3_only = json_is_true(json_object_get(check, "is_1_3_only")),
 	};
-	bool is_http = g->what.kind == CHECK_HTTP;
+	bool is_http = g->what.kind == CHECK_HTTP || g->what.kind == CHECK_GRPC;
+	span alpn = !is_http   ? SPAN_LIT("")
+		    : g->is_h2 ? SPAN_LIT(CHECK_ALPN_H2)
+			       : SPAN_LIT(CHECK_ALPN);
 	const struct tls_trust *trust;
 	struct tls_trust *own;
 
@@ -108,8 +112,7 @@ group_open_tls(struct check_group *g, const json_t *check)
 		    SPAN_FMT(g->name));
 		return;
 	}
-	g->tls = tls_client_new(&policy, trust, is_http ? CHECK_ALPN : "",
-	    is_http ? sizeof(CHECK_ALPN) - 1 : 0);
+	g->tls = tls_client_new(&policy, trust, alpn.p, (uint32_t)alpn.len);
 	tls_trust_free(own);
 }
 
@@ -177,7 +180,7 @@ group_needs_tls(const struct check_group *g, const json_t *servers)
 	const json_t *j;
 	size_t i;
 
-	if (g->what.kind != CHECK_HTTP)
+	if (g->what.kind != CHECK_HTTP && g->what.kind != CHECK_GRPC)
 		return g->what.kind == CHECK_TLS;
 	json_array_foreach(servers, i, j)
 	{
@@ -218,6 +221,9 @@ group_open(struct check_group *g, struct checks *c, const json_t *j)
 	g->panic_tenths =
 	    (uint32_t)json_integer_value(json_object_get(j, "panic"));
 	group_read_words(g, json_object_get(check, "words"));
+	g->is_h2 = g->what.kind == CHECK_GRPC ||
+		   json_is_true(json_object_get(check, "h2"));
+	g->request_len = grpc_health_request(g->what.service, g->request);
 	group_read_body(g);
 	group_read_proxy(g, check);
 	if (group_needs_tls(g, servers))

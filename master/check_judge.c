@@ -5,6 +5,9 @@
 #include "common/ipc/boot.h"
 #include "master/checks.h"
 
+/* Codes of calls that are known (grpc/doc/statuscodes.md). */
+#define GRPC_STATUS_MAX 16
+
 static bool
 status_is_expected(const struct conf_check *what, unsigned status)
 {
@@ -18,12 +21,15 @@ status_is_expected(const struct conf_check *what, unsigned status)
 /* A status that is good, and content as it should be. What is too long to be
  * looked at matters only if it is to be looked at. */
 static enum health_why
-judge_answer(const struct check_group *g, const struct fetch_result *r)
+judge_answer(
+    const struct check_group *g, const struct fetch_result *r, uint32_t *detail)
 {
 	if (r->answer == NULL)
 		return HEALTH_WHY_NONE;
-	if (!status_is_expected(&g->what, r->answer->status))
+	if (!status_is_expected(&g->what, r->answer->status)) {
+		*detail = r->answer->status;
 		return HEALTH_WHY_STATUS;
+	}
 	if (g->body == NULL)
 		return HEALTH_WHY_NONE;
 	if (r->rc == FETCH_LARGE)
@@ -32,13 +38,68 @@ judge_answer(const struct check_group *g, const struct fetch_result *r)
 							    : HEALTH_WHY_BODY;
 }
 
-enum health_why
-check_judge(const struct check_group *g, const struct fetch_result *r)
+/* The status of a call (gRPC over HTTP2, Responses): behind the content, or in
+ * the head when there is none. Another text is none. */
+static bool
+grpc_status(const struct fetch_result *r, uint32_t *out)
 {
+	const struct http_field *f = NULL;
+	uint64_t n;
+
+	if (r->trailers != NULL)
+		f = fields_find_name(r->trailers, SPAN_LIT("grpc-status"));
+	if (f == NULL)
+		f = fields_find_name(
+		    &r->answer->fields, SPAN_LIT("grpc-status"));
+	if (f == NULL || !span_u64(f->value, GRPC_STATUS_MAX, &n))
+		return false;
+	*out = (uint32_t)n;
+	return true;
+}
+
+static bool
+grpc_is_answer(const struct http_msg *m)
+{
+	const struct http_field *f =
+	    fields_find(&m->fields, FIELD_CONTENT_TYPE);
+
+	return f != NULL && span_starts(f->value, SPAN_LIT("application/grpc"));
+}
+
+static enum health_why
+judge_grpc(const struct fetch_result *r, uint32_t *detail)
+{
+	if (r->answer->status != 200) {
+		*detail = r->answer->status;
+		return HEALTH_WHY_STATUS;
+	}
+	if (!grpc_is_answer(r->answer) || !grpc_status(r, detail))
+		return HEALTH_WHY_BAD;
+	if (*detail != 0)
+		return HEALTH_WHY_GRPC_STATUS;
+	switch (grpc_health_read(r->content)) {
+	case GRPC_HEALTH_SERVING:
+		return HEALTH_WHY_NONE;
+	case GRPC_HEALTH_UNKNOWN:
+	case GRPC_HEALTH_NOT_SERVING:
+		return HEALTH_WHY_NOT_SERVING;
+	case GRPC_HEALTH_BAD:
+		return HEALTH_WHY_BAD;
+	}
+	UNREACHED();
+}
+
+enum health_why
+check_judge(
+    const struct check_group *g, const struct fetch_result *r, uint32_t *detail)
+{
+	*detail = 0;
 	switch (r->rc) {
 	case FETCH_OK:
 	case FETCH_LARGE:
-		return judge_answer(g, r);
+		if (g->what.kind == CHECK_GRPC)
+			return judge_grpc(r, detail);
+		return judge_answer(g, r, detail);
 	case FETCH_CONNECT:
 		return HEALTH_WHY_CONNECT;
 	case FETCH_TLS:

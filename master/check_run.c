@@ -93,6 +93,7 @@ check_on_answer(void *self, const struct fetch_result *r)
 {
 	struct check_server *s = self;
 	enum health_why why;
+	uint32_t detail;
 
 	s->fetch = NULL;
 	if (is_our_own(r)) {
@@ -105,8 +106,8 @@ check_on_answer(void *self, const struct fetch_result *r)
 		check_ask(s);
 		return;
 	}
-	why = check_judge(s->group, r);
-	check_done(s, why, why == HEALTH_WHY_STATUS ? r->answer->status : 0);
+	why = check_judge(s->group, r, &detail);
+	check_done(s, why, detail);
 }
 
 static uint32_t
@@ -121,19 +122,29 @@ static void
 check_ask(struct check_server *s)
 {
 	const struct check_group *g = s->group;
-	struct fetch_field agent = {
-	    SPAN_LIT("User-Agent"), SPAN_LIT("gatehouse (health)")};
+	/* the others are of gRPC (gRPC over HTTP2, Requests) */
+	struct fetch_field fields[] = {
+	    {SPAN_LIT("User-Agent"), SPAN_LIT("gatehouse (health)")},
+	    {SPAN_LIT("TE"), SPAN_LIT("trailers")},
+	    {SPAN_LIT("Content-Type"), SPAN_LIT("application/grpc")},
+	};
+	bool is_grpc = g->what.kind == CHECK_GRPC;
 	struct fetch_spec spec = {
 	    .to = s->at.addr,
 	    .remote = s->remote,
 	    .io = g->all->io,
 	    .first = span_of(g->first, g->first_len),
-	    .is_probe = g->what.kind != CHECK_HTTP,
-	    .method = g->what.is_head ? METHOD_HEAD : METHOD_GET,
+	    .is_probe = g->what.kind != CHECK_HTTP && !is_grpc,
+	    .is_h2 = g->is_h2 && (is_grpc || g->what.kind == CHECK_HTTP),
+	    .method = is_grpc           ? METHOD_POST
+		      : g->what.is_head ? METHOD_HEAD
+					: METHOD_GET,
 	    .host = s->at.authority,
-	    .target = g->what.target,
-	    .fields = &agent,
-	    .n_fields = 1,
+	    .target = is_grpc ? SPAN_LIT(GRPC_HEALTH_TARGET) : g->what.target,
+	    .fields = fields,
+	    .n_fields = is_grpc ? NELEMS(fields) : 1,
+	    .content = is_grpc ? span_of(g->request, g->request_len)
+			       : span_of(NULL, 0),
 	    .time_ms = time_left_ms(s),
 	    .head = head_limits,
 	    .body_max = BODY_MAX,

@@ -10,6 +10,7 @@
 #include "common/base/regex.h"
 #include "common/base/siphash.h"
 #include "common/conf/conf_health.h"
+#include "common/http/grpc_health.h"
 #include "common/net/dns.h"
 #include "common/net/loop.h"
 #include "common/net/proxyproto.h"
@@ -52,8 +53,11 @@ struct check_group {
 	struct checks *all;
 	span name;
 	struct conf_check what; /* CHECK_NONE: nothing is asked */
+	bool is_h2; /* what requests are made by */
 	struct tls_client *tls; /* NULL: it cannot be used, or need not */
 	struct regex *body;
+	char request[GRPC_HEALTH_REQUEST_CAP]; /* of a check by gRPC */
+	size_t request_len;
 	char first[PROXYPROTO_WRITE_CAP];
 	size_t first_len;
 	uint32_t panic_tenths;
@@ -101,9 +105,10 @@ void check_server_stop(struct check_server *s);
 
 /* --- check_judge.c: what an answer means ---------------------------------- */
 
-/* HEALTH_WHY_NONE: the server is well. */
-enum health_why check_judge(
-    const struct check_group *g, const struct fetch_result *r);
+/* HEALTH_WHY_NONE: the server is well. *detail: the status, of a why that has
+ * one; else 0. */
+enum health_why check_judge(const struct check_group *g,
+    const struct fetch_result *r, uint32_t *detail);
 /* Note the result of a check. */
 void check_noted(struct check_server *s, enum health_why why, uint32_t detail);
 

@@ -93,6 +93,9 @@ tell_check(const struct gen *g, const struct conf_scope *s)
 		(void)json_array_append_new(
 		    words, tell_text(line->words[i].text));
 	(void)json_object_set_new(j, "words", words);
+	(void)json_object_set_new(j, "h2",
+	    json_boolean(
+		span_eq(conf_text(s, KEY_UPSTREAM_PROTOCOL), SPAN_LIT("h2"))));
 	(void)json_object_set_new(
 	    j, "sni", tell_text(conf_text(s, KEY_UPSTREAM_SNI)));
 	(void)json_object_set_new(j, "send_proxy",

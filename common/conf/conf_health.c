@@ -188,11 +188,15 @@ conf_eject_read(
 /* --- health_check --------------------------------------------------------- */
 
 #define LATER " is not built yet (it comes with a later version)"
-#define KINDS "expected tcp, tls, GET /PATH or HEAD /PATH"
+#define KINDS "expected tcp, tls, grpc, GET /PATH or HEAD /PATH"
+
+/* Longest name of a service that is asked for. */
+#define SERVICE_MAX 255u
 
 enum {
 	TERM_EXPECT,
 	TERM_BODY,
+	TERM_SERVICE,
 	TERM_INTERVAL,
 	TERM_RISE,
 	TERM_FALL,
@@ -202,6 +206,7 @@ enum {
 static const struct term check_terms[] = {
     [TERM_EXPECT] = {"expect", "=", KIND_TEXT, "", ""},
     [TERM_BODY] = {"body", "~", KIND_TEXT, "", ""},
+    [TERM_SERVICE] = {"service", "=", KIND_TEXT, "", ""},
     [TERM_INTERVAL] = {"interval", "=", KIND_DURATION, "100ms", "1d"},
     [TERM_RISE] = {"rise", "=", KIND_NUM, "1", "100"},
     [TERM_FALL] = {"fall", "=", KIND_NUM, "1", "100"},
@@ -212,7 +217,7 @@ static const struct term check_terms[] = {
 static bool
 check_is_later(struct terms *t, const struct conf_word *w)
 {
-	static const char *const later[] = {"grpc", "command"};
+	static const char *const later[] = {"command"};
 
 	for (size_t i = 0; i < NELEMS(later); i++) {
 		if (!span_eq(w->text, span_str(later[i])))
@@ -249,6 +254,8 @@ check_read_kind(struct terms *t, const struct conf_word *words, uint32_t n,
 		out->kind = CHECK_TCP;
 	else if (span_eq(kind, SPAN_LIT("tls")))
 		out->kind = CHECK_TLS;
+	else if (span_eq(kind, SPAN_LIT("grpc")))
+		out->kind = CHECK_GRPC;
 	else if (out->is_head || span_eq(kind, SPAN_LIT("GET")))
 		out->kind = CHECK_HTTP;
 	else if (check_is_later(t, &words[0]))
@@ -349,6 +356,29 @@ check_refuse_http(struct terms *t)
 			    t->table[only[i]].name);
 }
 
+/* Any name of a Protocol Buffers service is shorter. */
+static void
+check_read_service(struct terms *t, struct conf_check *out)
+{
+	const struct conf_word *w = t->word[TERM_SERVICE];
+	span name = t->text[TERM_SERVICE];
+	bool is_good = name.len > 0 && name.len <= SERVICE_MAX;
+
+	if (w == NULL)
+		return;
+	for (size_t i = 0; i < name.len; i++)
+		is_good &= name.p[i] > ' ' && name.p[i] < 0x7f;
+	if (out->kind != CHECK_GRPC)
+		terms_error(t, w->at, "%s: only grpc has 'service'", t->key);
+	else if (!is_good)
+		terms_error(t, w->at,
+		    "%s: %.*s: expected the name of a service, of %u bytes at "
+		    "most",
+		    t->key, SPAN_FMT(conf_brief(w->text)), SERVICE_MAX);
+	else
+		out->service = name;
+}
+
 void
 conf_check_words(const struct conf_word *words, uint32_t n,
     struct conf_check *out, struct diag *d)
@@ -357,8 +387,8 @@ conf_check_words(const struct conf_word *words, uint32_t n,
 	    .table = check_terms,
 	    .n = NELEMS(check_terms),
 	    .key = "health_check",
-	    .expected = "expect=STATUS, body~REGEX, interval=TIME, rise=N, "
-			"fall=N or timeout=TIME",
+	    .expected = "expect=STATUS, body~REGEX, service=NAME, "
+			"interval=TIME, rise=N, fall=N or timeout=TIME",
 	    .d = d,
 	    .num = {[TERM_INTERVAL] = 2000,
 		[TERM_RISE] = 2,
@@ -381,6 +411,7 @@ conf_check_words(const struct conf_word *words, uint32_t n,
 	} else {
 		check_refuse_http(&t);
 	}
+	check_read_service(&t, out);
 	out->interval_ms = (uint64_t)t.num[TERM_INTERVAL];
 	out->rise = (uint32_t)t.num[TERM_RISE];
 	out->fall = (uint32_t)t.num[TERM_FALL];
@@ -416,9 +447,4 @@ conf_check_judge(const struct conf_scope *s, struct diag *d)
 		diag_error(d, v->at,
 		    "health_check with client_certificate" LATER
 		    "; tcp can be had");
-	if (check.kind == CHECK_HTTP &&
-	    span_eq(conf_text(s, KEY_UPSTREAM_PROTOCOL), SPAN_LIT("h2")))
-		diag_error(d, v->at,
-		    "health_check by requests to servers that speak h2" LATER
-		    "; tcp and tls can be had");
 }

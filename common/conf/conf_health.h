@@ -26,8 +26,14 @@ struct conf_eject {
 };
 
 /* `health_check = GET /healthz expect=200-399 body~ok interval=2s rise=2 fall=3
- * timeout=1s`, or `tcp`, `tls`. */
-enum conf_check_kind { CHECK_NONE, CHECK_TCP, CHECK_TLS, CHECK_HTTP };
+ * timeout=1s`, or `tcp`, `tls`, `grpc service=NAME`. */
+enum conf_check_kind {
+	CHECK_NONE,
+	CHECK_TCP,
+	CHECK_TLS,
+	CHECK_HTTP,
+	CHECK_GRPC
+};
 
 #define CHECK_RANGES_MAX 8
 
@@ -40,6 +46,7 @@ struct conf_check {
 		uint16_t high;
 	} expect[CHECK_RANGES_MAX];
 	uint32_t n_expect;
+	span service; /* of gRPC; empty: the server as a whole */
 	span body; /* a regular expression; empty: any content is good */
 	uint64_t interval_ms;
 	uint64_t timeout_ms; /* for all of one check */

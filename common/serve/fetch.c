@@ -12,6 +12,7 @@
 #include "common/base/check.h"
 #include "common/base/num.h"
 #include "common/net/stream.h"
+#include "common/serve/fetch_h2.h"
 #include "common/serve/recv.h"
 #include "common/tls/tls_client.h"
 
@@ -58,6 +59,7 @@ struct fetch {
 	size_t first_len; /* of out: goes in plain, ahead of a handshake */
 	int err; /* of a connection that could not be begun */
 	uint32_t n_infos;
+	struct fetch_h2 *h2; /* NULL: HTTP/1.1 is spoken */
 	struct h1_scan scan;
 	struct recv_buf in;
 	struct arena_pool pool;
@@ -91,6 +93,7 @@ fetch_free(void *self)
 {
 	struct fetch *f = self;
 
+	fetch_h2_free(f->h2);
 	recv_body_fini(&f->body);
 	recv_buf_fini(&f->in);
 	arena_fini(&f->arena);
@@ -124,9 +127,12 @@ fetch_end(struct fetch *f, enum fetch_rc rc, int err, enum h1_bad bad)
 		r.is_mistrusted = tls_stream_is_mistrusted(&f->stream);
 	}
 	if ((rc == FETCH_OK || rc == FETCH_LARGE) && !f->is_probe)
-		r.answer = &f->answer;
+		r.answer = f->h2 != NULL ? fetch_h2_answer(f->h2) : &f->answer;
 	if (rc == FETCH_OK && !f->is_probe)
-		r.content = recv_body_span(&f->body);
+		r.content = f->h2 != NULL ? fetch_h2_content(f->h2)
+					  : recv_body_span(&f->body);
+	if (f->h2 != NULL)
+		r.trailers = fetch_h2_trailers(f->h2);
 	/* closed before the call: fn may start the next one */
 	fetch_cancel(f);
 	f->fn(f->self, &r);
@@ -340,6 +346,32 @@ fetch_write_request(struct fetch *f, const struct fetch_spec *spec)
 	f->out_len = (size_t)(at - f->out) + spec->content.len;
 }
 
+/* --- HTTP/2 --------------------------------------------------------------- */
+
+static void
+fetch_run_h2(struct fetch *f)
+{
+	static const enum fetch_rc rcs[] = {
+	    [FETCH_H2_DONE] = FETCH_OK,
+	    [FETCH_H2_LARGE] = FETCH_LARGE,
+	    [FETCH_H2_BAD] = FETCH_BAD,
+	    [FETCH_H2_BROKEN] = FETCH_BROKEN,
+	};
+	enum fetch_h2_rc rc;
+
+	/* an error is told by reading, after what came before it */
+	if (!fetch_write(f, f->out_len))
+		return;
+	rc = fetch_h2_step(
+	    f->h2, &f->stream, clock_mono_ms(loop_clock(f->loop)));
+	if (rc == FETCH_H2_MORE)
+		loop_timer_set(f->loop, &f->again, 0);
+	else if (rc != FETCH_H2_WAIT)
+		fetch_end(f, rcs[rc],
+		    rc == FETCH_H2_BROKEN ? stream_errno(&f->stream) : 0,
+		    H1_BAD_NONE);
+}
+
 /* --- events --------------------------------------------------------------- */
 
 /* The connection is there: TLS, if it is spoken, behind what goes first. What
@@ -365,7 +397,11 @@ fetch_shake(struct fetch *f)
 	case TLS_RC_MORE:
 		return;
 	case TLS_RC_DONE:
-		fetch_goto(f, FETCH_SENDING);
+		if (f->h2 != NULL &&
+		    !span_eq(tls_stream_alpn(&f->stream), SPAN_LIT("h2")))
+			fetch_end(f, FETCH_BAD, 0, H1_BAD_NONE);
+		else
+			fetch_goto(f, FETCH_SENDING);
 		return;
 	case TLS_RC_FAILED:
 		tls_remote_forget(f->remote);
@@ -376,6 +412,18 @@ fetch_shake(struct fetch *f)
 		break;
 	}
 	UNREACHED();
+}
+
+/* Send and read, whichever protocol. */
+static void
+fetch_move(struct fetch *f)
+{
+	if (f->h2 != NULL) {
+		fetch_run_h2(f);
+		return;
+	}
+	fetch_send(f);
+	fetch_read(f);
 }
 
 static void
@@ -401,8 +449,7 @@ fetch_on_event(void *self, unsigned events)
 		fetch_end(f, FETCH_OK, 0, H1_BAD_NONE);
 		return;
 	}
-	fetch_send(f);
-	fetch_read(f);
+	fetch_move(f);
 }
 
 static void
@@ -464,6 +511,8 @@ fetch_on_again(void *self)
 	OBJ_CHECK(f, MAGIC_FETCH);
 	if (f->state == FETCH_CONNECTING)
 		fetch_try(f);
+	else if (f->h2 != NULL)
+		fetch_run_h2(f);
 	else
 		fetch_read(f);
 }
@@ -493,10 +542,12 @@ fetch_start(
 	recv_buf_init(&f->in, cap > BUF_MIN ? cap : BUF_MIN);
 	arena_pool_init(&f->pool, 0);
 	arena_init(&f->arena, &f->pool);
-	if (f->is_probe)
+	if (f->is_probe || spec->is_h2)
 		(void)fetch_write_first(f, spec, 0);
 	else
 		fetch_write_request(f, spec);
+	if (spec->is_h2)
+		f->h2 = fetch_h2_new(spec, &f->arena);
 	loop_timer_set(l, &f->timer, spec->time_ms);
 	fetch_try(f);
 	return f;
@@ -516,7 +567,8 @@ fetch_why(const struct fetch_result *r)
 		return r->err != 0 ? strerror(r->err)
 				   : "the connection ended too early";
 	case FETCH_BAD:
-		return h1_bad_text(r->bad);
+		return r->bad == H1_BAD_NONE ? "no good HTTP/2 is spoken"
+					     : h1_bad_text(r->bad);
 	case FETCH_LARGE:
 		return "the answer is larger than allowed";
 	case FETCH_TIME:

@@ -1,5 +1,5 @@
-/* serve/fetch: one HTTP/1.1 request on a connection of its own, and its whole
- * answer: for checks, for what is fetched, for the command line. Bounded in
+/* serve/fetch: one request on a connection of its own, and its whole answer, by
+ * HTTP/1.1 or HTTP/2: for checks, for what is fetched, for the command line. Bounded in
  * bytes and time; only a well-formed and complete answer is one. */
 #ifndef GH_FETCH_H
 #define GH_FETCH_H
@@ -32,6 +32,7 @@ struct fetch_spec {
 	/* Only connect, with the handshake: nothing is asked, and there is no
 	 * answer. What follows holds for requests only. */
 	bool is_probe;
+	bool is_h2; /* by HTTP/2: TLS must have chosen it, else it is known */
 	enum http_method method;
 	span host; /* value of Host */
 	span target; /* "/path?query" */
@@ -63,6 +64,7 @@ struct fetch_result {
 	/* FETCH_OK and FETCH_LARGE only; NULL for a probe */
 	const struct http_msg *answer;
 	span content; /* FETCH_OK only; decoded from its framing */
+	const struct http_fields *trailers; /* of HTTP/2; NULL: none came */
 };
 
 /* The one call back; all of the result is valid during it. */

@@ -2,8 +2,9 @@
 // octets as they are.
 'use strict';
 const octets = (b) => b;
-const method = (name, requestStream, responseStream) => ({
-	path: `/t.Echo/${name}`, requestStream, responseStream,
+const method = (name, requestStream, responseStream,
+	of = 't.Echo') => ({
+	path: `/${of}/${name}`, requestStream, responseStream,
 	requestSerialize: octets, requestDeserialize: octets,
 	responseSerialize: octets, responseDeserialize: octets,
 });
@@ -15,6 +16,9 @@ exports.service = {
 	chat: method('Chat', true, true),
 	fail: method('Fail', false, false),
 	never: method('Never', false, false),
+};
+exports.health = {
+	check: method('Check', false, false, 'grpc.health.v1.Health'),
 };
 // As large as a test likes.
 exports.options = {

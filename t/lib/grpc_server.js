@@ -3,7 +3,7 @@
 'use strict';
 const fs = require('fs');
 const grpc = require('@grpc/grpc-js');
-const { options, service } = require('./grpc_echo.js');
+const { health, options, service } = require('./grpc_echo.js');
 
 // What the client said goes back, at the begin and at the end.
 function back(call) {
@@ -53,6 +53,18 @@ server.addService(service, {
 	},
 	never: (call) => {
 		call.on('cancelled', () => console.log('cancelled'));
+	},
+});
+// grpc.health.v1: the server and "good" serve, "bad" does not.
+server.addService(health, {
+	check: (call, done) => {
+		const name = call.request.subarray(2).toString();
+		const status = { '': 1, good: 1, bad: 2 }[name];
+
+		if (status === undefined)
+			done({ code: grpc.status.NOT_FOUND });
+		else
+			done(null, Buffer.from([8, status]));
 	},
 });
 const credentials = process.argv[2] === 'plain' ?

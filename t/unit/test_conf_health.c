@@ -186,10 +186,10 @@ START_TEST(health_check_by_requests)
 }
 END_TEST
 
-#define KINDS "expected tcp, tls, GET /PATH or HEAD /PATH\n"
+#define KINDS "expected tcp, tls, grpc, GET /PATH or HEAD /PATH\n"
 #define TERMS \
-	"expected expect=STATUS, body~REGEX, interval=TIME, rise=N, fall=N " \
-	"or timeout=TIME\n"
+	"expected expect=STATUS, body~REGEX, service=NAME, interval=TIME, " \
+	"rise=N, fall=N or timeout=TIME\n"
 #define STATUSES \
 	"expected statuses from 200 to 599, for example 200 or " \
 	"200-299,304, at most 8 of them\n"
@@ -200,8 +200,13 @@ START_TEST(each_wrong_word_of_a_check_is_named_in_its_place)
 	static const struct refusal rows[] = {
 	    {HEAD "health_check = ping\n", "5:16: health_check = ping: " KINDS},
 	    {HEAD "health_check = get /\n", "5:16: health_check = get: " KINDS},
-	    {HEAD "health_check = grpc\n",
-		"5:16: health_check = grpc: 'grpc'" LATER "\n"},
+	    {HEAD "health_check = grpc expect=200\n",
+		"5:21: health_check: only GET and HEAD have 'expect'\n"},
+	    {HEAD "health_check = tcp service=a\n",
+		"5:20: health_check: only grpc has 'service'\n"},
+	    {HEAD "health_check = grpc \"service=a b\"\n",
+		"5:21: health_check: service=a b: expected the name of a "
+		"service, of 255 bytes at most\n"},
 	    {HEAD "health_check = command /bin/true\n",
 		"5:16: health_check = command: 'command'" LATER "\n"},
 	    {HEAD "health_check = GET\n",
