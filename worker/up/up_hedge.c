@@ -201,8 +201,7 @@ hedge_is_for(const struct up_try *t)
 
 	/* a session stays where it is */
 	return t->group->conf->hedge_ms > 0 && t->group->sticky == NULL &&
-	       !x->wants_tunnel &&
-	       x->req.body == LENGTH_NONE &&
+	       !x->wants_tunnel && x->req.body == LENGTH_NONE &&
 	       (x->req.method == METHOD_GET || x->req.method == METHOD_HEAD);
 }
 
