@@ -48,8 +48,9 @@ struct tls_context *tls_context_new(
     const struct tls_policy *policy, span scope);
 void tls_context_free(struct tls_context *c);
 /* One more certificate: the chain in PEM, leaf first, and its key, which may
- * stand in the same file. password: NULL, or that of the key. A second one of
- * the same key type takes the first one's place. false: p says why. */
+ * stand in the same file. password: NULL, or that of the key. There may be one
+ * of each key type: a client names types, and gets the certificate of one of
+ * them. false: p says why, and the context is of no more use. */
 bool tls_context_add(struct tls_context *c, const char *chain, const char *key,
     const char *password, struct tls_problem *p);
 /* A client's context, with an empty store of authorities: `verifies` says

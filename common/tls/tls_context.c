@@ -315,6 +315,29 @@ read_key(const char *file, const char *text, struct tls_problem *p)
 	return NULL;
 }
 
+/* OpenSSL holds one certificate for each key type: another one would silently
+ * be shown instead of the one before. */
+static bool
+note_key_type(struct tls_context *c, const EVP_PKEY *key, const char *chain,
+    struct tls_problem *p)
+{
+	int type = EVP_PKEY_get_base_id(key);
+
+	for (uint32_t i = 0; i < c->n_key_types; i++) {
+		if (c->key_types[i] != type)
+			continue;
+		problem_plain(p,
+		    "the certificate %s has the same type of key as one "
+		    "before it: one of each is shown; give other names a site "
+		    "of their own",
+		    chain);
+		return false;
+	}
+	REQUIRE(c->n_key_types < TLS_KEY_TYPES_MAX);
+	c->key_types[c->n_key_types++] = type;
+	return true;
+}
+
 bool
 tls_context_add(struct tls_context *c, const char *chain, const char *key,
     const char *password, struct tls_problem *p)
@@ -349,12 +372,9 @@ tls_context_add(struct tls_context *c, const char *chain, const char *key,
 	else if (SSL_CTX_use_PrivateKey(c->ssl, pkey) != 1)
 		problem(p, "the key cannot be used:", key);
 	else
-		is_ok = true;
+		is_ok = note_key_type(c, pkey, chain, p);
 	EVP_PKEY_free(pkey);
-	if (!is_ok)
-		return false;
-	c->has_certificate = true;
-	return true;
+	return is_ok;
 }
 
 time_t
@@ -362,7 +382,7 @@ tls_context_ends(const struct tls_context *c)
 {
 	struct tm tm;
 
-	if (!c->has_certificate ||
+	if (c->n_key_types == 0 ||
 	    ASN1_TIME_to_tm(
 		X509_get0_notAfter(SSL_CTX_get0_certificate(c->ssl)), &tm) != 1)
 		return 0;

@@ -35,10 +35,15 @@ struct tls_io {
 	char out[TLS_OUT_CAP];
 };
 
+/* Key types that OpenSSL has a place for: RSA, RSA-PSS, DSA, EC, two of GOST,
+ * Ed25519, Ed448, and room. */
+#define TLS_KEY_TYPES_MAX 12
+
 struct tls_context {
 	SSL_CTX *ssl;
 	unsigned char scope[SSL_MAX_SID_CTX_LENGTH]; /* a SHA-256 */
-	bool has_certificate;
+	int key_types[TLS_KEY_TYPES_MAX]; /* of the certificates */
+	uint32_t n_key_types;
 	bool has_early_data;
 	bool verifies; /* a client: the server and its name */
 	struct tls_shown *shown; /* certificates that may be stapled to */

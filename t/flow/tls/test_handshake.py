@@ -343,6 +343,9 @@ def test_mistakes_are_told_by_line(tmp_path, ca):
         (f"certificate = {a}.pem\n", "there is no private key in"),
         (f"certificate = {a}.pem\ncertificate_key = {b}.key\n",
          "is not that of the first certificate"),
+        (f"certificate = {a}.pem {b}.pem\n"
+         f"certificate_key = {a}.key {b}.key\n",
+         f"the certificate {b}.pem has the same type of key"),
         (f"certificate = {a}.gone\n", "cannot be opened"),
         (f"certificate = {a}.pem\ncertificate_key = {a}.gone\n",
          "cannot be opened"),
