@@ -180,6 +180,27 @@ scope_keys(struct tls_scope *t, const struct conf_scope *s, struct diag *d)
 		    t->n_keys, t->n_chains);
 }
 
+/* Who names authorities, or revoked certificates, wants certificates looked at:
+ * nobody's are, unless it says so. What is inherited may be for other sites. */
+static void
+scope_unused(const struct conf_scope *s, struct diag *d)
+{
+	static const enum conf_key keys[] = {KEY_SITE_CLIENT_CA, KEY_SITE_CRL};
+	struct conf_scope own = *s;
+
+	if (conf_get(s, KEY_SITE_VERIFY) != NULL)
+		return;
+	own.n = 1;
+	for (size_t i = 0; i < NELEMS(keys); i++) {
+		const struct conf_value *v = conf_get(&own, keys[i]);
+
+		if (v != NULL)
+			diag_warning(d, v->at,
+			    "clients are not asked for a certificate without "
+			    "verify = optional or require");
+	}
+}
+
 static bool
 scope_read(struct tls_scope *t, const struct conf_scope *s, struct diag *d)
 {
@@ -193,6 +214,7 @@ scope_read(struct tls_scope *t, const struct conf_scope *s, struct diag *d)
 	t->verify = (enum tls_verify)conf_num(s, KEY_SITE_VERIFY);
 	t->ca = conf_get(s, KEY_SITE_CLIENT_CA);
 	t->crl = conf_get(s, KEY_SITE_CRL);
+	scope_unused(s, d);
 	if (t->verify != TLS_VERIFY_OFF && t->ca == NULL)
 		diag_error(d, v->at,
 		    "verify needs client_ca: whose certificates are accepted?");
@@ -291,6 +313,23 @@ context_add(struct prepared *p, struct tls_context *c,
 	explicit_bzero(password, sizeof(password));
 }
 
+/* The handshakes of all clients with a certificate would fail, in which only
+ * the client is told why. */
+static void
+crl_look(const struct conf_value *v, const char *file, struct diag *d)
+{
+	time_t ends = tls_crl_ends(file);
+	char when[DATE_ISO_LEN];
+
+	if (ends == 0 || ends > time(NULL))
+		return;
+	date_format_iso((int64_t)ends * 1000000, when);
+	diag_warning(d, v->at,
+	    "the revocation list %s has ended at %.*s: its authority's clients "
+	    "are refused until there is a new one",
+	    file, DATE_ISO_LEN, when);
+}
+
 static void
 context_verify(struct prepared *p, struct tls_context *c,
     const struct tls_scope *t, struct diag *d)
@@ -303,6 +342,8 @@ context_verify(struct prepared *p, struct tls_context *c,
 	if (!tls_context_verify(c, t->verify, ca, crl, &why))
 		diag_error(
 		    d, why.file == ca ? t->ca->at : t->crl->at, "%s", why.text);
+	else if (crl != NULL)
+		crl_look(t->crl, crl, d);
 }
 
 /* The context of a scope; NULL when it has no certificate, or d holds why. */

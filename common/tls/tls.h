@@ -66,6 +66,10 @@ enum tls_verify { TLS_VERIFY_OFF, TLS_VERIFY_OPTIONAL, TLS_VERIFY_REQUIRE };
  * `crl` (PEM, or NULL) none that is revoked. */
 bool tls_context_verify(struct tls_context *c, enum tls_verify how,
     const char *ca, const char *crl, struct tls_problem *p);
+/* When the first of a file's lists of revoked certificates ends: after that
+ * OpenSSL refuses all certificates of its authority. 0: no list can be read, or
+ * none says when. */
+time_t tls_crl_ends(const char *file);
 
 /* Whether clients without a certificate are refused. */
 bool tls_context_requires(const struct tls_context *c);

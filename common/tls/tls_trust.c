@@ -22,6 +22,29 @@
 #define TRUST_BUNDLE "ca-certificates.crt"
 #define TRUST_PATH_CAP 4096
 
+time_t
+tls_crl_ends(const char *file)
+{
+	FILE *f = fopen(file, "re");
+	time_t first = 0;
+	X509_CRL *crl;
+
+	if (f == NULL)
+		return 0;
+	while ((crl = PEM_read_X509_CRL(f, NULL, NULL, NULL)) != NULL) {
+		const ASN1_TIME *next = X509_CRL_get0_nextUpdate(crl);
+		struct tm tm;
+
+		if (next != NULL && ASN1_TIME_to_tm(next, &tm) == 1 &&
+		    (first == 0 || timegm(&tm) < first))
+			first = timegm(&tm);
+		X509_CRL_free(crl);
+	}
+	ERR_clear_error();
+	(void)fclose(f);
+	return first;
+}
+
 /* What is done with each file of authorities; whether anything was read. */
 typedef bool trust_file_f(void *self, const char *file);
 

@@ -102,10 +102,13 @@ class Authority:
             ctx.load_cert_chain(cert, cert.with_suffix(".key"))
         return ctx
 
-    def crl(self, *revoked):
-        """A list that names these certificates; its path."""
+    def crl(self, *revoked, ends=None):
+        """A list that names these certificates; its path. `ends`
+        (YYYYMMDDHHMMSSZ) may be in the past."""
         conf, index = self.dir / "crl.cnf", self.dir / "index.txt"
-        path = self.dir / "crl.pem"
+        path = self.dir / ("crl.pem" if ends is None else "crl-old.pem")
+        times = [] if ends is None else ["-crl_lastupdate", "20200101000000Z",
+                                         "-crl_nextupdate", ends]
         conf.write_text("[ca]\ndefault_ca=x\n[x]\n"
                         f"database={index}\ndefault_md=sha256\n"
                         "default_crl_days=30\n")
@@ -114,5 +117,5 @@ class Authority:
             openssl("ca", "-config", conf, "-revoke", pem, "-cert", self.pem,
                     "-keyfile", self.dir / "ca.key")
         openssl("ca", "-config", conf, "-gencrl", "-cert", self.pem,
-                "-keyfile", self.dir / "ca.key", "-out", path)
+                "-keyfile", self.dir / "ca.key", *times, "-out", path)
         return path

@@ -367,6 +367,36 @@ def test_mistakes_are_told_by_line(tmp_path, ca):
         assert said in refused(tmp_path, ca, site), site
 
 
+def warned(tmp_path, ca, site, head=""):
+    """What the check says of a configuration that is valid."""
+    path = tmp_path / "w.ini"
+    path.write_text("[listen x]\naddress = 127.0.0.1:1\ntls = on\n" + head +
+                    f"[site a.test]\nrespond = 200 a\n"
+                    f"certificate = {ca.dir}/a.pem\n"
+                    f"certificate_key = {ca.dir}/a.key\n{site}")
+    done = run("-t", "-c", path)
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def test_authorities_without_verify_are_noticed(tmp_path, ca):
+    trust = f"client_ca = {ca.pem}\n"
+    said = "clients are not asked for a certificate"
+    assert f"w.ini:8:13: warning: {said}" in warned(tmp_path, ca, trust)
+    for how in ("off", "optional", "require"):
+        assert said not in warned(tmp_path, ca, f"{trust}verify = {how}\n")
+    assert said not in warned(tmp_path, ca, "", head=f"[defaults]\n{trust}")
+
+
+def test_a_revocation_list_that_has_ended_is_noticed(tmp_path, ca):
+    site = f"client_ca = {ca.pem}\nverify = require\ncrl = %s\n"
+    assert "revocation" not in warned(tmp_path, ca, site % ca.crl())
+    old = ca.crl(ends="20210101000000Z")
+    assert "w.ini:10:7: warning: the revocation list " \
+        f"{old} has ended at 2021-01-01T00:00:00.000Z" \
+        in warned(tmp_path, ca, site % old)
+
+
 @pytest.fixture(params=["pkcs8", "traditional"])
 def locked(request, tmp_path, ca):
     """An encrypted key of a.test, in each form that PEM has for it."""
