@@ -6,7 +6,10 @@
 #include "common/http/grpc_health.h"
 #include "t/unit/unit.h"
 
-#define BYTES(text) {text, sizeof(text) - 1}
+#define BYTES(text) \
+	{ \
+		text, sizeof(text) - 1 \
+	}
 
 START_TEST(a_request_names_its_service)
 {

@@ -67,8 +67,8 @@ rest_pass(struct exch *x, struct cached *c)
 		rest_fail(x, F_ORIGIN_CUT, f->fault_errno);
 		return true;
 	}
-	bytes = body_pass(
-	    &f->y->resp_body, &x->resp_body, f->rest, &x->w->bufs);
+	bytes =
+	    body_pass(&f->y->resp_body, &x->resp_body, f->rest, &x->w->bufs);
 	f->rest -= bytes;
 	if (f->rest == 0) {
 		f->is_taken = true;

@@ -302,8 +302,8 @@ body_pass_piece(struct body *to, const struct iovec *iov, struct buf_pool *bufs)
 }
 
 uint64_t
-body_pass(struct body *from, struct body *to, uint64_t max,
-    struct buf_pool *bufs)
+body_pass(
+    struct body *from, struct body *to, uint64_t max, struct buf_pool *bufs)
 {
 	uint64_t sum = 0;
 	struct iovec iov;

@@ -90,8 +90,8 @@ void body_consume(struct body *b, uint64_t bytes);
 
 /* Copy on what came, up to `max` bytes, as far as there is room; consumed here.
  * Content that no pipe holds. Returns how many bytes. */
-uint64_t body_pass(struct body *from, struct body *to, uint64_t max,
-    struct buf_pool *bufs);
+uint64_t body_pass(
+    struct body *from, struct body *to, uint64_t max, struct buf_pool *bufs);
 
 /* Keep consumed slices from now on (call before the first is consumed). */
 void body_keep(struct body *b);
