@@ -16,6 +16,8 @@ from lib.procs import kill_and_wait, until
 SLACK_S = 5
 RETRY = "retry = connect reset invalid timeout\n"
 EJECT = "eject = reset>=3 5xx>=3 for=200ms\n"
+# of h2load: no status but 2xx
+NO_ERRORS = " 0 3xx, 0 4xx, 0 5xx"
 CHECK = "health_check = tcp interval=200ms timeout=200ms rise=2 fall=2\n"
 
 
@@ -46,15 +48,18 @@ def relay(tmp_path):
 
 
 @contextlib.contextmanager
-def load(world, **kwargs):
-    """Clients of both kinds; whoever fails, fails the test."""
+def load(world, may_cut=False, **kwargs):
+    """Clients of both kinds; whoever fails, fails the test. may_cut: not an
+    answer that had begun and broke where one could see it."""
     with Clients(world.port, **kwargs) as clients:
         with H2Load(world.port) as h2:
             for origin in world.origins:
                 clients.wait_answer(origin.name, SLACK_S)
             yield clients
-    assert clients.failures == []
-    assert h2.failures == []
+    assert [f for f in clients.failures
+            if not (may_cut and f[0] == "Truncated")] == []
+    assert [said for said in h2.failures
+            if not (may_cut and NO_ERRORS in said)] == []
     assert h2.runs > 0 and clients.got["ok"] > 0
     world.check_rest()
 
@@ -86,9 +91,10 @@ def test_killed(world, upstream, bound_s):
 
 
 def test_killed_behind_http2(world):
-    """Many requests at once break with one connection."""
+    """Many requests at once break with one connection; nginx sends a head and
+    its content apart, so that it may die in between."""
     w, origins = world("protocol = h2\n" + RETRY + EJECT, proto=" http2")
-    with load(w, n=6) as clients:
+    with load(w, may_cut=True, n=6) as clients:
         for one in origins:
             one.kill()
             rest()
@@ -152,8 +158,7 @@ def test_a_begun_body_breaks_visibly(world, relay):
         clients.wait_answer("a", SLACK_S)
     assert set(clients.got) == {"ok", "Truncated"}
     # the broken ones are not among the good
-    assert h2.failures and all(" 0 3xx, 0 4xx, 0 5xx" in said
-                               for said in h2.failures)
+    assert h2.failures and all(NO_ERRORS in said for said in h2.failures)
     w.check_rest()
 
 
