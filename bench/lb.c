@@ -194,6 +194,7 @@ sim_open(struct sim *s, const struct lb_ops *lb)
 	for (uint32_t i = 0; i < WORKERS; i++) {
 		s->groups[i].conf = &s->conf;
 		s->groups[i].w = &s->worker;
+		up_weights_open(&s->groups[i]);
 		s->groups[i].lb_state = lb->open(&s->groups[i]);
 	}
 }
@@ -201,8 +202,10 @@ sim_open(struct sim *s, const struct lb_ops *lb)
 static void
 sim_close(struct sim *s)
 {
-	for (uint32_t i = 0; i < WORKERS; i++)
+	for (uint32_t i = 0; i < WORKERS; i++) {
 		s->conf.lb->close(s->groups[i].lb_state);
+		up_weights_close(&s->groups[i]);
+	}
 	if (s->conf.lb_shared != NULL)
 		s->conf.lb->unprepare(s->conf.lb_shared);
 	upstate_free(s->upstate);

@@ -1,10 +1,12 @@
 /* master/admin_server: what the operator wants of one server, noted where all
  * workers see it. */
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/base/check.h"
 #include "common/base/log.h"
+#include "common/conf/conf_balance.h"
 #include "common/serve/peer_addr.h"
 #include "common/store/health.h"
 #include "master/admin.h"
@@ -52,34 +54,113 @@ find_server(const json_t *upstream, const char *address)
 	return NULL;
 }
 
+/* What one word of an order changes; the rest stays. */
+struct server_change {
+	bool has_state;
+	enum health_order state;
+	bool has_weight;
+	uint32_t weight; /* 0: as configured */
+};
+
+/* NULL, or what is wrong with it. `weight` may be NULL. */
+static const char *
+change_read(const char *word, const json_t *weight, struct server_change *out)
+{
+	span w = span_str(word);
+	json_int_t n = json_integer_value(weight);
+
+	*out = (struct server_change){.state = HEALTH_ORDER_AUTO};
+	out->has_weight = span_eq(w, SPAN_LIT("weight"));
+	if (out->has_weight) {
+		if (n < 1 || n > HEALTH_WEIGHT_MAX)
+			return "a weight is a number from 1 to 1000";
+		out->weight = (uint32_t)n;
+		return NULL;
+	}
+	if (weight != NULL)
+		return "weight goes with the order weight alone";
+	out->has_state = true;
+	if (span_eq(w, SPAN_LIT("ready")))
+		return NULL;
+	out->state = health_order_find(w);
+	out->has_weight = out->state == HEALTH_ORDER_AUTO;
+	return out->state < HEALTH_ORDERS ? NULL
+					  : "an order is one of drain, down, "
+					    "up, ready, auto, weight";
+}
+
+static void
+change_obey(
+    const struct admin *a, uint32_t id, const struct server_change *change)
+{
+	struct upstate *u = a->boot->upstate;
+
+	if (change->has_state)
+		health_order_set(
+		    u, id, change->state, clock_mono_ms(loop_clock(a->loop)));
+	if (change->has_weight)
+		health_weight_set(u, id, change->weight);
+}
+
 /* Who it was goes into the log. */
 static void
-server_order(const struct admin *a, struct serve_call *c, const char *upstream,
-    const json_t *server, enum health_order what)
+change_log(struct serve_call *c, const char *upstream, const json_t *server,
+    const char *word, const struct server_change *change)
 {
-	uint64_t id =
-	    (uint64_t)json_integer_value(json_object_get(server, "id"));
-	json_t *j;
+	char weight[sizeof(" weight=1000")] = "";
 	pid_t pid = 0;
 	uid_t uid = 0;
 	gid_t gid;
 
-	if (id >= UPSTATE_SERVERS_MAX) {
+	if (change->weight != 0)
+		(void)snprintf(weight, sizeof(weight), " weight=%u",
+		    change->weight % 10000);
+	(void)serve_peer(c, &pid, &uid, &gid);
+	log_msg(LOG_NOTICE,
+	    "server ordered upstream=%s server=%s order=%s%s uid=%u", upstream,
+	    json_string_value(json_object_get(server, "address")), word, weight,
+	    (unsigned)uid);
+}
+
+/* The words of an order. */
+struct server_order {
+	const char *upstream;
+	const char *server;
+	const char *word;
+	const json_t *weight; /* NULL: none */
+};
+
+static void
+order_obey(const struct admin *a, struct serve_call *c,
+    const struct server_order *o, const struct server_change *change)
+{
+	const json_t *u = find_upstream(a->conf, o->upstream);
+	const json_t *s = find_server(u, o->server);
+	uint64_t id = (uint64_t)json_integer_value(json_object_get(s, "id"));
+	json_t *j;
+
+	if (u == NULL) {
+		admin_refuse(c, 404, "there is no upstream of this name");
+	} else if (s == NULL) {
+		admin_refuse(c, 404, "the upstream has no such server");
+	} else if (id >= UPSTATE_SERVERS_MAX) {
 		admin_refuse(c, 409,
 		    "this server has no place in the shared "
 		    "table");
-		return;
+	} else if (change->weight != 0 &&
+		   !conf_balance_has_weights(span_str(
+		       json_string_value(json_object_get(u, "balance"))))) {
+		admin_refuse(c, 409,
+		    "balance = hash and ip_hash take weights from the "
+		    "configuration alone: another one would send clients of "
+		    "all servers elsewhere");
+	} else {
+		change_obey(a, (uint32_t)id, change);
+		change_log(c, o->upstream, s, o->word, change);
+		j = json_object();
+		(void)json_object_set_new(j, "ok", json_true());
+		admin_answer(c, 200, j);
 	}
-	health_order_set(a->boot->upstate, (uint32_t)id, what,
-	    clock_mono_ms(loop_clock(a->loop)));
-	(void)serve_peer(c, &pid, &uid, &gid);
-	log_msg(LOG_NOTICE,
-	    "server ordered upstream=%s server=%s order=%s uid=%u", upstream,
-	    json_string_value(json_object_get(server, "address")),
-	    health_order_name(what), (unsigned)uid);
-	j = json_object();
-	(void)json_object_set_new(j, "ok", json_true());
-	admin_answer(c, 200, j);
 }
 
 void
@@ -87,38 +168,29 @@ admin_on_server(void *self, struct serve_call *c)
 {
 	const struct admin *a = self;
 	span text = serve_content(c);
+	struct server_change change;
+	struct server_order o;
+	const char *problem;
 	json_error_t err;
-	const char *upstream;
-	const char *server;
-	const char *order;
-	enum health_order what;
-	const json_t *u;
-	const json_t *s;
 	json_t *j;
 
 	if (!admin_begin(a, c))
 		return;
 	j = json_loadb(text.p != NULL ? text.p : "", text.len,
 	    JSON_REJECT_DUPLICATES, &err);
-	upstream = json_string_value(json_object_get(j, "upstream"));
-	server = json_string_value(json_object_get(j, "server"));
-	order = json_string_value(json_object_get(j, "order"));
-	what =
-	    order == NULL ? HEALTH_ORDERS : health_order_find(span_str(order));
-	u = upstream == NULL ? NULL : find_upstream(a->conf, upstream);
-	s = server == NULL ? NULL : find_server(u, server);
-	if (upstream == NULL || server == NULL || order == NULL)
+	o = (struct server_order){
+	    .upstream = json_string_value(json_object_get(j, "upstream")),
+	    .server = json_string_value(json_object_get(j, "server")),
+	    .word = json_string_value(json_object_get(j, "order")),
+	    .weight = json_object_get(j, "weight"),
+	};
+	if (o.upstream == NULL || o.server == NULL || o.word == NULL)
 		admin_refuse(c, 400,
 		    "expected {\"upstream\": NAME, \"server\": ADDRESS, "
 		    "\"order\": WORD}");
-	else if (what == HEALTH_ORDERS)
-		admin_refuse(
-		    c, 400, "an order is one of drain, down, up, auto");
-	else if (u == NULL)
-		admin_refuse(c, 404, "there is no upstream of this name");
-	else if (s == NULL)
-		admin_refuse(c, 404, "the upstream has no such server");
+	else if ((problem = change_read(o.word, o.weight, &change)) != NULL)
+		admin_refuse(c, 400, problem);
 	else
-		server_order(a, c, upstream, s, what);
+		order_obey(a, c, &o, &change);
 	json_decref(j);
 }

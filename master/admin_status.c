@@ -187,6 +187,7 @@ status_server(const struct admin *a, json_t *server, struct health_class *usual,
 	uint32_t at = is_known ? (uint32_t)id : 0;
 
 	(void)json_object_del(server, "id");
+	(void)json_object_set_new(server, "weight_order", json_null());
 	set_number(server, "active", is_known ? upstate_active(u, at) : 0);
 	set_number(server, "requests",
 	    is_known ? upstate_get(u, at, UPSTATE_REQUESTS) : 0);
@@ -199,6 +200,8 @@ status_server(const struct admin *a, json_t *server, struct health_class *usual,
 	    json_is_true(json_object_get(server, "backup")) ? backup : usual,
 	    &h);
 	set_health(a, server, &h);
+	if (health_weight(u, at) != 0)
+		set_number(server, "weight_order", health_weight(u, at));
 }
 
 /* Take an id from an object; the largest number when it is none below `cap`. */

@@ -1,5 +1,5 @@
-/* master/cmd_server: take a server out of its upstream while all runs, and back
- * in. */
+/* master/cmd_server: take a server out of its upstream while all runs and back
+ * in, or give it another weight. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,9 +8,18 @@
 #include "master/admin_client.h"
 
 static const char usage[] =
-    "usage: gatehouse server UPSTREAM SERVER drain|down|up|auto [-c FILE]\n";
+    "usage: gatehouse server UPSTREAM SERVER drain|down|up|ready|auto\n"
+    "                 [-c FILE]\n"
+    "       gatehouse server UPSTREAM SERVER weight N [-c FILE]\n"
+    "       gatehouse server UPSTREAM SERVER --forget [-c FILE]\n";
 
-enum { WORD_UPSTREAM, WORD_SERVER, WORD_ORDER, WORDS };
+enum { WORD_UPSTREAM, WORD_SERVER, WORD_ORDER, WORD_WEIGHT, WORDS };
+
+struct server_words {
+	const char *at[WORDS];
+	int n;
+	bool is_forget;
+};
 
 static void
 server_on_answer(void *self, const json_t *j, span text)
@@ -22,16 +31,20 @@ server_on_answer(void *self, const json_t *j, span text)
 }
 
 static int
-server_ask(struct admin_client *c, const char *const *words)
+server_ask(struct admin_client *c, const struct server_words *w, uint64_t n)
 {
 	json_t *j = json_object();
 	char *text;
 	int rc;
 
 	(void)json_object_set_new(
-	    j, "upstream", json_string(words[WORD_UPSTREAM]));
-	(void)json_object_set_new(j, "server", json_string(words[WORD_SERVER]));
-	(void)json_object_set_new(j, "order", json_string(words[WORD_ORDER]));
+	    j, "upstream", json_string(w->at[WORD_UPSTREAM]));
+	(void)json_object_set_new(j, "server", json_string(w->at[WORD_SERVER]));
+	(void)json_object_set_new(
+	    j, "order", json_string(w->is_forget ? "auto" : w->at[WORD_ORDER]));
+	if (w->n > WORD_WEIGHT)
+		(void)json_object_set_new(
+		    j, "weight", json_integer((json_int_t)n));
 	text = json_dumps(j, JSON_COMPACT);
 	REQUIRE(text != NULL);
 	rc = admin_client_ask(
@@ -41,26 +54,43 @@ server_ask(struct admin_client *c, const char *const *words)
 	return rc;
 }
 
+/* Whether the words are an order. *weight is what stands behind the word. */
+static bool
+words_are_good(const struct server_words *w, uint64_t *weight)
+{
+	if (w->is_forget)
+		return w->n == WORD_ORDER;
+	if (w->n <= WORD_ORDER)
+		return false;
+	if (strcmp(w->at[WORD_ORDER], "weight") != 0)
+		return w->n == WORD_WEIGHT;
+	return w->n == WORDS &&
+	       span_u64(span_str(w->at[WORD_WEIGHT]), UINT32_MAX, weight);
+}
+
 int
 cmd_server(const struct conf_source *of_main, int argc, char **argv)
 {
 	struct conf_source src = *of_main;
 	struct admin_client c = {.on_answer = server_on_answer};
-	const char *words[WORDS];
-	int n = 0;
+	struct server_words w = {.n = 0};
+	bool is_known = true;
+	uint64_t weight = 0;
 
 	for (int i = 0; i < argc; i++) {
 		if (strcmp(argv[i], "-c") == 0 && i + 1 < argc)
 			src.path = argv[++i];
-		else if (n < WORDS && argv[i][0] != '-')
-			words[n++] = argv[i];
+		else if (strcmp(argv[i], "--forget") == 0)
+			w.is_forget = true;
+		else if (w.n < WORDS && argv[i][0] != '-')
+			w.at[w.n++] = argv[i];
 		else
-			n = WORDS + 1;
+			is_known = false;
 	}
-	if (n != WORDS) {
+	if (!is_known || !words_are_good(&w, &weight)) {
 		(void)fputs(usage, stderr);
 		return EXIT_USAGE;
 	}
-	return admin_client_find(&c, &src) ? server_ask(&c, words)
+	return admin_client_find(&c, &src) ? server_ask(&c, &w, weight)
 					   : EXIT_FAILURE;
 }

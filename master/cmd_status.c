@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/conf/conf_balance.h"
 #include "master/admin_client.h"
 
 enum { MINUTE_S = 60, HOUR_S = 3600, DAY_S = 86400 };
@@ -135,6 +136,27 @@ print_health(const json_t *server)
 	(void)putchar('\n');
 }
 
+/* What is in force stands in the column, what is configured behind it. */
+static void
+print_server(const json_t *upstream, const json_t *s)
+{
+	const json_t *ordered = json_object_get(s, "weight_order");
+	long long weight = number_of(s, "weight");
+	bool is_ordered =
+	    json_is_integer(ordered) &&
+	    conf_balance_has_weights(span_str(admin_text(upstream, "balance")));
+
+	(void)printf("%-20s  %6lld  %6lld  %8lld  %8lld  %s%s",
+	    admin_text(upstream, "name"),
+	    is_ordered ? json_integer_value(ordered) : weight,
+	    number_of(s, "active"), number_of(s, "requests"),
+	    number_of(s, "failures"), admin_text(s, "address"),
+	    json_is_true(json_object_get(s, "backup")) ? " (backup)" : "");
+	if (is_ordered)
+		(void)printf(" (configured weight %lld)", weight);
+	print_health(s);
+}
+
 static void
 print_upstreams(const json_t *all)
 {
@@ -150,14 +172,7 @@ print_upstreams(const json_t *all)
 	{
 		json_array_foreach(json_object_get(u, "servers"), k, s)
 		{
-			(void)printf("%-20s  %6lld  %6lld  %8lld  %8lld  %s%s",
-			    admin_text(u, "name"), number_of(s, "weight"),
-			    number_of(s, "active"), number_of(s, "requests"),
-			    number_of(s, "failures"), admin_text(s, "address"),
-			    json_is_true(json_object_get(s, "backup"))
-				? " (backup)"
-				: "");
-			print_health(s);
+			print_server(u, s);
 		}
 	}
 }

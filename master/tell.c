@@ -14,6 +14,7 @@
 #include "common/base/date.h"
 #include "common/base/log.h"
 #include "common/base/num.h"
+#include "common/conf/conf_balance.h"
 #include "common/conf/conf_health.h"
 #include "common/conf/conf_places.h"
 #include "master/admin.h"
@@ -148,6 +149,8 @@ tell_upstream(const struct gen *g, const struct conf_section *sec)
 			(void)json_array_append_new(
 			    servers, tell_server(g, sec->name, v));
 	(void)json_object_set_new(j, "name", tell_text(sec->name));
+	(void)json_object_set_new(
+	    j, "balance", tell_text(conf_balance_name(&s)));
 	(void)json_object_set_new(j, "servers", servers);
 	tell_limits(g, sec->name, &s, j);
 	(void)json_object_set_new(

@@ -270,6 +270,23 @@ health_order_find(span name)
 	return HEALTH_ORDERS;
 }
 
+void
+health_weight_set(struct upstate *u, uint32_t id, uint32_t weight)
+{
+	REQUIRE(weight <= HEALTH_WEIGHT_MAX);
+	atomic_store(upstate_word(u, id, UPSTATE_WEIGHT), weight);
+	CRASH_POINT();
+	upstate_change(u);
+}
+
+uint32_t
+health_weight(struct upstate *u, uint32_t id)
+{
+	uint64_t w = atomic_load(upstate_word(u, id, UPSTATE_WEIGHT));
+
+	return w <= HEALTH_WEIGHT_MAX ? (uint32_t)w : 0;
+}
+
 /* --- all together --------------------------------------------------------- */
 
 /* When it came back last by what this word says. */

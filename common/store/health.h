@@ -86,6 +86,14 @@ void health_order_set(
 const char *health_order_name(enum health_order what);
 enum health_order health_order_find(span name);
 
+#define HEALTH_WEIGHT_MAX 1000u
+
+/* Steward only. The weight 1 .. HEALTH_WEIGHT_MAX, or 0: as configured. It holds
+ * as an order does. */
+void health_weight_set(struct upstate *u, uint32_t id, uint32_t weight);
+/* What was set; 0 at first. */
+uint32_t health_weight(struct upstate *u, uint32_t id);
+
 /* --- all together --------------------------------------------------------- */
 
 enum health_state {

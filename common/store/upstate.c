@@ -46,7 +46,7 @@ struct upstate {
 
 static const struct segment_want upstate_want = {
     .kind = SEGMENT_KIND_UPSTATE,
-    .version = 4,
+    .version = 5,
     .size = sizeof(struct upstate_table),
     .commit = 0,
     .name = "upstate",

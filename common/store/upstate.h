@@ -50,6 +50,7 @@ enum upstate_word {
 	UPSTATE_CHECKED, /* what the steward's checks say */
 	UPSTATE_CHECK_ID, /* of which check that is the result */
 	UPSTATE_ORDER, /* what the operator wants */
+	UPSTATE_WEIGHT, /* the weight that the operator wants */
 	UPSTATE_BUDGET_EVEN, /* of the first server of an upstream: what its
 	                        tries again are paid from (store/budget) */
 	UPSTATE_BUDGET_ODD,

@@ -6,6 +6,7 @@ import signal
 import pytest
 
 from lib import admin
+from lib.gatehouse import run
 from lib.origin import OK, ok
 from lib.procs import end_masters, kill_and_wait, until
 from lib.wire import WAIT_S
@@ -133,8 +134,11 @@ def test_a_reload_may_end_checks(sick):
 
 
 def test_an_upgrade_keeps_health(sick):
-    """The next master's steward takes over with the lease."""
+    """The next master's steward takes over with the lease; what the operator
+    wants holds as well."""
     gh, a, b = sick(FAST)
+    assert run("server", "app", a.address, "weight", "7",
+               "-c", gh.ini).returncode == 0
     gh.send_signal(signal.SIGUSR2)
     new = int(gh.notify.wait("MAINPID=")["MAINPID"])
     try:
@@ -145,6 +149,8 @@ def test_an_upgrade_keeps_health(sick):
         seen = b.checks
         until(lambda: b.checks > seen + 2, what="checks of the next one")
         assert ask(gh) == {"a": MORE}
+        upstream, = admin.status(gh)["upstreams"]
+        assert [s["weight_order"] for s in upstream["servers"]] == [7, None]
         b.is_well = True
         until(lambda: set(ask(gh)) == {"a", "b"}, what="b again")
     finally:

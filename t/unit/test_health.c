@@ -222,6 +222,28 @@ START_TEST(an_order_comes_before_checks_and_those_before_ejection)
 }
 END_TEST
 
+/* Of its server alone, beside other orders, until its place is another's. */
+START_TEST(an_ordered_weight_stays_until_it_is_dropped)
+{
+	uint32_t before = upstate_changes(u);
+
+	ck_assert_uint_eq(health_weight(u, 1), 0);
+	health_weight_set(u, 1, HEALTH_WEIGHT_MAX);
+	ck_assert_uint_ne(upstate_changes(u), before);
+	health_order_set(u, 1, HEALTH_ORDER_AUTO, NOW);
+	ck_assert_uint_eq(health_weight(u, 1), HEALTH_WEIGHT_MAX);
+	ck_assert_uint_eq(health_weight(u, 0), 0);
+	health_weight_set(u, 1, 0);
+	ck_assert_uint_eq(health_weight(u, 1), 0);
+	health_weight_set(u, 1, 7);
+	ck_assert(upstate_ready(u, 1));
+	ck_assert_uint_eq(health_weight(u, 1), 0);
+	/* no worker can make it more than it may be */
+	atomic_store(upstate_word(u, 1, UPSTATE_WEIGHT), HEALTH_WEIGHT_MAX + 1);
+	ck_assert_uint_eq(health_weight(u, 1), 0);
+}
+END_TEST
+
 START_TEST(panic_is_below_the_share_of_the_usual_servers)
 {
 	static const struct {
@@ -283,6 +305,7 @@ main(void)
 	    a_check_that_is_bad_takes_a_server_out,
 	    results_of_another_check_are_forgotten,
 	    an_order_comes_before_checks_and_those_before_ejection,
+	    an_ordered_weight_stays_until_it_is_dropped,
 	    panic_is_below_the_share_of_the_usual_servers,
 	    changes_are_told_and_a_successor_is_well,
 	};

@@ -5,7 +5,9 @@
 #include <time.h>
 
 #include "common/base/check.h"
+#include "common/conf/conf_balance.h"
 #include "common/net/loop.h"
+#include "common/store/health.h"
 #include "common/store/upstate.h"
 #include "t/unit/unit.h"
 #include "worker/exch/exch.h"
@@ -67,11 +69,13 @@ lb_begin(const struct lb_ops *lb, uint32_t n)
 		    span_of((const char *)&servers[i], sizeof(servers[i].id));
 		servers[i].weight = 1;
 		servers[i].id = i;
+		health_weight_set(u, i, 0);
 	}
 	conf = (struct upstream){.servers = servers, .n_servers = n, .lb = lb};
 	if (lb->prepare != NULL)
 		conf.lb_shared = lb->prepare(&conf, &nothing, NULL, NULL);
 	group = (struct up_group){.conf = &conf, .w = &worker};
+	up_weights_open(&group);
 	group.lb_state = lb->open(&group);
 }
 
@@ -79,8 +83,17 @@ static void
 lb_end(void)
 {
 	conf.lb->close(group.lb_state);
+	up_weights_close(&group);
 	if (conf.lb_shared != NULL)
 		conf.lb->unprepare(conf.lb_shared);
+}
+
+/* The operator wants another weight; 0: none. */
+static void
+lb_order(uint32_t i, uint32_t weight)
+{
+	health_weight_set(u, i, weight);
+	up_weights_look(&group);
 }
 
 static int
@@ -141,10 +154,8 @@ START_TEST(round_robin_is_exact_by_weight)
 	uint32_t n_same = 0;
 
 	lb_begin(&lb_round_robin, 3);
-	group.conf->lb->close(group.lb_state);
-	servers[0].weight = 5;
-	servers[2].weight = 2;
-	group.lb_state = conf.lb->open(&group);
+	lb_order(0, 5);
+	lb_order(2, 2);
 	for (uint32_t k = 1; k <= 8 * 100; k++) {
 		int i = lb_pick();
 
@@ -191,9 +202,7 @@ END_TEST
 START_TEST(round_robin_finds_the_few_that_are_left)
 {
 	lb_begin(&lb_round_robin, MANY);
-	group.conf->lb->close(group.lb_state);
-	servers[17].weight = 3;
-	group.lb_state = conf.lb->open(&group);
+	lb_order(17, 3);
 	memset(skip, 0xff, sizeof(skip));
 	ck_assert_int_eq(lb_pick(), -1);
 	lb_skip(17, false);
@@ -243,6 +252,72 @@ START_TEST(least_conn_uses_all_of_many)
 }
 END_TEST
 
+#define ORDER_PICKS 3000u
+
+/* Picks of three servers while each one that is picked keeps its request. */
+static void
+order_pick(void)
+{
+	memset(got, 0, sizeof(got));
+	for (uint32_t k = 0; k < ORDER_PICKS; k++) {
+		int i = lb_pick();
+
+		ck_assert_int_ge(i, 0);
+		upstate_begin(u, 0, (uint32_t)i);
+	}
+	for (uint32_t i = 0; i < 3; i++)
+		while (upstate_active(u, i) > 0)
+			upstate_end(u, 0, i);
+}
+
+/* All but hashes follow the order at once and forget it again; a table of keys
+ * stays as it is. */
+START_TEST(an_order_of_weight_changes_the_shares)
+{
+	static const struct lb_ops *const all[] = {&lb_round_robin,
+	    &lb_least_conn, &lb_least_time, &lb_random_two, &lb_ip_hash};
+
+	for (size_t i = 0; i < NELEMS(all); i++) {
+		bool has_weights =
+		    conf_balance_has_weights(span_str(all[i]->name));
+		uint32_t even = ORDER_PICKS / 3;
+
+		lb_begin(all[i], 3);
+		order_pick();
+		ck_assert_uint_ge(got[1], even * 8 / 10);
+		ck_assert_uint_le(got[1], even * 12 / 10);
+		lb_order(1, 8);
+		order_pick();
+		ck_assert_msg(has_weights == (got[1] > ORDER_PICKS * 7 / 10),
+		    "%s: %u", all[i]->name, got[1]);
+		ck_assert_uint_ge(got[0], ORDER_PICKS * 8 / 100);
+		ck_assert_uint_ge(got[2], ORDER_PICKS * 8 / 100);
+		lb_order(1, 0);
+		order_pick();
+		ck_assert_uint_ge(got[1], even * 8 / 10);
+		ck_assert_uint_le(got[1], even * 12 / 10);
+		lb_end();
+	}
+}
+END_TEST
+
+/* Who was light waits for the end of no long step. */
+START_TEST(a_server_that_becomes_heavy_is_used_at_once)
+{
+	lb_begin(&lb_round_robin, 3);
+	lb_order(0, UP_WEIGHT_MAX);
+	lb_order(1, UP_WEIGHT_MAX);
+	for (uint32_t k = 0; k < 10; k++)
+		ck_assert_int_ne(lb_pick(), 2);
+	lb_order(2, UP_WEIGHT_MAX);
+	memset(got, 0, sizeof(got));
+	for (uint32_t k = 0; k < 30; k++)
+		(void)lb_pick();
+	ck_assert_uint_eq(got[2], 10);
+	lb_end();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -253,6 +328,8 @@ main(void)
 	    round_robin_finds_the_few_that_are_left,
 	    least_conn_is_exact_up_to_64,
 	    least_conn_uses_all_of_many,
+	    an_order_of_weight_changes_the_shares,
+	    a_server_that_becomes_heavy_is_used_at_once,
 	};
 
 	return unit_run_in("lb", tests, NELEMS(tests), set_up, tear_down);

@@ -28,8 +28,9 @@ lb_least_pick(struct lb_least *l, const struct up_group *g, lb_cost_f *cost,
 			continue;
 		n_seen++;
 		c = cost(g, s);
-		if (best >= 0 && !lb_is_cheaper(c, s->weight, best_cost,
-				     g->conf->servers[best].weight))
+		if (best >= 0 &&
+		    !lb_is_cheaper(c, up_server_weight(g, i), best_cost,
+			up_server_weight(g, (uint32_t)best)))
 			continue;
 		best = (int)i;
 		best_cost = c;

@@ -22,6 +22,7 @@ struct r2_class {
 
 struct random_two {
 	uint64_t seed;
+	uint32_t weights_no; /* of the group, when sums were made */
 	struct r2_class usual;
 	struct r2_class backup;
 };
@@ -29,18 +30,31 @@ struct random_two {
 static void
 r2_fill(struct r2_class *c, const struct upstream *u, bool is_backup)
 {
-	uint64_t sum = 0;
-
 	c->servers = calloc(u->n_servers + 1u, sizeof(*c->servers));
 	c->sums = calloc(u->n_servers + 1u, sizeof(*c->sums));
 	REQUIRE(c->servers != NULL && c->sums != NULL);
-	for (uint32_t i = 0; i < u->n_servers; i++) {
-		if (u->servers[i].is_backup != is_backup)
-			continue;
-		sum += u->servers[i].weight;
-		c->servers[c->n] = i;
-		c->sums[c->n++] = sum;
+	for (uint32_t i = 0; i < u->n_servers; i++)
+		if (u->servers[i].is_backup == is_backup)
+			c->servers[c->n++] = i;
+}
+
+static void
+r2_sum(struct r2_class *c, const struct up_group *g)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t k = 0; k < c->n; k++) {
+		sum += up_server_weight(g, c->servers[k]);
+		c->sums[k] = sum;
 	}
+}
+
+static void
+r2_sum_all(struct random_two *r, const struct up_group *g)
+{
+	r->weights_no = g->weights_no;
+	r2_sum(&r->usual, g);
+	r2_sum(&r->backup, g);
 }
 
 static void *
@@ -55,6 +69,7 @@ r2_open(const struct up_group *g)
 	r->seed = key.k0 | 1;
 	r2_fill(&r->usual, g->conf, false);
 	r2_fill(&r->backup, g->conf, true);
+	r2_sum_all(r, g);
 	return r;
 }
 
@@ -129,22 +144,22 @@ r2_pick(void *state, const struct up_group *g, struct exch *x,
 	struct random_two *r = state;
 	const struct r2_class *c = is_backup ? &r->backup : &r->usual;
 	const struct upstate *u = g->w->boot->upstate;
-	const struct up_server_conf *sa;
-	const struct up_server_conf *sb;
 	int a;
 	int b;
 
 	(void)x;
 	if (c->n == 0)
 		return -1;
+	if (r->weights_no != g->weights_no)
+		r2_sum_all(r, g);
 	a = r2_draw(r, c, skip, -1);
 	b = a < 0 ? -1 : r2_draw(r, c, skip, a);
 	if (b < 0)
 		return a;
-	sa = &g->conf->servers[a];
-	sb = &g->conf->servers[b];
-	return lb_is_less(upstate_active(u, sb->id), sb->weight,
-		   upstate_active(u, sa->id), sa->weight)
+	return lb_is_less(upstate_active(u, g->conf->servers[b].id),
+		   up_server_weight(g, (uint32_t)b),
+		   upstate_active(u, g->conf->servers[a].id),
+		   up_server_weight(g, (uint32_t)a))
 		   ? b
 		   : a;
 }

@@ -25,8 +25,9 @@ struct rr_class {
 };
 
 struct round_robin {
-	const struct upstream *conf;
+	const struct up_group *g;
 	uint64_t seed;
+	uint32_t weights_no; /* of the group, when turns began */
 	uint64_t *due; /* of each server */
 	struct rr_class usual;
 	struct rr_class backup;
@@ -35,7 +36,7 @@ struct round_robin {
 static uint64_t
 rr_step(const struct round_robin *r, uint32_t server)
 {
-	return RR_STEP / r->conf->servers[server].weight;
+	return RR_STEP / up_server_weight(r->g, server);
 }
 
 /* --- the heap ------------------------------------------------------------- */
@@ -81,10 +82,10 @@ rr_begin(struct round_robin *r, const struct rr_class *c)
 	uint32_t seen[UP_WEIGHT_MAX + 1] = {0};
 
 	for (uint32_t k = 0; k < c->n; k++)
-		n_of[r->conf->servers[c->heap[k]].weight]++;
+		n_of[up_server_weight(r->g, c->heap[k])]++;
 	for (uint32_t k = 0; k < c->n; k++) {
 		uint32_t server = c->heap[k];
-		uint32_t weight = r->conf->servers[server].weight;
+		uint32_t weight = up_server_weight(r->g, server);
 
 		r->due[server] =
 		    rr_step(r, server) * ++seen[weight] / (n_of[weight] + 1);
@@ -94,13 +95,25 @@ rr_begin(struct round_robin *r, const struct rr_class *c)
 static void
 rr_fill(struct round_robin *r, struct rr_class *c, bool is_backup)
 {
-	c->heap = calloc(r->conf->n_servers + 1u, sizeof(*c->heap));
+	const struct upstream *u = r->g->conf;
+
+	c->heap = calloc(u->n_servers + 1u, sizeof(*c->heap));
 	REQUIRE(c->heap != NULL);
-	for (uint32_t i = 0; i < r->conf->n_servers; i++)
-		if (r->conf->servers[i].is_backup == is_backup)
+	for (uint32_t i = 0; i < u->n_servers; i++)
+		if (u->servers[i].is_backup == is_backup)
 			c->heap[c->n++] = i;
-	rr_begin(r, c);
-	rr_order(r, c);
+}
+
+/* With other weights, turns begin anew: a server that had a long step does not
+ * wait for the end of it. */
+static void
+rr_begin_all(struct round_robin *r)
+{
+	r->weights_no = r->g->weights_no;
+	rr_begin(r, &r->usual);
+	rr_order(r, &r->usual);
+	rr_begin(r, &r->backup);
+	rr_order(r, &r->backup);
 }
 
 static void *
@@ -109,12 +122,13 @@ rr_open(const struct up_group *g)
 	struct round_robin *r = calloc(1, sizeof(*r));
 
 	REQUIRE(r != NULL);
-	r->conf = g->conf;
+	r->g = g;
 	r->seed = 1;
 	r->due = calloc(g->conf->n_servers + 1u, sizeof(*r->due));
 	REQUIRE(r->due != NULL);
 	rr_fill(r, &r->usual, false);
 	rr_fill(r, &r->backup, true);
+	rr_begin_all(r);
 	return r;
 }
 
@@ -184,10 +198,11 @@ rr_pick(void *state, const struct up_group *g, struct exch *x,
 	struct round_robin *r = state;
 	struct rr_class *c = is_backup ? &r->backup : &r->usual;
 
-	(void)g;
 	(void)x;
 	if (c->n == 0)
 		return -1;
+	if (r->weights_no != g->weights_no)
+		rr_begin_all(r);
 	for (uint32_t turn = 0; turn < RR_TURNS; turn++) {
 		uint32_t server = c->heap[0];
 

@@ -33,6 +33,7 @@ group_open(struct up_group *g, struct worker *w, const struct upstream *u)
 			s->remote = tls_remote_new(u->tls, s->conf->tls_name);
 	}
 	up_queue_init(g);
+	up_weights_open(g);
 	g->lb_state = u->lb->open(g);
 	g->fitness = up_fitness_new(g);
 	g->sticky = up_sticky_new(g);
@@ -85,6 +86,7 @@ up_worker_free(struct up_worker *u)
 			tls_remote_free(g->servers[k].remote);
 		}
 		g->conf->lb->close(g->lb_state);
+		up_weights_close(g);
 		up_fitness_free(g->fitness);
 		up_sticky_free(g->sticky);
 		free(g->servers);

@@ -35,6 +35,8 @@ struct up_group {
 	const struct upstream *conf;
 	struct worker *w;
 	struct up_server *servers;
+	uint32_t *weights; /* of each server, as it is now: up_weight.c */
+	uint32_t weights_no; /* another one when any of them changed */
 	void *lb_state;
 	struct up_fitness *fitness;
 	struct up_sticky *sticky; /* NULL: sessions are nothing to it */
@@ -62,6 +64,21 @@ struct up_server *up_group_pick(
  * when there is none, or panic = 0%. */
 struct up_server *up_group_pick_unfit(
     struct up_group *g, struct exch *x, const uint64_t *skip);
+
+/* --- weights: up_weight.c ------------------------------------------------- */
+
+/* As configured; behind .conf and .w, in front of the policy. */
+void up_weights_open(struct up_group *g);
+void up_weights_close(struct up_group *g);
+/* See what the operator wants by now. */
+void up_weights_look(struct up_group *g);
+/* Of server i, 1 .. UP_WEIGHT_MAX. What a policy made of all of them is good as
+ * long as weights_no stays. */
+static inline uint32_t
+up_server_weight(const struct up_group *g, uint32_t i)
+{
+	return g->weights[i];
+}
 
 /* --- health: up_health.c -------------------------------------------------- */
 

@@ -161,6 +161,7 @@ fitness_look(struct up_group *g)
 	memset(f->unfit, 0, f->n_words * sizeof(f->unfit[0]));
 	memset(f->off, 0, f->n_words * sizeof(f->off[0]));
 	memset(f->kept, 0, f->n_words * sizeof(f->kept[0]));
+	up_weights_look(g);
 	for (uint32_t i = 0; i < u->n_servers; i++)
 		fitness_look_at(
 		    g, i, u->servers[i].is_backup ? &backup : &usual, &near);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "common/base/check.h"
+#include "common/conf/conf_balance.h"
 #include "common/serve/peer_addr.h"
 #include "common/store/tenants.h"
 #include "common/tls/tls_client.h"
@@ -114,9 +115,7 @@ upstream_read_balance(struct upstream *u, const struct conf_scope *s,
     struct arena *a, struct diag *d)
 {
 	const struct conf_value *v = conf_get(s, KEY_UPSTREAM_BALANCE);
-	span name = v == NULL || v->n_words == 0
-			? conf_text(s, KEY_UPSTREAM_BALANCE)
-			: v->words[0].text;
+	span name = conf_balance_name(s);
 
 	u->lb = lb_find(name);
 	/* the reader knows the same words */

@@ -130,7 +130,7 @@ def test_an_order_outlives_reloads_and_deaths(two):
     ("nope", "{b}", "drain", "404: there is no upstream of this name"),
     ("app", "127.0.0.1:1", "drain", "404: the upstream has no such server"),
     ("app", "{b}", "stop",
-     "400: an order is one of drain, down, up, auto"),
+     "400: an order is one of drain, down, up, ready, auto, weight"),
 ])
 def test_what_is_not_there_is_refused(two, upstream, address, word, why):
     gh, _, b = two
@@ -144,7 +144,11 @@ def test_what_is_not_there_is_refused(two, upstream, address, word, why):
 @pytest.mark.parametrize("content", [
     b"", b"{", b"[]", b'{"upstream": "app"}', b'{"upstream": 1, "server": 2, '
     b'"order": 3}', b'{"order": "up", "order": "down"}',
-    b'{"upstream": null, "server": "\\u0000", "order": "up"}'])
+    b'{"upstream": null, "server": "\\u0000", "order": "up"}',
+    *(b'{"upstream": "app", "server": "x", "order": %s}' % order for order in (
+        b'"weight"', b'"weight", "weight": 0', b'"weight", "weight": 1001',
+        b'"weight", "weight": 1.5', b'"weight", "weight": "7"',
+        b'"weight", "weight": -1', b'"up", "weight": 7'))])
 def test_malformed_orders_are_refused(two, content):
     gh, _, _ = two
     with admin.connect(gh) as c:
@@ -157,8 +161,11 @@ def test_malformed_orders_are_refused(two, content):
 
 
 def test_usage():
-    """Three words; nobody there."""
-    for words in ([], ["a"], ["a", "b"], ["a", "b", "c", "d"], ["a", "b", "-x"]):
+    """Three words, or a number behind them; nobody there."""
+    for words in ([], ["a"], ["a", "b"], ["a", "b", "c", "d"], ["a", "b", "-x"],
+                  ["a", "b", "weight"], ["a", "b", "weight", "x"],
+                  ["a", "b", "weight", "-1"], ["a", "b", "weight", "1", "2"],
+                  ["a", "b", "c", "--forget"], ["a", "--forget"]):
         done = run("server", *words)
         assert done.returncode == 2
         assert done.stderr.startswith("usage: gatehouse server UPSTREAM ")

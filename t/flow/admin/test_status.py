@@ -12,7 +12,8 @@ from lib.gatehouse import run
 from lib.procs import until
 
 NONE = {"active": 0, "requests": 0, "failures": 0, "health": "up", "why": None,
-        "since": None, "until": None, "order": "auto"}
+        "since": None, "until": None, "order": "auto",
+        "weight_order": None}
 INI = """
 [global]
 workers = 2
@@ -56,9 +57,10 @@ def test_status_tells_version_and_servers(gh):
     """The version is -V's, the servers are the configuration's."""
     s = admin.status(gh)
     assert f"gatehouse {s['version']}\n" in run("-V").stdout
-    assert s["upstreams"] == [{"name": "app", "panic": False, "servers": [
-        {"address": "127.0.0.1:1", "weight": 3, "backup": False, **NONE},
-        {"address": "[::1]:2", "weight": 1, "backup": True, **NONE}]}]
+    assert s["upstreams"] == [{
+        "name": "app", "balance": "round_robin", "panic": False, "servers": [
+            {"address": "127.0.0.1:1", "weight": 3, "backup": False, **NONE},
+            {"address": "[::1]:2", "weight": 1, "backup": True, **NONE}]}]
 
 
 def test_counters_are_sums_over_all_workers(gh):
