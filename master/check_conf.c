@@ -164,6 +164,7 @@ server_open(struct check_server *s, struct check_group *g, const json_t *j,
 	s->group = g;
 	s->state = CHECK_RESTS;
 	s->id = (uint32_t)json_integer_value(json_object_get(j, "id"));
+	s->number = (uint32_t)json_integer_value(json_object_get(j, "number"));
 	s->is_backup = json_is_true(json_object_get(j, "backup"));
 	(void)peer_addr_parse(text_at(j, "address"), &s->at);
 	s->check = server_check(s, check);

@@ -57,7 +57,7 @@ interval_ms(const struct check_server *s)
 	return ms - spread + random_below(s->group->all, 2 * spread + 1);
 }
 
-static void
+void
 check_rest(struct check_server *s)
 {
 	uint64_t due = s->began_ms + interval_ms(s);
@@ -68,7 +68,7 @@ check_rest(struct check_server *s)
 	    (due > least ? due : least) - now_ms(s));
 }
 
-static void
+void
 check_done(struct check_server *s, enum health_why why, uint32_t detail)
 {
 	check_noted(s, why, detail);
@@ -214,8 +214,15 @@ check_on_timer(void *self)
 		check_done(s, HEALTH_WHY_NAME, 0);
 		return;
 	}
+	if (s->state == CHECK_RUNS) {
+		check_command_lost(s);
+		return;
+	}
 	s->began_ms = now_ms(s);
-	check_find(s);
+	if (s->group->what.kind == CHECK_COMMAND)
+		check_command_ask(s);
+	else
+		check_find(s);
 }
 
 /* --- life ----------------------------------------------------------------- */
@@ -232,7 +239,8 @@ check_server_start(struct check_server *s)
 		return;
 	/* what cannot be asked is not asked */
 	if ((s->group->what.kind == CHECK_TLS || s->at.is_tls) &&
-	    s->group->what.kind != CHECK_TCP && s->remote == NULL)
+	    s->group->what.kind != CHECK_TCP &&
+	    s->group->what.kind != CHECK_COMMAND && s->remote == NULL)
 		return;
 	loop_timer_set(c->loop, &s->timer,
 	    random_below(c, within < FIRST_MS ? within : FIRST_MS));
@@ -241,6 +249,7 @@ check_server_start(struct check_server *s)
 void
 check_server_stop(struct check_server *s)
 {
+	check_command_cancel(s);
 	loop_timer_clear(s->group->all->loop, &s->timer);
 	if (s->query != NULL)
 		dns_cancel(s->query);

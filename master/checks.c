@@ -50,6 +50,8 @@ checks_use(struct checks *c, json_t *conf)
 {
 	checks_drop(c);
 	c->conf = json_incref(conf);
+	c->commands.generation =
+	    (uint32_t)json_integer_value(json_object_get(conf, "generation"));
 	checks_use_dns(c);
 	check_groups_open(c);
 	if (c->is_on)
@@ -122,6 +124,7 @@ checks_init(struct checks *c, struct loop *l, const struct boot *b)
 	c->loop = l;
 	c->boot = b;
 	sipkey_random(&c->jitter);
+	check_commands_init(c);
 	c->dns_conf = dns_conf_new(span_of(NULL, 0));
 	REQUIRE(c->dns_conf != NULL);
 	/* the library opens a source of chance here */
@@ -135,6 +138,7 @@ void
 checks_end(struct checks *c)
 {
 	checks_drop(c);
+	check_commands_end(c);
 	dns_free(c->dns);
 	dns_conf_free(c->dns_conf);
 	tls_io_free(c->io);

@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 
+#include "common/base/list.h"
 #include "common/base/regex.h"
 #include "common/base/siphash.h"
 #include "common/conf/conf_health.h"
@@ -25,7 +26,9 @@ struct check_group;
 enum check_state {
 	CHECK_RESTS, /* the timer begins the next one */
 	CHECK_NAMES, /* its name is being resolved, until the timer */
-	CHECK_ASKS /* a fetch, which has its own time */
+	CHECK_ASKS, /* a fetch, which has its own time */
+	CHECK_WAITS, /* its command, for another one to end */
+	CHECK_RUNS /* its command, until the timer */
 };
 
 /* One server. */
@@ -33,6 +36,8 @@ struct check_server {
 	struct check_group *group;
 	enum check_state state;
 	uint32_t id; /* in the shared table */
+	uint32_t number; /* its line in the configuration: names its command */
+	struct list node; /* while it waits or runs, in checks.commands */
 	bool is_backup;
 	struct peer_addr at;
 	struct tls_remote *remote; /* NULL: no TLS is spoken in the check */
@@ -66,6 +71,15 @@ struct check_group {
 	size_t n_servers;
 };
 
+/* The servers whose commands are the master's to run. */
+struct check_commands {
+	uint32_t generation; /* whose configuration numbers them */
+	struct list waiting;
+	struct list running;
+	uint32_t n_running;
+	struct timer pause; /* armed: the master has had enough for now */
+};
+
 struct checks {
 	struct loop *loop;
 	const struct boot *boot;
@@ -80,6 +94,7 @@ struct checks {
 	json_t *conf; /* what the groups' texts are parts of */
 	struct check_group *groups;
 	size_t n_groups;
+	struct check_commands commands;
 	bool is_on; /* we have the lease */
 };
 
@@ -102,6 +117,26 @@ void check_groups_close(struct checks *c);
 /* Begin with its first check, or give up the one that runs. */
 void check_server_start(struct check_server *s);
 void check_server_stop(struct check_server *s);
+
+/* Its check has ended: note what came of it, or that nothing did, and wait for
+ * the next one. */
+void check_done(struct check_server *s, enum health_why why, uint32_t detail);
+void check_rest(struct check_server *s);
+
+/* --- check_command.c: checks that are commands ---------------------------- */
+
+void check_commands_init(struct checks *c);
+/* Nothing of theirs may run or wait any more. */
+void check_commands_end(struct checks *c);
+/* Have the server's command run as soon as may be; check_done() or check_rest()
+ * follows. */
+void check_command_ask(struct check_server *s);
+/* Its time, and more than the master needs to say so, is over. */
+void check_command_lost(struct check_server *s);
+/* Give it up, whatever it waits for. */
+void check_command_cancel(struct check_server *s);
+/* CTL_RAN has come. */
+void check_command_hear(struct checks *c, uint64_t arg);
 
 /* --- check_judge.c: what an answer means ---------------------------------- */
 

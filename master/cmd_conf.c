@@ -8,6 +8,7 @@
 
 #include "master/admin.h"
 #include "master/cmd.h"
+#include "master/commands.h"
 #include "master/priv.h"
 #include "master/report.h"
 
@@ -39,6 +40,7 @@ cmd_prepare(struct cmd_boot *c, const struct conf_source *src)
 	priv_check(&global, c->diag);
 	admin_check(c->conf, c->diag);
 	cachefiles_check(c->conf, c->diag);
+	commands_check(c->conf, c->diag);
 	if (diag_count(c->diag, DIAG_ERROR) == 0)
 		prepare_shared(c);
 	c->boot.conf = c->conf;

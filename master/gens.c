@@ -10,6 +10,7 @@
 #include "common/base/log.h"
 #include "common/base/num.h"
 #include "master/admin.h"
+#include "master/commands.h"
 #include "master/cpu.h"
 #include "master/master.h"
 #include "master/notify.h"
@@ -298,6 +299,7 @@ gen_check_privileges(struct gen *g)
 	priv_check(&s, g->diag);
 	admin_check(g->conf, g->diag);
 	cachefiles_check(g->conf, g->diag);
+	commands_check(g->conf, g->diag);
 }
 
 static uint32_t
@@ -505,6 +507,8 @@ gen_serve(struct gen *g)
 	struct master *m = g->master;
 
 	gen_goto(g, probation_begin(g, master_serving(m)));
+	/* those of the one before it */
+	commands_end(m);
 	admin_use(g);
 	cachefiles_use(g);
 	reload_end(g, NULL);

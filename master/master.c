@@ -12,6 +12,7 @@
 #include "common/base/log.h"
 #include "master/admin.h"
 #include "master/cmd.h"
+#include "master/commands.h"
 #include "master/daemon.h"
 #include "master/notify.h"
 #include "master/pidfile.h"
@@ -201,7 +202,7 @@ master_check_end(struct master *m)
 		master_stop(m, m->exit_code);
 	if (m->state != MASTER_STOPPING)
 		return;
-	if (list_is_empty(&m->children))
+	if (list_is_empty(&m->children) && commands_are_gone(m))
 		m->is_done = true;
 	else if (!has_worker && m->steward != NULL && !master_saves(m))
 		(void)kill(m->steward->pid, SIGTERM);
@@ -216,6 +217,7 @@ master_stop(struct master *m, int exit_code)
 	tell_state(m);
 	m->exit_code = exit_code;
 	notify_stopping();
+	commands_end(m);
 	master_end_children(m);
 	loop_timer_set(m->loop, &m->deadline, STOP_MS);
 	master_check_end(m);
@@ -267,6 +269,7 @@ master_quit(struct master *m)
 	certs_stop(m);
 	tell_state(m);
 	notify_stopping();
+	commands_end(m);
 	if (grace_ms > 0)
 		loop_timer_set(m->loop, &m->deadline, grace_ms + QUIT_MORE_MS);
 	list_foreach_safe (n, &m->gens) {
@@ -282,6 +285,7 @@ master_hand_over(struct master *m)
 	m->state = MASTER_QUITTING;
 	admin_hand_over(m);
 	cachefiles_close(m);
+	commands_end(m);
 	tell_state(m);
 	list_foreach_safe (n, &m->gens) {
 		gen_retire(LIST_ENTRY(n, struct gen, node));
@@ -301,6 +305,7 @@ master_on_beat(void *self)
 		m->wants_reload = false;
 		(void)raise(SIGHUP);
 	}
+	commands_beat(m);
 	reap_listen_again(m);
 	cachefiles_care(m);
 	tell_again(m);
@@ -419,6 +424,7 @@ master_init(struct master *m, const struct conf_source *src)
 	timer_init(&m->deadline, master_on_deadline, m);
 	timer_init(&m->steward_timer, master_on_steward_due, m);
 	cachefiles_init(m);
+	commands_init(m);
 	certs_init(m);
 	tell_init(m);
 }
@@ -431,6 +437,7 @@ master_close(struct master *m)
 		pidfile_remove(m->pid_fd, m->pid_file);
 	admin_close(m, &m->admin);
 	cachefiles_close(m);
+	commands_close(m);
 	free(m->reload.problems);
 	list_foreach_safe (n, &m->gens)
 		gen_end(LIST_ENTRY(n, struct gen, node));

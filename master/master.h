@@ -16,6 +16,7 @@
 
 struct cachefiles;
 struct cert_files;
+struct commands;
 struct gen;
 struct master;
 
@@ -232,6 +233,7 @@ struct master {
 	struct list gens;
 	struct list lsocks;
 	struct child *steward;
+	struct commands *commands; /* that run */
 	struct watch signals;
 	struct timer beat; /* watchdog */
 	struct timer deadline; /* quitting, stopping */

@@ -104,7 +104,7 @@ drop_capabilities(void)
 }
 
 bool
-priv_drop(const struct conf_scope *global)
+priv_lower(const struct conf_scope *global)
 {
 	const char *why = "";
 	uid_t uid;
@@ -122,9 +122,21 @@ priv_drop(const struct conf_scope *global)
 		    strerror(errno));
 		return false;
 	}
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-	    priv_allow_checker() < 0) {
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
 		log_msg(LOG_FATAL, "no_new_privs failed error=\"%s\"",
+		    strerror(errno));
+		return false;
+	}
+	return true;
+}
+
+bool
+priv_drop(const struct conf_scope *global)
+{
+	if (!priv_lower(global))
+		return false;
+	if (priv_allow_checker() < 0) {
+		log_msg(LOG_FATAL, "checker not allowed error=\"%s\"",
 		    strerror(errno));
 		return false;
 	}

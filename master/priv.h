@@ -8,8 +8,10 @@
 #include "common/conf/conf.h"
 
 /* Give up root for good: user and group of the configuration, no supplementary
- * groups, no new privileges ever, and the system calls of master/seccomp.
- * Without root only the last two. false after logging why. */
+ * groups, no new privileges ever. Without root only the last. false after
+ * logging why. */
+bool priv_lower(const struct conf_scope *global);
+/* And the system calls of master/seccomp. */
 bool priv_drop(const struct conf_scope *global);
 /* Whether user and group exist (asked only as root); problems go to d. */
 void priv_check(const struct conf_scope *global, struct diag *d);

@@ -10,6 +10,7 @@
 #include "common/base/check.h"
 #include "common/base/log.h"
 #include "master/admin.h"
+#include "master/commands.h"
 #include "master/master.h"
 #include "master/upgrade.h"
 
@@ -92,6 +93,7 @@ child_dead(struct child *c)
 	if (c->kind == CHILD_STEWARD) {
 		m->steward = NULL;
 		cachefiles_lost(m);
+		commands_end(m);
 		if (m->state <= MASTER_RUNNING)
 			loop_timer_set(
 			    m->loop, &m->steward_timer, STEWARD_MIN_MS);
@@ -137,6 +139,12 @@ child_hear(struct child *c, const struct ctl_msg *msg, pid_t from, int *fd)
 		}
 		log_msg(LOG_WARN, "%s asked ignored=yes", kind_names[c->kind]);
 		break;
+	case CTL_RUN:
+		/* they have a limit of their own */
+		if (c->kind == CHILD_STEWARD &&
+		    commands_run(c->master, msg->arg))
+			c->n_heard--;
+		break;
 	case CTL_CACHE_DONE:
 		if (c->kind == CHILD_STEWARD)
 			cachefiles_done(c->master, msg->arg == 1);
@@ -147,6 +155,7 @@ child_hear(struct child *c, const struct ctl_msg *msg, pid_t from, int *fd)
 	case CTL_CERTIFICATES:
 	case CTL_CACHE_SAVE:
 	case CTL_CACHE_LOAD:
+	case CTL_RAN:
 	case CTL_SPAWN:
 	case CTL_RETIRE:
 	case CTL_CLOSE_IDLE:
@@ -278,15 +287,31 @@ child_of(struct master *m, pid_t pid)
 	return child_find(m, pid);
 }
 
+/* One that has ended; 0: there is none. */
+static pid_t
+reap_next(struct master *m, int *status)
+{
+	siginfo_t info = {.si_pid = 0};
+
+	if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
+	    info.si_pid <= 0)
+		return 0;
+	commands_bury(m, info.si_pid);
+	return waitpid(info.si_pid, status, WNOHANG);
+}
+
 void
 reap_all(struct master *m)
 {
 	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		struct child *c = child_of(m, pid);
+	while ((pid = reap_next(m, &status)) > 0) {
+		struct child *c;
 
+		if (commands_reaped(m, pid, status))
+			continue;
+		c = child_of(m, pid);
 		if (c == NULL) {
 			upgrade_reaped(m, pid, status);
 			continue;
@@ -297,6 +322,7 @@ reap_all(struct master *m)
 		child_log_end(c, status);
 		child_dead(c);
 	}
+	commands_settle(m);
 }
 
 /* When it showed life last: before its first heartbeat, at its birth. */

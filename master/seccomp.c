@@ -75,6 +75,12 @@ static const int paths[] = {
     SCMP_SYS(unlinkat),
 };
 
+/* By which a process leaves those that are ended together. */
+static const int leaving[] = {
+    SCMP_SYS(setpgid),
+    SCMP_SYS(setsid),
+};
+
 static bool
 refuse(const int *calls, size_t n)
 {
@@ -95,6 +101,12 @@ bool
 seccomp_apply(void)
 {
 	return refuse(refused, NELEMS(refused));
+}
+
+bool
+seccomp_keep_session(void)
+{
+	return refuse(leaving, NELEMS(leaving));
 }
 
 #ifdef GH_SANITIZED
@@ -122,6 +134,12 @@ seccomp_apply(void)
 
 bool
 seccomp_confine(void)
+{
+	return true;
+}
+
+bool
+seccomp_keep_session(void)
 {
 	return true;
 }

@@ -11,5 +11,8 @@ bool seccomp_apply(void);
 /* From now on no path can be opened, made, moved or removed. false with errno;
  * true without libseccomp. */
 bool seccomp_confine(void);
+/* From now on this process and all below it stay in its session and process
+ * group. false with errno; true without libseccomp. */
+bool seccomp_keep_session(void);
 
 #endif

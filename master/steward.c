@@ -84,6 +84,9 @@ steward_hear(struct steward *s, const struct ctl_msg *m, int fd)
 		if (fd >= 0)
 			keeper_hear(s->keeper, m, fd);
 		return;
+	case CTL_RAN:
+		check_command_hear(&s->checks, m->arg);
+		break;
 	case CTL_SPAWN:
 	case CTL_PREPARED:
 	case CTL_REFUSED:
@@ -95,6 +98,7 @@ steward_hear(struct steward *s, const struct ctl_msg *m, int fd)
 	case CTL_CLOSE_IDLE:
 	case CTL_ASK:
 	case CTL_CACHE_DONE:
+	case CTL_RUN:
 		break;
 	}
 	if (fd >= 0)

@@ -34,7 +34,8 @@ tell_text(span s)
 }
 
 static json_t *
-tell_server(const struct gen *g, span upstream, const struct conf_value *v)
+tell_server(const struct gen *g, span upstream, const struct conf_value *v,
+    uint32_t number)
 {
 	json_t *j = json_object();
 	span weight;
@@ -49,6 +50,7 @@ tell_server(const struct gen *g, span upstream, const struct conf_value *v)
 	/* the reader makes numbers of it */
 	(void)json_object_set_new(j, "id",
 	    json_integer(claims_server(g->claims, upstream, v->words[0].text)));
+	(void)json_object_set_new(j, "number", json_integer(number));
 	return j;
 }
 
@@ -135,8 +137,10 @@ tell_limits(const struct gen *g, span name, const struct conf_scope *s,
 	(void)json_object_set_new(upstream, "limits", j);
 }
 
+/* *n_servers: those before it, in all upstreams (command_find()). */
 static json_t *
-tell_upstream(const struct gen *g, const struct conf_section *sec)
+tell_upstream(
+    const struct gen *g, const struct conf_section *sec, uint32_t *n_servers)
 {
 	struct conf_scope s = conf_scope_of(g->conf, sec);
 	struct conf_iter it = {0};
@@ -146,8 +150,8 @@ tell_upstream(const struct gen *g, const struct conf_section *sec)
 
 	while ((v = conf_next(&s, KEY_UPSTREAM_SERVER, &it)) != NULL)
 		if (v->n_words > 0)
-			(void)json_array_append_new(
-			    servers, tell_server(g, sec->name, v));
+			(void)json_array_append_new(servers,
+			    tell_server(g, sec->name, v, (*n_servers)++));
 	(void)json_object_set_new(j, "name", tell_text(sec->name));
 	(void)json_object_set_new(
 	    j, "balance", tell_text(conf_balance_name(&s)));
@@ -169,11 +173,14 @@ tell_render_conf(const struct gen *g)
 	    conf_scope_of(g->conf, conf_first(g->conf, CONF_GLOBAL));
 	json_t *upstreams = json_array();
 	json_t *j = json_object();
+	uint32_t n_servers = 0;
 	char *text;
 
 	for (const struct conf_section *s = conf_first(g->conf, CONF_UPSTREAM);
 	     s != NULL; s = s->next)
-		(void)json_array_append_new(upstreams, tell_upstream(g, s));
+		(void)json_array_append_new(
+		    upstreams, tell_upstream(g, s, &n_servers));
+	(void)json_object_set_new(j, "generation", json_integer(g->no));
 	(void)json_object_set_new(
 	    j, "config", tell_text(span_str(g->master->source.path)));
 	(void)json_object_set_new(j, "upstreams", upstreams);

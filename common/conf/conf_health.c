@@ -188,7 +188,7 @@ conf_eject_read(
 /* --- health_check --------------------------------------------------------- */
 
 #define LATER " is not built yet (it comes with a later version)"
-#define KINDS "expected tcp, tls, grpc, GET /PATH or HEAD /PATH"
+#define KINDS "expected tcp, tls, grpc, GET /PATH, HEAD /PATH or command /PATH"
 
 /* Longest name of a service that is asked for. */
 #define SERVICE_MAX 255u
@@ -213,22 +213,6 @@ static const struct term check_terms[] = {
     [TERM_TIMEOUT] = {"timeout", "=", KIND_DURATION, "1ms", "1h"},
 };
 
-/* What comes later, by name. false: it is none of that. */
-static bool
-check_is_later(struct terms *t, const struct conf_word *w)
-{
-	static const char *const later[] = {"command"};
-
-	for (size_t i = 0; i < NELEMS(later); i++) {
-		if (!span_eq(w->text, span_str(later[i])))
-			continue;
-		terms_error(t, w->at, "%s = %s: '%s'" LATER, t->key, later[i],
-		    later[i]);
-		return true;
-	}
-	return false;
-}
-
 /* "/path?query": what may stand in a request line (RFC 9112 3.2.1). */
 static bool
 is_target(span s)
@@ -239,6 +223,59 @@ is_target(span s)
 		if (s.p[i] <= ' ' || s.p[i] >= 0x7f || s.p[i] == '#')
 			return false;
 	return true;
+}
+
+/* Whether a word says how often or how long, so that it is none of a command.
+ */
+static bool
+check_is_time(const struct terms *t, const struct conf_word *w)
+{
+	span name = term_name(w->text);
+	int i = term_find(t, name);
+
+	return i >= TERM_INTERVAL && span_starts(span_from(w->text, name.len),
+					 span_str(t->table[i].sign));
+}
+
+/* A word of a command that is nearly one that says how often. */
+static void
+check_warn_near(const struct terms *t, const struct conf_word *w)
+{
+	static const char *const known[] = {
+	    "interval", "rise", "fall", "timeout"};
+	span name = term_name(w->text);
+	const char *near = diag_suggest(name, known, NELEMS(known));
+
+	if (t->d != NULL && name.len < w->text.len &&
+	    w->text.p[name.len] == '=' && near != NULL)
+		diag_warning(t->d, w->at,
+		    "%s: '%.*s' is an argument of the command; '%s=' is not",
+		    t->key, SPAN_FMT(conf_brief(w->text)), near);
+}
+
+/* "command /path arg ...": as many words as are behind the first one and before
+ * the first that says how often. The same results as check_read_kind(). */
+static uint32_t
+check_read_command(struct terms *t, const struct conf_word *words, uint32_t n,
+    struct conf_check *out)
+{
+	uint32_t at = 1;
+
+	for (; at < n && !check_is_time(t, &words[at]); at++)
+		if (at > 1)
+			check_warn_near(t, &words[at]);
+	out->n_args = at - 1;
+	if (at == 1 || words[1].text.len == 0 || words[1].text.p[0] != '/')
+		terms_error(t, words[at == 1 ? 0 : 1].at,
+		    "%s: command needs a path that begins with '/'", t->key);
+	else if (out->n_args > CHECK_ARGS_MAX)
+		terms_error(t, words[1 + CHECK_ARGS_MAX].at,
+		    "%s: a command has at most %u words", t->key,
+		    CHECK_ARGS_MAX);
+	else
+		return at;
+	out->kind = CHECK_NONE;
+	return 0;
 }
 
 /* The first words: what is done. Returns how many they are; 0: they are not
@@ -258,13 +295,15 @@ check_read_kind(struct terms *t, const struct conf_word *words, uint32_t n,
 		out->kind = CHECK_GRPC;
 	else if (out->is_head || span_eq(kind, SPAN_LIT("GET")))
 		out->kind = CHECK_HTTP;
-	else if (check_is_later(t, &words[0]))
-		return 0;
+	else if (span_eq(kind, SPAN_LIT("command")))
+		out->kind = CHECK_COMMAND;
 	if (out->kind == CHECK_NONE) {
 		terms_error(t, words[0].at, "%s = %.*s: " KINDS, t->key,
 		    SPAN_FMT(conf_brief(kind)));
 		return 0;
 	}
+	if (out->kind == CHECK_COMMAND)
+		return check_read_command(t, words, n, out);
 	if (out->kind != CHECK_HTTP)
 		return 1;
 	if (n < 2 || !is_target(words[1].text)) {
@@ -440,7 +479,8 @@ conf_check_judge(const struct conf_scope *s, struct diag *d)
 		    "an upstream has one health_check; the first is in line "
 		    "%u",
 		    v->key_at.line);
-	if (check.kind == CHECK_NONE || check.kind == CHECK_TCP)
+	if (check.kind == CHECK_NONE || check.kind == CHECK_TCP ||
+	    check.kind == CHECK_COMMAND)
 		return;
 	/* keys are never where checks are made */
 	if (conf_get(s, KEY_UPSTREAM_CLIENT_CERTIFICATE) != NULL)

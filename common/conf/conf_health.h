@@ -26,16 +26,19 @@ struct conf_eject {
 };
 
 /* `health_check = GET /healthz expect=200-399 body~ok interval=2s rise=2 fall=3
- * timeout=1s`, or `tcp`, `tls`, `grpc service=NAME`. */
+ * timeout=1s`, or `tcp`, `tls`, `grpc service=NAME`, `command /PATH ARG...`. */
 enum conf_check_kind {
 	CHECK_NONE,
 	CHECK_TCP,
 	CHECK_TLS,
 	CHECK_HTTP,
-	CHECK_GRPC
+	CHECK_GRPC,
+	CHECK_COMMAND
 };
 
 #define CHECK_RANGES_MAX 8
+/* Words of a command, with its path. */
+#define CHECK_ARGS_MAX 32
 
 struct conf_check {
 	enum conf_check_kind kind;
@@ -47,6 +50,8 @@ struct conf_check {
 	} expect[CHECK_RANGES_MAX];
 	uint32_t n_expect;
 	span service; /* of gRPC; empty: the server as a whole */
+	uint32_t n_args; /* COMMAND: words[1] .. words[n_args] are what is run
+			  */
 	span body; /* a regular expression; empty: any content is good */
 	uint64_t interval_ms;
 	uint64_t timeout_ms; /* for all of one check */

@@ -43,9 +43,28 @@ enum ctl_type {
 	                   validated before use */
 	/* from the steward */
 	CTL_ASK, /* arg: enum ctl_ask. CTL_STATE tells what came of it */
-	CTL_CACHE_DONE /* with the last CTL_CACHE_SAVE or CTL_CACHE_LOAD; arg:
+	CTL_CACHE_DONE, /* with the last CTL_CACHE_SAVE or CTL_CACHE_LOAD; arg:
 	                  1: all of it */
+	CTL_RUN, /* the command that checks a server; arg: ctl_run_arg() */
+	/* to the steward */
+	CTL_RAN /* what came of it; arg: ctl_run_arg() of an enum ctl_ran, or
+	           an exit status below them, and the number asked for */
 };
+
+/* Of a command that did not end by itself. */
+enum ctl_ran {
+	RAN_STATUSES = 256, /* exit statuses are below */
+	RAN_LATE, /* its time was over */
+	RAN_NOT /* it was not begun: of another configuration, or too many */
+};
+
+/* `high`: the number of the generation that names the command, or what came of
+ * it; `number`: of the server, as CTL_CONF told it. */
+static inline uint64_t
+ctl_run_arg(uint32_t high, uint32_t number)
+{
+	return (uint64_t)high << 32 | number;
+}
 
 /* What the steward may ask of the master: what signals ask, too. */
 enum ctl_ask { ASK_RELOAD = 1, ASK_REOPEN, ASK_QUIT, ASK_STOP, ASK_DRAIN };

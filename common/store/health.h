@@ -64,7 +64,7 @@ enum health_checked { HEALTH_UNKNOWN, HEALTH_GOOD, HEALTH_BAD };
 
 enum health_checked health_checked(struct upstate *u, uint32_t id);
 /* The result is another one from now on. `detail`: the status of an answer that
- * is not good. */
+ * is not good, or the exit status of a command. */
 void health_check_set(struct upstate *u, uint32_t id, enum health_why why,
     uint32_t detail, uint64_t now_ms);
 

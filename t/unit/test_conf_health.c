@@ -186,7 +186,8 @@ START_TEST(health_check_by_requests)
 }
 END_TEST
 
-#define KINDS "expected tcp, tls, grpc, GET /PATH or HEAD /PATH\n"
+#define KINDS \
+	"expected tcp, tls, grpc, GET /PATH, HEAD /PATH or command /PATH\n"
 #define TERMS \
 	"expected expect=STATUS, body~REGEX, service=NAME, interval=TIME, " \
 	"rise=N, fall=N or timeout=TIME\n"
@@ -207,8 +208,16 @@ START_TEST(each_wrong_word_of_a_check_is_named_in_its_place)
 	    {HEAD "health_check = grpc \"service=a b\"\n",
 		"5:21: health_check: service=a b: expected the name of a "
 		"service, of 255 bytes at most\n"},
-	    {HEAD "health_check = command /bin/true\n",
-		"5:16: health_check = command: 'command'" LATER "\n"},
+	    {HEAD "health_check = command\n",
+		"5:16: health_check: command needs a path that begins with "
+		"'/'\n"},
+	    {HEAD "health_check = command true\n",
+		"5:24: health_check: command needs a path that begins with "
+		"'/'\n"},
+	    {HEAD "health_check = command /bin/true rise=0\n",
+		"5:34: health_check: rise=0: at least 1\n"},
+	    {HEAD "health_check = command /bin/true rise=1 x\n",
+		"5:41: health_check: unknown word 'x'; " TERMS},
 	    {HEAD "health_check = GET\n",
 		"5:16: health_check: GET needs a path that begins with '/'\n"},
 	    {HEAD "health_check = GET healthz\n",
