@@ -187,6 +187,7 @@ status_server(const struct admin *a, json_t *server, struct health_class *usual,
 	uint32_t at = is_known ? (uint32_t)id : 0;
 
 	(void)json_object_del(server, "id");
+	(void)json_object_del(server, "number");
 	(void)json_object_set_new(server, "weight_order", json_null());
 	set_number(server, "active", is_known ? upstate_active(u, at) : 0);
 	set_number(server, "requests",

@@ -84,7 +84,8 @@ def test_ipv4_serves_while_ipv6_is_silent(front, dns, named):
     with mute("::1", o.port):
         text, took_s = timed(gh)
         assert text == "four"
-        assert 0.25 <= took_s < SOON_S
+        # counted from when the turn of the loop began
+        assert 0.24 <= took_s < SOON_S
         assert connecting(o.port) == 0
         assert {timed(gh)[0] for _ in range(5)} == {"four"}
     assert [line["tries"] for line in gh.log(6)] == ["2"] + 5 * ["1"]
