@@ -8,7 +8,7 @@
 #include "common/base/log.h"
 #include "common/conf/conf_balance.h"
 #include "common/serve/peer_addr.h"
-#include "common/store/health.h"
+#include "common/store/history.h"
 #include "master/admin.h"
 
 /* With and without http:// it is the same server. */
@@ -94,12 +94,13 @@ change_obey(
     const struct admin *a, uint32_t id, const struct server_change *change)
 {
 	struct upstate *u = a->boot->upstate;
+	uint64_t now_ms = clock_mono_ms(loop_clock(a->loop));
 
 	if (change->has_state)
-		health_order_set(
-		    u, id, change->state, clock_mono_ms(loop_clock(a->loop)));
+		health_order_set(u, id, change->state, now_ms);
 	if (change->has_weight)
 		health_weight_set(u, id, change->weight);
+	history_note(u, id, now_ms);
 }
 
 /* Who it was goes into the log. */
@@ -122,11 +123,11 @@ change_log(struct serve_call *c, const char *upstream, const json_t *server,
 	    (unsigned)uid);
 }
 
-/* The words of an order. */
+/* The words of an order, or of the question how a server is. */
 struct server_order {
 	const char *upstream;
 	const char *server;
-	const char *word;
+	const char *word; /* NULL: a question */
 	const json_t *weight; /* NULL: none */
 };
 
@@ -154,6 +155,13 @@ order_obey(const struct admin *a, struct serve_call *c,
 		    "balance = hash and ip_hash take weights from the "
 		    "configuration alone: another one would send clients of "
 		    "all servers elsewhere");
+	} else if (o->word == NULL) {
+		j = json_object();
+		(void)json_object_set_new(
+		    j, "server", admin_status_server(a, s));
+		(void)json_object_set(
+		    j, "balance", json_object_get(u, "balance"));
+		admin_answer(c, 200, j);
 	} else {
 		change_obey(a, (uint32_t)id, change);
 		change_log(c, o->upstream, s, o->word, change);
@@ -168,9 +176,9 @@ admin_on_server(void *self, struct serve_call *c)
 {
 	const struct admin *a = self;
 	span text = serve_content(c);
-	struct server_change change;
+	struct server_change change = {.weight = 0};
 	struct server_order o;
-	const char *problem;
+	const char *problem = NULL;
 	json_error_t err;
 	json_t *j;
 
@@ -184,11 +192,14 @@ admin_on_server(void *self, struct serve_call *c)
 	    .word = json_string_value(json_object_get(j, "order")),
 	    .weight = json_object_get(j, "weight"),
 	};
-	if (o.upstream == NULL || o.server == NULL || o.word == NULL)
+	if (o.word != NULL)
+		problem = change_read(o.word, o.weight, &change);
+	if (o.upstream == NULL || o.server == NULL ||
+	    (o.word == NULL && json_object_size(j) != 2))
 		admin_refuse(c, 400,
-		    "expected {\"upstream\": NAME, \"server\": ADDRESS, "
-		    "\"order\": WORD}");
-	else if ((problem = change_read(o.word, o.weight, &change)) != NULL)
+		    "expected {\"upstream\": NAME, \"server\": ADDRESS}, and "
+		    "\"order\": WORD for an order");
+	else if (problem != NULL)
 		admin_refuse(c, 400, problem);
 	else
 		order_obey(a, c, &o, &change);

@@ -9,7 +9,7 @@
 #include "common/shm/counters.h"
 #include "common/shm/slot.h"
 #include "common/store/adaptive.h"
-#include "common/store/health.h"
+#include "common/store/history.h"
 #include "common/store/objects.h"
 #include "common/store/upqueue.h"
 #include "common/store/upstate.h"
@@ -17,6 +17,8 @@
 #include "master/stapler.h"
 
 #define DAY_S 86400
+/* Changes of servers in one answer; a history that does not fit is left out. */
+#define STATUS_CHANGES_MAX 4096u
 
 static const char *
 slot_state_name(uint32_t state)
@@ -174,10 +176,33 @@ set_health(const struct admin *a, json_t *server, const struct health *h)
 	    server, "order", json_string(health_order_name(h->order)));
 }
 
+/* The newest change first. */
+static json_t *
+status_history(const struct admin *a, uint32_t id)
+{
+	struct history_change changes[HISTORY_MAX];
+	uint32_t n = history_read(a->boot->upstate, id, changes);
+	json_t *all = json_array();
+
+	for (uint32_t i = 0; i < n; i++) {
+		json_t *j = json_object();
+
+		set_time(a, j, "time", changes[i].to.since_ms);
+		(void)json_object_set_new(
+		    j, "from", json_string(health_state_name(changes[i].from)));
+		(void)json_object_set_new(j, "to",
+		    json_string(health_state_name(changes[i].to.state)));
+		(void)json_object_set_new(
+		    j, "why", health_reason(&changes[i].to));
+		(void)json_array_append_new(all, j);
+	}
+	return all;
+}
+
 /* The numbers that all workers keep of one server in the place of its id. */
 static void
 status_server(const struct admin *a, json_t *server, struct health_class *usual,
-    struct health_class *backup)
+    struct health_class *backup, size_t *n_changes)
 {
 	struct upstate *u = a->boot->upstate;
 	struct health h;
@@ -189,6 +214,7 @@ status_server(const struct admin *a, json_t *server, struct health_class *usual,
 	(void)json_object_del(server, "id");
 	(void)json_object_del(server, "number");
 	(void)json_object_set_new(server, "weight_order", json_null());
+	(void)json_object_set_new(server, "history", json_null());
 	set_number(server, "active", is_known ? upstate_active(u, at) : 0);
 	set_number(server, "requests",
 	    is_known ? upstate_get(u, at, UPSTATE_REQUESTS) : 0);
@@ -203,6 +229,21 @@ status_server(const struct admin *a, json_t *server, struct health_class *usual,
 	set_health(a, server, &h);
 	if (health_weight(u, at) != 0)
 		set_number(server, "weight_order", health_weight(u, at));
+	if (*n_changes + HISTORY_MAX > STATUS_CHANGES_MAX)
+		return;
+	(void)json_object_set_new(server, "history", status_history(a, at));
+	*n_changes += json_array_size(json_object_get(server, "history"));
+}
+
+json_t *
+admin_status_server(const struct admin *a, const json_t *server)
+{
+	struct health_class none = {0, 0};
+	json_t *j = json_deep_copy(server);
+	size_t n_changes = 0;
+
+	status_server(a, j, &none, &none, &n_changes);
+	return j;
 }
 
 /* Take an id from an object; the largest number when it is none below `cap`. */
@@ -252,6 +293,7 @@ status_upstreams(const struct admin *a)
 	json_t *all = json_deep_copy(json_object_get(a->conf, "upstreams"));
 	json_t *upstream;
 	json_t *server;
+	size_t n_changes = 0;
 	size_t i;
 	size_t k;
 
@@ -265,7 +307,7 @@ status_upstreams(const struct admin *a)
 		json_array_foreach(
 		    json_object_get(upstream, "servers"), k, server)
 		{
-			status_server(a, server, &usual, &backup);
+			status_server(a, server, &usual, &backup, &n_changes);
 		}
 		(void)json_object_set_new(upstream, "panic",
 		    json_boolean(health_panics(&usual, &backup, panic)));

@@ -157,6 +157,7 @@ check_noted(struct check_server *s, enum health_why why, uint32_t detail)
 	struct upstate *u = s->group->all->boot->upstate;
 	enum health_checked holds = health_checked(u, s->id);
 	bool is_good = why == HEALTH_WHY_NONE;
+	uint64_t now_ms = clock_mono_ms(loop_clock(s->group->all->loop));
 
 	if (holds == (is_good ? HEALTH_GOOD : HEALTH_BAD)) {
 		s->streak = 0;
@@ -165,8 +166,8 @@ check_noted(struct check_server *s, enum health_why why, uint32_t detail)
 	if (++s->streak < streak_needed(s->group, holds))
 		return;
 	s->streak = 0;
-	health_check_set(u, s->id, why, detail,
-	    clock_mono_ms(loop_clock(s->group->all->loop)));
+	health_check_set(u, s->id, why, detail, now_ms);
+	history_note(u, s->id, now_ms);
 	/* that the first one was good is no change */
 	if (holds != HEALTH_UNKNOWN || !is_good)
 		log_change(s, why, detail);

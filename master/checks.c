@@ -65,11 +65,12 @@ server_look(struct check_server *s, struct health_class *usual,
     struct health_class *backup)
 {
 	const struct checks *c = s->group->all;
+	uint64_t now_ms = clock_mono_ms(loop_clock(c->loop));
 	struct health h;
 	bool is_ejected;
 
-	health_look(
-	    c->boot->upstate, s->id, clock_mono_ms(loop_clock(c->loop)), &h);
+	history_note(c->boot->upstate, s->id, now_ms);
+	health_look(c->boot->upstate, s->id, now_ms, &h);
 	health_class_add(s->is_backup ? backup : usual, &h);
 	is_ejected = h.state == HEALTH_EJECTED;
 	if (s->was_ejected && h.state == HEALTH_UP)

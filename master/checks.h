@@ -17,7 +17,7 @@
 #include "common/net/proxyproto.h"
 #include "common/serve/fetch.h"
 #include "common/serve/peer_addr.h"
-#include "common/store/health.h"
+#include "common/store/history.h"
 #include "common/tls/tls_client.h"
 
 struct boot;

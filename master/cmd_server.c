@@ -1,14 +1,16 @@
 /* master/cmd_server: take a server out of its upstream while all runs and back
- * in, or give it another weight. */
+ * in, or give it another weight; or what is known of it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/base/check.h"
+#include "common/conf/conf_balance.h"
 #include "master/admin_client.h"
 
 static const char usage[] =
-    "usage: gatehouse server UPSTREAM SERVER drain|down|up|ready|auto\n"
+    "usage: gatehouse server UPSTREAM SERVER [-c FILE]\n"
+    "       gatehouse server UPSTREAM SERVER drain|down|up|ready|auto\n"
     "                 [-c FILE]\n"
     "       gatehouse server UPSTREAM SERVER weight N [-c FILE]\n"
     "       gatehouse server UPSTREAM SERVER --forget [-c FILE]\n";
@@ -22,12 +24,54 @@ struct server_words {
 };
 
 static void
-server_on_answer(void *self, const json_t *j, span text)
+print_change(const json_t *c)
 {
-	/* that it was done is all that there is to say */
+	const json_t *why = json_object_get(c, "why");
+
+	(void)printf("%s  %s to %s", admin_text(c, "time"),
+	    admin_text(c, "from"), admin_text(c, "to"));
+	if (json_is_string(why))
+		(void)printf(", %s", json_string_value(why));
+	(void)putchar('\n');
+}
+
+static void
+print_weight(const json_t *s, const char *balance)
+{
+	const json_t *ordered = json_object_get(s, "weight_order");
+
+	(void)printf(
+	    "weight   %lld", json_integer_value(json_object_get(s, "weight")));
+	if (json_is_integer(ordered))
+		(void)printf(", ordered %lld%s", json_integer_value(ordered),
+		    conf_balance_has_weights(span_str(balance)) ? ""
+								: " (rests)");
+	(void)putchar('\n');
+}
+
+/* That an order was done is nothing to say. */
+static void
+server_on_answer(void *self, const json_t *answer, span text)
+{
+	const json_t *s = json_object_get(answer, "server");
+	const json_t *why = json_object_get(s, "why");
+	const json_t *c;
+	size_t i;
+
 	(void)self;
-	(void)j;
 	(void)text;
+	if (!json_is_object(s))
+		return;
+	(void)printf("server   %s\nhealth   %s%s%s\norder    %s\n",
+	    admin_text(s, "address"), admin_text(s, "health"),
+	    json_is_string(why) ? ", " : "",
+	    json_is_string(why) ? json_string_value(why) : "",
+	    admin_text(s, "order"));
+	print_weight(s, admin_text(answer, "balance"));
+	json_array_foreach(json_object_get(s, "history"), i, c)
+	{
+		print_change(c);
+	}
 }
 
 static int
@@ -40,8 +84,9 @@ server_ask(struct admin_client *c, const struct server_words *w, uint64_t n)
 	(void)json_object_set_new(
 	    j, "upstream", json_string(w->at[WORD_UPSTREAM]));
 	(void)json_object_set_new(j, "server", json_string(w->at[WORD_SERVER]));
-	(void)json_object_set_new(
-	    j, "order", json_string(w->is_forget ? "auto" : w->at[WORD_ORDER]));
+	if (w->is_forget || w->n > WORD_ORDER)
+		(void)json_object_set_new(j, "order",
+		    json_string(w->is_forget ? "auto" : w->at[WORD_ORDER]));
 	if (w->n > WORD_WEIGHT)
 		(void)json_object_set_new(
 		    j, "weight", json_integer((json_int_t)n));
@@ -54,14 +99,14 @@ server_ask(struct admin_client *c, const struct server_words *w, uint64_t n)
 	return rc;
 }
 
-/* Whether the words are an order. *weight is what stands behind the word. */
+/* Whether the words are an order, or a question. *weight is what stands behind the word. */
 static bool
 words_are_good(const struct server_words *w, uint64_t *weight)
 {
 	if (w->is_forget)
 		return w->n == WORD_ORDER;
 	if (w->n <= WORD_ORDER)
-		return false;
+		return w->n == WORD_ORDER;
 	if (strcmp(w->at[WORD_ORDER], "weight") != 0)
 		return w->n == WORD_WEIGHT;
 	return w->n == WORDS &&

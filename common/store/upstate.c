@@ -25,6 +25,10 @@ struct upstate_server {
 	_Atomic uint64_t word[UPSTATE_WORDS];
 } __attribute__((aligned(64)));
 
+struct upstate_past {
+	_Atomic uint64_t word[UPSTATE_PAST_WORDS];
+};
+
 /* What one process did; written by it alone. */
 struct upstate_ledger {
 	_Atomic uint64_t intent; /* id + 1 of the total it is changing; 0 */
@@ -35,6 +39,7 @@ struct upstate_table {
 	_Atomic uint32_t used; /* ids below it were made ready at some time */
 	_Atomic uint32_t changes; /* of what is known of health */
 	struct upstate_server server[UPSTATE_SERVERS_MAX];
+	struct upstate_past past[UPSTATE_SERVERS_MAX];
 	struct upstate_ledger ledger[SLOTS_MAX];
 };
 
@@ -46,7 +51,7 @@ struct upstate {
 
 static const struct segment_want upstate_want = {
     .kind = SEGMENT_KIND_UPSTATE,
-    .version = 5,
+    .version = 6,
     .size = sizeof(struct upstate_table),
     .commit = 0,
     .name = "upstate",
@@ -94,7 +99,9 @@ upstate_commit_more(struct upstate *u)
 	uint32_t from = u->n_usable;
 
 	if (segment_commit(u->segment, &u->t->server[from],
-		sizeof(u->t->server[0]) * UPSTATE_BLOCK) < 0)
+		sizeof(u->t->server[0]) * UPSTATE_BLOCK) < 0 ||
+	    segment_commit(u->segment, &u->t->past[from],
+		sizeof(u->t->past[0]) * UPSTATE_BLOCK) < 0)
 		return false;
 	for (uint32_t i = 0; i < SLOTS_MAX; i++)
 		if (segment_commit(u->segment, &u->t->ledger[i].active[from],
@@ -124,6 +131,8 @@ upstate_ready(void *self, uint32_t id)
 		atomic_store(&v->count[i], 0);
 	for (uint32_t i = 0; i < UPSTATE_WORDS; i++)
 		atomic_store(&v->word[i], 0);
+	for (uint32_t i = 0; i < UPSTATE_PAST_WORDS; i++)
+		atomic_store(&u->t->past[id].word[i], 0);
 	return true;
 }
 
@@ -230,6 +239,13 @@ upstate_word(struct upstate *u, uint32_t id, enum upstate_word which)
 {
 	REQUIRE(id < UPSTATE_SERVERS_MAX && which < UPSTATE_WORDS);
 	return &u->t->server[id].word[which];
+}
+
+_Atomic uint64_t *
+upstate_past(struct upstate *u, uint32_t id)
+{
+	REQUIRE(id < UPSTATE_SERVERS_MAX);
+	return u->t->past[id].word;
 }
 
 void

@@ -58,10 +58,16 @@ enum upstate_word {
 	UPSTATE_WORDS
 };
 
+/* What happened to a server, in words of their own, all 0 when it is new;
+ * store/history knows what is in them. */
+#define UPSTATE_PAST_WORDS 18u
+
 /* Ids below it were given out at some time. */
 uint32_t upstate_used(const struct upstate *u);
 _Atomic uint64_t *upstate_word(
     struct upstate *u, uint32_t id, enum upstate_word which);
+/* The first of UPSTATE_PAST_WORDS. */
+_Atomic uint64_t *upstate_past(struct upstate *u, uint32_t id);
 /* Some server is to be looked at anew; how often that was said. */
 void upstate_change(struct upstate *u);
 uint32_t upstate_changes(const struct upstate *u);

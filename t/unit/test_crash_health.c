@@ -1,9 +1,10 @@
-/* Deaths at every step of an ejection, while others eject, too. */
+/* Deaths at every step of an ejection, while others eject, too; and of a steward
+ * that notes changes, while others note the same. */
 #include <check.h>
 #include <stdlib.h>
 
 #include "common/base/check.h"
-#include "common/store/health.h"
+#include "common/store/history.h"
 #include "t/unit/crash.h"
 #include "t/unit/unit.h"
 
@@ -124,11 +125,75 @@ START_TEST(never_more_servers_are_out_than_allowed)
 }
 END_TEST
 
+/* --- what is remembered --------------------------------------------------- */
+
+/* As two stewards do it, one of which is about to end. */
+static void
+notes_work(void *ctx, struct slot_name me, uint64_t *done)
+{
+	struct servers *v = ctx;
+	uint64_t now_ms;
+
+	(void)me;
+	upstate_add(v->u, 0, UPSTATE_REQUESTS);
+	now_ms = ejects_now_ms(v);
+	health_order_set(v->u, 0,
+	    *done % 2 == 0 ? HEALTH_ORDER_DRAIN : HEALTH_ORDER_DOWN, now_ms);
+	history_note(v->u, 0, now_ms);
+	++*done;
+}
+
+static bool
+notes_repair(void *ctx, struct slot_name me, uint32_t dead)
+{
+	(void)ctx;
+	(void)me;
+	(void)dead;
+	return true;
+}
+
+/* Whole changes, in order, and the next one is noted as if nobody had died. */
+static bool
+notes_check(void *ctx)
+{
+	struct servers *v = ctx;
+	struct history_change got[HISTORY_MAX];
+	uint64_t now_ms = ejects_now_ms(v) + 1000;
+	uint32_t n = history_read(v->u, 0, got);
+
+	for (uint32_t i = 0; i < n; i++)
+		if (got[i].to.state == got[i].from ||
+		    (i > 0 && got[i].to.since_ms > got[i - 1].to.since_ms))
+			return false;
+	health_order_set(v->u, 0, HEALTH_ORDER_UP, now_ms);
+	history_note(v->u, 0, now_ms);
+	n = history_read(v->u, 0, got);
+	return n > 0 && got[0].to.state == HEALTH_UP &&
+	       got[0].to.since_ms == now_ms;
+}
+
+START_TEST(a_dead_steward_notes_nothing_half)
+{
+	static const struct crash_case c = {
+	    .name = "history",
+	    .set_up = ejects_set_up,
+	    .tear_down = ejects_tear_down,
+	    .work = notes_work,
+	    .repair = notes_repair,
+	    .check = notes_check,
+	    .others_go_on = true,
+	};
+
+	ck_assert_uint_ge(crash_run(&c), 2);
+}
+END_TEST
+
 int
 main(void)
 {
 	const TTest *const tests[] = {
 	    never_more_servers_are_out_than_allowed,
+	    a_dead_steward_notes_nothing_half,
 	};
 
 	return unit_run("crash_health", tests, NELEMS(tests));

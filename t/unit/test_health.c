@@ -3,7 +3,7 @@
 #include <check.h>
 
 #include "common/base/check.h"
-#include "common/store/health.h"
+#include "common/store/history.h"
 #include "t/unit/unit.h"
 
 #define MIB (UINT64_C(1) << 20)
@@ -244,6 +244,61 @@ START_TEST(an_ordered_weight_stays_until_it_is_dropped)
 }
 END_TEST
 
+/* Each change once, the newest first, and never more than so many. */
+START_TEST(the_last_changes_are_remembered)
+{
+	struct history_change got[HISTORY_MAX];
+
+	history_note(u, 0, NOW);
+	ck_assert_uint_eq(history_read(u, 0, got), 0);
+	health_check_set(u, 0, HEALTH_WHY_STATUS, 503, NOW + 1);
+	history_note(u, 0, NOW + 2);
+	history_note(u, 0, NOW + 3);
+	ck_assert_uint_eq(history_read(u, 0, got), 1);
+	ck_assert_int_eq(got[0].from, HEALTH_UP);
+	ck_assert_int_eq(got[0].to.state, HEALTH_DOWN);
+	ck_assert_int_eq(got[0].to.why, HEALTH_WHY_STATUS);
+	ck_assert_uint_eq(got[0].to.detail, 503);
+	ck_assert_uint_eq(got[0].to.since_ms, NOW + 1);
+	for (unsigned i = 0; i < 3 * HISTORY_MAX; i++) {
+		health_order_set(u, 0,
+		    i % 2 == 0 ? HEALTH_ORDER_DRAIN : HEALTH_ORDER_DOWN,
+		    NOW + 10 + i);
+		history_note(u, 0, NOW + 10 + i);
+	}
+	ck_assert_uint_eq(history_read(u, 0, got), HISTORY_MAX);
+	for (unsigned i = 0; i < HISTORY_MAX; i++) {
+		ck_assert_uint_eq(
+		    got[i].to.since_ms, NOW + 10 + 3 * HISTORY_MAX - 1 - i);
+		ck_assert_int_eq(
+		    got[i].to.state, i % 2 == 0 ? HEALTH_OFF : HEALTH_DRAINING);
+	}
+	/* the other servers have theirs */
+	ck_assert_uint_eq(history_read(u, 1, got), 0);
+}
+END_TEST
+
+/* The end of an ejection is a change of nothing but time; one that follows
+ * another one is noted, too. */
+START_TEST(ejections_and_their_ends_are_changes)
+{
+	struct history_change got[HISTORY_MAX];
+	uint64_t for_ms = eject(0, NOW);
+
+	history_note(u, 0, NOW + 1);
+	history_note(u, 0, NOW + for_ms);
+	(void)eject(0, NOW + for_ms + 1);
+	history_note(u, 0, NOW + for_ms + 2);
+	ck_assert_uint_eq(history_read(u, 0, got), 3);
+	ck_assert_int_eq(got[0].to.state, HEALTH_EJECTED);
+	ck_assert_int_eq(got[0].to.run, EJECT_5XX);
+	ck_assert_int_eq(got[1].to.state, HEALTH_UP);
+	ck_assert_int_eq(got[2].to.state, HEALTH_EJECTED);
+	ck_assert_uint_gt(got[0].to.since_ms, got[1].to.since_ms);
+	ck_assert_uint_gt(got[1].to.since_ms, got[2].to.since_ms);
+}
+END_TEST
+
 START_TEST(panic_is_below_the_share_of_the_usual_servers)
 {
 	static const struct {
@@ -306,6 +361,8 @@ main(void)
 	    results_of_another_check_are_forgotten,
 	    an_order_comes_before_checks_and_those_before_ejection,
 	    an_ordered_weight_stays_until_it_is_dropped,
+	    the_last_changes_are_remembered,
+	    ejections_and_their_ends_are_changes,
 	    panic_is_below_the_share_of_the_usual_servers,
 	    changes_are_told_and_a_successor_is_well,
 	};

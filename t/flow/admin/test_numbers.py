@@ -53,7 +53,7 @@ def test_requests_and_failures_of_each_server(gatehouse, origin):
         "address": a.address, "weight": 1, "backup": False, "active": 3,
         "requests": 3, "failures": 0, "health": "up", "why": None,
         "since": None, "until": None, "order": "auto",
-        "weight_order": None}
+        "weight_order": None, "history": []}
     for conn in held:
         conn.send(OK)
     want[0] = (0, 3, 0)

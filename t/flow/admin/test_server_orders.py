@@ -102,6 +102,41 @@ def test_what_runs_goes_on(gatehouse, origin):
         assert c.response("GET").status == 200
 
 
+def test_the_last_changes_are_told(two):
+    """When, from what, to what and why: of checks and of the operator; they
+    outlive reloads and the steward, and there are never more than 16."""
+    gh, _, b = two
+    assert server(gh, b.address)["history"] == []
+    b.is_sick = True
+    until(lambda: server(gh, b.address)["health"] == "down")
+    assert order(gh, b.address, "drain").returncode == 0
+    gh.reload()
+    kill_and_wait(admin.steward(gh), signal.SIGKILL)
+    until(lambda: admin.steward(gh))
+    until(lambda: admin.ask(gh, "GET", "/v1/status")[0] == 200)
+    assert order(gh, b.address, "ready").returncode == 0
+    changes = server(gh, b.address)["history"]
+    assert [(c["from"], c["to"], c["why"]) for c in changes] == [
+        ("draining", "down", "status 503"),
+        ("down", "draining", "operator"), ("up", "down", "status 503")]
+    times = [c["time"] for c in changes]
+    assert times == sorted(times, reverse=True)
+    told = run("server", "app", b.address, "-c", gh.ini)
+    assert told.returncode == 0
+    head, body = told.stdout.splitlines()[:4], told.stdout.splitlines()[4:]
+    assert head == [f"server   http://{b.address}",
+                    "health   down, status 503", "order    auto",
+                    "weight   1"]
+    assert body == [f"{c['time']}  {c['from']} to {c['to']}, {c['why']}"
+                    for c in changes]
+    for word in ["drain", "down"] * 9:
+        assert order(gh, b.address, word).returncode == 0
+    changes = server(gh, b.address)["history"]
+    assert len(changes) == 16
+    assert (changes[0]["from"], changes[0]["to"]) == ("draining", "off")
+    assert (changes[1]["from"], changes[1]["to"]) == ("off", "draining")
+
+
 def test_up_is_stronger_than_checks(two):
     """up: whatever they say."""
     gh, _, b = two
@@ -162,7 +197,7 @@ def test_malformed_orders_are_refused(two, content):
 
 def test_usage():
     """Three words, or a number behind them; nobody there."""
-    for words in ([], ["a"], ["a", "b"], ["a", "b", "c", "d"], ["a", "b", "-x"],
+    for words in ([], ["a"], ["a", "b", "c", "d"], ["a", "b", "-x"],
                   ["a", "b", "weight"], ["a", "b", "weight", "x"],
                   ["a", "b", "weight", "-1"], ["a", "b", "weight", "1", "2"],
                   ["a", "b", "c", "--forget"], ["a", "--forget"]):
