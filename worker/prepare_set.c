@@ -101,13 +101,24 @@ set_field(struct prepared *p, const struct conf_value *v, uint32_t word,
 	return ok ? r : NULL;
 }
 
+/* What was found, in memory that lasts. */
+static void *
+set_keep(struct prepared *p, struct vec *found)
+{
+	void **at = arena_alloc(&p->arena, found->n * sizeof(*at));
+
+	for (uint32_t i = 0; i < found->n; i++)
+		at[i] = found->at[i];
+	vec_fini(found);
+	return at;
+}
+
 /* All lines of a key that changes fields. */
 static void
 set_fields(struct prepared *p, const struct conf_scope *s, enum conf_key k,
     struct field_rules *out, struct diag *d)
 {
 	struct conf_iter it = {NULL, 0, false};
-	const struct field_rule **rules;
 	const struct conf_value *v;
 	struct vec found;
 
@@ -123,11 +134,8 @@ set_fields(struct prepared *p, const struct conf_scope *s, enum conf_key k,
 				vec_push(&found, (void *)(uintptr_t)r);
 		}
 	}
-	rules = arena_alloc(&p->arena, found.n * sizeof(*rules));
-	for (uint32_t i = 0; i < found.n; i++)
-		rules[i] = found.at[i];
-	*out = (struct field_rules){rules, found.n};
-	vec_fini(&found);
+	out->n = found.n;
+	out->at = set_keep(p, &found);
 }
 
 /* The scope as far as the section that says who answers: its shares are none of
@@ -302,7 +310,6 @@ set_limits(
 {
 	struct conf_iter it = {NULL, 0, false};
 	const struct conf_value *v;
-	const struct rate **at;
 	struct vec found;
 
 	vec_init(&found);
@@ -315,11 +322,8 @@ set_limits(
 				vec_push(&found, r);
 		}
 	}
-	at = arena_alloc(&p->arena, found.n * sizeof(*at));
-	for (uint32_t i = 0; i < found.n; i++)
-		at[i] = found.at[i];
-	*out = (struct plan_limits){at, found.n};
-	vec_fini(&found);
+	out->n = found.n;
+	out->at = set_keep(p, &found);
 }
 
 void

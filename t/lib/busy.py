@@ -4,6 +4,7 @@ import collections
 import concurrent.futures
 import threading
 
+from . import admin
 from .origin import OK
 from .wire import WAIT_S
 
@@ -74,6 +75,11 @@ class Crowd:
 
     def close(self):
         self.pool.shutdown(wait=False, cancel_futures=True)
+
+
+def limits(gh):
+    """What status says of the limits of the one upstream."""
+    return admin.status(gh)["upstreams"][0]["limits"]
 
 
 def statuses(futures):

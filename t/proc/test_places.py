@@ -3,7 +3,7 @@ another one is served."""
 import pytest
 
 from lib import admin
-from lib.busy import Busy
+from lib.busy import Busy, limits
 from lib.origin import Origin
 from lib.procs import kill_and_wait, until, worker_pids
 
@@ -31,10 +31,6 @@ def world(gatehouse):
     yield gh, busy
     busy.open()
     o.close()
-
-
-def limits(gh):
-    return admin.status(gh)["upstreams"][0]["limits"]
 
 
 def held(gh, worker):

@@ -8,43 +8,38 @@
 #include "worker/exch/sink.h"
 #include "worker/route/route.h"
 
-/* A list behind another, or instead of it. */
+/* An array of pointers with another one behind it, or that instead of it; *n is
+ * its length. */
+static const void *
+rules_join(struct exch *x, const void *at, uint32_t *n, const void *more,
+    uint32_t n_more, bool is_all)
+{
+	const void **joined;
+
+	if (is_all)
+		*n = 0;
+	if (n_more == 0)
+		return at;
+	joined = arena_alloc(&x->arena, (*n + n_more) * sizeof(*joined));
+	if (*n > 0)
+		memcpy(joined, at, *n * sizeof(*joined));
+	memcpy(joined + *n, more, n_more * sizeof(*joined));
+	*n += n_more;
+	return joined;
+}
+
 static void
 rules_add_fields(struct exch *x, struct field_rules *to,
     const struct field_rules *more, bool is_all)
 {
-	const struct field_rule **at;
-
-	if (is_all)
-		to->n = 0;
-	if (more->n == 0)
-		return;
-	at = arena_alloc(&x->arena, (to->n + more->n) * sizeof(*at));
-	for (uint32_t i = 0; i < to->n; i++)
-		at[i] = to->at[i];
-	for (uint32_t i = 0; i < more->n; i++)
-		at[to->n + i] = more->at[i];
-	to->at = at;
-	to->n += more->n;
+	to->at = rules_join(x, to->at, &to->n, more->at, more->n, is_all);
 }
 
 static void
 rules_add_limits(struct exch *x, struct plan_limits *to,
     const struct plan_limits *more, bool is_all)
 {
-	const struct rate **at;
-
-	if (is_all)
-		to->n = 0;
-	if (more->n == 0)
-		return;
-	at = arena_alloc(&x->arena, (to->n + more->n) * sizeof(*at));
-	for (uint32_t i = 0; i < to->n; i++)
-		at[i] = to->at[i];
-	for (uint32_t i = 0; i < more->n; i++)
-		at[to->n + i] = more->at[i];
-	to->at = at;
-	to->n += more->n;
+	to->at = rules_join(x, to->at, &to->n, more->at, more->n, is_all);
 }
 
 static bool

@@ -7,6 +7,7 @@ import tempfile
 
 import pytest
 
+from lib.busy import Crowd
 from lib.certs import Authority
 from lib.dns import Dns
 from lib.gatehouse import Gatehouse
@@ -68,6 +69,18 @@ def front(tmp_path):
             gh = Front(tmp_path, INI % lines, ports=ports, wait=wait, env=env)
             stack.callback(gh.close)
             return gh
+
+        yield make
+
+
+@pytest.fixture
+def crowd():
+    """crowd(gh, most): clients of it, so many at once."""
+    with contextlib.ExitStack() as stack:
+        def make(*args):
+            made = Crowd(*args)
+            stack.callback(made.close)
+            return made
 
         yield make
 

@@ -3,27 +3,10 @@ time that answers take, by all workers together."""
 import pytest
 
 from lib import admin
-from lib.busy import Busy, Crowd, statuses
+from lib.busy import Busy, limits, statuses
 from lib.procs import until
 
 START, LEAST = 20, 4
-
-
-@pytest.fixture
-def crowd():
-    made = []
-
-    def make(gh):
-        made.append(Crowd(gh, 64))
-        return made[-1]
-
-    yield make
-    for c in made:
-        c.close()
-
-
-def limits(gh):
-    return admin.status(gh)["upstreams"][0]["limits"]
 
 
 @pytest.mark.parametrize("workers", [1, 4])
@@ -32,7 +15,7 @@ def test_it_grows_while_answers_are_quick(front, origin, crowd, workers):
     busy = Busy(seconds=0.02)
     gh = front([origin(busy)], workers=workers, site=admin.SECTION,
                upstream="adaptive = on\nqueue = 200 timeout=10s")
-    clients = crowd(gh)
+    clients = crowd(gh, 64)
     assert limits(gh)["limit"] == START
 
     def has_grown():
@@ -47,7 +30,7 @@ def test_it_falls_when_answers_slow_down(front, origin, crowd):
     busy = Busy(seconds=0.005)
     gh = front([origin(busy)], workers=2, site=admin.SECTION,
                upstream="adaptive = on\nqueue = 200 timeout=10s")
-    clients = crowd(gh)
+    clients = crowd(gh, 64)
     assert statuses(clients.ask(60)) == {200: 60}
     busy.seconds = 0.15
 

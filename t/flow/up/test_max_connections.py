@@ -3,29 +3,12 @@ it may, whatever worker they came to; what finds no place is a 503."""
 import pytest
 
 from lib import admin
-from lib.busy import Busy, Crowd, ask, statuses
+from lib.busy import Busy, ask, limits, statuses
 from lib.gatehouse import run
 from lib.origin import OK
 from lib.procs import abort_on_close, until
 
 BAD = b"HTTP/1.1 503 No\r\nContent-Length: 2\r\n\r\nno"
-
-
-@pytest.fixture
-def crowd():
-    made = []
-
-    def make(gh):
-        made.append(Crowd(gh, 64))
-        return made[-1]
-
-    yield make
-    for c in made:
-        c.close()
-
-
-def limits(gh):
-    return admin.status(gh)["upstreams"][0]["limits"]
 
 
 def idle(gh):
@@ -44,7 +27,7 @@ def test_it_is_never_exceeded(front, origin, crowd, workers, where):
     gh = front([f"{o.address} max_connections=3" if where == "server" else o],
                workers=workers, site=admin.SECTION, upstream=""
                if where == "server" else "max_connections = 3")
-    got = statuses(crowd(gh).ask(200))
+    got = statuses(crowd(gh, 64).ask(200))
     assert busy.peak <= 3
     assert got[200] + got[503] == 200
     assert got[200] >= 3
@@ -56,7 +39,7 @@ def test_a_refusal_says_when_to_come_again(front, origin, crowd):
     busy = Busy()
     gh = front([origin(busy)], upstream="max_connections = 1",
                site=admin.SECTION)
-    first = crowd(gh).ask()
+    first = crowd(gh, 64).ask()
     busy.has(1)
     r = ask(gh)
     assert (r.status, r.get("Retry-After")) == (503, "1")
@@ -76,7 +59,7 @@ def test_a_full_server_is_passed_over(front, origin, named, crowd):
     busy = Busy()
     gh = front([f"{origin(busy).address} max_connections=1",
                 f"{named(b'backup').address} backup"])
-    first = crowd(gh).ask()
+    first = crowd(gh, 64).ask()
     busy.has(1)
     assert ask(gh).body == b"backup"
     busy.open()
@@ -114,7 +97,7 @@ def test_a_try_again_needs_a_place_too(front, origin, crowd):
     gh = front([f"{origin(busy).address} max_connections=1",
                 f"{origin(lambda conn, r: conn.send(BAD)).address} backup"],
                upstream="retry = 503", site=admin.SECTION)
-    first = crowd(gh).ask()
+    first = crowd(gh, 64).ask()
     busy.has(1)
     assert ask(gh).status == 503
     assert gh.log()[0]["fault"] == "-"

@@ -3,28 +3,11 @@ which all workers were asked, as long as it may."""
 import pytest
 
 from lib import admin
-from lib.busy import Busy, Crowd, ask, statuses
+from lib.busy import Busy, ask, limits, statuses
 from lib.gatehouse import run
 from lib.procs import abort_on_close, until
 
 ONE = "max_connections = 1\nqueue = %s"
-
-
-@pytest.fixture
-def crowd():
-    made = []
-
-    def make(gh):
-        made.append(Crowd(gh))
-        return made[-1]
-
-    yield make
-    for c in made:
-        c.close()
-
-
-def limits(gh):
-    return admin.status(gh)["upstreams"][0]["limits"]
 
 
 def waiting(gh, n):
