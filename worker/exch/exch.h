@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "common/base/arena.h"
+#include "common/base/diag.h"
 #include "common/base/ip.h"
 #include "common/http/msg.h"
 #include "common/net/loop.h"
@@ -16,6 +17,7 @@
 #include "common/store/sessions.h"
 #include "worker/exch/body.h"
 #include "worker/exch/fault.h"
+#include "worker/exch/identity.h"
 #include "worker/exch/verdict.h"
 #include "worker/exch/worker.h"
 
@@ -123,6 +125,18 @@ struct exch_sticky {
 	bool is_due; /* it is time to say or note that again */
 };
 
+/* What the list of `allow` and `deny` lines said (worker/acl). */
+struct exch_access {
+	uint32_t line; /* that is judged next; those before it did not match */
+	bool is_decided;
+	bool is_denied; /* also when `log_only` let it on nevertheless */
+	span
+	    rule; /* the line that decided, as written, or its end: "deny all" */
+	span acl; /* the first [acl] of that line; empty: none */
+	span category; /* of the host, when a category decided; or empty */
+	struct place at;
+};
+
 struct exch {
 	uint32_t magic;
 	enum exch_state state;
@@ -146,6 +160,10 @@ struct exch {
 	                                            was let through, or NULL */
 
 	struct exch_client client;
+	const struct exch_user *user; /* NULL: not known, see identity.h */
+	struct exch_destination
+	    *destination; /* of a forward proxy; else NULL */
+	struct exch_access access;
 	struct http_msg req;
 	struct http_msg resp;
 	struct body req_body;

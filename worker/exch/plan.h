@@ -18,12 +18,14 @@
 #include "common/tls/tls.h"
 #include "worker/exch/field_rule.h"
 #include "worker/exch/handler.h"
+#include "worker/exch/identity.h"
 #include "worker/exch/tmpl.h"
 #include "worker/exch/vars.h"
 
 struct access_log; /* worker/log */
-struct cache;
-struct rate; /* worker/cache */
+struct acl_line; /* worker/acl */
+struct cache; /* worker/cache */
+struct rate; /* worker/rate */
 struct dns_conf; /* common/net/dns.h */
 struct match;
 struct route_table; /* worker/route */
@@ -55,6 +57,18 @@ struct plan_cache {
 struct plan_limits {
 	const struct rate *const *at;
 	uint32_t n;
+};
+
+/* Who may and who may not: lines of `allow` and `deny`, those of the nearest
+ * scope first, in file order within one; the first that matches decides. A list
+ * without lines lets everybody on; one that holds an `allow` ends in deny all,
+ * one of only `deny` in allow all; a [forward]'s always ends in deny all. */
+struct plan_access {
+	const struct acl_line *const *at;
+	uint32_t n;
+	bool has_allow; /* a line of it is one */
+	bool is_closed; /* it ends in deny all, whatever its lines */
+	bool is_log_only; /* a refusal is only logged */
 };
 
 /* One line of a condition. */
@@ -105,6 +119,8 @@ struct plan_settings {
 	uint64_t timeout_ms; /* of the whole exchange; 0: none */
 	bool allows_websocket;
 	span hsts; /* Strict-Transport-Security; empty: not set here */
+	struct plan_access access;
+	const struct plan_auth *auth; /* NULL: nobody is asked who they are */
 	struct plan_limits limits;
 	struct plan_cache cache;
 	struct plan_logs logs;
