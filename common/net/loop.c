@@ -19,6 +19,7 @@ struct loop {
 	int ep;
 	bool is_stopped;
 	uint64_t batch_no;
+	bool is_crowded; /* the batch took as many events as it can */
 	struct clock clock;
 	struct timer_wheel timers;
 	struct list now; /* after this callback */
@@ -261,6 +262,12 @@ loop_batch(const struct loop *l)
 	return l->batch_no;
 }
 
+bool
+loop_is_crowded(const struct loop *l)
+{
+	return l->is_crowded;
+}
+
 static void
 run_tasks(struct list *queue)
 {
@@ -321,6 +328,7 @@ loop_step(struct loop *l, uint64_t max_wait_ms)
 
 	REQUIRE(n >= 0 || errno == EINTR);
 	l->batch_no++;
+	l->is_crowded = n == LOOP_EVENTS;
 	clock_update(&l->clock);
 	timer_wheel_advance(&l->timers, clock_mono_ms(&l->clock));
 	run_tasks(&l->now);

@@ -100,6 +100,8 @@ const struct clock *loop_clock(const struct loop *l);
 /* Number of the batch of events that is being handled, from 1: what it tells
  * was so before anything was done in it. */
 uint64_t loop_batch(const struct loop *l);
+/* Whether more may have happened before this batch than it tells. */
+bool loop_is_crowded(const struct loop *l);
 
 static inline void
 loop_timer_set(struct loop *l, struct timer *t, uint64_t in_ms)

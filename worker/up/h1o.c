@@ -7,6 +7,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
+/* A connection that was used so short a time ago is not given up yet. */
+#define H1O_WARM_US 20000
+
 #define TO(s) (1u << (s))
 
 static const uint16_t h1o_edges[] = {
@@ -151,8 +154,23 @@ h1o_poll(struct origin *origin, struct origin_failure *f)
 	return rc;
 }
 
+/* Whether the kernel is asked if the connection lives. What happened to an idle
+ * one before this batch is told by it, and makes it spoilt, unless there was
+ * more to tell. What happens later is a risk that grows with the time it has
+ * rested: servers give up connections that nobody uses. */
+static bool
+h1o_needs_look(const struct h1_origin *o, enum origin_care care)
+{
+	const struct loop *l = o->stream.loop;
+
+	if (care == ORIGIN_CARE_ALL || loop_is_crowded(l))
+		return true;
+	return care == ORIGIN_CARE_REST &&
+	       loop_clock(l)->mono_us - o->rested_us > H1O_WARM_US;
+}
+
 struct origin *
-h1o_take(struct up_try *t, bool is_sure)
+h1o_take(struct up_try *t, enum origin_care care)
 {
 	struct up_server *s = t->server;
 
@@ -161,12 +179,13 @@ h1o_take(struct up_try *t, bool is_sure)
 	up_server_turn(s, &t->turn);
 	list_foreach_safe (n, &s->idle) {
 		struct h1_origin *o = LIST_ENTRY(n, struct h1_origin, node);
+		bool is_looked_at = h1o_needs_look(o, care);
 
 		OBJ_CHECK(o, MAGIC_H1O);
 		if (!up_server_suits(s, &t->turn, &o->at))
 			continue;
 		if (!up_server_is_at(s, &o->at) ||
-		    (is_sure && !stream_is_fresh(&o->stream))) {
+		    (is_looked_at && !stream_is_fresh(&o->stream))) {
 			h1o_end(o);
 			continue;
 		}
@@ -174,7 +193,7 @@ h1o_take(struct up_try *t, bool is_sure)
 		h1o_goto(o, H1O_BUSY);
 		o->base.x = t->x;
 		o->base.is_reused = true;
-		o->taken_in = is_sure ? 0 : loop_batch(o->stream.loop);
+		o->taken_in = is_looked_at ? 0 : loop_batch(o->stream.loop);
 		counter_add(s->group->w->counters, COUNTER_ORIGIN_REUSES, 1);
 		return &o->base;
 	}
@@ -209,6 +228,7 @@ h1o_release(struct origin *origin, bool can_reuse)
 		return;
 	}
 	h1o_goto(o, H1O_IDLE);
+	o->rested_us = loop_clock(o->stream.loop)->mono_us;
 	list_push_front(&s->idle, &o->node);
 	s->n_idle++;
 	loop_timer_set(

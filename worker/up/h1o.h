@@ -26,7 +26,9 @@ struct h1_origin {
 	struct task task; /* freeing */
 	span first; /* goes ahead of a handshake, in the exchange's arena */
 	struct inbuf in;
-	uint64_t taken_in; /* batch of the loop in which the pool gave it */
+	uint64_t rested_us; /* since when it is idle */
+	uint64_t taken_in; /* batch of the loop in which the pool gave it, if
+	                      nobody looked at it then; or 0 */
 	bool is_spoilt; /* something came before the request went out */
 };
 
@@ -44,7 +46,7 @@ h1o_of(struct origin *o)
 /* --- connections and their pool: h1o.c ------------------------------------ */
 
 struct origin *h1o_connect(struct up_try *t, const struct sock_addr *to);
-struct origin *h1o_take(struct up_try *t, bool is_sure);
+struct origin *h1o_take(struct up_try *t, enum origin_care care);
 enum origin_rc h1o_poll(struct origin *o, struct origin_failure *f);
 void h1o_release(struct origin *o, bool can_reuse);
 void h1o_close(struct origin *o);

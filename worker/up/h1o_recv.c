@@ -108,6 +108,9 @@ h1o_recv_head(struct up_try *t)
 
 	/* an answer to nothing must not become the answer to this request */
 	if (o->is_spoilt) {
+		/* who had closed before the request came has not served it */
+		if (o->stream.got_rdhup)
+			t->is_any_sent = false;
 		try_failed(t, F_ORIGIN_RESET, 0);
 		return true;
 	}

@@ -147,7 +147,7 @@ void h2o_conn_wake(struct h2_origin *c);
 
 /* --- places of streams: h2o_place.c --------------------------------------- */
 
-struct origin *h2o_take(struct up_try *t, bool is_sure);
+struct origin *h2o_take(struct up_try *t, enum origin_care care);
 struct origin *h2o_connect(struct up_try *t, const struct sock_addr *to);
 enum origin_rc h2o_poll(struct origin *o, struct origin_failure *f);
 void h2o_release(struct origin *o, bool can_reuse);

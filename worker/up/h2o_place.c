@@ -113,9 +113,10 @@ place_new(struct up_try *t)
 }
 
 struct origin *
-h2o_take(struct up_try *t, bool is_sure)
+h2o_take(struct up_try *t, enum origin_care care)
 {
-	struct h2_origin *c = place_find(t->server, t->avoids_pool, is_sure);
+	struct h2_origin *c =
+	    place_find(t->server, t->avoids_pool, care != ORIGIN_CARE_NONE);
 	struct h2o_stream *s;
 
 	if (c == NULL)

@@ -36,6 +36,14 @@ struct origin_failure {
 	const char *detail; /* a constant for logs, or NULL */
 };
 
+/* How sure it must be that a used connection still lives, by what can be done
+ * when it does not. */
+enum origin_care {
+	ORIGIN_CARE_NONE, /* the request is sent again */
+	ORIGIN_CARE_REST, /* that, if it is known that nobody has served it */
+	ORIGIN_CARE_ALL /* it cannot be sent again */
+};
+
 /* What an origin speaks. All calls return without calling back; t->o is the
  * place where the try goes on. */
 struct origin_ops {
@@ -44,10 +52,8 @@ struct origin_ops {
 	bool (*prepare)(struct up_try *t);
 	/* Dry run: tell what was made. */
 	void (*explain)(const struct up_try *t);
-	/* A place at a connection that is there already, or NULL. `is_sure`:
-	 * the request could not be sent again, so ask the kernel once more
-	 * whether the origin closed it meanwhile. */
-	struct origin *(*take)(struct up_try *t, bool is_sure);
+	/* A place at a connection that is there already, or NULL. */
+	struct origin *(*take)(struct up_try *t, enum origin_care care);
 	/* A place at a new connection. NULL with errno. */
 	struct origin *(*connect)(struct up_try *t, const struct sock_addr *to);
 	/* Whether the try may begin. FAILED (told once, then the place is to be

@@ -292,15 +292,24 @@ try_pick(struct up_try *t)
 	UNREACHED();
 }
 
-/* A place at a pooled connection, else at a new one. What could not be sent
- * again is worth a look at the kernel before it goes. */
+/* Content is kept to be sent again as far as there is room for it. */
+static enum origin_care
+try_care(const struct exch *x)
+{
+	const struct http_msg *req = &x->req;
+
+	if (req->body != LENGTH_NONE &&
+	    (req->body != LENGTH_KNOWN || req->length > x->req_body.high))
+		return ORIGIN_CARE_ALL;
+	return method_is_idempotent(req->method) ? ORIGIN_CARE_NONE
+						 : ORIGIN_CARE_REST;
+}
+
+/* A place at a pooled connection, else at a new one. */
 static struct origin *
 try_place(struct up_try *t)
 {
-	const struct http_msg *req = &t->x->req;
-	bool is_sure =
-	    !method_is_idempotent(req->method) || req->body != LENGTH_NONE;
-	struct origin *o = t->ops->take(t, is_sure);
+	struct origin *o = t->ops->take(t, try_care(t->x));
 	struct sock_addr to;
 
 	t->at.port = 0;

@@ -238,9 +238,10 @@ def test_post_is_never_sent_twice(front, origin, how):
 
 @pytest.mark.parametrize("method, n", [("POST", 10), ("PUT", 300000)])
 def test_what_cannot_be_repeated_looks_first(front, origin, method, n):
-    """RFC 9112 9.3.1: a POST, and content too large to be kept, goes only on
-    a connection that the kernel does not know to be closed, even when the
-    event that tells so comes behind the request."""
+    """RFC 9112 9.3.1: content too large to be kept goes only on a connection
+    that the kernel does not know to be closed, even when the event that tells
+    so comes behind the request. So does a POST, or, on a connection that was
+    used just now, it goes out again: nobody has served it."""
     def script(conn, request):
         conn.send(OK)
         if request.target == "/last":
@@ -265,8 +266,11 @@ def test_what_cannot_be_repeated_looks_first(front, origin, method, n):
             os.kill(worker, signal.SIGCONT)
         c.send(body)
         assert c.response(method).text == "ok"
-    assert gh.log(2)[1] == {"status": "200", "fault": "-", "tries": "1",
-                            "origin_status": "200", "server": o.address}
+    line = gh.log(2)[1]
+    assert line.pop("tries") in (("1", "2") if method == "POST" else ("1",))
+    assert line == {"status": "200", "fault": "-", "origin_status": "200",
+                    "server": o.address}
+    assert [r.method for r in o.requests] == ["GET", method]
 
 
 def test_bytes_behind_the_answer_are_no_answer(front, origin):
