@@ -29,8 +29,9 @@ write_variables(FILE *out)
 
 	(void)fputs(
 	    "## Variables\n\nWith braces in `redirect`, `respond`, "
-	    "`request_header`, `response_header` and the `format` of a "
-	    "`[log]`; without them as the subject of a `match`. `known` says "
+	    "`request_header`, `response_header`, the files of "
+	    "`error_page` and the `format` of a `[log]`; without them as the "
+	    "subject of a `match`. `known` says "
 	    "from when on there is a value: a request can be judged and "
 	    "changed "
 	    "by the first kind, an answer by the first two.\n\n"
@@ -112,6 +113,47 @@ write_purge(FILE *out)
 }
 
 static void
+write_security(FILE *out)
+{
+	static const char *const rows[][4] = {
+#define SECURITY(name, on, strict, unless, doc) {name, on, strict, doc},
+#include "worker/preset/security.def"
+#undef SECURITY
+	};
+
+	(void)fputs("\n## Security headers\n\nWhat `security_headers` adds to "
+		    "answers that have no field of the name.\n\n"
+		    "| field | on | strict | meaning |\n|---|---|---|---|\n",
+	    out);
+	for (size_t i = 0; i < NELEMS(rows); i++) {
+		(void)fprintf(out, "| `%s` ", rows[i][0]);
+		for (int level = 1; level <= 2; level++)
+			(void)fprintf(out, "| %s%s%s ",
+			    rows[i][level][0] != '\0' ? "`" : "",
+			    rows[i][level],
+			    rows[i][level][0] != '\0' ? "`" : "");
+		(void)fprintf(out, "| %s |\n", rows[i][3]);
+	}
+}
+
+static void
+write_hidden(FILE *out)
+{
+	static const char *const rows[][2] = {
+#define HIDE(name, doc) {name, doc},
+#include "worker/preset/hide_origin.def"
+#undef HIDE
+	};
+
+	(void)fputs("\n## Fields that tell of the origin\n\nWhat "
+		    "`hide_origin` takes out of servers' answers.\n\n"
+		    "| field | it tells |\n|---|---|\n",
+	    out);
+	for (size_t i = 0; i < NELEMS(rows); i++)
+		(void)fprintf(out, "| `%s` | %s |\n", rows[i][0], rows[i][1]);
+}
+
+static void
 write_reference(FILE *out)
 {
 	(void)fputs(
@@ -123,6 +165,8 @@ write_reference(FILE *out)
 	write_faults(out);
 	write_counters(out);
 	write_purge(out);
+	write_security(out);
+	write_hidden(out);
 }
 
 static const struct {

@@ -8,6 +8,7 @@
 #include "worker/exch/sink.h"
 #include "worker/exch/stage.h"
 #include "worker/log/access_log.h"
+#include "worker/preset/preset.h"
 #include "worker/rate/rate.h"
 #include "worker/route/route.h"
 #include "worker/up/mirror.h"
@@ -52,7 +53,10 @@ const struct stage pipeline_request[] = {
 const struct stage pipeline_response[] = {
     {"cache-put", STAGE_REVERSE | STAGE_INTERNAL, stage_cache_put},
     {"rules", STAGE_REVERSE, stage_answer_rules},
+    {"error-page", STAGE_REVERSE, stage_error_page},
     {"rewrite", STAGE_REVERSE, stage_response_fields},
+    {"presets", STAGE_REVERSE, stage_presets},
+    {"response-header", STAGE_REVERSE, stage_response_header},
     {"sticky", STAGE_REVERSE, stage_sticky_answer},
     {"send", STAGE_REVERSE, stage_send},
     {NULL, 0, NULL},

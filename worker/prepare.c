@@ -265,6 +265,7 @@ prepare_listen(struct prepared *p, struct plan_listen *l,
 		    conf_get(&s, KEY_LISTEN_REDIRECT_HTTPS)->at;
 	prepare_trust(l, &s, d);
 	prepare_scope_logs(p, &s, &l->set.logs, d);
+	prepare_pages(p, &s, &l->set.pages, d);
 	prepare_response_fields(p, &s, &l->set.response_fields, d);
 }
 
@@ -312,11 +313,15 @@ worker_prepare(const struct boot *b, struct diag *d)
 	map_init(&p->rates, false);
 	vec_init(&p->matches);
 	map_init(&p->fields, false);
+	map_init(&p->server_names, false);
+	map_init(&p->pages, false);
+	map_init(&p->page_files, false);
 	map_init(&p->certificate_names, false);
 	p->plan.conf = b->conf;
 	prepare_dns(p, &s, d);
 	prepare_logs(p, d);
 	prepare_upstreams(p, b, d);
+	prepare_server_names(p);
 	prepare_caches(p, b, d);
 	prepare_rates(p, b, d);
 	prepare_listens(p, d);
@@ -366,6 +371,7 @@ worker_prepare_free(struct prepared *p)
 	}
 	dns_conf_free(p->plan.dns);
 	map_fini(&p->fields);
+	prepare_free_presets(p);
 	arena_fini(&p->arena);
 	arena_pool_fini(&p->pool);
 	free(p);

@@ -24,6 +24,9 @@ struct prepared {
 	uint32_t n_certificates;
 	struct map certificate_names; /* which of them are there */
 	struct vec matches; /* struct match, to be given back */
+	struct map server_names; /* struct outer_names, by upstream */
+	struct map page_files; /* struct page_file, by path */
+	struct map pages; /* struct page_line, by the address of their line */
 	struct map fields; /* struct field_rule, by the address of their word */
 };
 
@@ -78,6 +81,19 @@ void prepare_settings(struct prepared *p, const struct conf_scope *s,
 /* What response_header says in a scope. */
 void prepare_response_fields(struct prepared *p, const struct conf_scope *s,
     struct field_rules *out, struct diag *d);
+
+/* What a scope says instead of an origin or in its name. */
+void prepare_presets(struct prepared *p, const struct conf_scope *s,
+    struct plan_settings *set, struct diag *d);
+/* The pages for errors alone. */
+void prepare_pages(struct prepared *p, const struct conf_scope *s,
+    struct plan_pages *out, struct diag *d);
+/* What servers of all upstreams are called, once those are there. */
+void prepare_server_names(struct prepared *p);
+void prepare_free_presets(struct prepared *p);
+
+/* What was found, in memory that lasts. */
+void *prepare_keep(struct prepared *p, struct vec *found);
 
 /* The logs of a scope. */
 void prepare_scope_logs(struct prepared *p, const struct conf_scope *s,

@@ -23,6 +23,10 @@ static const struct {
     {KEY_SCOPE_SPLIT, RULE_SPLIT},
     {KEY_SCOPE_MIRROR, RULE_MIRROR},
     {KEY_SCOPE_ACCESS_LOG, RULE_LOGS},
+    {KEY_SCOPE_SECURITY_HEADERS, RULE_SECURITY},
+    {KEY_SCOPE_HIDE_ORIGIN, RULE_HIDE_ORIGIN},
+    {KEY_SCOPE_REWRITE_LOCATION, RULE_LOCATION},
+    {KEY_SCOPE_REWRITE_COOKIE, RULE_COOKIE},
 };
 
 /* Keys that add, and the bit that says: a `none` came first. */
@@ -32,6 +36,7 @@ static const struct {
 } rule_lists[] = {
     {KEY_SCOPE_ACCESS_LOG, RULE_LOGS_ALL},
     {KEY_SCOPE_RATE_LIMIT, RULE_LIMITS_ALL},
+    {KEY_SCOPE_ERROR_PAGE, RULE_PAGES_ALL},
     {KEY_SCOPE_REQUEST_HEADER, RULE_REQUEST_ALL},
     {KEY_SCOPE_HIDE_HEADER, RULE_HIDDEN_ALL},
     {KEY_SCOPE_RESPONSE_HEADER, RULE_RESPONSE_ALL},
@@ -112,7 +117,9 @@ rule_check_late(const struct conf_section *sec, struct diag *d)
 {
 	static const enum conf_key late[] = {KEY_RULE_MATCH,
 	    KEY_SCOPE_RESPONSE_HEADER, KEY_SCOPE_HIDE_HEADER,
-	    KEY_SCOPE_ACCESS_LOG};
+	    KEY_SCOPE_ACCESS_LOG, KEY_SCOPE_ERROR_PAGE,
+	    KEY_SCOPE_SECURITY_HEADERS, KEY_SCOPE_HIDE_ORIGIN,
+	    KEY_SCOPE_REWRITE_LOCATION, KEY_SCOPE_REWRITE_COOKIE};
 
 	for (int k = 0; k < CONF_KEYS; k++) {
 		const struct conf_value *v = sec->first[k];
@@ -124,7 +131,9 @@ rule_check_late(const struct conf_section *sec, struct diag *d)
 			diag_error(d, v->key_at,
 			    "'%s' is too late: the rule's match waits for the "
 			    "answer; what can still change then is "
-			    "response_header, hide_header, access_log",
+			    "response_header, hide_header, access_log, "
+			    "error_page, security_headers, hide_origin, "
+			    "rewrite_location, rewrite_cookie",
 			    conf_key_name((enum conf_key)k));
 	}
 }

@@ -52,6 +52,7 @@ prepare_handler(struct prepared *p, struct plan_settings *set,
 		set->handler = &up_handler;
 		/* one that is not there, or wrong, has been told */
 		set->handler_conf = map_get(&p->upstreams, v->text);
+		set->server_names = map_get(&p->server_names, v->text);
 	} else if (v->key == KEY_SCOPE_RESPOND) {
 		set->handler = &respond_handler;
 		set->handler_conf = respond_prepare(v, &p->arena, d);
@@ -101,9 +102,8 @@ set_field(struct prepared *p, const struct conf_value *v, uint32_t word,
 	return ok ? r : NULL;
 }
 
-/* What was found, in memory that lasts. */
-static void *
-set_keep(struct prepared *p, struct vec *found)
+void *
+prepare_keep(struct prepared *p, struct vec *found)
 {
 	void **at = arena_alloc(&p->arena, found->n * sizeof(*at));
 
@@ -135,7 +135,7 @@ set_fields(struct prepared *p, const struct conf_scope *s, enum conf_key k,
 		}
 	}
 	out->n = found.n;
-	out->at = set_keep(p, &found);
+	out->at = prepare_keep(p, &found);
 }
 
 /* The scope as far as the section that says who answers: its shares are none of
@@ -323,7 +323,7 @@ set_limits(
 		}
 	}
 	out->n = found.n;
-	out->at = set_keep(p, &found);
+	out->at = prepare_keep(p, &found);
 }
 
 void
@@ -345,6 +345,7 @@ prepare_settings(struct prepared *p, const struct conf_scope *s,
 	set->split = set_split(p, s, d);
 	set->mirror = set_mirror(p, s);
 	prepare_scope_logs(p, s, &set->logs, d);
+	prepare_presets(p, s, set, d);
 	set_fields(p, s, KEY_SCOPE_REQUEST_HEADER, &set->request_fields, d);
 	set_fields(p, s, KEY_SCOPE_HIDE_HEADER, &set->hidden_fields, d);
 	prepare_response_fields(p, s, &set->response_fields, d);

@@ -502,6 +502,7 @@ fill_hand_over(struct cache_fill *f, struct exch *x)
 	}
 	msg_copy(&x->resp, &y->resp, &x->arena);
 	x->is_own_answer = y->is_own_answer;
+	x->is_page = y->is_page;
 	/* it is this client's alone, and so may tell whose client it is */
 	x->sticky = y->sticky;
 	c->kept = NULL;

@@ -9,6 +9,7 @@
 #include "worker/exch/grpc.h"
 #include "worker/exch/handler.h"
 #include "worker/exch/plan.h"
+#include "worker/exch/reply.h"
 #include "worker/exch/reqid.h"
 #include "worker/exch/sink.h"
 #include "worker/exch/stage.h"
@@ -127,6 +128,8 @@ exch_spawn(struct exch *x, const struct front_ops *front, void *front_self)
 	field_rules_copy(&set->request_fields, &y->arena);
 	field_rules_copy(&set->hidden_fields, &y->arena);
 	field_rules_copy(&set->response_fields, &y->arena);
+	/* those are no answers to clients */
+	set->pages.n = 0;
 	y->set = set;
 	y->site = x->site;
 	y->route = x->route;
@@ -224,6 +227,13 @@ exch_close_handler(struct exch *x)
 	x->handler = NULL;
 	if (h != NULL && h->close != NULL)
 		h->close(x);
+}
+
+void
+exch_replace(struct exch *x, span type, span content)
+{
+	exch_close_handler(x);
+	reply_replace(x, type, content);
 }
 
 /* The end of every exchange: logged once, handed back, freed. */

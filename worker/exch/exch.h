@@ -189,6 +189,7 @@ struct exch {
 	bool is_begun; /* its head was handed to the front's wire */
 	bool is_sent; /* all of it */
 	bool is_own_answer; /* made here, not by an origin */
+	bool is_page; /* with is_own_answer: the page of its status alone */
 	bool wants_tunnel; /* an upgrade was asked and may be granted */
 	bool wants_close; /* the client connection ends after this answer */
 
@@ -235,6 +236,11 @@ void exch_reply(struct exch *x, unsigned status, span type, span content);
 /* The same with a short text page for the status; an error of a call of gRPC in
  * its own terms. */
 void exch_reply_status(struct exch *x, unsigned status);
+
+/* Put this content (as with exch_reply()) in place of that of the answer, which
+ * keeps its status. Of an origin's answer only the fields that go with a status
+ * stay; the handler is closed. From a response stage. */
+void exch_replace(struct exch *x, span type, span content);
 
 /* End it without regard for the client (worker shutdown, client lost). Calls
  * front->done. */

@@ -25,6 +25,10 @@
 struct access_log; /* worker/log */
 struct acl_line; /* worker/acl */
 struct cache; /* worker/cache */
+struct cookie_edit; /* worker/preset */
+struct outer_names; /* likewise */
+struct page_line; /* likewise */
+struct security_level; /* likewise */
 struct rate; /* worker/rate */
 struct dns_conf; /* common/net/dns.h */
 struct match;
@@ -69,6 +73,12 @@ struct plan_access {
 	bool has_allow; /* a line of it is one */
 	bool is_closed; /* it ends in deny all, whatever its lines */
 	bool is_log_only; /* a refusal is only logged */
+};
+
+/* Pages for errors; of two for one status the last counts. */
+struct plan_pages {
+	const struct page_line *const *at;
+	uint32_t n;
 };
 
 /* One line of a condition. */
@@ -124,6 +134,14 @@ struct plan_settings {
 	struct plan_limits limits;
 	struct plan_cache cache;
 	struct plan_logs logs;
+	struct plan_pages pages;
+	const struct security_level *security; /* NULL: adds nothing */
+	const struct cookie_edit *cookies; /* NULL: they stay as they are */
+	const struct outer_names
+	    *server_names; /* of the handler's upstream, or NULL */
+	bool hides_origin;
+	bool rewrites_location;
+	bool rewrites_paths; /* with it: paths, too */
 	struct field_rules request_fields; /* for what servers get */
 	struct field_rules hidden_fields; /* of servers' answers */
 	struct field_rules response_fields; /* for what clients get */
@@ -147,6 +165,11 @@ enum {
 	RULE_LIMITS_ALL = 1 << 18,
 	RULE_SPLIT = 1 << 19,
 	RULE_MIRROR = 1 << 20,
+	RULE_SECURITY = 1 << 21,
+	RULE_HIDE_ORIGIN = 1 << 22,
+	RULE_LOCATION = 1 << 23,
+	RULE_COOKIE = 1 << 24,
+	RULE_PAGES_ALL = 1 << 25,
 	/* what adds, and whether it empties first */
 	RULE_LOGS = 1 << 6,
 	RULE_LOGS_ALL = 1 << 7,

@@ -1,4 +1,6 @@
 /* exch/reply: answers that are made here instead of by an origin. */
+#include "worker/exch/reply.h"
+
 #include "common/base/check.h"
 #include "worker/exch/exch.h"
 #include "worker/exch/grpc.h"
@@ -30,12 +32,13 @@ reply_begin(struct exch *x, unsigned status)
 		fields_add_id(&x->resp.fields, &x->arena, FIELD_RETRY_AFTER,
 		    SPAN_LIT(RETRY_AFTER_S));
 	x->is_own_answer = true;
+	x->is_page = false;
 }
 
-void
-exch_reply(struct exch *x, unsigned status, span type, span content)
+/* All of the answer's content, of which nothing was made so far. */
+static void
+reply_content(struct exch *x, span type, span content)
 {
-	reply_begin(x, status);
 	REQUIRE(content.len <= UINT32_MAX);
 	if (type.len > 0)
 		fields_add_id(
@@ -48,7 +51,36 @@ exch_reply(struct exch *x, unsigned status, span type, span content)
 		body_push(&x->resp_body, &s);
 	}
 	body_end(&x->resp_body);
+}
+
+void
+exch_reply(struct exch *x, unsigned status, span type, span content)
+{
+	reply_begin(x, status);
+	reply_content(x, type, content);
 	exch_answer(x);
+}
+
+void
+reply_replace(struct exch *x, span type, span content)
+{
+	/* RFC 9110 10.2.1, 10.2.3, 11.6.1: what a client does about it */
+	static const enum field_id kept[] = {
+	    FIELD_ALLOW, FIELD_RETRY_AFTER, FIELD_WWW_AUTHENTICATE};
+	struct http_fields was = x->resp.fields;
+	bool is_own = x->is_own_answer;
+
+	reply_begin(x, x->resp.status);
+	for (size_t i = 0; !is_own && i < NELEMS(kept); i++)
+		for (const struct http_field *f = fields_find(&was, kept[i]);
+		     f != NULL; f = fields_next(&was, f))
+			fields_add_id(
+			    &x->resp.fields, &x->arena, kept[i], f->value);
+	if (is_own) {
+		x->resp.fields = was;
+		(void)fields_del(&x->resp.fields, FIELD_CONTENT_TYPE);
+	}
+	reply_content(x, type, content);
 }
 
 /* A page that names the status, what happened and the request, and nothing of
@@ -68,6 +100,7 @@ reply_page(struct exch *x, unsigned status)
 	    SPAN_FMT(x->request_id));
 
 	exch_reply(x, status, SPAN_LIT("text/html; charset=utf-8"), page);
+	x->is_page = true;
 }
 
 void

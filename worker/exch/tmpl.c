@@ -7,6 +7,9 @@
 #include "worker/exch/exch.h"
 #include "worker/exch/pct.h"
 
+/* Bytes that one byte becomes at most: &quot; or \u0000. */
+#define TMPL_ESCAPED_MAX 6
+
 static bool
 tmpl_is_name_start(char c)
 {
@@ -113,6 +116,14 @@ tmpl_prepare(
 	return ok;
 }
 
+void
+tmpl_constant(struct tmpl *t, struct arena *a, span text)
+{
+	memset(t, 0, sizeof(*t));
+	t->parts = arena_alloc(a, sizeof(*t->parts));
+	tmpl_add_text(t, text);
+}
+
 /* Whether the byte may stand in a field's value (RFC 9110 5.5). */
 static bool
 tmpl_is_field_byte(char c)
@@ -138,6 +149,63 @@ tmpl_field(struct arena *a, span s)
 	return span_of(p, s.len);
 }
 
+/* What stands for a byte in HTML and XML, or NULL: itself. */
+static const char *
+tmpl_html_byte(char c)
+{
+	switch (c) {
+	case '&':
+		return "&amp;";
+	case '<':
+		return "&lt;";
+	case '>':
+		return "&gt;";
+	case '"':
+		return "&quot;";
+	case '\'':
+		return "&#39;";
+	default:
+		/* XML 1.0 2.2: it holds no control bytes */
+		return tmpl_is_field_byte(c) ? NULL : "?";
+	}
+}
+
+/* Text for where quotes, tags and control bytes mean something. Bytes that are
+ * no UTF-8 would make another reader's text of it. */
+static span
+tmpl_markup(struct arena *a, span s, enum tmpl_escape how)
+{
+	static const char hex[] = "0123456789abcdef";
+	char *p = arena_alloc(a, s.len * TMPL_ESCAPED_MAX);
+	size_t n = 0;
+
+	for (size_t i = 0; i < s.len; i++) {
+		const char *html = tmpl_html_byte(s.p[i]);
+		unsigned char c = (unsigned char)s.p[i];
+		size_t len = c < 0x80 ? 1 : span_utf8_len(s, i);
+
+		if (len > 1) {
+			memcpy(p + n, s.p + i, len);
+			n += len;
+			i += len - 1;
+		} else if (len == 0) {
+			p[n++] = '?';
+		} else if (how == TMPL_JSON &&
+			   (html != NULL || c == '\\' || c < ' ')) {
+			memcpy(p + n, "\\u00", 4);
+			p[n + 4] = hex[c >> 4];
+			p[n + 5] = hex[c & 15];
+			n += 6;
+		} else if (how == TMPL_HTML && html != NULL) {
+			memcpy(p + n, html, strlen(html));
+			n += strlen(html);
+		} else {
+			p[n++] = s.p[i];
+		}
+	}
+	return span_of(p, n);
+}
+
 static span
 tmpl_value(struct exch *x, const struct var *v, enum tmpl_escape how)
 {
@@ -148,6 +216,9 @@ tmpl_value(struct exch *x, const struct var *v, enum tmpl_escape how)
 		return pct_encode(&x->arena, s);
 	case TMPL_FIELD:
 		return tmpl_field(&x->arena, s);
+	case TMPL_HTML:
+	case TMPL_JSON:
+		return tmpl_markup(&x->arena, s, how);
 	case TMPL_PLAIN:
 		return s;
 	}

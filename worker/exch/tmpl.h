@@ -34,12 +34,26 @@ struct tmpl {
 enum tmpl_escape {
 	TMPL_PLAIN, /* as they are */
 	TMPL_URI, /* what may not stand in a URI is percent-encoded */
-	TMPL_FIELD /* control bytes become blanks */
+	TMPL_FIELD, /* control bytes become blanks */
+	TMPL_HTML, /* text or a quoted attribute of HTML or XML; bytes that these
+	              do not hold become '?' */
+	TMPL_JSON /* within a string of JSON, also where that stands in HTML */
 };
 
 /* Compile; the text is borrowed, the parts are in the arena. */
 bool tmpl_prepare(
     struct tmpl *t, struct arena *a, const struct var_src *src, struct diag *d);
+
+/* Compile a file whose braces mostly are its own (styles, scripts): `{name}` and
+ * `{name:arg}` of a known variable are that, with one brace more in front they
+ * are text, and so is every other brace. What seems to be a slip of a variable's
+ * name is a mistake, told at the source's place with line and column in `path`.
+ * The text is borrowed. */
+bool tmpl_prepare_page(struct tmpl *t, struct arena *a, span path,
+    const struct var_src *src, struct diag *d);
+
+/* One that is this text, which is borrowed. */
+void tmpl_constant(struct tmpl *t, struct arena *a, span text);
 
 /* The text for this exchange: a constant when there is no variable, else in its
  * arena. */

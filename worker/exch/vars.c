@@ -83,10 +83,28 @@ var_takes_arg(enum var_id id)
 	return rows[id].arg != ARG_NONE;
 }
 
+const char *
+var_near(span word)
+{
+	return diag_suggest(word, names, VAR_N);
+}
+
+bool
+var_find(span name, enum var_id *out)
+{
+	for (unsigned id = 0; id < VAR_N; id++) {
+		if (!span_eq(span_str(rows[id].name), name))
+			continue;
+		*out = (enum var_id)id;
+		return true;
+	}
+	return false;
+}
+
 static void
 var_unknown(span name, struct place at, struct diag *d)
 {
-	const char *near = diag_suggest(name, names, VAR_N);
+	const char *near = var_near(name);
 
 	if (near != NULL)
 		diag_error(d, at, "unknown variable {%.*s}; did you mean {%s}?",
@@ -144,21 +162,17 @@ var_parse(const struct var_src *src, struct var *out, struct diag *d)
 	ptrdiff_t colon = span_chr(src->text, ':');
 	span name =
 	    colon < 0 ? src->text : span_first(src->text, (size_t)colon);
-	unsigned id = 0;
 
 	memset(out, 0, sizeof(*out));
-	while (id < VAR_N && !span_eq(span_str(rows[id].name), name))
-		id++;
-	if (id == VAR_N) {
+	if (!var_find(name, &out->id)) {
 		var_unknown(name, src->at, d);
 		return false;
 	}
-	out->id = (enum var_id)id;
 	if (colon >= 0)
 		out->arg = span_trim(span_from(src->text, (size_t)colon + 1));
 	if (!var_check(src, out, colon >= 0, d))
 		return false;
-	if (rows[id].arg == ARG_FIELD)
+	if (rows[out->id].arg == ARG_FIELD)
 		out->field = field_lookup(out->arg);
 	return true;
 }
@@ -524,6 +538,8 @@ var_get_outcome(struct exch *x, const struct var *v, char *scratch)
 		return x->origin.tls_resumed;
 	case VAR_RESPONSE_HEADER:
 		return var_field(x, &x->resp.fields, v);
+	case VAR_REASON:
+		return status_reason((unsigned)var_status(x));
 	case VAR_FAULT:
 		return x->fault == F_NONE ? span_of(NULL, 0)
 					  : span_str(fault_row(x->fault)->word);

@@ -53,6 +53,10 @@ struct var {
 /* Read what stands between the braces ("header:X-A"); the text is borrowed by
  * *out. What is wrong goes to d at the source's place. */
 bool var_parse(const struct var_src *src, struct var *out, struct diag *d);
+/* The variable of that name. */
+bool var_find(span name, enum var_id *out);
+/* The name that a word may be a slip of, or NULL. */
+const char *var_near(span word);
 /* The place of `len` bytes of a source, `off` bytes into it. */
 struct place var_src_place(const struct var_src *src, size_t off, size_t len);
 

@@ -56,6 +56,14 @@ stage_response_fields(struct exch *x)
 		memcpy(p, now.p, now.len);
 		fields_add_id(f, &x->arena, FIELD_DATE, span_of(p, now.len));
 	}
+	return VERDICT_NEXT;
+}
+
+enum verdict
+stage_response_header(struct exch *x)
+{
+	struct http_fields *f = &x->resp.fields;
+
 	/* RFC 6797 7.2: never without TLS; an own line of it in the
 	 * configuration is nearer than the key */
 	if (x->set->hsts.len > 0 &&

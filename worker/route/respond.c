@@ -1,18 +1,12 @@
 /* route/respond: answers with a status and a text of the configuration. */
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "common/base/check.h"
 #include "worker/exch/exch.h"
+#include "worker/exch/textfile.h"
 #include "worker/exch/tmpl.h"
 #include "worker/route/route.h"
 
 /* Largest file that is answered from memory. */
 #define RESPOND_FILE_MAX (16u * 1024 * 1024)
-#define RESPOND_PATH_MAX 4096
 
 struct respond {
 	unsigned status;
@@ -23,115 +17,13 @@ struct respond {
 	struct tmpl text;
 };
 
-struct respond_type {
-	span ext;
-	span type;
-};
-
-#define RESPOND_TYPE(ext, type) \
-	{ \
-		{ext, sizeof(ext) - 1}, \
-		{ \
-			type, sizeof(type) - 1 \
-		} \
-	}
-
-static const struct respond_type types[] = {
-    RESPOND_TYPE(".html", "text/html; charset=utf-8"),
-    RESPOND_TYPE(".htm", "text/html; charset=utf-8"),
-    RESPOND_TYPE(".txt", "text/plain; charset=utf-8"),
-    RESPOND_TYPE(".css", "text/css; charset=utf-8"),
-    RESPOND_TYPE(".js", "text/javascript; charset=utf-8"),
-    RESPOND_TYPE(".json", "application/json"),
-    RESPOND_TYPE(".xml", "application/xml"),
-    RESPOND_TYPE(".svg", "image/svg+xml"),
-    RESPOND_TYPE(".png", "image/png"),
-    RESPOND_TYPE(".jpg", "image/jpeg"),
-    RESPOND_TYPE(".jpeg", "image/jpeg"),
-    RESPOND_TYPE(".gif", "image/gif"),
-    RESPOND_TYPE(".webp", "image/webp"),
-    RESPOND_TYPE(".ico", "image/x-icon"),
-    RESPOND_TYPE(".pdf", "application/pdf"),
-    RESPOND_TYPE(".wasm", "application/wasm"),
-};
-
-static span
-respond_type_of(span path)
-{
-	for (size_t i = 0; i < NELEMS(types); i++)
-		if (span_iends(path, types[i].ext))
-			return types[i].type;
-	return SPAN_LIT("application/octet-stream");
-}
-
-/* The path as it can be opened; false when it is too long. */
-static bool
-respond_path(span path, const struct conf_value *v, const struct diag *d,
-    char out[RESPOND_PATH_MAX])
-{
-	span from = span_str(diag_file_path(d, v->at.file));
-	ptrdiff_t slash = span_rchr(from, '/');
-	int n;
-
-	if ((path.len > 0 && path.p[0] == '/') || slash < 0)
-		from.len = 0;
-	else
-		from.len = (size_t)slash + 1;
-	n = snprintf(
-	    out, RESPOND_PATH_MAX, "%.*s%.*s", SPAN_FMT(from), SPAN_FMT(path));
-	return n > 0 && n < RESPOND_PATH_MAX;
-}
-
-/* Read an open file whole. An errno, EFBIG when it is too large, or 0. */
-static int
-respond_read(int fd, struct arena *a, span *out)
-{
-	struct stat st;
-	size_t len = 0;
-	char *p;
-
-	if (fstat(fd, &st) != 0)
-		return errno;
-	if (!S_ISREG(st.st_mode))
-		return EINVAL;
-	if (st.st_size > RESPOND_FILE_MAX)
-		return EFBIG;
-	p = arena_alloc(a, (size_t)st.st_size);
-	while (len < (size_t)st.st_size) {
-		ssize_t n = read(fd, p + len, (size_t)st.st_size - len);
-
-		if (n < 0)
-			return errno;
-		if (n == 0)
-			break;
-		len += (size_t)n;
-	}
-	*out = span_of(p, len);
-	return 0;
-}
-
 static bool
 respond_file(struct respond *r, span path, const struct conf_value *v,
     struct arena *a, struct diag *d)
 {
-	char name[RESPOND_PATH_MAX];
-	int err = ENAMETOOLONG;
-	int fd = -1;
-
-	if (respond_path(path, v, d, name)) {
-		fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-		err = fd < 0 ? errno : respond_read(fd, a, &r->file);
-	}
-	if (fd >= 0)
-		(void)close(fd);
-	if (err != 0)
-		diag_error(d, v->at, "cannot read %.*s: %s", SPAN_FMT(path),
-		    err == EFBIG    ? "larger than 16m"
-		    : err == EINVAL ? "not a regular file"
-				    : strerror(err));
 	r->is_file = true;
-	r->type = respond_type_of(path);
-	return err == 0;
+	r->type = textfile_type(path);
+	return textfile_read(path, v->at, RESPOND_FILE_MAX, a, d, &r->file);
 }
 
 /* Statuses without content (RFC 9110 6.4.1), and those an answer cannot end

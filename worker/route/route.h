@@ -42,9 +42,10 @@ enum verdict stage_request_fields(struct exch *x);
 
 /* The site's rules that match the answer change x->set. */
 enum verdict stage_answer_rules(struct exch *x);
-/* Hop-by-hop and hidden fields go, Via and Date come, then what the
- * configuration says. */
+/* Hop-by-hop and hidden fields go, Via and Date come. */
 enum verdict stage_response_fields(struct exch *x);
+/* What hsts and response_header say. */
+enum verdict stage_response_header(struct exch *x);
 
 /* Handlers; their conf is what the functions below gave. */
 extern const struct handler respond_handler;

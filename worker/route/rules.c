@@ -42,6 +42,26 @@ rules_add_limits(struct exch *x, struct plan_limits *to,
 	to->at = rules_join(x, to->at, &to->n, more->at, more->n, is_all);
 }
 
+static void
+rules_apply_presets(
+    struct exch *x, struct plan_settings *to, const struct plan_rule *r)
+{
+	const struct plan_settings *from = &r->set;
+
+	if (r->says & RULE_SECURITY)
+		to->security = from->security;
+	if (r->says & RULE_HIDE_ORIGIN)
+		to->hides_origin = from->hides_origin;
+	if (r->says & RULE_LOCATION) {
+		to->rewrites_location = from->rewrites_location;
+		to->rewrites_paths = from->rewrites_paths;
+	}
+	if (r->says & RULE_COOKIE)
+		to->cookies = from->cookies;
+	to->pages.at = rules_join(x, to->pages.at, &to->pages.n, from->pages.at,
+	    from->pages.n, r->says & RULE_PAGES_ALL);
+}
+
 static bool
 rules_has_log(const struct plan_logs *logs, const struct access_log *l)
 {
@@ -100,6 +120,7 @@ rules_apply(struct exch *x, struct plan_settings *to, const struct plan_rule *r)
 		to->handler = from->handler;
 		to->handler_conf = from->handler_conf;
 		to->handler_at = from->handler_at;
+		to->server_names = from->server_names;
 	}
 	/* who is named as the one who answers, answers all */
 	if (r->says & (RULE_HANDLER | RULE_SPLIT))
@@ -120,6 +141,7 @@ rules_apply(struct exch *x, struct plan_settings *to, const struct plan_rule *r)
 		to->allows_websocket = from->allows_websocket;
 	if (r->says & RULE_HSTS)
 		to->hsts = from->hsts;
+	rules_apply_presets(x, to, r);
 	rules_add_limits(
 	    x, &to->limits, &from->limits, r->says & RULE_LIMITS_ALL);
 	rules_apply_cache(&to->cache, &from->cache, r->says);

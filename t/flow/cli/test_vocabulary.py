@@ -12,7 +12,8 @@ SCOPE = """hosts listen upstream respond redirect root index rewrite strip_prefi
 add_prefix cache cache_ttl cache_bypass cache_min_uses cache_cookies
 cache_profile waf rate_limit allow deny auth challenge split mirror maintenance
 access_log compress compress_min_length request_header response_header
-hide_header hsts security_headers cors error_page max_body websocket
+hide_header hide_origin rewrite_location rewrite_cookie hsts security_headers
+cors error_page max_body websocket
 buffer_response limit_bandwidth timeout certificate certificate_key client_ca
 verify crl"""
 SITE_ONLY = """hosts listen certificate certificate_key client_ca verify
@@ -148,11 +149,12 @@ def test_tries_again_are_built(line, tmp_path):
 @pytest.mark.parametrize("name", "abc")
 def test_the_examples_ask_for_nothing_unknown(name, tmp_path):
     """A newcomer's file, a full edge, a forward proxy: what is not there yet is
-    refused by name and nothing else is (but a user and certificates that this
-    machine lacks)."""
+    refused by name and nothing else is (but a user and files that this machine
+    lacks)."""
     text = (HERE / f"example_{name}.ini").read_text()
     said = [t for t in problems(text.replace("user               = gatehouse",
                                              "user = nobody"), tmp_path)
             if "not built yet" not in t and
-            "/etc/gatehouse/tls/shop.pem cannot be opened" not in t]
+            "/etc/gatehouse/tls/shop.pem cannot be opened" not in t and
+            "/etc/gatehouse/errors/maintenance.html: No such" not in t]
     assert not said

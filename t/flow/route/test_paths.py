@@ -215,7 +215,6 @@ def test_path_policy_is_refused_as_not_built():
 
 
 @pytest.mark.parametrize("section, line", [
-    ("site a", "error_page = 404 /x"),
     ("site a", "compress = gzip"), ("site a", "cors = *"),
     ("route a /x", "rewrite = ^/a /b"), ("route a /x", "auth = x"),
     ("route a /x", "waf = x"), ("route a /x", "allow = all"),

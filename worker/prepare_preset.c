@@ -1,0 +1,90 @@
+/* prepare_preset: what a scope says instead of an origin or in its name. */
+#include "common/base/check.h"
+#include "worker/preset/preset.h"
+#include "worker/prepare.h"
+
+void
+prepare_server_names(struct prepared *p)
+{
+	for (const struct conf_section *s =
+		 conf_first(p->plan.conf, CONF_UPSTREAM);
+	     s != NULL; s = s->next)
+		(void)map_put(&p->server_names, s->name,
+		    outer_names_prepare(s, &p->arena));
+}
+
+static void
+preset_check(const struct conf_scope *s, enum conf_key k,
+    bool (*check)(const struct conf_value *v, struct diag *d), struct diag *d)
+{
+	struct conf_iter it = {NULL, 0, false};
+	const struct conf_value *v;
+
+	while ((v = conf_next(s, k, &it)) != NULL)
+		(void)check(v, d);
+}
+
+/* The page of a line, read once however many routes inherit it. NULL: it is
+ * wrong, and that was said when it was met first. */
+static const struct page_line *
+preset_page(struct prepared *p, const struct conf_value *v, struct diag *d)
+{
+	/* what stands for one that is wrong */
+	static const char wrong;
+	span key = span_of((const char *)&v, sizeof(v));
+	const void *page = map_get(&p->pages, key);
+
+	if (page == NULL) {
+		page = page_prepare(v, &p->page_files, &p->arena, d);
+		(void)map_put(&p->pages, arena_span(&p->arena, key),
+		    (void *)(uintptr_t)(page != NULL ? page : &wrong));
+	}
+	return page == &wrong ? NULL : page;
+}
+
+void
+prepare_pages(struct prepared *p, const struct conf_scope *s,
+    struct plan_pages *out, struct diag *d)
+{
+	struct conf_iter it = {NULL, 0, false};
+	const struct conf_value *v;
+	struct vec found;
+
+	vec_init(&found);
+	while ((v = conf_next(s, KEY_SCOPE_ERROR_PAGE, &it)) != NULL) {
+		const struct page_line *l = preset_page(p, v, d);
+
+		if (l != NULL)
+			vec_push(&found, (void *)(uintptr_t)l);
+	}
+	out->n = found.n;
+	out->at = prepare_keep(p, &found);
+}
+
+void
+prepare_presets(struct prepared *p, const struct conf_scope *s,
+    struct plan_settings *set, struct diag *d)
+{
+	span location = conf_text(s, KEY_SCOPE_REWRITE_LOCATION);
+
+	prepare_pages(p, s, &set->pages, d);
+	set->security =
+	    security_level(conf_text(s, KEY_SCOPE_SECURITY_HEADERS));
+	set->hides_origin = conf_bool(s, KEY_SCOPE_HIDE_ORIGIN);
+	set->rewrites_paths = span_eq(location, SPAN_LIT("paths"));
+	set->rewrites_location =
+	    set->rewrites_paths || span_eq(location, SPAN_LIT("auto"));
+	preset_check(s, KEY_SCOPE_REWRITE_COOKIE, cookie_edit_check, d);
+	set->cookies = cookie_edit_prepare(s, &p->arena);
+}
+
+void
+prepare_free_presets(struct prepared *p)
+{
+	map_foreach (slot, &p->server_names) {
+		outer_names_fini(slot->value);
+	}
+	map_fini(&p->server_names);
+	map_fini(&p->pages);
+	map_fini(&p->page_files);
+}

@@ -1,0 +1,51 @@
+/* preset: what is said to clients instead of an origin or in its name: pages for
+ * errors, fields that protect browsers' users, and outer names for inner ones. */
+#ifndef GH_PRESET_H
+#define GH_PRESET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/arena.h"
+#include "common/base/diag.h"
+#include "common/base/map.h"
+#include "common/conf/conf.h"
+#include "worker/exch/verdict.h"
+
+struct cookie_edit;
+struct exch;
+struct outer_names;
+struct page_line;
+struct security_level;
+
+/* Response stages. */
+
+/* A page of the configuration stands in for our own page of an error, and with
+ * `intercept` for what an origin says of one. Calls of gRPC are left alone. */
+enum verdict stage_error_page(struct exch *x);
+/* Addresses of the origin become ours, what tells of its software goes, and the
+ * fields of `security_headers` that it did not give come. */
+enum verdict stage_presets(struct exch *x);
+
+/* A line of error_page. Its file is read, or found among `files` (by its
+ * path), which holds what was read. NULL: it cannot be used, and that was
+ * told here or when the file was met first. */
+const struct page_line *page_prepare(const struct conf_value *v,
+    struct map *files, struct arena *a, struct diag *d);
+
+/* What a word of security_headers stands for; NULL: off. */
+const struct security_level *security_level(span word);
+
+/* The addresses of an [upstream]'s servers, as its answers may name them. The
+ * arena and outer_names_fini() hold it. */
+struct outer_names *outer_names_prepare(
+    const struct conf_section *upstream, struct arena *a);
+void outer_names_fini(struct outer_names *n);
+
+/* Whether a line of rewrite_cookie is good; else with a message. */
+bool cookie_edit_check(const struct conf_value *v, struct diag *d);
+/* What the words of rewrite_cookie ask for in a scope; NULL: nothing. */
+const struct cookie_edit *cookie_edit_prepare(
+    const struct conf_scope *s, struct arena *a);
+
+#endif
