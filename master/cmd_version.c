@@ -1,6 +1,7 @@
 /* master/cmd_version: -V. */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <ares.h>
+#include <crypt.h>
 #include <jansson.h>
 #include <nghttp2/nghttp2.h>
 #include <openssl/crypto.h>
@@ -43,6 +44,7 @@ cmd_version(void)
 	(void)printf("library c-ares %s\n", ares_version(NULL));
 	(void)printf("library jansson %s\n", jansson_version_str());
 	(void)printf("library nghttp2 %s\n", nghttp2_version(0)->version_str);
+	(void)printf("library libxcrypt %s\n", XCRYPT_VERSION_STR);
 	(void)printf("library inih %s\n", GH_INIH_VERSION);
 	for (size_t i = 0; i < NELEMS(options); i++)
 		(void)printf("option %s %s\n", options[i].name,

@@ -1,6 +1,7 @@
 /* pipeline: THE stage tables. The whole way of a request can be read here; a
  * stage never calls another one. */
 #include "common/base/check.h"
+#include "worker/auth/auth.h"
 #include "worker/cache/cache.h"
 #include "worker/exch/exch.h"
 #include "worker/exch/handler.h"
@@ -40,6 +41,7 @@ const struct stage pipeline_request[] = {
     {"route", STAGE_REVERSE, stage_route},
     {"rules", STAGE_REVERSE, stage_rules},
     {"rate", STAGE_REVERSE, stage_rate},
+    {"auth", STAGE_REVERSE | STAGE_FORWARD, stage_auth},
     {"admit", STAGE_REVERSE, stage_admit},
     {"split", STAGE_REVERSE, stage_split},
     {"sticky", STAGE_REVERSE, stage_sticky},
@@ -71,6 +73,7 @@ pipeline_log(struct exch *x)
 	counter_add(x->w->counters, COUNTER_REQUESTS, 1);
 	cache_close(x);
 	rate_close(x);
+	auth_close(x);
 	mirror_close(x);
 	if (x->resp.status == 101)
 		counter_add(x->w->counters, COUNTER_TUNNELS, 1);

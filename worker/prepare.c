@@ -12,6 +12,7 @@
 #include "common/base/siphash.h"
 #include "common/ipc/boot.h"
 #include "common/net/dns.h"
+#include "worker/auth/auth.h"
 #include "worker/cache/cache.h"
 #include "worker/exch/match.h"
 #include "worker/log/access_log.h"
@@ -210,6 +211,23 @@ prepare_rates(struct prepared *p, const struct boot *b, struct diag *d)
 }
 
 static void
+prepare_auths(struct prepared *p, struct diag *d)
+{
+	const struct conf_tree *t = p->plan.conf;
+
+	for (const struct conf_section *s = conf_first(t, CONF_USERS);
+	     s != NULL; s = s->next)
+		(void)map_put(
+		    &p->users, s->name, auth_prepare_users(t, s, &p->arena, d));
+	for (const struct conf_section *s = conf_first(t, CONF_AUTH); s != NULL;
+	     s = s->next) {
+		(void)map_put(&p->auths, s->name,
+		    auth_prepare(t, s, &p->users, &p->arena, d));
+		p->plan.n_auths++;
+	}
+}
+
+static void
 prepare_trust(struct plan_listen *l, const struct conf_scope *s, struct diag *d)
 {
 	struct conf_iter it = {NULL, 0, false};
@@ -311,6 +329,8 @@ worker_prepare(const struct boot *b, struct diag *d)
 	map_init(&p->upstreams, false);
 	map_init(&p->caches, false);
 	map_init(&p->rates, false);
+	map_init(&p->users, false);
+	map_init(&p->auths, false);
 	vec_init(&p->matches);
 	map_init(&p->fields, false);
 	map_init(&p->server_names, false);
@@ -324,6 +344,7 @@ worker_prepare(const struct boot *b, struct diag *d)
 	prepare_server_names(p);
 	prepare_caches(p, b, d);
 	prepare_rates(p, b, d);
+	prepare_auths(p, d);
 	prepare_listens(p, d);
 	for (uint32_t i = 0; i < p->plan.n_listens; i++)
 		prepare_via(
@@ -356,6 +377,10 @@ worker_prepare_free(struct prepared *p)
 		cache_fini(p->plan.caches[i]);
 	map_fini(&p->caches);
 	map_fini(&p->rates);
+	map_foreach (s, &p->users)
+		auth_fini_users(s->value);
+	map_fini(&p->users);
+	map_fini(&p->auths);
 	for (uint32_t i = 0; i < p->matches.n; i++)
 		match_free(p->matches.at[i]);
 	vec_fini(&p->matches);

@@ -16,6 +16,8 @@ struct prepared {
 	struct map upstreams; /* of the plan, by name */
 	struct map caches; /* likewise */
 	struct map rates; /* likewise: of [limit] */
+	struct map users; /* struct users, by name */
+	struct map auths; /* struct plan_auth, by name */
 	struct arena_pool pool;
 	struct arena arena; /* what the plan points at and nobody else owns */
 	struct tls_policy tls; /* what [tls] says of all contexts */

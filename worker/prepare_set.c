@@ -341,6 +341,10 @@ prepare_settings(struct prepared *p, const struct conf_scope *s,
 	set->allows_websocket = conf_bool(s, KEY_SCOPE_WEBSOCKET);
 	set->hsts = set_hsts(p, s);
 	set_limits(p, s, &set->limits);
+	/* one that is not there has been told */
+	v = conf_get(s, KEY_SCOPE_AUTH);
+	if (v != NULL)
+		set->auth = map_get(&p->auths, v->text);
 	set_cache(p, s, &set->cache, d);
 	set->split = set_split(p, s, d);
 	set->mirror = set_mirror(p, s);

@@ -12,6 +12,7 @@
 #include "common/net/loop.h"
 #include "common/shm/crash.h"
 #include "worker/accept.h"
+#include "worker/auth/auth.h"
 #include "worker/cache/cache.h"
 #include "worker/exch/exch.h"
 #include "worker/exch/plan.h"
@@ -285,6 +286,7 @@ run_close(struct run *r)
 	watch_del(w->loop, &r->ctl);
 	loop_step(w->loop, 0);
 	acceptor_free(r->acceptor);
+	auth_worker_free(w->auth);
 	setup_close(w);
 }
 
@@ -300,13 +302,23 @@ run_beat(struct run *r)
 		run_on_wake(r, 0);
 }
 
+/* Threads have the filter of the one that makes them: it is there by now. */
+static int
+run_open_auth(struct worker *w)
+{
+	if (w->plan->n_auths == 0)
+		return 0;
+	w->auth = auth_worker_new(w);
+	return w->auth != NULL ? 0 : -1;
+}
+
 int
 worker_main(const struct boot *b)
 {
 	struct run *r = calloc(1, sizeof(*r));
 
 	REQUIRE(r != NULL);
-	if (run_open(r, b) < 0 || !b->confine()) {
+	if (run_open(r, b) < 0 || !b->confine() || run_open_auth(&r->w) < 0) {
 		log_msg(LOG_FATAL, "worker start failed error=\"%s\"",
 		    strerror(errno));
 		return EXIT_FAILURE;

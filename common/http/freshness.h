@@ -33,6 +33,8 @@ struct cache_policy {
 	uint32_t ignored;
 	enum cookie_policy cookies;
 	bool stores_partial; /* 206 with one range */
+	bool is_authenticated; /* the request said who it is from, by whatever
+	                          is or was in it */
 };
 
 /* What the messages of an exchange with the origin do not tell. */

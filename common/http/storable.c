@@ -203,7 +203,8 @@ judge_directives(const struct http_msg *req, const struct http_msg *resp,
 	if (cc_has(cc, CC_PRIVATE) ||
 	    (cc->named != 0 && names_what_is_needed(&resp->fields, is_cdn)))
 		return STORABLE_NO_PRIVATE;
-	if (fields_find(&req->fields, FIELD_AUTHORIZATION) != NULL &&
+	if ((policy->is_authenticated ||
+		fields_find(&req->fields, FIELD_AUTHORIZATION) != NULL) &&
 	    !cc_has(cc, CC_PUBLIC) && !cc_has(cc, CC_S_MAXAGE) &&
 	    !cc_has(cc, CC_MUST_REVALIDATE))
 		return STORABLE_NO_AUTHORIZATION;

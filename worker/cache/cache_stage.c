@@ -56,6 +56,7 @@ stage_policy(const struct exch *x, struct cached *c)
 	    .stale_while_revalidate_s = conf->stale_while_revalidate_s,
 	    .stale_if_error_s = conf->stale_if_error_s,
 	    .stores_partial = true,
+	    .is_authenticated = x->user != NULL,
 	    .cookies = set->has_cookies || !set->is_letter ? set->cookies
 							   : COOKIES_STORE,
 	};

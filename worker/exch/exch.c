@@ -144,6 +144,7 @@ exch_spawn(struct exch *x, const struct front_ops *front, void *front_self)
 	y->path_is_ambiguous = x->path_is_ambiguous;
 	y->sticky = x->sticky;
 	y->request_id = arena_span(&y->arena, x->request_id);
+	y->user = identity_copy(x->user, &y->arena);
 	y->t.begin_us = worker_clock(x->w)->mono_us;
 	y->t.begin_wall_us = worker_clock(x->w)->wall_us;
 	y->t.head_us = y->t.begin_us;

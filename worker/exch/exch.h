@@ -33,6 +33,7 @@ struct plan_site;
 struct sink;
 struct handler;
 struct rate_wait;
+struct auth_wait;
 struct mirror;
 struct tls_facts;
 struct upstream;
@@ -175,6 +176,8 @@ struct exch {
 	span limit; /* name of the [limit] that had a say in it; or empty */
 	span limit_result; /* what it said, one word */
 	struct rate_wait *rate_wait; /* it waits its turn, or has; or NULL */
+	struct auth_wait
+	    *auth_wait; /* its credentials are being verified, or were */
 	struct cached *cached; /* what the cache has to do with it, or NULL */
 	struct cache_fill *fill; /* whom an internal one works for, or NULL */
 	struct mirror *mirror; /* the copy that waits for content, or NULL */

@@ -4,6 +4,25 @@
 #include "worker/exch/exch.h"
 #include "worker/exch/plan.h"
 
+const struct exch_user *
+identity_copy(const struct exch_user *u, struct arena *a)
+{
+	struct exch_user *copy;
+	span *groups;
+
+	if (u == NULL)
+		return NULL;
+	copy = arena_alloc(a, sizeof(*copy));
+	groups = arena_alloc(a, u->n_groups * sizeof(*groups));
+	for (uint32_t i = 0; i < u->n_groups; i++)
+		groups[i] = arena_span(a, u->groups[i]);
+	copy->name = arena_span(a, u->name);
+	copy->groups = groups;
+	copy->n_groups = u->n_groups;
+	copy->auth = arena_span(a, u->auth);
+	return copy;
+}
+
 enum verdict
 identity_need_user(struct exch *x)
 {

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/base/arena.h"
 #include "common/base/diag.h"
 #include "common/base/ip.h"
 #include "common/base/span.h"
@@ -60,6 +61,10 @@ struct exch_destination {
 	/* Begins to resolve it or waits for that; of whoever made this. */
 	enum verdict (*resolve)(struct exch *x);
 };
+
+/* A copy that lives as long as the arena; NULL of NULL. */
+const struct exch_user *identity_copy(
+    const struct exch_user *u, struct arena *a);
 
 /* x->user is set, unless the scope's settings (x->set->auth) name nobody who
  * could ask: then it stays NULL, and nobody is anybody. */

@@ -3,6 +3,7 @@
 
 #include "common/base/check.h"
 #include "worker/exch/exch.h"
+#include "worker/exch/plan.h"
 
 enum var_when
 match_when(const struct match *m)
@@ -112,11 +113,22 @@ match_address(const struct match *m, const struct exch *x)
 	return iptrie_find(m->nets, &ip, NULL) ? MATCH_YES : MATCH_NO;
 }
 
+/* Whether somebody may yet say who it is. Once there is an answer nobody will.
+ */
+static bool
+match_waits_for_user(const struct exch *x)
+{
+	return x->user == NULL && x->set->auth != NULL &&
+	       x->state == EXCH_REQUEST && !x->is_settled;
+}
+
 enum match_rc
 match_eval(const struct match *m, struct exch *x)
 {
 	enum match_rc rc;
 
+	if (m->var.id == VAR_USER && match_waits_for_user(x))
+		return MATCH_WAIT_USER;
 	if (var_is_number(m->var.id))
 		rc = match_number(m, x);
 	else if (var_kind(m->var.id) == VAR_KIND_ADDRESS)

@@ -170,6 +170,7 @@ enum {
 	RULE_LOCATION = 1 << 23,
 	RULE_COOKIE = 1 << 24,
 	RULE_PAGES_ALL = 1 << 25,
+	RULE_AUTH = 1 << 28,
 	/* what adds, and whether it empties first */
 	RULE_LOGS = 1 << 6,
 	RULE_LOGS_ALL = 1 << 7,
@@ -254,6 +255,7 @@ struct plan {
 	uint32_t n_logs;
 	struct cache **caches;
 	uint32_t n_caches;
+	uint32_t n_auths; /* [auth] sections */
 	struct dns_conf *dns; /* what the system says of names */
 };
 

@@ -12,7 +12,7 @@ static bool
 reply_is_for_limit(const struct exch *x)
 {
 	return x->fault == F_UPSTREAM_FULL || x->fault == F_QUEUE_FULL ||
-	       x->fault == F_QUEUE_TIMEOUT;
+	       x->fault == F_QUEUE_TIMEOUT || x->fault == F_AUTH_BUSY;
 }
 
 /* Forget a half-received answer of an origin. */

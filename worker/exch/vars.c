@@ -459,6 +459,8 @@ var_get_request(struct exch *x, const struct var *v, char *scratch)
 		return var_cookie(x, v->arg);
 	case VAR_REQUEST_ID:
 		return x->request_id;
+	case VAR_USER:
+		return x->user != NULL ? x->user->name : span_of(NULL, 0);
 	default:
 		UNREACHED();
 	}

@@ -16,6 +16,7 @@
 #include "worker/exch/pipes.h"
 #include "worker/exch/share.h"
 
+struct auth_worker;
 struct cache_worker;
 struct plan;
 struct up_worker;
@@ -45,6 +46,7 @@ struct worker {
 	struct tls_shared tls_shared; /* with other processes */
 	struct up_worker *up; /* servers and pools of this worker */
 	struct cache_worker *cache; /* what it has of its caches */
+	struct auth_worker *auth; /* verifies; NULL: in place */
 	struct log_worker *log;
 	struct list conns; /* client connections, for retiring */
 	uint32_t n_conns;

@@ -36,13 +36,15 @@ struct log_preset {
 /* What Apache and nginx call combined and common, and an object a line. */
 static const struct log_preset presets[] = {
     {"combined",
-	"{client_ip} - - [{time_clf}] \"{method} {target} {protocol}\" "
+	"{client_ip} - {user} [{time_clf}] \"{method} {target} {protocol}\" "
 	"{status} {body_bytes_out} \"{header:Referer}\" "
 	"\"{header:User-Agent}\""},
-    {"common", "{client_ip} - - [{time_clf}] \"{method} {target} {protocol}\" "
-	       "{status} {body_bytes_out}"},
+    {"common",
+	"{client_ip} - {user} [{time_clf}] \"{method} {target} {protocol}\" "
+	"{status} {body_bytes_out}"},
     {"json", "{\"time\":\"{time}\",\"request_id\":\"{request_id}\","
 	     "\"client_ip\":\"{client_ip}\",\"client_port\":{client_port},"
+	     "\"user\":\"{user}\","
 	     "\"scheme\":\"{scheme}\",\"method\":\"{method}\","
 	     "\"host\":\"{authority}\",\"uri\":\"{target}\","
 	     "\"protocol\":\"{protocol}\",\"status\":{status},"

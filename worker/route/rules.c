@@ -125,6 +125,8 @@ rules_apply(struct exch *x, struct plan_settings *to, const struct plan_rule *r)
 	/* who is named as the one who answers, answers all */
 	if (r->says & (RULE_HANDLER | RULE_SPLIT))
 		to->split = from->split;
+	if (r->says & RULE_AUTH)
+		to->auth = from->auth;
 	if (r->says & RULE_MIRROR)
 		to->mirror = from->mirror;
 	if (r->says & RULE_STRIP_PREFIX)
@@ -155,72 +157,34 @@ rules_apply(struct exch *x, struct plan_settings *to, const struct plan_rule *r)
 	    r->says & RULE_RESPONSE_ALL);
 }
 
+/* One line. Who it is is asked when a line wants to know: *v is NEXT when that
+ * is settled. */
+static enum match_rc
+rules_judge_line(struct exch *x, const struct plan_term *line, enum verdict *v)
+{
+	enum match_rc rc = match_eval(line->match, x);
+
+	*v = VERDICT_NEXT;
+	if (rc != MATCH_WAIT_USER)
+		return rc;
+	*v = identity_need_user(x);
+	return *v == VERDICT_NEXT ? match_eval(line->match, x) : rc;
+}
+
 /* Whether all lines match; *line is the one that decided it otherwise. */
 static enum match_rc
-rules_judge(
-    struct exch *x, const struct plan_rule *r, const struct plan_term **line)
+rules_judge(struct exch *x, const struct plan_rule *r,
+    const struct plan_term **line, enum verdict *v)
 {
 	for (uint32_t i = 0; i < r->n_terms; i++) {
-		enum match_rc rc = match_eval(r->terms[i].match, x);
+		enum match_rc rc;
 
 		*line = &r->terms[i];
+		rc = rules_judge_line(x, *line, v);
 		if (rc != MATCH_YES)
 			return rc;
 	}
 	return MATCH_YES;
-}
-
-/* Judge a rule and apply it. false: it could not be judged. */
-static bool
-rules_run_one(
-    struct exch *x, struct plan_settings **own, const struct plan_rule *r)
-{
-	const struct plan_term *line = NULL;
-
-	switch (rules_judge(x, r, &line)) {
-	case MATCH_NO:
-		sink_note(x, "rule", line->at, "%.*s does not match: %.*s",
-		    SPAN_FMT(r->name), SPAN_FMT(line->text));
-		return true;
-	case MATCH_LIMIT:
-		sink_note(x, "rule", line->at,
-		    "%.*s needs too many steps: %.*s", SPAN_FMT(r->name),
-		    SPAN_FMT(line->text));
-		return false;
-	case MATCH_YES:
-		break;
-	case MATCH_WAIT_USER:
-	case MATCH_WAIT_ADDR:
-		/* no variable of a rule is known that late */
-		UNREACHED();
-	}
-	sink_note(x, "rule", r->at, "%.*s matches", SPAN_FMT(r->name));
-	if (*own == NULL) {
-		*own = arena_alloc(&x->arena, sizeof(**own));
-		**own = *x->set;
-		x->set = *own;
-	}
-	rules_apply(x, *own, r);
-	return true;
-}
-
-/* All rules that can be judged at this point. false: one could not. */
-static bool
-rules_run(struct exch *x, enum var_when when)
-{
-	struct plan_settings *own = NULL;
-	bool ok = true;
-
-	for (uint32_t i = 0; i < x->site->n_rules; i++) {
-		const struct plan_rule *r = &x->site->rules[i];
-
-		if (r->when == when)
-			ok &= rules_run_one(x, &own, r);
-		else if (r->when > when)
-			sink_note(x, "rule", r->at, "%.*s waits for the answer",
-			    SPAN_FMT(r->name));
-	}
-	return ok;
 }
 
 static enum verdict
@@ -231,13 +195,74 @@ rules_fault(struct exch *x)
 	return VERDICT_FAULT;
 }
 
+/* Judge a rule and apply it. */
+static enum verdict
+rules_run_one(
+    struct exch *x, struct plan_settings **own, const struct plan_rule *r)
+{
+	const struct plan_term *line = NULL;
+	enum verdict v = VERDICT_NEXT;
+
+	switch (rules_judge(x, r, &line, &v)) {
+	case MATCH_NO:
+		sink_note(x, "rule", line->at, "%.*s does not match: %.*s",
+		    SPAN_FMT(r->name), SPAN_FMT(line->text));
+		return VERDICT_NEXT;
+	case MATCH_LIMIT:
+		sink_note(x, "rule", line->at,
+		    "%.*s needs too many steps: %.*s", SPAN_FMT(r->name),
+		    SPAN_FMT(line->text));
+		return x->is_settled ? VERDICT_NEXT : rules_fault(x);
+	case MATCH_WAIT_USER:
+		return v;
+	case MATCH_YES:
+		break;
+	case MATCH_WAIT_ADDR:
+		/* no variable of a rule is an address that is resolved */
+		UNREACHED();
+	}
+	sink_note(x, "rule", r->at, "%.*s matches", SPAN_FMT(r->name));
+	if (*own == NULL) {
+		*own = arena_alloc(&x->arena, sizeof(**own));
+		**own = *x->set;
+		x->set = *own;
+	}
+	rules_apply(x, *own, r);
+	return VERDICT_NEXT;
+}
+
+/* All rules that can be judged at this point, as far as the first that ends
+ * that. */
+static enum verdict
+rules_run(struct exch *x, enum var_when when)
+{
+	struct plan_settings *own = NULL;
+	enum verdict v = VERDICT_NEXT;
+
+	for (uint32_t i = 0; i < x->site->n_rules && v == VERDICT_NEXT; i++) {
+		const struct plan_rule *r = &x->site->rules[i];
+
+		if (r->when == when)
+			v = rules_run_one(x, &own, r);
+		else if (r->when > when)
+			sink_note(x, "rule", r->at, "%.*s waits for the answer",
+			    SPAN_FMT(r->name));
+	}
+	return v;
+}
+
 enum verdict
 stage_rules(struct exch *x)
 {
-	if (!rules_run(x, VAR_WHEN_REQUEST))
-		return rules_fault(x);
-	x->request_set = x->set;
-	return VERDICT_NEXT;
+	const struct plan_settings *before = x->set;
+	enum verdict v = rules_run(x, VAR_WHEN_REQUEST);
+
+	/* it runs again, from the first rule on */
+	if (v == VERDICT_WAIT)
+		x->set = before;
+	else
+		x->request_set = x->set;
+	return v;
 }
 
 enum verdict
@@ -249,7 +274,5 @@ stage_answer_rules(struct exch *x)
 	if (x->request_set != NULL)
 		x->set = x->request_set;
 	/* the answer that says what went wrong is not judged again */
-	if (!rules_run(x, VAR_WHEN_RESPONSE) && !x->is_settled)
-		return rules_fault(x);
-	return VERDICT_NEXT;
+	return rules_run(x, VAR_WHEN_RESPONSE);
 }

@@ -122,7 +122,8 @@ def test_every_section_is_known(section, tmp_path):
     assert not unknown(said)
     built = section.split()[0] in ("global", "defaults", "listen", "site",
                                    "route", "rule", "upstream", "log",
-                                   "admin", "tls", "cache", "limit")
+                                   "admin", "tls", "cache", "limit",
+                                   "users", "auth")
     assert any("not built yet" in text for text in said) != built
 
 
@@ -156,5 +157,6 @@ def test_the_examples_ask_for_nothing_unknown(name, tmp_path):
                                              "user = nobody"), tmp_path)
             if "not built yet" not in t and
             "/etc/gatehouse/tls/shop.pem cannot be opened" not in t and
-            "/etc/gatehouse/errors/maintenance.html: No such" not in t]
+            "/etc/gatehouse/errors/maintenance.html: No such" not in t and
+            ".htpasswd cannot be read" not in t]
     assert not said

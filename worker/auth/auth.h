@@ -1,0 +1,41 @@
+/* auth: who a request is from. An [auth] is asked by whoever needs to know, and
+ * by its stage for all requests of its scope. */
+#ifndef GH_AUTH_H
+#define GH_AUTH_H
+
+#include "common/base/arena.h"
+#include "common/base/diag.h"
+#include "common/base/map.h"
+#include "common/conf/conf.h"
+#include "worker/exch/verdict.h"
+
+struct auth_worker;
+struct exch;
+struct plan_auth;
+struct users;
+struct worker;
+
+/* From a [users] section. Never NULL; problems go to d. The arena must live as
+ * long as it. */
+struct users *auth_prepare_users(const struct conf_tree *t,
+    const struct conf_section *s, struct arena *a, struct diag *d);
+/* Give back what is not in the arena; NULL is allowed. */
+void auth_fini_users(struct users *u);
+/* From an [auth] section; `users` holds the struct users by their names. */
+struct plan_auth *auth_prepare(const struct conf_tree *t,
+    const struct conf_section *s, const struct map *users, struct arena *a,
+    struct diag *d);
+
+/* What a worker needs to verify credentials: threads and a memory of them. NULL
+ * with errno. A worker that has none (a dry run) verifies in place. */
+struct auth_worker *auth_worker_new(struct worker *w);
+/* No exchange may be left; NULL is allowed. */
+void auth_worker_free(struct auth_worker *aw);
+
+/* Nobody is let on who is not known to the scope's [auth]; what proved it goes
+ * no further, unless the section says `pass`. */
+enum verdict stage_auth(struct exch *x);
+/* The exchange is over: it waits no more. */
+void auth_close(struct exch *x);
+
+#endif

@@ -1,0 +1,44 @@
+/* auth/auth_basic: scheme `basic`: a name and a password of a [users]. */
+#include "worker/auth/auth_int.h"
+#include "worker/auth/basic.h"
+
+static enum auth_rc
+basic_judge(struct exch *x, const struct plan_auth *a, const struct basic *sent)
+{
+	const struct auth_conf *c = a->conf;
+	const struct users_entry *e = users_find(c->users, sent->name);
+	struct auth_work work = {
+	    .credentials = sent->token,
+	    .hash = users_hash(c->users, sent->name),
+	    .password = sent->password,
+	    .is_known = e != NULL && e->hash.len > 0,
+	};
+
+	if (work.hash.len == 0)
+		return AUTH_BAD;
+	return auth_check(x, a, &work);
+}
+
+enum verdict
+basic_ask(struct exch *x, const struct plan_auth *a)
+{
+	span value = exch_req_field(x, auth_field(x));
+	struct basic sent;
+
+	if (value.len == 0)
+		return auth_challenge(x, a);
+	if (!basic_read(value, arena_alloc(&x->arena, BASIC_ROOM), &sent))
+		return auth_refuse(x, a);
+	switch (basic_judge(x, a, &sent)) {
+	case AUTH_GOOD:
+		return auth_let_on(x, a, sent.name);
+	case AUTH_BAD:
+		return auth_refuse(x, a);
+	case AUTH_OPEN:
+		return VERDICT_WAIT;
+	case AUTH_BUSY:
+		return auth_busy(
+		    x, "as many passwords are being verified as may be");
+	}
+	UNREACHED();
+}

@@ -1,0 +1,286 @@
+/* auth/auth_check: credentials are verified in threads of the worker, each once
+ * however many requests bring them, and the answer is remembered. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include <openssl/crypto.h>
+
+#include "common/base/check.h"
+#include "common/base/num.h"
+#include "worker/auth/auth_int.h"
+#include "worker/auth/passwd.h"
+
+/* A hash takes 1 to 300 ms of a CPU: two threads keep one good user from waiting
+ * behind one flood, and leave the CPU to the loop. */
+#define CHECK_THREADS 2u
+/* Checks that wait for a thread. */
+#define CHECK_QUEUE 128u
+/* Longer than this nobody waits. */
+#define CHECK_WAIT_MS 10000u
+/* What is not good is remembered for so long at most: whoever guesses goes on
+ * guessing, and whoever was just added is let on soon. */
+#define CHECK_BAD_MS 10000u
+
+struct auth_worker {
+	struct worker *w;
+	struct offload *pool;
+	struct auth_memory *memory;
+	struct sipkey keys[2]; /* of what is remembered; this process's own */
+	struct list checks; /* under way */
+};
+
+/* One check, and who waits for it. */
+struct auth_run {
+	struct offload_job job;
+	struct list node;
+	struct auth_worker *aw;
+	struct auth_key key;
+	uint64_t ttl_ms;
+	struct list waits; /* struct auth_wait */
+	span hash; /* of the plan */
+	size_t len;
+	bool is_known;
+	bool is_good;
+	char password[PASSWD_MAX + 1];
+};
+
+/* A request that waits. */
+struct auth_wait {
+	struct list node;
+	struct exch *x;
+	const struct plan_auth *auth;
+	struct auth_run *run; /* NULL: rc holds */
+	enum auth_rc rc;
+	struct timer timer;
+};
+
+struct auth_worker *
+auth_worker_new(struct worker *w)
+{
+	struct auth_worker *aw = calloc(1, sizeof(*aw));
+
+	REQUIRE(aw != NULL);
+	aw->w = w;
+	list_init(&aw->checks);
+	sipkey_random(&aw->keys[0]);
+	sipkey_random(&aw->keys[1]);
+	aw->pool = offload_new(w->loop, CHECK_THREADS, CHECK_QUEUE);
+	if (aw->pool == NULL) {
+		free(aw);
+		return NULL;
+	}
+	aw->memory = auth_memory_new();
+	return aw;
+}
+
+void
+auth_worker_free(struct auth_worker *aw)
+{
+	if (aw == NULL)
+		return;
+	offload_free(aw->pool);
+	REQUIRE(list_is_empty(&aw->checks));
+	auth_memory_free(aw->memory);
+	OPENSSL_cleanse(aw->keys, sizeof(aw->keys));
+	free(aw);
+}
+
+/* --- one check ------------------------------------------------------------ */
+
+static void
+check_free(struct auth_run *r)
+{
+	list_del(&r->node);
+	OPENSSL_cleanse(r->password, sizeof(r->password));
+	free(r);
+}
+
+/* In a thread. */
+static void
+check_run(struct offload_job *j)
+{
+	struct auth_run *r = LIST_ENTRY(j, struct auth_run, job);
+	bool is_same = passwd_verify(r->hash, span_of(r->password, r->len));
+
+	r->is_good = is_same && r->is_known;
+}
+
+static uint64_t
+check_now_ms(const struct auth_worker *aw)
+{
+	return clock_mono_ms(worker_clock(aw->w));
+}
+
+static void
+check_settle_wait(struct auth_wait *w, enum auth_rc rc)
+{
+	w->run = NULL;
+	w->rc = rc;
+	list_del(&w->node);
+	loop_timer_clear(w->x->w->loop, &w->timer);
+	exch_kick(w->x);
+}
+
+static void
+check_done(struct offload_job *j, bool was_run)
+{
+	struct auth_run *r = LIST_ENTRY(j, struct auth_run, job);
+	struct auth_worker *aw = r->aw;
+	uint64_t ttl_ms =
+	    r->is_good ? r->ttl_ms : u64_min(r->ttl_ms, CHECK_BAD_MS);
+	enum auth_rc rc = AUTH_BUSY;
+
+	if (was_run) {
+		auth_memory_put(
+		    aw->memory, &r->key, check_now_ms(aw) + ttl_ms, r->is_good);
+		rc = r->is_good ? AUTH_GOOD : AUTH_BAD;
+	}
+	list_foreach_safe (n, &r->waits)
+		check_settle_wait(LIST_ENTRY(n, struct auth_wait, node), rc);
+	check_free(r);
+}
+
+/* --- who waits ------------------------------------------------------------ */
+
+/* What nobody waits for any more need not begin. */
+static void
+check_leave(struct auth_wait *w)
+{
+	struct auth_run *r = w->run;
+
+	loop_timer_clear(w->x->w->loop, &w->timer);
+	if (r == NULL)
+		return;
+	w->run = NULL;
+	list_del(&w->node);
+	if (list_is_empty(&r->waits) && offload_take_back(r->aw->pool, &r->job))
+		check_free(r);
+}
+
+void
+auth_close(struct exch *x)
+{
+	if (x->auth_wait != NULL)
+		check_leave(x->auth_wait);
+	x->auth_wait = NULL;
+}
+
+static void
+check_on_timer(void *self)
+{
+	struct auth_wait *w = self;
+
+	check_leave(w);
+	w->rc = AUTH_BUSY;
+	exch_kick(w->x);
+}
+
+static enum auth_rc
+check_join(struct exch *x, const struct plan_auth *a, struct auth_run *r)
+{
+	struct auth_wait *w = arena_zalloc(&x->arena, sizeof(*w));
+
+	w->x = x;
+	w->auth = a;
+	w->run = r;
+	list_init(&w->node);
+	list_push_back(&r->waits, &w->node);
+	timer_init(&w->timer, check_on_timer, w);
+	loop_timer_set(x->w->loop, &w->timer, CHECK_WAIT_MS);
+	x->auth_wait = w;
+	return AUTH_OPEN;
+}
+
+/* --- deciding ------------------------------------------------------------- */
+
+static struct auth_key
+check_key(
+    const struct auth_worker *aw, const struct auth_conf *c, span credentials)
+{
+	struct sipkey one = {aw->keys[0].k0 ^ c->index, aw->keys[0].k1};
+	struct sipkey two = {aw->keys[1].k0 ^ c->index, aw->keys[1].k1};
+
+	return (struct auth_key){
+	    siphash(&one, credentials), siphash(&two, credentials)};
+}
+
+static struct auth_run *
+check_find(const struct auth_worker *aw, const struct auth_key *k)
+{
+	list_foreach (n, &aw->checks) {
+		struct auth_run *r = LIST_ENTRY(n, struct auth_run, node);
+
+		if (r->key.a == k->a && r->key.b == k->b)
+			return r;
+	}
+	return NULL;
+}
+
+/* Begin one. NULL: as many wait as may. */
+static struct auth_run *
+check_begin(struct auth_worker *aw, const struct auth_conf *c,
+    const struct auth_work *work, const struct auth_key *key)
+{
+	struct auth_run *r = calloc(1, sizeof(*r));
+
+	REQUIRE(r != NULL && work->password.len <= PASSWD_MAX);
+	list_init(&r->node);
+	list_init(&r->waits);
+	r->job.run = check_run;
+	r->job.done = check_done;
+	r->aw = aw;
+	r->key = *key;
+	r->ttl_ms = c->ttl_ms;
+	r->hash = work->hash;
+	r->is_known = work->is_known;
+	r->len = work->password.len;
+	memcpy(r->password, work->password.p, r->len);
+	if (!offload_submit(aw->pool, &r->job)) {
+		check_free(r);
+		return NULL;
+	}
+	list_push_back(&aw->checks, &r->node);
+	counter_add(aw->w->counters, COUNTER_AUTH_CHECKS, 1);
+	return r;
+}
+
+/* What the check of an earlier call came to. */
+static bool
+check_recall(struct exch *x, const struct plan_auth *a, enum auth_rc *rc)
+{
+	struct auth_wait *w = x->auth_wait;
+
+	if (w != NULL && w->auth != a)
+		auth_close(x);
+	if (x->auth_wait == NULL)
+		return false;
+	*rc = w->run != NULL ? AUTH_OPEN : w->rc;
+	return true;
+}
+
+enum auth_rc
+auth_check(
+    struct exch *x, const struct plan_auth *a, const struct auth_work *work)
+{
+	struct auth_worker *aw = x->w->auth;
+	struct auth_run *r;
+	struct auth_key key;
+	enum auth_rc rc;
+	bool is_good;
+
+	/* a dry run has all the time there is */
+	if (aw == NULL)
+		return passwd_verify(work->hash, work->password) &&
+			       work->is_known
+			   ? AUTH_GOOD
+			   : AUTH_BAD;
+	if (check_recall(x, a, &rc))
+		return rc;
+	key = check_key(aw, a->conf, work->credentials);
+	if (auth_memory_find(aw->memory, &key, check_now_ms(aw), &is_good))
+		return is_good ? AUTH_GOOD : AUTH_BAD;
+	r = check_find(aw, &key);
+	if (r == NULL)
+		r = check_begin(aw, a->conf, work, &key);
+	return r == NULL ? AUTH_BUSY : check_join(x, a, r);
+}

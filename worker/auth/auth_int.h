@@ -1,0 +1,88 @@
+/* auth/auth_int: what the files of this folder share. */
+#ifndef GH_AUTH_INT_H
+#define GH_AUTH_INT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/list.h"
+#include "common/base/siphash.h"
+#include "common/net/offload.h"
+#include "common/net/timer.h"
+#include "worker/auth/auth.h"
+#include "worker/auth/users.h"
+#include "worker/exch/exch.h"
+#include "worker/exch/plan.h"
+
+/* A [auth], as compiled. */
+struct auth_conf {
+	const struct users *users; /* NULL: the scheme has none */
+	span challenge; /* value of WWW-Authenticate or Proxy-Authenticate */
+	uint64_t ttl_ms; /* what was found out is believed for so long */
+	uint64_t index; /* of the section: credentials of one say nothing to
+	                   another */
+	bool passes; /* credentials go on to the server */
+};
+
+/* --- what is asked, and how it is answered -------------------------------- */
+
+/* What became of credentials. */
+enum auth_rc {
+	AUTH_GOOD,
+	AUTH_BAD,
+	AUTH_OPEN, /* it is being found out: the exchange will be kicked */
+	AUTH_BUSY /* it cannot be found out now */
+};
+
+/* The field that brings credentials, and the one that asks for them: those of a
+ * server, or of a proxy (RFC 9110 11.6, 11.7). */
+enum field_id auth_field(const struct exch *x);
+/* Ask for credentials. */
+enum verdict auth_challenge(struct exch *x, const struct plan_auth *a);
+/* The same when some were sent, and are not good. */
+enum verdict auth_refuse(struct exch *x, const struct plan_auth *a);
+/* Nobody can tell at the moment. */
+enum verdict auth_busy(struct exch *x, const char *why);
+/* It is known who it is; the name is borrowed for the exchange. */
+enum verdict auth_let_on(struct exch *x, const struct plan_auth *a, span name);
+
+/* --- verifying ------------------------------------------------------------ */
+
+/* A password to be verified. */
+struct auth_work {
+	span credentials; /* as they came: who sends the same has the same
+	                     answer */
+	span hash;
+	span password; /* at most PASSWD_MAX bytes */
+	bool is_known; /* there is such a user */
+};
+
+/* Find out, by what is remembered, by a check of the same that is under way, or
+ * by one of its own. Called again after AUTH_OPEN it gives what came of it. */
+enum auth_rc auth_check(
+    struct exch *x, const struct plan_auth *a, const struct auth_work *work);
+
+/* --- what is remembered --------------------------------------------------- */
+
+/* Credentials without what they are: a keyed hash of them. */
+struct auth_key {
+	uint64_t a;
+	uint64_t b;
+};
+
+struct auth_memory;
+
+struct auth_memory *auth_memory_new(void);
+void auth_memory_free(struct auth_memory *m);
+/* What was found out about them and holds at now_ms. false: nothing. */
+bool auth_memory_find(const struct auth_memory *m, const struct auth_key *k,
+    uint64_t now_ms, bool *is_good);
+/* Remember it until then; something older may be forgotten for it. */
+void auth_memory_put(struct auth_memory *m, const struct auth_key *k,
+    uint64_t until_ms, bool is_good);
+
+/* --- schemes -------------------------------------------------------------- */
+
+enum verdict basic_ask(struct exch *x, const struct plan_auth *a);
+
+#endif

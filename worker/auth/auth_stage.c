@@ -1,0 +1,92 @@
+/* auth/auth_stage: stage `auth`, and how whoever asked is answered. */
+#include "common/base/check.h"
+#include "worker/auth/auth_int.h"
+#include "worker/exch/sink.h"
+#include "worker/exch/stage.h"
+
+static bool
+auth_is_proxy(const struct exch *x)
+{
+	return x->kind == STAGE_FORWARD;
+}
+
+enum field_id
+auth_field(const struct exch *x)
+{
+	return auth_is_proxy(x) ? FIELD_PROXY_AUTHORIZATION
+				: FIELD_AUTHORIZATION;
+}
+
+enum verdict
+auth_challenge(struct exch *x, const struct plan_auth *a)
+{
+	const struct auth_conf *c = a->conf;
+	bool is_proxy = auth_is_proxy(x);
+	unsigned status = is_proxy ? 407 : 401;
+
+	sink_note(x, "auth", a->at, "%.*s asks who it is: %u",
+	    SPAN_FMT(a->name), status);
+	exch_reply_status(x, status);
+	fields_add_id(&x->resp.fields, &x->arena,
+	    is_proxy ? FIELD_PROXY_AUTHENTICATE : FIELD_WWW_AUTHENTICATE,
+	    c->challenge);
+	return VERDICT_REPLY;
+}
+
+enum verdict
+auth_refuse(struct exch *x, const struct plan_auth *a)
+{
+	counter_add(x->w->counters, COUNTER_AUTH_REFUSED, 1);
+	sink_note(x, "auth", a->at, "%.*s does not know these credentials",
+	    SPAN_FMT(a->name));
+	return auth_challenge(x, a);
+}
+
+enum verdict
+auth_busy(struct exch *x, const char *why)
+{
+	counter_add(x->w->counters, COUNTER_AUTH_BUSY, 1);
+	exch_fault_as(x, F_AUTH_BUSY, 0, why);
+	return VERDICT_FAULT;
+}
+
+enum verdict
+auth_let_on(struct exch *x, const struct plan_auth *a, span name)
+{
+	const struct auth_conf *c = a->conf;
+	const struct users_entry *e =
+	    c->users != NULL ? users_find(c->users, name) : NULL;
+	struct exch_user *u = arena_zalloc(&x->arena, sizeof(*u));
+
+	u->name = name;
+	u->auth = a->name;
+	if (e != NULL) {
+		u->groups = e->group_names;
+		u->n_groups = e->groups.n;
+	}
+	x->user = u;
+	sink_note(x, "auth", a->at, "%.*s knows %.*s", SPAN_FMT(a->name),
+	    SPAN_FMT(name));
+	return VERDICT_NEXT;
+}
+
+enum verdict
+stage_auth(struct exch *x)
+{
+	const struct plan_auth *a = x->set->auth;
+	const struct auth_conf *c;
+	enum verdict v;
+
+	if (a == NULL)
+		return VERDICT_NEXT;
+	/* a rule may have named another one since somebody asked */
+	if (x->user != NULL && !span_eq(x->user->auth, a->name))
+		x->user = NULL;
+	v = identity_need_user(x);
+	if (v != VERDICT_NEXT)
+		return v;
+	c = a->conf;
+	if (!c->passes)
+		(void)fields_del(&x->req.fields, auth_field(x));
+	return VERDICT_NEXT;
+}
