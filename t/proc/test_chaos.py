@@ -26,9 +26,9 @@ def world(tmp_path):
     """world(upstream, ...) gives (world, origins): the first one is `first`
     when that is given."""
     with contextlib.ExitStack() as stack:
-        def make(upstream, proto="", first=None):
+        def make(upstream, proto="", first=None, n=3):
             origins = [first] if first else []
-            for name in "abc"[len(origins):]:
+            for name in "abc"[len(origins):n]:
                 origins.append(NginxOrigin(tmp_path, name, proto))
                 stack.callback(origins[-1].close)
             made = World(tmp_path, origins, upstream)
@@ -88,6 +88,26 @@ def test_killed(world, upstream, bound_s):
             rest()
             one.start()
             recovers(w, clients, one, bound_s)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_the_only_one_is_killed(world, tmp_path, method):
+    """Nobody else can be asked: requests wait until it is back. What it had of
+    a POST is lost with it; all others, and every GET, go on."""
+    w, origins = world(RETRY, first=NginxOrigin(tmp_path, "a"), n=1)
+    body = b"x" * 3000 if method == "POST" else b""
+    with Clients(w.port, method=method, body=body) as clients:
+        for _ in range(3):
+            clients.wait_answer("a", SLACK_S)
+            origins[0].kill()
+            rest()
+            origins[0].start()
+            clients.wait_answer("a", SLACK_S)
+    lost = clients.got[502] if method == "POST" else 0
+    assert clients.got == {"ok": clients.got["ok"], **({502: lost} if lost
+                                                       else {})}
+    assert lost <= 3 * len(clients.threads)
+    w.check_rest()
 
 
 def test_killed_behind_http2(world):

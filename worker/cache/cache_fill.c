@@ -463,6 +463,7 @@ fill_begin(
 		f->is_adding = c->is_part;
 		f->may_answer_error =
 		    is_background || c->verdict.may_answer_error;
+		f->y->is_spare = is_background || c->verdict.may_answer_lost;
 	}
 	fill_ask(f, c);
 	if (fill_is_probe(f, c)) {

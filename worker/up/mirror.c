@@ -250,6 +250,7 @@ mirror_begin(struct exch *x, struct up_group *g)
 	list_push_back(&x->w->up->mirrors, &m->node);
 	g->n_mirrors++;
 	m->y = exch_spawn(x, &mirror_front, m);
+	m->y->is_spare = true;
 	mirror_set(m->y, x->set->mirror);
 	(void)fields_del(&m->y->req.fields, FIELD_EXPECT);
 	if (x->req.body == LENGTH_NONE) {

@@ -46,6 +46,11 @@ try_on_timer(void *self)
 		exch_kick(x);
 		return;
 	}
+	if (t->state == UP_PAUSE) {
+		pause_over(t);
+		exch_kick(x);
+		return;
+	}
 	if (t->state == UP_NAME || t->state == UP_CONNECT) {
 		if (t->state == UP_NAME || !race_outlives(t))
 			try_is_late(t);
@@ -81,7 +86,7 @@ try_on_limit(void *self)
 		try_set_limit(t);
 		return;
 	}
-	if (try_total_is_over(t)) {
+	if (try_total_left(t) == 0) {
 		up_waiter_cancel(&t->wait);
 		try_failed(t, F_ORIGIN_TOTAL_TIMEOUT, 0);
 	} else if (t->state == UP_HEAD) {
@@ -160,6 +165,7 @@ up_open(struct exch *x)
 	timer_init(&t->timer, try_on_timer, t);
 	timer_init(&t->limit, try_on_limit, t);
 	up_place_init(t);
+	list_init(&t->pause.node);
 	t->opened_ms = try_now_ms(t);
 	t->told = hedge_server(x, t);
 	x->handler_state = t;
@@ -187,6 +193,7 @@ up_close(struct exch *x)
 
 	OBJ_CHECK(t, MAGIC_TRY);
 	hedge_leave(t);
+	pause_leave(t);
 	up_waiter_cancel(&t->wait);
 	try_clear_timers(t);
 	/* nothing else tells where a tunnel's bytes end */

@@ -33,6 +33,7 @@ group_open(struct up_group *g, struct worker *w, const struct upstream *u)
 			s->remote = tls_remote_new(u->tls, s->conf->tls_name);
 	}
 	up_queue_init(g);
+	pause_init(g);
 	up_weights_open(g);
 	g->lb_state = u->lb->open(g);
 	g->fitness = up_fitness_new(g);

@@ -11,6 +11,7 @@
 #include "worker/exch/fault.h"
 #include "worker/up/lb.h"
 #include "worker/up/up.h"
+#include "worker/up/up_pause.h"
 
 struct tls_remote;
 struct up_fitness;
@@ -44,6 +45,7 @@ struct up_group {
 	bool is_retiring;
 	struct list queued; /* tries that wait for a place, the first first */
 	struct timer look; /* while there are any: see up_queue.c */
+	struct up_away away;
 	uint32_t n_mirrors; /* copies of requests that are under way to it */
 };
 

@@ -127,8 +127,7 @@ hedge_front_done(void *self, struct exch *y)
 		h->why = y->fault;
 		h->err = y->fault_errno;
 	} else if (t->state == UP_HEDGE) {
-		t->state = UP_DONE;
-		exch_fault(t->x, h->why, h->err);
+		try_give_up(t, h->why, h->err);
 	}
 	exch_kick(t->x);
 }
@@ -179,7 +178,9 @@ hedge_on_timer(void *self)
 	const struct upstream *u = t->group->conf;
 
 	OBJ_CHECK(h, MAGIC_HEDGE);
-	if (t->server == NULL || t->x->is_answered || t->state == UP_DONE)
+	/* in a pause it is known that there is none */
+	if (t->server == NULL || t->x->is_answered || t->state == UP_DONE ||
+	    t->state == UP_PAUSE)
 		return;
 	h->server = hedge_pick(t);
 	if (h->server == NULL)

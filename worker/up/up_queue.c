@@ -194,7 +194,7 @@ up_place_late(struct up_try *t)
 
 	up_place_leave(t);
 	t->state = UP_DONE;
-	if (try_total_is_over(t)) {
+	if (try_total_left(t) == 0) {
 		exch_fault(t->x, F_ORIGIN_TOTAL_TIMEOUT, 0);
 		return;
 	}

@@ -61,16 +61,34 @@ try_may_send_again(const struct up_try *t)
 {
 	const struct exch *x = t->x;
 
-	if (x->is_answered || t->n_tries >= UP_TRIES_MAX ||
-	    !body_can_rewind(&x->req_body))
+	if (x->is_answered || !body_can_rewind(&x->req_body))
 		return false;
 	return !t->is_any_sent || method_is_idempotent(x->req.method);
+}
+
+static bool
+try_may_send_more(const struct up_try *t)
+{
+	return t->n_tries < UP_TRIES_MAX && try_may_send_again(t);
 }
 
 bool
 try_may_repeat(const struct up_try *t)
 {
-	return fault_row(t->why)->may_retry && try_may_send_again(t);
+	return fault_row(t->why)->may_retry && try_may_send_more(t);
+}
+
+bool
+try_has_asked_all(const struct up_try *t)
+{
+	return t->n_tries >= UP_TRIES_MAX;
+}
+
+bool
+try_may_come_back(const struct up_try *t)
+{
+	return fault_row(t->why)->may_retry && t->n_sent < UP_TRIES_MAX &&
+	       try_may_send_again(t);
 }
 
 /* --- the budget ----------------------------------------------------------- */
@@ -153,6 +171,20 @@ try_next(struct up_try *t)
 	return try_another(t, true);
 }
 
+bool
+try_come_back(struct up_try *t)
+{
+	size_t n_words = (t->group->conf->n_servers + 63u) / 64;
+	struct up_server *s;
+
+	memset(t->skip, 0, n_words * sizeof(t->skip[0]));
+	t->n_tries = t->n_sent;
+	s = try_another(t, true);
+	if (s != NULL)
+		try_again(t, s);
+	return s != NULL;
+}
+
 /* Let go of an answer whose head came and nothing else was looked at. */
 static void
 try_drop_answer(struct up_try *t, const struct http_msg *m)
@@ -175,7 +207,7 @@ try_passes_over(struct up_try *t, const struct http_msg *m)
 	struct up_server *next;
 
 	if (!(t->group->conf->retry & status_retry_bit(m->status)) ||
-	    !try_may_send_again(t))
+	    !try_may_send_more(t))
 		return false;
 	try_skip_server(t);
 	next = try_another(t, false);

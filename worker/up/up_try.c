@@ -49,13 +49,18 @@ time_left(uint64_t all_ms, uint64_t since_ms, uint64_t now_ms)
 }
 
 uint64_t
+try_total_left(const struct up_try *t)
+{
+	return time_left(
+	    t->group->conf->total_timeout_ms, t->opened_ms, try_now_ms(t));
+}
+
+uint64_t
 try_limit_left(const struct up_try *t)
 {
-	const struct upstream *u = t->group->conf;
-	uint64_t now_ms = try_now_ms(t);
-
-	return u64_min(time_left(u->try_timeout_ms, t->aimed_ms, now_ms),
-	    time_left(u->total_timeout_ms, t->opened_ms, now_ms));
+	return u64_min(time_left(t->group->conf->try_timeout_ms, t->aimed_ms,
+			   try_now_ms(t)),
+	    try_total_left(t));
 }
 
 void
@@ -108,13 +113,6 @@ try_watch_client(struct up_try *t)
 		try_set_limit(t);
 }
 
-bool
-try_total_is_over(const struct up_try *t)
-{
-	return time_left(t->group->conf->total_timeout_ms, t->opened_ms,
-		   try_now_ms(t)) == 0;
-}
-
 void
 try_clear_timers(struct up_try *t)
 {
@@ -154,6 +152,10 @@ try_begin(struct up_try *t)
 	t->progress_ms = t->begun_ms = try_now_ms(t);
 	x->t.connect_us = worker_clock(x->w)->mono_us;
 	x->origin.is_reused = t->o->is_reused;
+	if (t->pause.is_counted)
+		pause_leave(t);
+	if (!t->o->is_reused)
+		pause_reached(t->group);
 	t->ops->begin(t);
 	loop_timer_set(
 	    x->w->loop, &t->timer, t->group->conf->response_timeout_ms);
@@ -233,9 +235,19 @@ try_count_failure(const struct up_try *t)
 }
 
 void
+try_give_up(struct up_try *t, enum fault_id why, int err)
+{
+	if (hedge_waits(t, why, err) || pause_begin(t, why, err))
+		return;
+	t->state = UP_DONE;
+	pause_leave(t);
+	up_place_leave(t);
+	exch_fault(t->x, why, err);
+}
+
+void
 try_failed(struct up_try *t, enum fault_id why, int err)
 {
-	struct exch *x = t->x;
 	bool was_stale =
 	    t->o != NULL && t->o->is_reused && why == F_ORIGIN_RESET;
 	bool is_same =
@@ -244,6 +256,7 @@ try_failed(struct up_try *t, enum fault_id why, int err)
 
 	try_count_failure(t);
 	t->why = why;
+	t->n_sent += t->is_any_sent;
 	up_place_failed(t, why);
 	if (try_is_unconnected(why) || why == F_ORIGIN_CONNECT_TIMEOUT)
 		up_server_avoid(t->server, &t->at);
@@ -261,11 +274,7 @@ try_failed(struct up_try *t, enum fault_id why, int err)
 		try_again(t, next);
 		return;
 	}
-	if (hedge_waits(t, why, err))
-		return;
-	t->state = UP_DONE;
-	up_place_leave(t);
-	exch_fault(x, why, err);
+	try_give_up(t, why, err);
 }
 
 void

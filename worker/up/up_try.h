@@ -26,6 +26,7 @@ enum up_state {
 	UP_HEAD, /* the request is being sent, no final head came yet */
 	UP_BODY, /* the content of the answer comes */
 	UP_HEDGE, /* a second try is awaited, or its answer is passed on */
+	UP_PAUSE, /* no server can be connected to: see up_pause.c */
 	UP_DONE
 };
 
@@ -51,6 +52,9 @@ struct up_try {
 	uint64_t progress_ms; /* when something moved last */
 	uint64_t begun_ms; /* when this try began to send */
 	uint32_t n_tries;
+	uint32_t n_sent; /* of the tries that failed: bytes of the request went
+	                    out */
+	struct up_pause pause;
 	uint32_t n_infos;
 	bool is_any_sent; /* bytes of the request went to the server */
 	bool is_any_got; /* bytes of an answer came back */
@@ -83,6 +87,9 @@ void try_begin(struct up_try *t);
  * origin closed at the same moment says nothing about the server, and one of
  * its addresses nothing about the others. */
 void try_failed(struct up_try *t, enum fault_id why, int err);
+/* Nobody else is asked: a second try may be there, a pause may help, else the
+ * fault. */
+void try_give_up(struct up_try *t, enum fault_id why, int err);
 /* Send the request once more, to this server; NULL: to the same one. */
 void try_again(struct up_try *t, struct up_server *s);
 /* The server is not to be asked again. */
@@ -97,13 +104,14 @@ void try_uncount(struct up_try *t);
 
 /* What is left of try_timeout and total_timeout; UINT64_MAX: there is none. */
 uint64_t try_limit_left(const struct up_try *t);
+/* The same of total_timeout alone. */
+uint64_t try_total_left(const struct up_try *t);
 /* Wait for so long. */
 void try_set_limit(struct up_try *t);
 /* Whether the rest of the request is what is waited for: its client owes it. */
 bool try_waits_for_client(const struct up_try *t);
 /* See whether it does: these times stand still meanwhile. */
 void try_watch_client(struct up_try *t);
-bool try_total_is_over(const struct up_try *t);
 /* Nothing is waited for; all that is set. */
 void try_clear_timers(struct up_try *t);
 
@@ -119,6 +127,14 @@ bool try_is_unconnected(enum fault_id why);
 bool try_may_repeat(const struct up_try *t);
 /* The server that is asked after it failed, paid for; or NULL. */
 struct up_server *try_next(struct up_try *t);
+/* The servers that it may ask were asked. */
+bool try_has_asked_all(const struct up_try *t);
+/* Whether what failed may be sent again after a pause: tries that sent nothing
+ * do not count. */
+bool try_may_come_back(const struct up_try *t);
+/* All servers may be asked again; if the last try was sent, this one is paid
+ * for. false: none can be. */
+bool try_come_back(struct up_try *t);
 /* A final head came. true: it is not passed on, the next server is asked; the
  * answer is gone. */
 bool try_passes_over(struct up_try *t, const struct http_msg *m);

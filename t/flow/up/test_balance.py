@@ -164,7 +164,7 @@ def test_the_less_busy_of_two_is_taken(front, origin):
 def test_backups_serve_when_no_other_can(front, balance):
     gh = front(ini(balance, ["0", "1", "2", "3"],
                    lambda n: "backup" if n in "23" else "",
-                   "keepalive = 0\n"))
+                   "keepalive = 0\nconnect_timeout = 100ms\n"))
     with gh.client() as c:
         assert {c.get(f"/{i}").text for i in range(100)} <= {"0", "1"}
         for n in "01":
@@ -180,7 +180,7 @@ def test_ten_thousand_servers(front, balance):
     """Nothing is bounded by their number but memory."""
     gh = front(ini(balance, ["0"], lambda n: "weight=1000", "".join(
         f"server = 127.0.{i // 250}.{i % 250 + 1}:{CLOSED}\n"
-        for i in range(9999))))
+        for i in range(9999)) + "retry = reset\n"))
     with gh.client() as c:
         # a tenth of the weight is with the one that answers
         assert {c.get(f"/{i}").status for i in range(200)} <= {200, 502}

@@ -85,12 +85,13 @@ def test_a_dead_address_is_passed_over(front, dns, named, dead):
 
 
 def test_all_addresses_dead(front, dns):
-    """RFC 1123 6.1.3.4: each address was tried once."""
+    """RFC 1123 6.1.3.4: each address was tried once, and again after each
+    pause."""
     d = dns({NAME: ["127.0.0.1", "127.0.0.2", "::1"]})
-    gh = start(front, d, free_port())
+    gh = start(front, d, free_port(), "connect_timeout = 100ms")
     assert get(gh).status == 502
     assert gh.log()[0]["fault"] == "origin_connect"
-    assert gh.log()[0]["tries"] == "3"
+    assert int(gh.log()[0]["tries"]) % 3 == 0
 
 
 def test_the_next_server_after_dead_addresses(front, dns, named):

@@ -319,7 +319,7 @@ def test_alpn(h2_front, h2_origin, ca, alpn):
 
 def test_nobody_listens(h2_front):
     """RFC 9110 15.6.3: 502 for all that wait, in one attempt."""
-    gh = h2_front(["127.0.0.1:%d" % free_port()])
+    gh = h2_front(["127.0.0.1:%d" % free_port()], "retry = none")
     with h2.Conn(("127.0.0.1", gh.port)) as c:
         streams = [c.ask() for _ in range(10)]
         assert [c.answer(s).status for s in streams] == [502] * 10

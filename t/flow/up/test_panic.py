@@ -98,7 +98,8 @@ def test_who_was_ejected_is_asked_before_an_error(front, origin, named, panic,
     port = free_port()
     other = named(b"b")
     gh = front([f"127.0.0.1:{port}", other], workers=2,
-               upstream=f"eject = reset>=2 for=1h\npanic = {panic}")
+               upstream="connect_timeout = 100ms\n"
+               f"eject = reset>=2 for=1h\npanic = {panic}")
     until(lambda: ask(gh) and "server ejected" in gh.stderr())
     back = origin(port=port)
     assert {ask(gh) for _ in range(MORE)} == {200}
@@ -112,7 +113,8 @@ def test_who_was_taken_out_is_not_asked(front, named, origin):
     """Not even then: an operator said so."""
     out, other = named(b"a"), named(b"b")
     gh = front([out, other], workers=2, site=admin.SECTION,
-               upstream="eject = reset>=2 for=1h")
+               upstream="connect_timeout = 100ms\n"
+               "eject = reset>=2 for=1h")
     taken = run("server", "app", out.address, "down", "-c", gh.ini)
     assert taken.returncode == 0, taken.stderr
     other.close()

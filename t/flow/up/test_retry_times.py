@@ -230,7 +230,7 @@ def test_a_connection_is_part_of_it(front, deaf, origin):
 def test_a_connection_that_does_not_open(front, deaf):
     """With nobody left it is told like any other."""
     gh = front([deaf], upstream="connect_timeout = 1h\n"
-               f"try_timeout = {SHORT}")
+               f"try_timeout = {SHORT}\nretry = timeout")
     assert ask(gh).status == 504
     assert gh.fault() == "origin_connect_timeout"
 

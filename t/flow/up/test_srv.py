@@ -245,7 +245,7 @@ def test_checks_know_services(front, dns, named):
     down, o = free_port(), named(b"ok")
     d = dns(zone(srv(down, "one.test")), ttl=1)
     gh = start(front, d, "health_check = tcp interval=100ms rise=1 fall=1\n"
-               "panic = 0%")
+               "panic = 0%\nconnect_timeout = 100ms")
     until(lambda: get(gh).status == 503, what="a server that is known as down")
     d.zone[SERVICE] = [srv(o.port, "one.test")]
     until(lambda: get(gh).text == "ok", what="its return")

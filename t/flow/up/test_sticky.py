@@ -273,7 +273,8 @@ def test_a_passed_over_answer_sets_the_cookie_of_the_next(front, origin, named):
 
 
 def test_our_own_answers_set_none(front):
-    gh = front([f"127.0.0.1:{free_port()}"], upstream=STICKY)
+    gh = front([f"127.0.0.1:{free_port()}"],
+               upstream=STICKY + "\nretry = none")
     answer = ask(gh)
     assert (answer.status, answer.all("set-cookie")) == (502, [])
 

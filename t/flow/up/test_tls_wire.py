@@ -411,7 +411,7 @@ def test_renegotiation_is_refused(over, s_server):
     """RFC 5246 7.4.1.1: a client may say no. s_server takes that for the end;
     somebody else answers, or nobody."""
     server = s_server("-tls1_2")
-    gh = over([server], "response_timeout = 5s")
+    gh = over([server], "response_timeout = 5s\nretry = none")
     with gh.client() as c:
         c.send(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")
         server.hears(rb"GET / HTTP/1.1")

@@ -1,0 +1,161 @@
+/* up/up_pause: how long, how often, how many. The wait is for a moment: when an
+ * upstream is away for longer than connect_timeout, its clients get their error
+ * at once until it is back. */
+#include "worker/up/up_pause.h"
+
+#include "common/base/num.h"
+#include "worker/exch/plan.h"
+#include "worker/up/up_try.h"
+
+/* Of one upstream in one worker: who comes then gets the error at once. */
+#define PAUSED_MAX 1024u
+/* The first pause, and the longest: as many tries as a server bears that just
+ * begins, and soon enough that nobody feels it. */
+#define PAUSE_MIN_MS 25u
+#define PAUSE_MAX_MS 200u
+/* Doublings from one to the other. */
+#define PAUSE_STEPS 3u
+/* How many go on because a connection came about; each of theirs wakes so many
+ * more, so that a server which just began is not run down. */
+#define PAUSE_WAKES 4u
+
+void
+pause_init(struct up_group *g)
+{
+	list_init(&g->away.waiting);
+	/* workers begin at the same time, and are not to go on so */
+	g->away.seed = worker_clock(g->w)->mono_us * 2 + 1 + g->w->boot->slot;
+	if (g->away.seed == 0)
+		g->away.seed = 1;
+}
+
+/* Half to the whole of it, so that those who failed together do not come back
+ * together. xorshift64, as in lb_random_two. */
+static uint64_t
+pause_ms(struct up_away *a, uint32_t n_before)
+{
+	uint64_t ms =
+	    n_before < PAUSE_STEPS ? PAUSE_MIN_MS << n_before : PAUSE_MAX_MS;
+
+	a->seed ^= a->seed << 13;
+	a->seed ^= a->seed >> 7;
+	a->seed ^= a->seed << 17;
+	return ms / 2 + 1 + a->seed % (ms / 2);
+}
+
+static uint64_t
+left_ms(uint64_t all_ms, uint64_t since_ms, uint64_t now_ms)
+{
+	uint64_t passed_ms = now_ms - since_ms;
+
+	return all_ms > passed_ms ? all_ms - passed_ms : 0;
+}
+
+/* Note that nobody can be reached; what is left of the time in which that is
+ * waited for, by all and by this one. */
+static uint64_t
+pause_left_ms(struct up_try *t)
+{
+	struct up_away *a = &t->group->away;
+	uint64_t most_ms = t->group->conf->connect_timeout_ms;
+	uint64_t now_ms = try_now_ms(t);
+	/* what was sent had found a server */
+	uint64_t since_ms = t->is_any_sent ? now_ms : t->aimed_ms;
+
+	/* what nobody looked at for so long is another time */
+	if (a->since_ms <= a->reached_ms || now_ms - a->seen_ms > most_ms)
+		a->since_ms = since_ms;
+	a->seen_ms = now_ms;
+	if (t->pause.n == 0)
+		t->pause.since_ms = since_ms;
+	return u64_min(left_ms(most_ms, a->since_ms, now_ms),
+	    left_ms(most_ms, t->pause.since_ms, now_ms));
+}
+
+/* What broke on the request, or in the handshake, may have done so because of
+ * it: once more, to see. */
+static bool
+pause_may_see(struct up_try *t, enum fault_id why, int err)
+{
+	bool is_broken = (why == F_ORIGIN_RESET &&
+			     (t->group->conf->retry & UP_RETRY_RESET)) ||
+			 (why == F_ORIGIN_TLS && err != 0);
+
+	if (!is_broken || t->pause.is_resent)
+		return false;
+	t->pause.is_resent = true;
+	return true;
+}
+
+/* It has asked as many as it may, and other requests found one: not all are
+ * away. */
+static bool
+pause_is_in_vain(const struct up_try *t)
+{
+	return try_has_asked_all(t) &&
+	       t->group->away.reached_ms >= t->opened_ms;
+}
+
+bool
+pause_begin(struct up_try *t, enum fault_id why, int err)
+{
+	struct up_away *a = &t->group->away;
+	uint64_t most_ms;
+
+	/* beside another one: what fails is left to that */
+	if (!(t->group->conf->retry & UP_RETRY_CONNECT) || t->told != NULL ||
+	    t->x->is_spare || !try_may_come_back(t) || pause_is_in_vain(t) ||
+	    (!t->pause.is_counted && a->n_waiting >= PAUSED_MAX))
+		return false;
+	if (why != F_ORIGIN_CONNECT && why != F_ORIGIN_CONNECT_TIMEOUT &&
+	    !pause_may_see(t, why, err))
+		return false;
+	most_ms = u64_min(pause_left_ms(t), try_total_left(t));
+	if (most_ms == 0)
+		return false;
+	try_uncount(t);
+	if (t->pause.n == 0)
+		counter_add(t->x->w->counters, COUNTER_AWAITED, 1);
+	t->state = UP_PAUSE;
+	t->pause.err = err;
+	a->n_waiting += !t->pause.is_counted;
+	t->pause.is_counted = true;
+	list_push_back(&a->waiting, &t->pause.node);
+	loop_timer_set(t->x->w->loop, &t->timer,
+	    u64_min(pause_ms(a, t->pause.n++), most_ms));
+	return true;
+}
+
+void
+pause_leave(struct up_try *t)
+{
+	t->group->away.n_waiting -= t->pause.is_counted;
+	t->pause.is_counted = false;
+	list_del(&t->pause.node);
+}
+
+void
+pause_over(struct up_try *t)
+{
+	list_del(&t->pause.node);
+	if (try_total_left(t) == 0)
+		try_give_up(t, F_ORIGIN_TOTAL_TIMEOUT, 0);
+	else if (!try_come_back(t))
+		try_give_up(t, t->why, t->pause.err);
+}
+
+void
+pause_reached(struct up_group *g)
+{
+	struct up_away *a = &g->away;
+
+	a->reached_ms = clock_mono_ms(worker_clock(g->w));
+	for (uint32_t i = 0; i < PAUSE_WAKES && !list_is_empty(&a->waiting);
+	     i++) {
+		struct up_try *t =
+		    LIST_ENTRY(a->waiting.next, struct up_try, pause.node);
+
+		list_del(&t->pause.node);
+		loop_timer_set(g->w->loop, &t->timer, 1);
+	}
+}
