@@ -231,6 +231,8 @@ static const struct serve_route routes[] = {
     {"/v1/stop", METHOD_POST, handle_stop},
     {"/v1/drain", METHOD_POST, handle_drain},
     {"/v1/server", METHOD_POST, admin_on_server},
+    {"/v1/bans", METHOD_GET, admin_on_bans},
+    {"/v1/ban", METHOD_POST, admin_on_ban},
 };
 
 /* --- what the master tells ------------------------------------------------ */

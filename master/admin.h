@@ -101,6 +101,14 @@ json_t *admin_status_server(const struct admin *a, const json_t *server);
 /* POST /v1/server; `self` is the admin. */
 void admin_on_server(void *self, struct serve_call *c);
 
+/* --- in the steward: admin_ban.c ------------------------------------------ */
+
+/* GET /v1/bans and POST /v1/ban; `self` is the admin. */
+void admin_on_bans(void *self, struct serve_call *c);
+void admin_on_ban(void *self, struct serve_call *c);
+/* What status says of bans: numbers, and some of them; new. */
+json_t *admin_status_bans(const struct admin *a);
+
 /* --- in the steward: admin_purge.c ---------------------------------------- */
 
 /* POST /v1/purge; `self` is the admin. */

@@ -10,6 +10,7 @@
 #include "common/shm/slot.h"
 #include "common/store/adaptive.h"
 #include "common/store/history.h"
+#include "common/store/limits.h"
 #include "common/store/objects.h"
 #include "common/store/upqueue.h"
 #include "common/store/upstate.h"
@@ -356,6 +357,36 @@ status_caches(const struct admin *a)
 	return all;
 }
 
+/* What each [limit] did. A table that a reload replaced is listed, too, as long
+ * as its generation lives. */
+static json_t *
+status_rate_limits(const struct admin *a)
+{
+	static const char *const names[LIMITS_COUNTS] = {
+	    [LIMITS_COUNT_REFUSED] = "refused",
+	    [LIMITS_COUNT_HELD] = "held",
+	    [LIMITS_COUNT_EVICTED] = "forgotten",
+	    [LIMITS_COUNT_UNKNOWN] = "not_counted",
+	    [LIMITS_COUNT_PASSED] = "passed",
+	};
+	const struct boot *b = a->boot;
+	struct slot_name me = {b->slot, b->incarnation};
+	json_t *all = json_array();
+	struct limits_stats s;
+	uint32_t at = 0;
+
+	while (limits_next(b->segment, b->slots, me, &at, &s)) {
+		json_t *j = json_object();
+
+		(void)json_object_set_new(
+		    j, "name", tell_text(span_str(s.name)));
+		for (size_t i = 0; i < LIMITS_COUNTS; i++)
+			set_number(j, names[i], s.counts[i]);
+		(void)json_array_append_new(all, j);
+	}
+	return all;
+}
+
 /* What was told, as it was told. */
 static void
 set_told(json_t *j, const char *key, const json_t *from)
@@ -473,5 +504,7 @@ admin_status(const struct admin *a)
 	(void)json_object_set_new(j, "counters", status_counters(a));
 	(void)json_object_set_new(j, "upstreams", status_upstreams(a));
 	(void)json_object_set_new(j, "caches", status_caches(a));
+	(void)json_object_set_new(j, "limits", status_rate_limits(a));
+	(void)json_object_set_new(j, "bans", admin_status_bans(a));
 	return j;
 }

@@ -36,6 +36,8 @@ int cmd_signal(const struct conf_source *src, const char *word);
 int cmd_status(const struct conf_source *src, int argc, char **argv);
 /* purge URL | --tag TAG ... | --all [--soft] [--cache NAME] [-c FILE] */
 int cmd_purge(const struct conf_source *src, int argc, char **argv);
+/* ban list|add IP TIME|remove IP [-c FILE] */
+int cmd_ban(const struct conf_source *src, int argc, char **argv);
 /* server UPSTREAM SERVER drain|down|up|auto [-c FILE] */
 int cmd_server(const struct conf_source *src, int argc, char **argv);
 /* explain METHOD URL [flags] */

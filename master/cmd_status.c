@@ -228,6 +228,33 @@ print_caches(const json_t *all)
 }
 
 static void
+print_rate_limits(const json_t *all)
+{
+	const json_t *l;
+	size_t i;
+
+	if (json_array_size(all) > 0)
+		(void)printf("\n%-20s  %10s  %10s  %10s  %10s  %11s\n", "LIMIT",
+		    "PASSED", "HELD", "REFUSED", "FORGOTTEN", "NOT COUNTED");
+	json_array_foreach(all, i, l)
+	{
+		(void)printf("%-20s  %10lld  %10lld  %10lld  %10lld  %11lld\n",
+		    admin_text(l, "name"), number_of(l, "passed"),
+		    number_of(l, "held"), number_of(l, "refused"),
+		    number_of(l, "forgotten"), number_of(l, "not_counted"));
+	}
+}
+
+static void
+print_bans(const json_t *b)
+{
+	if (number_of(b, "added") > 0)
+		(void)printf("\nbans         %lld now, %lld in all (gatehouse "
+			     "ban list)\n",
+		    number_of(b, "count"), number_of(b, "added"));
+}
+
+static void
 print_counters(json_t *all)
 {
 	const char *name;
@@ -255,6 +282,8 @@ status_print(const json_t *j)
 	print_upstreams(json_object_get(j, "upstreams"));
 	print_limits(json_object_get(j, "upstreams"));
 	print_caches(json_object_get(j, "caches"));
+	print_rate_limits(json_object_get(j, "limits"));
+	print_bans(json_object_get(j, "bans"));
 	print_counters(json_object_get(j, "counters"));
 }
 

@@ -22,6 +22,7 @@ static const char usage[] =
     "                 [--soft] [--cache NAME] [-c FILE]\n"
     "       gatehouse server UPSTREAM SERVER [drain|down|up|ready|auto|\n"
     "                 weight N] [--forget] [-c FILE]\n"
+    "       gatehouse ban list | add IP TIME | remove IP [-c FILE]\n"
     "       gatehouse explain METHOD URL [-H 'NAME: VALUE'] ...\n"
     "                 [--from IP] [--listen NAME] [--answer STATUS] [-c FILE]\n"
     "       gatehouse reverse --from ADDRESS --to ADDRESS ... [--print]\n"
@@ -42,6 +43,8 @@ main_word(const struct conf_source *src, int argc, char **argv)
 		return cmd_purge(src, argc - 1, argv + 1);
 	if (strcmp(argv[0], "server") == 0)
 		return cmd_server(src, argc - 1, argv + 1);
+	if (strcmp(argv[0], "ban") == 0)
+		return cmd_ban(src, argc - 1, argv + 1);
 	if (strcmp(argv[0], "explain") == 0)
 		return cmd_explain(src, argc - 1, argv + 1);
 	if (strcmp(argv[0], "reverse") == 0)

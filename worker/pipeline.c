@@ -38,6 +38,7 @@ stage_send(struct exch *x)
 const struct stage pipeline_request[] = {
     {"normalize", STAGE_REVERSE, stage_normalize},
     {"client", STAGE_REVERSE, stage_client},
+    {"ban", STAGE_REVERSE, stage_ban},
     {"route", STAGE_REVERSE, stage_route},
     {"rules", STAGE_REVERSE, stage_rules},
     {"rate", STAGE_REVERSE, stage_rate},

@@ -270,6 +270,8 @@ prepare_listen(struct prepared *p, struct plan_listen *l,
 	    .head_max = (uint32_t)conf_num(&s, KEY_LISTEN_HEADER_MAX),
 	    .fields_max = (uint32_t)conf_num(&s, KEY_LISTEN_HEADERS_MAX),
 	};
+	l->max_per_ip =
+	    (uint32_t)conf_num(&s, KEY_LISTEN_MAX_CONNECTIONS_PER_IP);
 	l->header_timeout_ms =
 	    (uint64_t)conf_num(&s, KEY_LISTEN_HEADER_TIMEOUT);
 	l->body_timeout_ms = (uint64_t)conf_num(&s, KEY_LISTEN_BODY_TIMEOUT);

@@ -31,7 +31,9 @@ struct boot_log {
 };
 
 struct prepared;
+struct bans; /* common/store/bans.h */
 struct claims; /* common/store/tenants.h */
+struct headcount; /* common/store/headcount.h */
 struct names; /* common/store/names.h */
 struct sessions; /* common/store/sessions.h */
 struct staples; /* common/store/staples.h */
@@ -53,6 +55,8 @@ struct boot {
 	struct strikes *strikes;
 	struct staples *staples;
 	struct sessions *sessions;
+	struct bans *bans; /* NULL: nothing is shared (-t) */
+	struct headcount *headcount;
 	/* Called when nothing needs a path any more: none can be opened and no
 	 * program run after it. false with errno. */
 	bool (*confine)(void);

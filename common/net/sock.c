@@ -276,3 +276,12 @@ sock_local(int fd, struct sock_addr *out)
 	out->len = sizeof(out->u);
 	return getsockname(fd, &out->u.sa, &out->len);
 }
+
+void
+sock_reset(int fd)
+{
+	struct linger now = {.l_onoff = 1, .l_linger = 0};
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	(void)close(fd);
+}

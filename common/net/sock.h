@@ -54,6 +54,8 @@ int sock_connect(const struct sock_addr *to, bool *is_done);
 int sock_accept(int fd, struct sock_addr *peer);
 /* The pending error of a socket (SO_ERROR), 0 when none. */
 int sock_error(int fd);
+/* Close it so that the peer sees a reset, and nothing of it stays behind. */
+void sock_reset(int fd);
 int sock_local(int fd, struct sock_addr *out);
 
 #endif

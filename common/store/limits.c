@@ -15,12 +15,14 @@
 #include "common/shm/crash.h"
 #include "common/shm/lock.h"
 
-#define LIMITS_VERSION 1u
+#define LIMITS_VERSION 2u
 #define RANGE_PREFIX "limit "
 #define CELLS_PER_BUCKET 4u
 #define PLACES (2 * CELLS_PER_BUCKET)
 /* Locks of keys that are new, shared by all buckets. */
 #define LIMITS_LOCKS 256u
+/* Processes count in lines of their own, as far as there are some. */
+#define LIMITS_LANES 16u
 /* Looks at a cell that others change meanwhile. */
 #define LIMITS_TRIES 64
 /* Words to people about a table are so far apart. */
@@ -43,12 +45,16 @@ struct limits_bucket {
 	struct limits_cell at[CELLS_PER_BUCKET];
 } __attribute__((aligned(64)));
 
+struct limits_lane {
+	_Atomic uint64_t counts[LIMITS_COUNTS];
+} __attribute__((aligned(64)));
+
 struct limits_super {
 	_Atomic uint32_t is_made;
 	struct sipkey key[2]; /* drawn once, so that nobody can aim */
-	_Atomic uint64_t counts[LIMITS_COUNTS];
 	_Atomic uint64_t told; /* what limits_may_tell() had told of */
 	_Atomic uint64_t told_us; /* and when, CLOCK_MONOTONIC */
+	struct limits_lane lanes[LIMITS_LANES];
 	struct shm_lock locks[LIMITS_LOCKS];
 } __attribute__((aligned(SEGMENT_PAGE)));
 
@@ -146,17 +152,22 @@ limits_unclaim(struct segment *s, struct limits *l)
 }
 
 static void
-limits_note(struct limits *l, enum limits_count what)
+limits_note(struct limits *l, uint32_t slot, enum limits_count what)
 {
 	(void)atomic_fetch_add_explicit(
-	    &l->super->counts[what], 1, memory_order_relaxed);
+	    &l->super->lanes[slot % LIMITS_LANES].counts[what], 1,
+	    memory_order_relaxed);
 }
 
 uint64_t
 limits_count(const struct limits *l, enum limits_count what)
 {
-	return atomic_load_explicit(
-	    &l->super->counts[what], memory_order_relaxed);
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < LIMITS_LANES; i++)
+		sum += atomic_load_explicit(
+		    &l->super->lanes[i].counts[what], memory_order_relaxed);
+	return sum;
 }
 
 bool
@@ -290,7 +301,7 @@ key_insert(struct limits *l, const struct limits_key *k, uint32_t slot,
 			continue;
 		CRASH_POINT();
 		if ((word & WORD_TIME) > now)
-			limits_note(l, LIMITS_COUNT_EVICTED);
+			limits_note(l, slot, LIMITS_COUNT_EVICTED);
 		atomic_store(&c->tag, k->tag);
 		CRASH_POINT();
 		atomic_store(&c->word, word_of(word, time));
@@ -358,15 +369,16 @@ limits_take(struct limits *l, const struct slots *slots, struct slot_name me,
 
 	switch (a.rc) {
 	case LIMITS_OK:
+		limits_note(l, me.slot, LIMITS_COUNT_PASSED);
 		break;
 	case LIMITS_HELD:
-		limits_note(l, LIMITS_COUNT_HELD);
+		limits_note(l, me.slot, LIMITS_COUNT_HELD);
 		break;
 	case LIMITS_REFUSED:
-		limits_note(l, LIMITS_COUNT_REFUSED);
+		limits_note(l, me.slot, LIMITS_COUNT_REFUSED);
 		break;
 	case LIMITS_UNKNOWN:
-		limits_note(l, LIMITS_COUNT_UNKNOWN);
+		limits_note(l, me.slot, LIMITS_COUNT_UNKNOWN);
 		break;
 	}
 	return a;
@@ -453,6 +465,31 @@ limits_repair(struct segment *s, const struct slots *slots, struct slot_name me,
 		segment_let_go(s, &f, slot_word(me));
 	}
 	return is_done;
+}
+
+bool
+limits_next(struct segment *s, const struct slots *slots, struct slot_name me,
+    uint32_t *at, struct limits_stats *out)
+{
+	struct segment_found f;
+
+	while (segment_next(s, SEGMENT_KIND_LIMITS, LIMITS_VERSION, at, &f)) {
+		struct limits l;
+
+		if ((f.holder != 0 &&
+			slot_is_alive(slots, slot_of_word(f.holder))) ||
+		    !segment_hold(s, &f, slot_word(me)))
+			continue;
+		l = limits_at(f.at, f.size);
+		for (uint32_t i = 0; i < LIMITS_COUNTS; i++)
+			out->counts[i] = limits_count(&l, i);
+		segment_let_go(s, &f, slot_word(me));
+		/* "limit NAME" */
+		memcpy(out->name, f.name + sizeof(RANGE_PREFIX) - 1,
+		    sizeof(f.name) - (sizeof(RANGE_PREFIX) - 1));
+		return true;
+	}
+	return false;
 }
 
 /* Whether another place of the two buckets holds the same key. */

@@ -73,11 +73,23 @@ enum limits_count {
 	LIMITS_COUNT_EVICTED, /* keys that were forgotten for want of places,
 	                         before their time was over */
 	LIMITS_COUNT_UNKNOWN,
+	LIMITS_COUNT_PASSED, /* at once */
 	LIMITS_COUNTS
 };
 
 /* A sum since the table was made, of all processes. */
 uint64_t limits_count(const struct limits *l, enum limits_count what);
+
+/* The same of a table of any generation, for who has none. */
+struct limits_stats {
+	char name[SEGMENT_NAME_CAP]; /* NUL-terminated; to be escaped */
+	uint64_t counts[LIMITS_COUNTS];
+};
+
+/* Walk the tables of the segment: *at begins with 0. One that another process
+ * works in just now is left out. */
+bool limits_next(struct segment *s, const struct slots *slots,
+    struct slot_name me, uint32_t *at, struct limits_stats *out);
 
 /* Whether somebody has to be told that it is not exact, because keys were
  * forgotten or requests not counted since that was told last: to one process

@@ -55,8 +55,11 @@ tenants_open(struct tenants *t, struct segment *s)
 	t->strikes = strikes_map(s, true);
 	t->staples = staples_map(s, true);
 	t->sessions = sessions_map(s, true);
+	t->bans = bans_map(s, true);
+	t->headcount = headcount_map(s, true);
 	if (t->ticket_keys == NULL || t->strikes == NULL ||
-	    t->staples == NULL || t->sessions == NULL)
+	    t->staples == NULL || t->sessions == NULL || t->bans == NULL ||
+	    t->headcount == NULL)
 		return false;
 	t->upstate = upstate_open(s, true);
 	if (t->upstate == NULL)
@@ -96,6 +99,8 @@ tenants_lend(const struct tenants *t, struct boot *b)
 	b->strikes = t->strikes;
 	b->staples = t->staples;
 	b->sessions = t->sessions;
+	b->bans = t->bans;
+	b->headcount = t->headcount;
 }
 
 void
@@ -223,6 +228,26 @@ claims_sessions(struct tenants *t, const struct conf_tree *conf, struct diag *d)
 			continue;
 		diag_error(d, sticky.at,
 		    "the table of sessions does not fit: raise shared_memory");
+		return;
+	}
+}
+
+/* Connections of addresses are counted once any listen asks for it. */
+static void
+claims_headcount(
+    struct tenants *t, const struct conf_tree *conf, struct diag *d)
+{
+	for (const struct conf_section *s = conf_first(conf, CONF_LISTEN);
+	     s != NULL; s = s->next) {
+		struct conf_scope scope = conf_scope_of(conf, s);
+
+		if (conf_num(&scope, KEY_LISTEN_MAX_CONNECTIONS_PER_IP) == 0 ||
+		    headcount_ready(t->headcount, t->segment))
+			continue;
+		diag_error(d,
+		    conf_get(&scope, KEY_LISTEN_MAX_CONNECTIONS_PER_IP)->at,
+		    "the table of addresses does not fit: raise "
+		    "shared_memory");
 		return;
 	}
 }
@@ -417,6 +442,7 @@ claims_new(struct tenants *t, const struct conf_tree *conf, bool is_dry,
 	claims_early_data(t, conf, d);
 	claims_staples(t, conf, d);
 	claims_sessions(t, conf, d);
+	claims_headcount(t, conf, d);
 	claims_memory(c, conf, is_dry, d);
 	for (const struct conf_section *s = conf_first(conf, CONF_UPSTREAM);
 	     s != NULL; s = s->next) {
@@ -527,6 +553,8 @@ tenants_repair(const struct boot *b, uint32_t dead_slot)
 	names_repair(b->names, b->slots, me, dead_slot);
 	staples_repair(b->staples, b->slots, me, dead_slot);
 	sessions_repair(b->sessions, b->slots, me, dead_slot);
+	bans_repair(b->bans, b->slots, me, dead_slot);
+	headcount_repair(b->headcount, b->slots, me, dead_slot);
 	strikes_repair(b->strikes, b->slots, me, dead_slot);
 	ticket_keys_repair(b->ticket_keys, b->slots, me, dead_slot);
 	health_repair(b->upstate, dead_slot);

@@ -13,6 +13,8 @@
 #include "common/shm/registry.h"
 #include "common/shm/segment.h"
 #include "common/shm/slot.h"
+#include "common/store/bans.h"
+#include "common/store/headcount.h"
 #include "common/store/limits.h"
 #include "common/store/names.h"
 #include "common/store/objects.h"
@@ -32,6 +34,8 @@ struct tenants {
 	struct strikes *strikes;
 	struct staples *staples;
 	struct sessions *sessions;
+	struct bans *bans;
+	struct headcount *headcount;
 	struct upqueue *upqueue;
 	struct registry *servers;
 	struct registry *queues;

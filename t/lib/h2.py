@@ -214,11 +214,13 @@ class Conn:
     """
 
     def __init__(self, address, tls=None, host="test", start=True, settings=(),
-                 is_tame=True, timeout=TIMEOUT_S, rcvbuf=None):
+                 is_tame=True, timeout=TIMEOUT_S, rcvbuf=None, source=None):
         self.sock = socket.socket(socket.AF_INET)
         if rcvbuf:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
         self.sock.settimeout(timeout)
+        if source:
+            self.sock.bind((source, 0))
         self.sock.connect(address)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls:

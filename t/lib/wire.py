@@ -194,16 +194,19 @@ class Reader:
 
 class Client:
     """A TCP or unix connection on which the test writes exact bytes; with
-    `tls` (an ssl.SSLContext) and the name to ask for, through TLS."""
+    `tls` (an ssl.SSLContext) and the name to ask for, through TLS. `source` is
+    the address it comes from."""
 
     def __init__(self, address, timeout=WAIT_S, rcvbuf=None, tls=None,
-                 name=None, session=None):
+                 name=None, session=None, source=None):
         family = socket.AF_UNIX if isinstance(address, str) \
             else socket.AF_INET
         self.sock = socket.socket(family, socket.SOCK_STREAM)
         if rcvbuf:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
         self.sock.settimeout(timeout)
+        if source:
+            self.sock.bind((source, 0))
         self.sock.connect(address)
         if tls is not None:
             self.sock = tls.wrap_socket(self.sock, server_hostname=name,

@@ -128,10 +128,10 @@ START_TEST(what_comes_later_is_never_ignored)
 	static const struct refusal rows[] = {
 	    {SITE "waf = crs\n", "3:1: key 'waf' in [site s]" LATER},
 	    {SITE "cors = *\n", "3:1: key 'cors' in [site s]" LATER},
-	    {SITE "[limit a]\nrate = 1/s\nban = 1m\nraet = 1/s\n",
-		"5:1: key 'ban' in [limit a]" LATER
-		"6:1: unknown key 'raet' in [limit a]; did you mean "
-		"'rate'?\n"},
+	    {SITE "waf = crs\nrespnd = 200 y\n",
+		"3:1: key 'waf' in [site s]" LATER
+		"4:1: unknown key 'respnd' in [site s]; did you mean "
+		"'respond'?\n"},
 	    {SITE "[acl x]\nmatch = path ~ x\n", "3:1: [acl x]" LATER},
 	    {SITE "[listen a]\naddress = :80\nmode = forward\n",
 		"5:8: mode = forward: 'forward'" LATER},

@@ -100,11 +100,11 @@ START_TEST(keys_do_not_meet)
 	struct limits_rule r = rule(PER_DAY(1), 1, 0);
 	char key[16];
 
-	for (unsigned i = 0; i < KEYS / 4; i++) {
+	for (unsigned i = 0; i < KEYS / 16; i++) {
 		(void)snprintf(key, sizeof(key), "%u", i);
 		ck_assert_int_eq(take(key, &r, T0).rc, LIMITS_OK);
 	}
-	for (unsigned i = 0; i < KEYS / 4; i++) {
+	for (unsigned i = 0; i < KEYS / 16; i++) {
 		(void)snprintf(key, sizeof(key), "%u", i);
 		ck_assert_int_eq(take(key, &r, T0).rc, LIMITS_REFUSED);
 	}

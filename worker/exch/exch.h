@@ -196,6 +196,8 @@ struct exch {
 	bool wants_tunnel; /* an upgrade was asked and may be granted */
 	bool is_spare; /* its failure hurts nobody: no server is waited for */
 	bool wants_close; /* the client connection ends after this answer */
+	bool is_unwelcome; /* the same, whatever it speaks: no more of it is
+	                      heard */
 
 	struct exch_times t;
 	struct exch_origin origin;

@@ -225,6 +225,7 @@ struct plan_listen {
 	struct iptrie *trusted; /* whose forwarding fields are believed */
 	bool trusts_unix; /* those of peers on unix sockets are */
 	struct h1_limits limits;
+	uint32_t max_per_ip; /* connections of one address; 0: no limit */
 	uint64_t header_timeout_ms;
 	uint64_t body_timeout_ms;
 	uint64_t send_timeout_ms;

@@ -16,6 +16,15 @@
 #include "worker/exch/pipes.h"
 #include "worker/exch/share.h"
 
+/* What clients are turned away for before a byte of theirs is read. */
+enum turned_away { TURNED_BANNED, TURNED_OVER, TURNED_UNCOUNTED, TURNED_N };
+
+/* What the log was told of it. */
+struct turned_told {
+	uint64_t since_ms; /* CLOCK_MONOTONIC; 0: never */
+	uint64_t n; /* since then */
+};
+
 struct auth_worker;
 struct cache_worker;
 struct plan;
@@ -48,6 +57,7 @@ struct worker {
 	struct cache_worker *cache; /* what it has of its caches */
 	struct auth_worker *auth; /* verifies; NULL: in place */
 	struct log_worker *log;
+	struct turned_told turned[TURNED_N];
 	struct list conns; /* client connections, for retiring */
 	uint32_t n_conns;
 	uint32_t n_conns_max;

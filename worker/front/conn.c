@@ -8,6 +8,7 @@
 #include "common/base/num.h"
 #include "common/http/h2.h"
 #include "common/net/proxyproto.h"
+#include "worker/front/gate.h"
 
 /* How long the client's bytes are read after our direction has ended: while
  * they come, and a while after the last. The times are nginx's lingering_time
@@ -151,6 +152,10 @@ conn_open(struct conn *k, const struct conn_ops *ops, struct worker *w,
 		(void)close(fd);
 		return false;
 	}
+	if (!l->proxy_protocol && !gate_enter(k)) {
+		sock_reset(fd);
+		return false;
+	}
 	stream_open_late(&k->stream, w->loop, fd, conn_on_event, k);
 	if (!l->proxy_protocol)
 		conn_begin(k);
@@ -173,6 +178,7 @@ conn_gone(struct conn *k)
 	struct worker *w = k->w;
 
 	OBJ_CHECK(k, MAGIC_CONN);
+	gate_leave(k);
 	inbuf_drop(&k->in);
 	list_del(&k->node);
 	w->n_conns--;
@@ -301,6 +307,8 @@ conn_read_proxy(struct conn *k)
 	}
 	inbuf_use(&k->in, used);
 	conn_believe(k, &pp);
+	if (k->told != NULL && !gate_enter(k))
+		return CONN_BAD;
 	conn_begin(k);
 	return conn_greet(k);
 }

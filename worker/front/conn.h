@@ -65,6 +65,7 @@ struct conn {
 	struct inbuf in;
 	void *front; /* of who went on with it; NULL: who began embeds it */
 	uint64_t linger_until_ms;
+	uint32_t headcount; /* its place there; 0: it is not counted */
 	size_t unsent; /* while sending is blocked: what the kernel held */
 	struct conn_told *told;
 	struct tls_facts *tls; /* NULL: a plain connection */

@@ -26,7 +26,8 @@ send_must_close(struct h1_front *c)
 {
 	const struct exch *x = c->x;
 
-	if (x->wants_close || x->req.want_close || c->conn.w->is_retiring)
+	if (x->wants_close || x->is_unwelcome || x->req.want_close ||
+	    c->conn.w->is_retiring)
 		return true;
 	if (c->m->in.how == WIRE_IN_DONE)
 		return false;

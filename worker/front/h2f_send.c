@@ -231,6 +231,8 @@ h2f_done(void *self, struct exch *x)
 	buf_unref(s->tail.buf);
 	h2_stream_leave(&s->h2, s->code);
 	s->magic = 0;
+	if (x->is_unwelcome)
+		h2_session_goaway(f->h2, H2_ENHANCE_YOUR_CALM);
 	h2f_left(f);
 }
 

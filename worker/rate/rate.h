@@ -18,6 +18,10 @@ struct rate;
 struct rate *rate_prepare(const struct boot *b, const struct conf_section *s,
     struct arena *a, struct diag *d);
 
+/* A client that is banned is refused, and so are those who are known only by
+ * what a proxy tells of them. */
+enum verdict stage_ban(struct exch *x);
+
 /* Count the request with each of its limits: it goes on, waits its turn, or is
  * refused, and then none of them has counted it. */
 enum verdict stage_rate(struct exch *x);

@@ -16,6 +16,7 @@ struct rate {
 	uint64_t delay;
 	unsigned status; /* of refusals */
 	unsigned ipv6_prefix; /* bits of an address that count */
+	uint64_t ban_ms; /* of who goes over it; 0: nobody is banned */
 	bool is_dry; /* what would be refused or held is only told */
 };
 

@@ -45,6 +45,7 @@ rate_prepare(const struct boot *b, const struct conf_section *sec,
 	r->delay = (uint64_t)conf_num(&s, KEY_LIMIT_DELAY);
 	r->status = (unsigned)conf_num(&s, KEY_LIMIT_STATUS);
 	r->ipv6_prefix = (unsigned)conf_num(&s, KEY_LIMIT_IPV6_PREFIX);
+	r->ban_ms = (uint64_t)conf_num(&s, KEY_LIMIT_BAN);
 	r->is_dry = span_eq(conf_text(&s, KEY_LIMIT_MODE), SPAN_LIT("dry_run"));
 	prepare_rate_key(r, &s, a, d);
 	prepare_rate_rule(r, &s, d);

@@ -6,6 +6,7 @@
 #include "common/base/check.h"
 #include "common/base/log.h"
 #include "common/base/num.h"
+#include "worker/exch/ban.h"
 #include "worker/exch/exch.h"
 #include "worker/exch/plan.h"
 #include "worker/exch/sink.h"
@@ -167,6 +168,8 @@ rate_refuse(struct exch *x, const struct rate *r, uint64_t wait_us)
 	x->limit_result = SPAN_LIT("refused");
 	exch_reply_status(x, r->status);
 	rate_add_fields(x, r, wait_us);
+	if (r->ban_ms > 0)
+		ban_client(x, BAN_WHY_LIMIT, r->ban_ms);
 	return VERDICT_REPLY;
 }
 
@@ -228,9 +231,12 @@ rate_explain(struct exch *x, const struct plan_limits *all)
 
 		/* its pieces end with ends of lines */
 		key.len -= key.len > 0;
-		sink_note(x, "limit", r->at, "%.*s counts '%.*s'%s",
+		sink_note(x, "limit", r->at, "%.*s counts '%.*s'%s%s",
 		    SPAN_FMT(r->name), SPAN_FMT(key),
-		    r->is_dry ? ", and only tells" : "");
+		    r->is_dry ? ", and only tells" : "",
+		    r->ban_ms > 0 && !r->is_dry
+			? ", and bans the client that goes over it"
+			: "");
 	}
 }
 

@@ -36,9 +36,10 @@ SENT = {
 }
 ENDS = {"client_cut"}
 # certificate_needed: flow/tls/test_handshake.py; too_early:
-# flow/tls/test_early_data.py; deadline: flow/grpc/test_grpc.py
+# flow/tls/test_early_data.py; deadline: flow/grpc/test_grpc.py; banned:
+# flow/limit/test_ban.py
 ELSEWISE = {"client_gone", "send_timeout", "certificate_needed", "too_early",
-            "deadline"}
+            "deadline", "banned"}
 
 INI = """
 [global]

@@ -241,7 +241,7 @@ rate_limit = a
     ("rate = 1/s\nkey = {nothing}", r"8:\d+", "nothing"),
     ("rate = 1/s\nkey = {status}", "8:7", "status"),
     ("rate = 1/s\ntable = 16m", "6:1", "does not fit: raise shared_memory"),
-    ("rate = 1/s\nban = 1m", "8:1", "not built yet"),
+    ("rate = 1/s\nban = 10", "8:7", "write 10s"),
 ])
 def test_mistakes_are_told_where_they_stand(tmp_path, limit, place, told):
     ini = tmp_path / "x.ini"
