@@ -1,6 +1,7 @@
 /* pipeline: THE stage tables. The whole way of a request can be read here; a
  * stage never calls another one. */
 #include "common/base/check.h"
+#include "worker/acl/acl.h"
 #include "worker/auth/auth.h"
 #include "worker/cache/cache.h"
 #include "worker/exch/exch.h"
@@ -41,6 +42,7 @@ const struct stage pipeline_request[] = {
     {"ban", STAGE_REVERSE, stage_ban},
     {"route", STAGE_REVERSE, stage_route},
     {"rules", STAGE_REVERSE, stage_rules},
+    {"acl", STAGE_REVERSE | STAGE_FORWARD, stage_acl},
     {"rate", STAGE_REVERSE, stage_rate},
     {"auth", STAGE_REVERSE | STAGE_FORWARD, stage_auth},
     {"admit", STAGE_REVERSE, stage_admit},
@@ -54,6 +56,7 @@ const struct stage pipeline_request[] = {
 };
 
 const struct stage pipeline_response[] = {
+    {"acl", STAGE_REVERSE | STAGE_FORWARD, stage_acl_answer},
     {"cache-put", STAGE_REVERSE | STAGE_INTERNAL, stage_cache_put},
     {"rules", STAGE_REVERSE, stage_answer_rules},
     {"error-page", STAGE_REVERSE, stage_error_page},

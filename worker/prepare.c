@@ -12,6 +12,7 @@
 #include "common/base/siphash.h"
 #include "common/ipc/boot.h"
 #include "common/net/dns.h"
+#include "worker/acl/acl.h"
 #include "worker/auth/auth.h"
 #include "worker/cache/cache.h"
 #include "worker/exch/match.h"
@@ -195,6 +196,9 @@ prepare_caches(struct prepared *p, const struct boot *b, struct diag *d)
 		struct cache *c =
 		    cache_prepare(b, s, plan->n_caches, &p->arena, d);
 
+		acls_list_allowed(
+		    p->acls, s, KEY_CACHE_PURGE_ALLOW, cache_purgers(c), d);
+
 		plan->caches[plan->n_caches++] = c;
 		(void)map_put(&p->caches, s->name, c);
 	}
@@ -249,9 +253,11 @@ prepare_trust(struct plan_listen *l, const struct conf_scope *s, struct diag *d)
 			}
 			if (l->trusted == NULL)
 				l->trusted = iptrie_new();
-			iptrie_add(l->trusted, &prefix, 1);
+			iptrie_add(l->trusted, &prefix);
 		}
 	}
+	if (l->trusted != NULL)
+		iptrie_done(l->trusted);
 }
 
 static void
@@ -342,6 +348,7 @@ worker_prepare(const struct boot *b, struct diag *d)
 	p->plan.conf = b->conf;
 	prepare_dns(p, &s, d);
 	prepare_logs(p, d);
+	p->acls = acls_new(b->conf, &p->arena, d);
 	prepare_upstreams(p, b, d);
 	prepare_server_names(p);
 	prepare_caches(p, b, d);
@@ -375,8 +382,6 @@ worker_prepare_free(struct prepared *p)
 	prepare_free_sites(p);
 	for (uint32_t i = 0; i < p->plan.n_logs; i++)
 		access_log_fini(p->plan.logs[i]);
-	for (uint32_t i = 0; i < p->plan.n_caches; i++)
-		cache_fini(p->plan.caches[i]);
 	map_fini(&p->caches);
 	map_fini(&p->rates);
 	map_foreach (s, &p->users)
@@ -386,6 +391,7 @@ worker_prepare_free(struct prepared *p)
 	for (uint32_t i = 0; i < p->matches.n; i++)
 		match_free(p->matches.at[i]);
 	vec_fini(&p->matches);
+	acls_free(p->acls);
 	map_fini(&p->upstreams);
 	for (uint32_t i = 0; i < p->plan.n_upstreams; i++)
 		upstream_free(p->plan.upstreams[i]);

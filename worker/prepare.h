@@ -11,6 +11,8 @@
 #include "common/tls/tls.h"
 #include "worker/exch/plan.h"
 
+struct acls; /* worker/acl */
+
 struct prepared {
 	struct plan plan;
 	struct map upstreams; /* of the plan, by name */
@@ -18,6 +20,7 @@ struct prepared {
 	struct map rates; /* likewise: of [limit] */
 	struct map users; /* struct users, by name */
 	struct map auths; /* struct plan_auth, by name */
+	struct acls *acls;
 	struct arena_pool pool;
 	struct arena arena; /* what the plan points at and nobody else owns */
 	struct tls_policy tls; /* what [tls] says of all contexts */

@@ -55,6 +55,8 @@ rule_says(const struct conf_section *sec)
 		for (const struct conf_value *v = sec->first[rule_lists[i].key];
 		     v != NULL; v = v->next)
 			says |= v->is_none ? rule_lists[i].bit : 0;
+	for (const struct conf_value *v = sec->ordered; v != NULL; v = v->next)
+		says |= v->is_none ? RULE_ACCESS_ALL : 0;
 	return says;
 }
 
@@ -112,6 +114,17 @@ rule_handler(struct prepared *p, struct plan_rule *r,
 	}
 }
 
+static void
+rule_is_late(const struct conf_value *v, struct diag *d)
+{
+	diag_error(d, v->key_at,
+	    "'%s' is too late: the rule's match waits for the answer; what can "
+	    "still change then is response_header, hide_header, access_log, "
+	    "error_page, security_headers, hide_origin, rewrite_location, "
+	    "rewrite_cookie",
+	    conf_key_name(v->key));
+}
+
 /* What was decided before the answer came is not decided again. */
 static void
 rule_check_late(const struct conf_section *sec, struct diag *d)
@@ -129,14 +142,10 @@ rule_check_late(const struct conf_section *sec, struct diag *d)
 		for (size_t i = 0; i < NELEMS(late); i++)
 			is_late |= late[i] == (enum conf_key)k;
 		if (!is_late)
-			diag_error(d, v->key_at,
-			    "'%s' is too late: the rule's match waits for the "
-			    "answer; what can still change then is "
-			    "response_header, hide_header, access_log, "
-			    "error_page, security_headers, hide_origin, "
-			    "rewrite_location, rewrite_cookie",
-			    conf_key_name((enum conf_key)k));
+			rule_is_late(v, d);
 	}
+	for (const struct conf_value *v = sec->ordered; v != NULL; v = v->next)
+		rule_is_late(v, d);
 }
 
 /* A site's rules may all match: what they and a route log to has to fit. */

@@ -5,6 +5,7 @@
 #include "common/base/num.h"
 #include "common/base/vec.h"
 #include "common/conf/conf_share.h"
+#include "worker/acl/acl.h"
 #include "worker/cache/cache.h"
 #include "worker/exch/match.h"
 #include "worker/exch/target.h"
@@ -340,6 +341,7 @@ prepare_settings(struct prepared *p, const struct conf_scope *s,
 	set->timeout_ms = (uint64_t)conf_num(s, KEY_SCOPE_TIMEOUT);
 	set->allows_websocket = conf_bool(s, KEY_SCOPE_WEBSOCKET);
 	set->hsts = set_hsts(p, s);
+	acls_list(p->acls, s, false, &set->access, d);
 	set_limits(p, s, &set->limits);
 	/* one that is not there has been told */
 	v = conf_get(s, KEY_SCOPE_AUTH);

@@ -14,6 +14,9 @@
 #define DIAG_SHOW_MAX 200
 /* Words longer than this are not compared. */
 #define SUGGEST_MAX 64
+/* Files of one list that other processes may name: far above what a
+ * configuration includes. */
+#define SOURCES_MAX 4096u
 
 struct diag_source {
 	char *path;
@@ -285,8 +288,29 @@ diag_render(const struct diag *d)
 	return text;
 }
 
-/* The wire form: one line an entry, "level file line col len text"; both
- * processes have the same files under the same indexes. */
+static void
+wire_text(FILE *out, const char *text)
+{
+	for (const char *p = text; *p != '\0'; p++)
+		(void)fputc(*p == '\n' ? ' ' : *p, out);
+	(void)fputc('\n', out);
+}
+
+static bool
+diag_names(const struct diag *d, uint32_t file)
+{
+	for (uint32_t i = 0; i < d->entries.n; i++) {
+		const struct diag_entry *e = d->entries.at[i];
+
+		if (e->at.file == file && e->at.line > 0)
+			return true;
+	}
+	return false;
+}
+
+/* The wire form: one line for each file that is named, "+file path", and one
+ * for each entry, "level file line col len text". Both processes have the same
+ * files under the same indexes, as far as both know them. */
 char *
 diag_serialize(const struct diag *d, size_t *len_out)
 {
@@ -294,14 +318,18 @@ diag_serialize(const struct diag *d, size_t *len_out)
 	FILE *out = open_memstream(&text, len_out);
 
 	REQUIRE(out != NULL);
+	for (uint32_t i = 0; i < d->sources.n; i++) {
+		if (!diag_names(d, i))
+			continue;
+		(void)fprintf(out, "+%u ", i);
+		wire_text(out, diag_file_path(d, (uint16_t)i));
+	}
 	for (uint32_t i = 0; i < d->entries.n; i++) {
 		const struct diag_entry *e = d->entries.at[i];
 
 		(void)fprintf(out, "%d %u %u %u %u ", (int)e->level, e->at.file,
 		    e->at.line, e->at.col, e->at.len);
-		for (const char *p = e->text; *p != '\0'; p++)
-			(void)fputc(*p == '\n' ? ' ' : *p, out);
-		(void)fputc('\n', out);
+		wire_text(out, e->text);
 	}
 	REQUIRE(fclose(out) == 0);
 	return text;
@@ -315,28 +343,77 @@ take_number(span *rest, uint64_t max, uint64_t *out)
 	return span_cut(rest, ' ', &word) && span_u64(word, max, out);
 }
 
+/* Files that another process knows by another index, or alone. */
+struct wire_files {
+	uint16_t theirs[DIAG_MAX];
+	uint16_t ours[DIAG_MAX];
+	uint32_t n;
+};
+
+static bool
+take_file(struct diag *d, struct wire_files *w, span line)
+{
+	uint64_t file;
+	char *path;
+
+	if (!take_number(&line, UINT16_MAX, &file) || line.p == NULL)
+		return false;
+	if (file < d->sources.n &&
+	    span_eq(line, span_str(diag_file_path(d, (uint16_t)file))))
+		return true;
+	if (w->n == DIAG_MAX || d->sources.n >= SOURCES_MAX)
+		return false;
+	path = copy_text(line.p, line.len);
+	w->theirs[w->n] = (uint16_t)file;
+	w->ours[w->n++] = diag_file(d, path, span_of(NULL, 0));
+	free(path);
+	return true;
+}
+
+static uint16_t
+file_here(const struct wire_files *w, uint16_t file)
+{
+	for (uint32_t i = 0; i < w->n; i++)
+		if (w->theirs[i] == file)
+			return w->ours[i];
+	return file;
+}
+
+static bool
+take_entry(struct diag *d, const struct wire_files *w, span line)
+{
+	uint64_t level, file, no, col, width;
+	char *text;
+
+	if (!take_number(&line, 1, &level) ||
+	    !take_number(&line, UINT16_MAX, &file) ||
+	    !take_number(&line, UINT32_MAX, &no) ||
+	    !take_number(&line, UINT16_MAX, &col) ||
+	    !take_number(&line, UINT16_MAX, &width) || line.p == NULL)
+		return false;
+	text = copy_text(line.p, line.len);
+	diag_put(d, (enum diag_level)level,
+	    (struct place){file_here(w, (uint16_t)file), (uint16_t)col,
+		(uint16_t)width, (uint32_t)no},
+	    text);
+	free(text);
+	return true;
+}
+
 bool
 diag_merge(struct diag *d, const char *wire, size_t len)
 {
+	struct wire_files files = {.n = 0};
 	span rest = span_of(wire, len);
 	span line;
 
 	while (rest.len > 0 && span_cut(&rest, '\n', &line)) {
-		uint64_t level, file, no, col, width;
-		char *text;
+		bool ok = span_starts(line, SPAN_LIT("+"))
+			      ? take_file(d, &files, span_from(line, 1))
+			      : take_entry(d, &files, line);
 
-		if (!take_number(&line, 1, &level) ||
-		    !take_number(&line, UINT16_MAX, &file) ||
-		    !take_number(&line, UINT32_MAX, &no) ||
-		    !take_number(&line, UINT16_MAX, &col) ||
-		    !take_number(&line, UINT16_MAX, &width) || line.p == NULL)
+		if (!ok)
 			return false;
-		text = copy_text(line.p, line.len);
-		diag_put(d, (enum diag_level)level,
-		    (struct place){(uint16_t)file, (uint16_t)col,
-			(uint16_t)width, (uint32_t)no},
-		    text);
-		free(text);
 	}
 	return true;
 }

@@ -75,7 +75,9 @@ is_literal_term(span word)
 {
 	struct ip_prefix prefix;
 
-	return span_eq(word, SPAN_LIT("all")) || ip_prefix_parse(word, &prefix);
+	return span_eq(word, SPAN_LIT("all")) ||
+	       span_eq(word, SPAN_LIT("unix:")) ||
+	       ip_prefix_parse(word, &prefix);
 }
 
 static void

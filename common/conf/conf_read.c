@@ -289,6 +289,7 @@ take_value(
 		    "version)",
 		    conf_rows[key].name, label);
 		v->is_broken = true;
+		s->is_broken = true;
 		return;
 	}
 	conf_value_parse(r, p, v);

@@ -179,12 +179,37 @@ START_TEST(problems_travel_to_another_process)
 }
 END_TEST
 
+START_TEST(files_that_one_process_knows_alone_travel_too)
+{
+	struct diag *other = diag_new();
+	struct place there = {.line = 7, .col = 2, .len = 1};
+	char *said, *wire;
+	size_t len;
+
+	(void)diag_file(other, "a.ini", SPAN_LIT("one\ntwo\n"));
+	(void)diag_file(other, "b.ini", SPAN_LIT("x\n"));
+	diag_error(d, at(1, 1, 1), "in the first");
+	there.file = diag_file(d, "unnamed", SPAN_LIT("a\n"));
+	there.file = diag_file(d, "list.txt", SPAN_LIT("b\n"));
+	diag_error(d, there, "in a list");
+	wire = diag_serialize(d, &len);
+	ck_assert_ptr_null(strstr(wire, "unnamed"));
+	ck_assert(diag_merge(other, wire, len));
+	said = diag_render(other);
+	ck_assert_ptr_nonnull(strstr(said, "a.ini:1:1: error: in the first"));
+	ck_assert_ptr_nonnull(strstr(said, "list.txt:7:2: error: in a list"));
+	free(said);
+	free(wire);
+	diag_free(other);
+}
+END_TEST
+
 START_TEST(garbage_from_another_process_is_refused)
 {
 	static const char *const rows[] = {"x", "2 0 1 1 1 x\n",
 	    "0 65536 1 1 1 x\n", "0 0 1 65536 1 x\n", "0 0 4294967296 1 1 x\n",
 	    "0 0 1 1\n", "0 0 1 1 1\n", "-1 0 1 1 1 x\n", "0  0 1 1 1 x\n",
-	    "\n"};
+	    "\n", "+", "+\n", "+1\n", "+65536 x\n", "+x y\n"};
 
 	for (size_t i = 0; i < NELEMS(rows); i++)
 		ck_assert_msg(
@@ -248,6 +273,7 @@ main(void)
 	    what_is_over_the_bound_is_counted,
 	    a_place_can_be_named,
 	    problems_travel_to_another_process,
+	    files_that_one_process_knows_alone_travel_too,
 	    garbage_from_another_process_is_refused,
 	    a_likely_slip_is_guessed,
 	};

@@ -16,6 +16,7 @@
 #include "common/base/diag.h"
 #include "common/conf/conf.h"
 #include "common/ipc/boot.h"
+#include "worker/exch/access.h"
 #include "worker/exch/verdict.h"
 
 struct cache;
@@ -27,8 +28,8 @@ struct worker;
  * go to d. The arena must live as long as it. */
 struct cache *cache_prepare(const struct boot *b, const struct conf_section *s,
     uint32_t index, struct arena *a, struct diag *d);
-/* What it holds outside of the arena. */
-void cache_fini(struct cache *c);
+/* Whose PURGE is obeyed: to be filled by who compiles lists. */
+struct plan_access *cache_purgers(struct cache *c);
 span cache_name(const struct cache *c);
 
 /* Request stage, behind all that Vary could see and in front of the handler: an

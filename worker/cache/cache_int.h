@@ -34,7 +34,7 @@ struct cache {
 	uint32_t stale_if_error_s;
 	uint32_t negative_ttl_s;
 	span tag_header; /* empty: answers have no tags */
-	struct iptrie *purgers; /* whose PURGE is obeyed; NULL: nobody's */
+	struct plan_access purgers; /* whose PURGE is obeyed, if anybody's */
 };
 
 /* --- heads as they are kept ----------------------------------------------- */
@@ -153,6 +153,7 @@ struct cached {
 	const struct cache *cache;
 	struct cache_worker *cw;
 	struct objects_view *view;
+	struct exch_access *purger; /* may it purge? NULL: nobody asked yet */
 	enum cached_mode mode;
 	enum cached_result result;
 	struct cache_policy policy;

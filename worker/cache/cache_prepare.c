@@ -42,33 +42,6 @@ prepare_words(
 }
 
 static void
-prepare_purgers(struct cache *c, const struct conf_scope *s, struct diag *d)
-{
-	struct conf_iter it = {NULL, 0, false};
-	const struct conf_value *v;
-
-	while ((v = conf_next(s, KEY_CACHE_PURGE_ALLOW, &it)) != NULL) {
-		for (uint32_t i = 0; i < v->n_words; i++) {
-			struct ip_prefix prefix;
-
-			/* that [acl] is not built was said where it stands */
-			if (conf_section(s->tree, CONF_ACL, v->words[i].text) !=
-			    NULL)
-				continue;
-			if (!ip_prefix_parse(v->words[i].text, &prefix)) {
-				diag_error(d, v->words[i].at,
-				    "'%.*s' is no address or network",
-				    SPAN_FMT(v->words[i].text));
-				continue;
-			}
-			if (c->purgers == NULL)
-				c->purgers = iptrie_new();
-			iptrie_add(c->purgers, &prefix, 1);
-		}
-	}
-}
-
-static void
 prepare_tags(struct cache *c, const struct conf_scope *s, struct diag *d)
 {
 	const struct conf_value *v = conf_get(s, KEY_CACHE_TAG_HEADER);
@@ -136,14 +109,13 @@ cache_prepare(const struct boot *b, const struct conf_section *sec,
 	c->ignored =
 	    prepare_words(&s, KEY_CACHE_IGNORE_QUERY, a, &c->n_ignored);
 	prepare_key(c, &s, a, d);
-	prepare_purgers(c, &s, d);
 	return c;
 }
 
-void
-cache_fini(struct cache *c)
+struct plan_access *
+cache_purgers(struct cache *c)
 {
-	iptrie_free(c->purgers);
+	return &c->purgers;
 }
 
 span

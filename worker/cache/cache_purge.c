@@ -9,13 +9,6 @@
 /* Field of a PURGE: `soft`, `all`, both. */
 #define PURGE_FIELD "Purge"
 
-static bool
-purge_is_allowed(const struct exch *x, const struct cache *c)
-{
-	return exch_client_has_ip(&x->client) &&
-	       iptrie_find(c->purgers, &x->client.ip, NULL);
-}
-
 /* By name: whoever wrote it another way meant the same, and so are its variants
  * reached. One that is too long for a name goes by its key alone. */
 static bool
@@ -88,8 +81,16 @@ purge_do(struct exch *x, struct cached *c)
 enum verdict
 cache_purge(struct exch *x, struct cached *c)
 {
-	bool is_allowed = purge_is_allowed(x, c->cache);
+	const struct plan_access *l = &c->cache->purgers;
+	enum verdict v;
+	bool is_allowed;
 
+	if (c->purger == NULL)
+		c->purger = arena_zalloc(&x->arena, sizeof(*c->purger));
+	v = l->judge(x, l, c->purger);
+	if (v != VERDICT_NEXT)
+		return v;
+	is_allowed = !c->purger->is_denied;
 	sink_note(x, "cache", c->cache->at, "%.*s, a PURGE, which %s",
 	    SPAN_FMT(c->cache->name),
 	    is_allowed ? "is obeyed" : "is not for this client");

@@ -374,8 +374,9 @@ stage_cache(struct exch *x)
 		stage_note(x, "not asked: ", SPAN_LIT("no server answers"));
 		return VERDICT_NEXT;
 	}
-	c = stage_begin(x);
-	if (x->req.method == METHOD_PURGE && c->cache->purgers != NULL)
+	/* somebody may have been asked who may purge */
+	c = x->cached != NULL ? x->cached : stage_begin(x);
+	if (x->req.method == METHOD_PURGE && c->cache->purgers.judge != NULL)
 		return cache_purge(x, c);
 	if (!stage_is_eligible(x, c))
 		return VERDICT_NEXT;

@@ -125,6 +125,8 @@ exch_spawn(struct exch *x, const struct front_ops *front, void *front_self)
 	y->kind = STAGE_INTERNAL;
 	/* a rule may have made them in the arena of x */
 	*set = *x->set;
+	/* x was let on */
+	set->access = (struct plan_access){.judge = NULL};
 	field_rules_copy(&set->request_fields, &y->arena);
 	field_rules_copy(&set->hidden_fields, &y->arena);
 	field_rules_copy(&set->response_fields, &y->arena);

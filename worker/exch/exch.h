@@ -15,6 +15,7 @@
 #include "common/net/loop.h"
 #include "common/net/sock.h"
 #include "common/store/sessions.h"
+#include "worker/exch/access.h"
 #include "worker/exch/body.h"
 #include "worker/exch/fault.h"
 #include "worker/exch/identity.h"
@@ -124,18 +125,6 @@ struct exch_sticky {
 	uint64_t answered; /* that gave the answer */
 	bool has_key;
 	bool is_due; /* it is time to say or note that again */
-};
-
-/* What the list of `allow` and `deny` lines said (worker/acl). */
-struct exch_access {
-	uint32_t line; /* that is judged next; those before it did not match */
-	bool is_decided;
-	bool is_denied; /* also when `log_only` let it on nevertheless */
-	span
-	    rule; /* the line that decided, as written, or its end: "deny all" */
-	span acl; /* the first [acl] of that line; empty: none */
-	span category; /* of the host, when a category decided; or empty */
-	struct place at;
 };
 
 struct exch {

@@ -11,6 +11,12 @@ match_when(const struct match *m)
 	return var_when(m->var.id);
 }
 
+enum var_id
+match_subject(const struct match *m)
+{
+	return m->var.id;
+}
+
 static bool
 match_same(const struct match *m, span a, span b)
 {
@@ -110,7 +116,7 @@ match_address(const struct match *m, const struct exch *x)
 		return has_ip ? MATCH_YES : MATCH_NO;
 	if (!has_ip)
 		return m->has_unix ? MATCH_YES : MATCH_NO;
-	return iptrie_find(m->nets, &ip, NULL) ? MATCH_YES : MATCH_NO;
+	return iptrie_find(m->nets, &ip) ? MATCH_YES : MATCH_NO;
 }
 
 /* Whether somebody may yet say who it is. Once there is an answer nobody will.

@@ -44,5 +44,7 @@ enum match_rc match_eval(const struct match *m, struct exch *x);
 
 /* From when on it can be judged. */
 enum var_when match_when(const struct match *m);
+/* What is judged. */
+enum var_id match_subject(const struct match *m);
 
 #endif

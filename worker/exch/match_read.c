@@ -367,8 +367,9 @@ match_read_addresses(struct match_reader *r)
 			    SPAN_FMT(word));
 			return false;
 		}
-		iptrie_add(m->nets, &prefix, 1);
+		iptrie_add(m->nets, &prefix);
 	}
+	iptrie_done(m->nets);
 	return rc == 0;
 }
 

@@ -16,6 +16,7 @@
 #include "common/http/freshness.h"
 #include "common/http/h1.h"
 #include "common/tls/tls.h"
+#include "worker/exch/access.h"
 #include "worker/exch/field_rule.h"
 #include "worker/exch/handler.h"
 #include "worker/exch/identity.h"
@@ -23,7 +24,6 @@
 #include "worker/exch/vars.h"
 
 struct access_log; /* worker/log */
-struct acl_line; /* worker/acl */
 struct cache; /* worker/cache */
 struct cookie_edit; /* worker/preset */
 struct outer_names; /* likewise */
@@ -61,18 +61,6 @@ struct plan_cache {
 struct plan_limits {
 	const struct rate *const *at;
 	uint32_t n;
-};
-
-/* Who may and who may not: lines of `allow` and `deny`, those of the nearest
- * scope first, in file order within one; the first that matches decides. A list
- * without lines lets everybody on; one that holds an `allow` ends in deny all,
- * one of only `deny` in allow all; a [forward]'s always ends in deny all. */
-struct plan_access {
-	const struct acl_line *const *at;
-	uint32_t n;
-	bool has_allow; /* a line of it is one */
-	bool is_closed; /* it ends in deny all, whatever its lines */
-	bool is_log_only; /* a refusal is only logged */
 };
 
 /* Pages for errors; of two for one status the last counts. */
@@ -171,6 +159,7 @@ enum {
 	RULE_COOKIE = 1 << 24,
 	RULE_PAGES_ALL = 1 << 25,
 	RULE_AUTH = 1 << 28,
+	RULE_ACCESS_ALL = 1 << 29,
 	/* what adds, and whether it empties first */
 	RULE_LOGS = 1 << 6,
 	RULE_LOGS_ALL = 1 << 7,
@@ -266,7 +255,7 @@ plan_trusts(const struct plan_listen *l, const struct ip *peer, bool is_unix)
 {
 	if (is_unix)
 		return l->trusts_unix;
-	return l->trusted != NULL && iptrie_find(l->trusted, peer, NULL);
+	return l->trusted != NULL && iptrie_find(l->trusted, peer);
 }
 
 /* The member that we add to Via of a message that came in this version. */

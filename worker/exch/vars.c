@@ -511,6 +511,18 @@ var_get_tls(const struct exch *x, enum var_id id)
 	}
 }
 
+/* What the list of `allow` and `deny` said; nothing where there is none. */
+static span
+var_access(const struct exch *x)
+{
+	if (!x->access.is_decided)
+		return span_of(NULL, 0);
+	if (!x->access.is_denied)
+		return SPAN_LIT("allowed");
+	return x->fault == F_ACCESS_DENIED ? SPAN_LIT("denied")
+					   : SPAN_LIT("log_only");
+}
+
 /* What became of it. */
 static span
 var_get_outcome(struct exch *x, const struct var *v, char *scratch)
@@ -528,6 +540,12 @@ var_get_outcome(struct exch *x, const struct var *v, char *scratch)
 		return x->limit;
 	case VAR_LIMIT_RESULT:
 		return x->limit_result;
+	case VAR_ACL:
+		return x->access.acl;
+	case VAR_ACL_RULE:
+		return x->access.rule;
+	case VAR_ACL_RESULT:
+		return var_access(x);
 	case VAR_STICKY:
 		return x->origin.sticky;
 	case VAR_UPSTREAM:

@@ -62,6 +62,32 @@ rules_apply_presets(
 	    from->pages.n, r->says & RULE_PAGES_ALL);
 }
 
+/* Rules are nearer than routes: their lines stand in front of those that a route
+ * has, among themselves in file order. */
+static void
+rules_add_access(struct exch *x, struct plan_access *to,
+    const struct plan_access *more, bool is_all)
+{
+	const struct acl_line **joined;
+
+	if (is_all)
+		*to = (struct plan_access){.judge = NULL};
+	if (more->n == 0)
+		return;
+	joined = arena_alloc(&x->arena, (to->n + more->n) * sizeof(*joined));
+	for (uint32_t i = 0; i < to->n_near; i++)
+		joined[i] = to->at[i];
+	for (uint32_t i = 0; i < more->n; i++)
+		joined[to->n_near + i] = more->at[i];
+	for (uint32_t i = to->n_near; i < to->n; i++)
+		joined[more->n + i] = to->at[i];
+	to->judge = more->judge;
+	to->at = joined;
+	to->n += more->n;
+	to->n_near += more->n;
+	to->has_allow |= more->has_allow;
+}
+
 static bool
 rules_has_log(const struct plan_logs *logs, const struct access_log *l)
 {
@@ -144,6 +170,8 @@ rules_apply(struct exch *x, struct plan_settings *to, const struct plan_rule *r)
 	if (r->says & RULE_HSTS)
 		to->hsts = from->hsts;
 	rules_apply_presets(x, to, r);
+	rules_add_access(
+	    x, &to->access, &from->access, r->says & RULE_ACCESS_ALL);
 	rules_add_limits(
 	    x, &to->limits, &from->limits, r->says & RULE_LIMITS_ALL);
 	rules_apply_cache(&to->cache, &from->cache, r->says);

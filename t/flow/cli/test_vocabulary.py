@@ -123,7 +123,7 @@ def test_every_section_is_known(section, tmp_path):
     built = section.split()[0] in ("global", "defaults", "listen", "site",
                                    "route", "rule", "upstream", "log",
                                    "admin", "tls", "cache", "limit",
-                                   "users", "auth")
+                                   "users", "auth", "acl")
     assert any("not built yet" in text for text in said) != built
 
 
@@ -158,5 +158,6 @@ def test_the_examples_ask_for_nothing_unknown(name, tmp_path):
             if "not built yet" not in t and
             "/etc/gatehouse/tls/shop.pem cannot be opened" not in t and
             "/etc/gatehouse/errors/maintenance.html: No such" not in t and
-            ".htpasswd cannot be read" not in t]
+            ".htpasswd cannot be read" not in t and
+            "/etc/gatehouse/lists/social.txt cannot be opened" not in t]
     assert not said

@@ -216,8 +216,8 @@ def test_path_policy_is_refused_as_not_built():
 
 @pytest.mark.parametrize("section, line", [
     ("site a", "compress = gzip"), ("site a", "cors = *"),
-    ("route a /x", "rewrite = ^/a /b"), ("route a /x", "auth = x"),
-    ("route a /x", "waf = x"), ("route a /x", "allow = all"),
+    ("route a /x", "rewrite = ^/a /b"),
+    ("route a /x", "waf = x"),
 ])
 def test_keys_of_later_parts_are_refused(section, line):
     """Issue 2: so are settings of sites and routes that come later."""

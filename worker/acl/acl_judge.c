@@ -1,0 +1,343 @@
+/* acl/acl_judge: what each term of an [acl] says about an exchange. Nothing
+ * here has an effect or waits: what is not known yet is said to be needed. */
+#include "common/base/check.h"
+#include "common/http/uri.h"
+#include "worker/acl/acl_int.h"
+
+static bool
+words_have(const struct acl_words *w, span text)
+{
+	for (uint32_t i = 0; i < w->n; i++)
+		if (span_eq(w->at[i], text))
+			return true;
+	return false;
+}
+
+static enum acl_rc
+yes_if(bool is_so)
+{
+	return is_so ? ACL_YES : ACL_NO;
+}
+
+/* --- the client ----------------------------------------------------------- */
+
+enum acl_rc
+acl_judge_ip(const void *conf, const struct acl_look *l)
+{
+	const struct acl_nets *c = conf;
+
+	if (!exch_client_has_ip(&l->x->client))
+		return yes_if(c->has_unix);
+	return yes_if(iptrie_find(c->nets, &l->x->client.ip));
+}
+
+enum acl_rc
+acl_judge_user(const void *conf, const struct acl_look *l)
+{
+	const struct acl_words *c = conf;
+	const struct exch_user *u = l->x->user;
+
+	if (u == NULL)
+		return l->st->knows_user ? ACL_NO : ACL_NEED_USER;
+	return yes_if(c->has_any || words_have(c, u->name));
+}
+
+enum acl_rc
+acl_judge_group(const void *conf, const struct acl_look *l)
+{
+	const struct exch_user *u = l->x->user;
+
+	if (u == NULL)
+		return l->st->knows_user ? ACL_NO : ACL_NEED_USER;
+	for (uint32_t i = 0; i < u->n_groups; i++)
+		if (words_have(conf, u->groups[i]))
+			return ACL_YES;
+	return ACL_NO;
+}
+
+/* --- where it goes -------------------------------------------------------- */
+
+enum acl_rc
+acl_judge_dst_ip(const void *conf, const struct acl_look *l)
+{
+	const struct exch_destination *to = l->x->destination;
+	const struct acl_nets *c = conf;
+
+	if (l->address != NULL)
+		return yes_if(iptrie_find(c->nets, l->address));
+	if (to == NULL || to->is_resolved || l->st->knows_address)
+		return ACL_NO;
+	return ACL_NEED_ADDR;
+}
+
+/* The host as lists have it; empty: it is in none. */
+static span
+look_host(const struct acl_look *l, char out[DOMAINS_NAME_MAX])
+{
+	const struct exch_destination *to = l->x->destination;
+
+	if (to != NULL)
+		return to->host;
+	return span_of(out, domains_normalize(l->x->req.host, out));
+}
+
+enum acl_rc
+acl_judge_domain(const void *conf, const struct acl_look *l)
+{
+	char scratch[DOMAINS_NAME_MAX];
+
+	return yes_if(domains_find(conf, look_host(l, scratch)));
+}
+
+static bool
+ranges_have(const struct acl_ranges *r, uint64_t n)
+{
+	for (uint32_t i = 0; i < r->n; i++)
+		if (n >= r->at[i].low && n <= r->at[i].high)
+			return true;
+	return false;
+}
+
+enum acl_rc
+acl_judge_port(const void *conf, const struct acl_look *l)
+{
+	const struct exch_destination *to = l->x->destination;
+
+	return yes_if(
+	    ranges_have(conf, to != NULL ? to->port : l->x->client.local_port));
+}
+
+/* --- what is asked -------------------------------------------------------- */
+
+enum acl_rc
+acl_judge_method(const void *conf, const struct acl_look *l)
+{
+	return yes_if(words_have(conf, l->x->req.method_text));
+}
+
+static enum acl_rc
+regexes_judge(const struct acl_texts *c, span text)
+{
+	enum acl_rc rc = ACL_NO;
+
+	for (uint32_t i = 0; i < c->n_regexes; i++) {
+		switch (regex_find(c->regexes[i], text)) {
+		case REGEX_NO:
+			continue;
+		case REGEX_YES:
+			return ACL_YES;
+		case REGEX_LIMIT:
+			rc = ACL_DOUBT;
+		}
+	}
+	return rc;
+}
+
+static bool
+path_covers(const struct acl_path *p, span path)
+{
+	if (p->is_exact || !span_starts(path, p->text))
+		return span_eq(path, p->text);
+	return path.len == p->text.len || span_ends(p->text, SPAN_LIT("/")) ||
+	       path.p[p->text.len] == '/';
+}
+
+static enum acl_rc
+path_judge(const struct acl_texts *c, span path)
+{
+	for (uint32_t i = 0; i < c->n_paths; i++)
+		if (path_covers(&c->paths[i], path))
+			return ACL_YES;
+	return regexes_judge(c, path);
+}
+
+/* The path as servers read it that take ";x" behind a segment for parameters of
+ * it, which are not the segment (RFC 3986 3.3). */
+static span
+path_without_parameters(struct exch *x)
+{
+	char *out = arena_alloc(&x->arena, x->path.len);
+	bool is_parameter = false;
+	size_t n = 0;
+
+	for (size_t i = 0; i < x->path.len; i++) {
+		char c = x->path.p[i];
+
+		is_parameter = c != '/' && (is_parameter || c == ';');
+		if (!is_parameter)
+			out[n++] = c;
+	}
+	return span_of(out, n);
+}
+
+enum acl_rc
+acl_judge_path(const void *conf, const struct acl_look *l)
+{
+	struct exch *x = l->x;
+	enum acl_rc rc;
+
+	if (x->path_is_ambiguous)
+		return ACL_DOUBT;
+	rc = path_judge(conf, x->path);
+	if (rc == ACL_NO && span_chr(x->path, ';') >= 0)
+		rc = path_judge(conf, path_without_parameters(x));
+	return rc;
+}
+
+/* scheme://host[:port]/path[?query]: the host as lists have it, the port where
+ * it is not the scheme's own, the path in its one normal form. Of a CONNECT as
+ * if it were for https. */
+static span
+look_url(const struct acl_look *l)
+{
+	struct exch *x = l->x;
+	bool is_connect = x->req.method == METHOD_CONNECT;
+	char scratch[DOMAINS_NAME_MAX];
+	span host = look_host(l, scratch);
+	bool is_v6 = span_chr(host, ':') >= 0;
+	span scheme = x->req.scheme.len > 0 ? x->req.scheme : x->client.scheme;
+	uint16_t port =
+	    x->destination != NULL ? x->destination->port : x->req.port;
+	span parts[] = {
+	    is_connect ? SPAN_LIT("https") : scheme,
+	    SPAN_LIT("://"),
+	    is_v6 ? SPAN_LIT("[") : span_of(NULL, 0),
+	    host.len > 0 ? host : x->req.host,
+	    is_v6 ? SPAN_LIT("]") : span_of(NULL, 0),
+	    span_of(NULL, 0),
+	    is_connect ? SPAN_LIT("/") : x->path,
+	    x->req.has_query ? SPAN_LIT("?") : span_of(NULL, 0),
+	    x->req.query,
+	};
+
+	if (port != 0 && port != uri_default_port(parts[0]))
+		parts[5] = arena_printf(&x->arena, ":%u", port);
+	return arena_concat(&x->arena, parts, NELEMS(parts));
+}
+
+enum acl_rc
+acl_judge_url(const void *conf, const struct acl_look *l)
+{
+	if (l->x->path_is_ambiguous)
+		return ACL_DOUBT;
+	return regexes_judge(conf, look_url(l));
+}
+
+static bool
+match_looks_at_path(const struct match *m)
+{
+	switch ((unsigned)match_subject(m)) {
+	case VAR_PATH:
+	case VAR_RAW_PATH:
+	case VAR_URI:
+	case VAR_TARGET:
+	case VAR_REQUEST:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static enum acl_rc
+match_judge(const struct match *m, const struct acl_look *l)
+{
+	if (match_when(m) > VAR_WHEN_REQUEST && !l->st->is_answer)
+		return ACL_LATE;
+	if (l->x->path_is_ambiguous && match_looks_at_path(m))
+		return ACL_DOUBT;
+	switch (match_eval(m, l->x)) {
+	case MATCH_NO:
+		return ACL_NO;
+	case MATCH_YES:
+		return ACL_YES;
+	case MATCH_WAIT_USER:
+		return l->st->knows_user ? ACL_NO : ACL_NEED_USER;
+	case MATCH_WAIT_ADDR:
+		return l->st->knows_address ? ACL_NO : ACL_NEED_ADDR;
+	case MATCH_LIMIT:
+		return ACL_DOUBT;
+	}
+	UNREACHED();
+}
+
+enum acl_rc
+acl_judge_match(const void *conf, const struct acl_look *l)
+{
+	const struct acl_matches *c = conf;
+	enum acl_rc rc = ACL_YES;
+
+	for (uint32_t i = 0; i < c->n && rc != ACL_NO; i++)
+		rc = acl_and(rc, match_judge(c->at[i], l));
+	return rc;
+}
+
+enum acl_rc
+acl_judge_header(const void *conf, const struct acl_look *l)
+{
+	const struct acl_matches *c = conf;
+	enum acl_rc rc = ACL_NO;
+
+	for (uint32_t i = 0; i < c->n && rc != ACL_YES; i++) {
+		enum acl_rc one = match_judge(c->at[i], l);
+
+		if (one != ACL_NO)
+			rc = one;
+	}
+	return rc;
+}
+
+/* --- the answer ----------------------------------------------------------- */
+
+/* "text/html" of "text/html; charset=x". */
+static span
+look_type(const struct exch *x)
+{
+	const struct http_field *f =
+	    fields_find(&x->resp.fields, FIELD_CONTENT_TYPE);
+	span rest = f == NULL ? span_of(NULL, 0) : f->value;
+	span type = rest;
+
+	(void)span_cut(&rest, ';', &type);
+	return span_trim(type);
+}
+
+/* "image/x" by "image/\*" and by itself. */
+static bool
+type_is(span type, span word)
+{
+	if (span_ends(word, SPAN_LIT("/*")))
+		return span_ieq(span_first(type, word.len - 1),
+		    span_first(word, word.len - 1));
+	return span_ieq(type, word);
+}
+
+enum acl_rc
+acl_judge_content_type(const void *conf, const struct acl_look *l)
+{
+	const struct acl_words *c = conf;
+	span type;
+
+	if (!l->st->is_answer)
+		return ACL_LATE;
+	type = look_type(l->x);
+	for (uint32_t i = 0; i < c->n; i++)
+		if (type_is(type, c->at[i]))
+			return ACL_YES;
+	return ACL_NO;
+}
+
+enum acl_rc
+acl_judge_response_size(const void *conf, const struct acl_look *l)
+{
+	const struct http_field *f;
+	uint64_t size;
+
+	if (!l->st->is_answer)
+		return ACL_LATE;
+	/* of a HEAD, too, what would come */
+	f = fields_find(&l->x->resp.fields, FIELD_CONTENT_LENGTH);
+	if (l->x->resp.body == LENGTH_KNOWN)
+		return yes_if(ranges_have(conf, l->x->resp.length));
+	return yes_if(f != NULL && span_u64(f->value, UINT64_MAX, &size) &&
+		      ranges_have(conf, size));
+}

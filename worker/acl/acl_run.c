@@ -1,0 +1,248 @@
+/* acl/acl_run: a list judged line by line, as far as can be told now. It stops
+ * at a line that needs an identity or an address and goes on there. What only
+ * the answer can tell is left for later: a request is let on when it may still
+ * be allowed, and judged again when the head of the answer is there. */
+#include "common/base/check.h"
+#include "worker/acl/acl_int.h"
+#include "worker/exch/plan.h"
+#include "worker/exch/sink.h"
+
+/* Of answers without content of their own (RFC 9110 15.3.5, 15.4.5). */
+enum { STATUS_NO_CONTENT = 204, STATUS_NOT_MODIFIED = 304 };
+
+static bool
+run_ends_open(const struct plan_access *l)
+{
+	return !l->is_closed && !l->has_allow;
+}
+
+/* By a line, or by the list's end (NULL). */
+static void
+run_decide(struct exch_access *st, const struct plan_access *l,
+    const struct acl_line *line, bool is_allowed)
+{
+	st->is_decided = true;
+	st->is_denied = !is_allowed;
+	if (line != NULL) {
+		st->rule = acl_line_text(line);
+		st->acl = acl_line_acl(line);
+		st->at = acl_line_at(line);
+	} else {
+		st->rule = run_ends_open(l) ? SPAN_LIT("allow all")
+					    : SPAN_LIT("deny all");
+		st->acl = span_of(NULL, 0);
+		st->at = (struct place){0};
+	}
+	if (is_allowed ? !st->late_denies : !st->late_allows)
+		return;
+	/* a line before this one has another opinion, and waits */
+	st->is_pending = true;
+	st->is_denied = false;
+}
+
+static void
+run_set_late(struct exch_access *st, const struct acl_line *line, uint32_t i)
+{
+	if (st->late_line == 0)
+		st->late_line = i + 1;
+	if (acl_line_is_allow(line))
+		st->late_allows = true;
+	else
+		st->late_denies = true;
+}
+
+static void
+run_note(struct exch *x, const struct acl_line *line, enum acl_rc rc)
+{
+	static const char *const said[] = {
+	    [ACL_NO] = "does not match",
+	    [ACL_YES] = "decides",
+	    [ACL_DOUBT] = "cannot be judged, and denies",
+	    [ACL_LATE] = "waits for the answer",
+	    [ACL_NEED_ADDR] = "needs the address",
+	    [ACL_NEED_USER] = "needs the user",
+	};
+	span text = acl_line_text(line);
+
+	sink_note(x, "access", acl_line_at(line), "%.*s %s", SPAN_FMT(text),
+	    said[rc]);
+}
+
+static void
+run_end(struct exch *x, const struct plan_access *l, struct exch_access *st)
+{
+	run_decide(st, l, NULL, run_ends_open(l));
+	sink_note(x, "access", SINK_NOWHERE, "no line decides, and %s: %.*s",
+	    l->is_closed   ? "a policy is closed"
+	    : l->has_allow ? "there is an allow"
+			   : "there is no allow",
+	    SPAN_FMT(st->rule));
+}
+
+/* From st->line on; ACL_YES: decided, else what is needed. */
+static enum acl_rc
+run_lines(const struct acl_look *look, const struct plan_access *l,
+    struct exch_access *st)
+{
+	for (; st->line < l->n; st->line++) {
+		const struct acl_line *line = l->at[st->line];
+		enum acl_rc rc = acl_line_judge(line, look);
+
+		run_note(look->x, line, rc);
+		switch (rc) {
+		case ACL_NO:
+			continue;
+		case ACL_LATE:
+			run_set_late(st, line, st->line);
+			continue;
+		case ACL_NEED_ADDR:
+		case ACL_NEED_USER:
+			return rc;
+		case ACL_DOUBT:
+			/* nobody sees it before it is refused */
+			st->is_doubtful = true;
+			st->late_allows = false;
+			run_decide(st, l, line, false);
+			return ACL_YES;
+		case ACL_YES:
+			run_decide(st, l, line, acl_line_is_allow(line));
+			return ACL_YES;
+		}
+	}
+	run_end(look->x, l, st);
+	return ACL_YES;
+}
+
+/* Each address of the destination is judged by itself, and those that are
+ * denied are taken away from it: only one that was allowed is connected to. */
+static enum acl_rc
+run_addresses(
+    struct exch *x, const struct plan_access *l, struct exch_access *st)
+{
+	struct exch_destination *to = x->destination;
+	struct ip kept[DESTINATION_IPS_MAX];
+	struct exch_access out = *st;
+	uint16_t n_kept = 0;
+
+	for (uint16_t i = 0; i < to->n_ips; i++) {
+		struct exch_access one = *st;
+		struct acl_look look = {x, &one, &to->ips[i]};
+		char text[IP_TEXT_CAP];
+		enum acl_rc rc;
+
+		sink_note(x, "access", SINK_NOWHERE, "for the address %.*s",
+		    (int)ip_format(&to->ips[i], text), text);
+		rc = run_lines(&look, l, &one);
+		if (rc != ACL_YES)
+			return rc;
+		/* the first that is allowed tells by what */
+		if (i == 0 || (n_kept == 0 && !one.is_denied))
+			out = one;
+		if (!one.is_denied)
+			kept[n_kept++] = to->ips[i];
+	}
+	*st = out;
+	if (n_kept > 0) {
+		memcpy(to->ips, kept, n_kept * sizeof(kept[0]));
+		to->n_ips = n_kept;
+	}
+	return ACL_YES;
+}
+
+static enum acl_rc
+run_round(struct exch *x, const struct plan_access *l, struct exch_access *st)
+{
+	const struct exch_destination *to = x->destination;
+	struct acl_look look = {x, st, NULL};
+
+	if (to != NULL && to->is_resolved && to->n_ips > 0)
+		return run_addresses(x, l, st);
+	return run_lines(&look, l, st);
+}
+
+enum verdict
+acl_run(struct exch *x, const struct plan_access *l, struct exch_access *st)
+{
+	enum verdict v = VERDICT_NEXT;
+
+	while (!st->is_decided) {
+		switch (run_round(x, l, st)) {
+		case ACL_NEED_USER:
+			v = identity_need_user(x);
+			st->knows_user = v == VERDICT_NEXT;
+			break;
+		case ACL_NEED_ADDR:
+			v = identity_need_address(x);
+			st->knows_address = v == VERDICT_NEXT;
+			break;
+		case ACL_NO:
+		case ACL_YES:
+		case ACL_DOUBT:
+		case ACL_LATE:
+			break;
+		}
+		if (v != VERDICT_NEXT)
+			return v;
+	}
+	return VERDICT_NEXT;
+}
+
+/* --- the stages ----------------------------------------------------------- */
+
+static enum verdict
+acl_settle(struct exch *x)
+{
+	const struct exch_access *st = &x->access;
+
+	if (!st->is_denied)
+		return VERDICT_NEXT;
+	if (x->set->access.is_log_only) {
+		sink_note(x, "access", st->at, "denied, which is only logged");
+		counter_add(x->w->counters, COUNTER_ACCESS_LOGGED, 1);
+		return VERDICT_NEXT;
+	}
+	counter_add(x->w->counters, COUNTER_ACCESS_DENIED, 1);
+	exch_fault_as(x, F_ACCESS_DENIED, 0,
+	    st->is_doubtful ? "a line of the list cannot be judged for it"
+			    : NULL);
+	return VERDICT_FAULT;
+}
+
+enum verdict
+stage_acl(struct exch *x)
+{
+	const struct plan_access *l = &x->set->access;
+	enum verdict v;
+
+	if (l->judge == NULL)
+		return VERDICT_NEXT;
+	v = l->judge(x, l, &x->access);
+	return v == VERDICT_NEXT ? acl_settle(x) : v;
+}
+
+/* Whether the answer is an origin's that brings content; what we say ourselves
+ * is not judged, and nothing new comes with the others. */
+static bool
+acl_is_content(const struct exch *x)
+{
+	return !x->is_own_answer && x->resp.status != STATUS_NO_CONTENT &&
+	       x->resp.status != STATUS_NOT_MODIFIED;
+}
+
+enum verdict
+stage_acl_answer(struct exch *x)
+{
+	struct exch_access *st = &x->access;
+
+	if (!st->is_pending || !acl_is_content(x))
+		return VERDICT_NEXT;
+	/* all that can be known about the request was found out before */
+	*st = (struct exch_access){
+	    .line = st->late_line - 1,
+	    .knows_user = true,
+	    .knows_address = true,
+	    .is_answer = true,
+	};
+	(void)acl_run(x, &x->set->access, st);
+	return acl_settle(x);
+}
