@@ -283,6 +283,7 @@ prepare_listen(struct prepared *p, struct plan_listen *l,
 	l->body_timeout_ms = (uint64_t)conf_num(&s, KEY_LISTEN_BODY_TIMEOUT);
 	l->send_timeout_ms = (uint64_t)conf_num(&s, KEY_LISTEN_SEND_TIMEOUT);
 	l->idle_timeout_ms = (uint64_t)conf_num(&s, KEY_LISTEN_IDLE_TIMEOUT);
+	l->min_rate = (uint64_t)conf_num(&s, KEY_LISTEN_MIN_RATE);
 	l->proxy_protocol = conf_bool(&s, KEY_LISTEN_PROXY_PROTOCOL);
 	l->has_h2c = conf_bool(&s, KEY_LISTEN_H2C);
 	l->redirects_https = conf_bool(&s, KEY_LISTEN_REDIRECT_HTTPS);

@@ -219,6 +219,7 @@ struct plan_listen {
 	uint64_t body_timeout_ms;
 	uint64_t send_timeout_ms;
 	uint64_t idle_timeout_ms;
+	uint64_t min_rate; /* bytes a second of who is waited for; 0: any */
 	bool proxy_protocol;
 	bool has_h2c; /* clients may begin with HTTP/2 */
 	bool redirects_https; /* who comes without TLS is sent there */

@@ -337,13 +337,13 @@ conn_note_unsent(struct conn *k)
 	k->unsent = stream_unsent(&k->stream);
 }
 
-bool
-conn_is_taking(struct conn *k)
+size_t
+conn_taken(struct conn *k, size_t written)
 {
-	size_t before = k->unsent;
+	size_t before = k->unsent + written;
 
 	conn_note_unsent(k);
-	return k->unsent < before;
+	return before - size_min(before, k->unsent);
 }
 
 /* --- the end -------------------------------------------------------------- */

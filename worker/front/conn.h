@@ -93,11 +93,12 @@ bool conn_open(struct conn *k, const struct conn_ops *ops, struct worker *w,
 enum conn_rc conn_greet(struct conn *k);
 /* What was awaited of the greeting did not come in time: say so in the log. */
 void conn_log_late(const struct conn *k);
-/* Sending is blocked from now on: note what the kernel holds. Then, whether the
- * client took some of it since it was last asked: the kernel tells of room only
- * when much of its buffer is free, which takes a slow client long. */
+/* Sending is blocked from now on: note what the kernel holds. Then, how much of
+ * it and of the bytes `written` since then the client took since it was last
+ * asked: the kernel tells of room only when much of its buffer is free, which
+ * takes a slow client long. */
 void conn_note_unsent(struct conn *k);
-bool conn_is_taking(struct conn *k);
+size_t conn_taken(struct conn *k, size_t written);
 /* Our direction ends, everything is written: what the client still sends is
  * read and dropped for a while, so that a reset does not overtake the last
  * bytes (RFC 9112 9.6). Both set the timer, or the task when it goes on by

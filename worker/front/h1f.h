@@ -9,6 +9,7 @@
 #include "worker/exch/wire_in.h"
 #include "worker/exch/wire_out.h"
 #include "worker/front/conn.h"
+#include "worker/front/pace.h"
 
 #define MAGIC_H1F MAGIC('H', '1', 'F', 'R')
 
@@ -30,6 +31,8 @@ struct h1f_msg {
 	bool has_head; /* the final head was rendered */
 	bool is_close_delimited;
 	bool wants_close;
+	struct pace in_pace; /* of its content */
+	struct pace out_pace; /* of the client taking the answer */
 };
 
 struct h1_front {
@@ -51,6 +54,13 @@ void h1f_accept(struct worker *w, const struct plan_listen *l, int fd,
 
 /* --- between the files of this folder ------------------------------------ */
 
+/* Microseconds of CLOCK_MONOTONIC of this turn. */
+static inline uint64_t
+h1f_now_us(const struct h1_front *c)
+{
+	return worker_clock(c->conn.w)->mono_us;
+}
+
 /* h1f_recv.c: front_ops.pull, and reading into nothing. */
 bool h1f_pull(void *self, struct exch *x);
 /* Read and drop what is left of a small request content that is already here.
@@ -59,6 +69,8 @@ bool h1f_drain(struct h1_front *c);
 
 /* h1f_send.c */
 bool h1f_send(void *self, struct exch *x);
+/* The client takes nothing more: wait until it does, as long as it may. */
+void h1f_await_room(struct h1_front *c);
 void h1f_send_info(void *self, struct exch *x, struct http_msg *info);
 
 #endif

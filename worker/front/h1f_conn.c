@@ -322,7 +322,7 @@ h1f_abort(void *self, struct exch *x)
 	/* a framed answer that ends early shows it; others need the reset, and
 	 * so does a client that would leave the rest with our kernel */
 	if ((x->is_begun && c->m->is_close_delimited) ||
-	    x->fault == F_CLIENT_SEND_TIMEOUT)
+	    x->fault == F_CLIENT_SEND_TIMEOUT || x->fault == F_CLIENT_SLOW)
 		stream_reset(&c->conn.stream);
 	else
 		stream_close(&c->conn.stream);
@@ -381,20 +381,39 @@ h1f_on_event(struct conn *k, unsigned events)
 	UNREACHED();
 }
 
+/* The client took some of the answer, unseen, and fast enough: it is waited for
+ * again. */
+static bool
+h1f_takes(struct h1_front *c)
+{
+	struct pace *p = &c->m->out_pace;
+	size_t n = conn_taken(&c->conn, 0);
+
+	if (n == 0)
+		return false;
+	pace_earn(p, c->conn.listen, h1f_now_us(c), n);
+	h1f_await_room(c);
+	return !pace_is_over(p, c->conn.listen, h1f_now_us(c));
+}
+
 /* The client neither takes of the answer nor sends of the request. */
 static void
 h1f_exch_due(struct h1_front *c)
 {
-	if (!c->is_send_blocked) {
-		body_abort(&c->x->req_body, F_CLIENT_BODY_TIMEOUT);
-		exch_fault(c->x, F_CLIENT_BODY_TIMEOUT, 0);
-	} else if (conn_is_taking(&c->conn)) {
-		loop_timer_set(c->conn.w->loop, &c->conn.timer,
-		    c->conn.listen->send_timeout_ms);
-		return;
-	} else {
-		exch_fault(c->x, F_CLIENT_SEND_TIMEOUT, 0);
+	const struct plan_listen *l = c->conn.listen;
+	enum fault_id why = F_CLIENT_BODY_TIMEOUT;
+
+	if (c->is_send_blocked) {
+		if (h1f_takes(c))
+			return;
+		why = F_CLIENT_SEND_TIMEOUT;
 	}
+	if (pace_is_over(&c->m->in_pace, l, h1f_now_us(c)) ||
+	    pace_is_over(&c->m->out_pace, l, h1f_now_us(c)))
+		why = F_CLIENT_SLOW;
+	if (!c->is_send_blocked)
+		body_abort(&c->x->req_body, why);
+	exch_fault(c->x, why, 0);
 	exch_kick(c->x);
 }
 

@@ -19,7 +19,9 @@ recv_stopped(struct h1_front *c, ssize_t rc)
 		if (!is_raw && !c->is_send_blocked &&
 		    !timer_is_set(&c->conn.timer))
 			loop_timer_set(c->conn.w->loop, &c->conn.timer,
-			    c->conn.listen->body_timeout_ms);
+			    pace_wait(&c->m->in_pace, c->conn.listen,
+				h1f_now_us(c),
+				c->conn.listen->body_timeout_ms));
 		return;
 	}
 	if (rc == STREAM_RC_EOF && is_raw) {
@@ -47,6 +49,7 @@ recv_fill(struct h1_front *c)
 		recv_stopped(c, n);
 		return false;
 	}
+	pace_earn(&c->m->in_pace, c->conn.listen, h1f_now_us(c), (uint64_t)n);
 	if (!c->is_send_blocked)
 		loop_timer_clear(c->conn.w->loop, &c->conn.timer);
 	return true;
@@ -80,6 +83,8 @@ h1f_pull(void *self, struct exch *x)
 			break;
 		}
 	}
+	/* nobody waits for it: there is no room, or no more to come */
+	pace_earn(&c->m->in_pace, c->conn.listen, h1f_now_us(c), 0);
 	if (!c->is_send_blocked)
 		loop_timer_clear(c->conn.w->loop, &c->conn.timer);
 	return moved;

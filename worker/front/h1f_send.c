@@ -133,6 +133,15 @@ send_render(struct h1_front *c)
 	c->m->has_head = true;
 }
 
+void
+h1f_await_room(struct h1_front *c)
+{
+	const struct plan_listen *l = c->conn.listen;
+
+	loop_timer_set(c->conn.w->loop, &c->conn.timer,
+	    pace_wait(&c->m->out_pace, l, h1f_now_us(c), l->send_timeout_ms));
+}
+
 static void
 send_blocked(struct h1_front *c)
 {
@@ -140,17 +149,21 @@ send_blocked(struct h1_front *c)
 		return;
 	c->is_send_blocked = true;
 	conn_note_unsent(&c->conn);
+	/* what is owed at once may be owed for longer now */
+	pace_earn(&c->m->in_pace, c->conn.listen, h1f_now_us(c), 0);
 	if (c->x->state != EXCH_TUNNEL)
-		loop_timer_set(c->conn.w->loop, &c->conn.timer,
-		    c->conn.listen->send_timeout_ms);
+		h1f_await_room(c);
 }
 
 static void
-send_progressed(struct h1_front *c)
+send_progressed(struct h1_front *c, size_t n)
 {
 	if (!c->is_send_blocked)
 		return;
 	c->is_send_blocked = false;
+	if (c->conn.listen->min_rate > 0)
+		pace_earn(&c->m->out_pace, c->conn.listen, h1f_now_us(c),
+		    conn_taken(&c->conn, n));
 	loop_timer_clear(c->conn.w->loop, &c->conn.timer);
 }
 
@@ -176,7 +189,7 @@ send_once(struct h1_front *c)
 		exch_fault(x, F_CLIENT_GONE, stream_errno(&c->conn.stream));
 		return false;
 	}
-	send_progressed(c);
+	send_progressed(c, (size_t)rc);
 	x->bytes_out += (uint64_t)rc;
 	return true;
 }

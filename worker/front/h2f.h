@@ -15,6 +15,7 @@
 #include "worker/exch/exch.h"
 #include "worker/exch/h2_io.h"
 #include "worker/front/conn.h"
+#include "worker/front/pace.h"
 
 #define MAGIC_H2F MAGIC('H', '2', 'F', 'R')
 #define MAGIC_H2F_STREAM MAGIC('H', '2', 'S', 'T')
@@ -45,6 +46,7 @@ struct h2_front {
 	uint32_t n_streams;
 	struct buf *reading; /* what h2_session_recv() was given */
 	struct h2_unsent unsent;
+	struct pace pace; /* of the client taking what is sent */
 	struct h2f_stream *opening; /* whose head is not complete */
 	bool is_used; /* had a request */
 };
@@ -66,6 +68,8 @@ struct h2f_stream {
 	struct list turn;
 	struct timer timer;
 	enum h2f_wait wait;
+	struct pace in_pace; /* of its content */
+	struct pace out_pace; /* of its window */
 	struct h2_tail tail;
 	struct body *early; /* what came before a tunnel was granted */
 	uint64_t told; /* bytes consumed, as far as the session knows */

@@ -40,6 +40,12 @@ h2f_of(const struct conn *k)
 	return f;
 }
 
+static uint64_t
+h2f_now_us(const struct h2_front *f)
+{
+	return worker_clock(f->conn->w)->mono_us;
+}
+
 /* While something waits for the kernel, the client owes to take of it; without
  * a stream, to send a request. */
 static void
@@ -49,7 +55,8 @@ h2f_set_deadline(struct h2_front *f)
 	struct timer *t = &f->conn->timer;
 
 	if (f->unsent.p != NULL)
-		loop_timer_set(h2f_loop(f), t, l->send_timeout_ms);
+		loop_timer_set(h2f_loop(f), t,
+		    pace_wait(&f->pace, l, h2f_now_us(f), l->send_timeout_ms));
 	else if (f->n_streams > 0)
 		loop_timer_clear(h2f_loop(f), t);
 	else
@@ -161,8 +168,14 @@ h2f_end(struct h2_front *f)
 static bool
 h2f_write_kept(struct h2_front *f)
 {
-	if (h2_unsent_write(&f->unsent, &f->conn->stream) > 0)
+	size_t n = h2_unsent_write(&f->unsent, &f->conn->stream);
+
+	if (n > 0) {
+		if (f->conn->listen->min_rate > 0)
+			pace_earn(&f->pace, f->conn->listen, h2f_now_us(f),
+			    conn_taken(f->conn, n));
 		h2f_set_deadline(f);
+	}
 	return f->unsent.p == NULL;
 }
 
@@ -311,6 +324,26 @@ h2f_on_task(struct conn *k)
 	h2f_flush(f);
 }
 
+/* The client took nothing for long, or too little. */
+static void
+h2f_send_due(struct h2_front *f)
+{
+	size_t n = conn_taken(f->conn, 0);
+
+	if (n > 0) {
+		pace_earn(&f->pace, f->conn->listen, h2f_now_us(f), n);
+		h2f_set_deadline(f);
+	}
+	if (pace_is_over(&f->pace, f->conn->listen, h2f_now_us(f)))
+		h2f_kill(f, F_CLIENT_SLOW, true);
+	else if (n == 0)
+		h2f_kill(f, F_CLIENT_SEND_TIMEOUT, true);
+	else
+		return;
+	stream_reset(&f->conn->stream);
+	h2f_gone(f);
+}
+
 static void
 h2f_on_timer(struct conn *k)
 {
@@ -321,13 +354,7 @@ h2f_on_timer(struct conn *k)
 		return;
 	}
 	if (f->unsent.p != NULL) {
-		if (conn_is_taking(k)) {
-			h2f_set_deadline(f);
-			return;
-		}
-		h2f_kill(f, F_CLIENT_SEND_TIMEOUT, true);
-		stream_reset(&k->stream);
-		h2f_gone(f);
+		h2f_send_due(f);
 		return;
 	}
 	h2_session_goaway(f->h2, H2_NO_ERROR);

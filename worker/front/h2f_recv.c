@@ -24,14 +24,28 @@ stream_of(struct h2_stream *st)
 
 /* --- deadlines ------------------------------------------------------------ */
 
+/* Nobody waits for the client. */
+static void
+stream_rest(struct h2f_stream *s)
+{
+	uint64_t now_us = worker_clock(s->x->w)->mono_us;
+
+	pace_earn(&s->in_pace, s->x->listen, now_us, 0);
+	pace_earn(&s->out_pace, s->x->listen, now_us, 0);
+}
+
 static void
 stream_due(void *self)
 {
 	struct h2f_stream *s = self;
 	struct exch *x = s->x;
 	enum h2f_wait what = s->wait;
+	uint64_t now_us = worker_clock(x->w)->mono_us;
+	bool is_slow = pace_is_over(&s->in_pace, x->listen, now_us) ||
+		       pace_is_over(&s->out_pace, x->listen, now_us);
 
 	OBJ_CHECK(s, MAGIC_H2F_STREAM);
+	stream_rest(s);
 	s->wait = H2F_WAIT_NOTHING;
 	switch (what) {
 	case H2F_WAIT_NOTHING:
@@ -41,15 +55,18 @@ stream_due(void *self)
 		exch_fault(x, F_CLIENT_HEADER_TIMEOUT, 0);
 		break;
 	case H2F_WAIT_CONTENT:
-		body_abort(&x->req_body, F_CLIENT_BODY_TIMEOUT);
-		exch_fault(x, F_CLIENT_BODY_TIMEOUT, 0);
+		body_abort(&x->req_body,
+		    is_slow ? F_CLIENT_SLOW : F_CLIENT_BODY_TIMEOUT);
+		exch_fault(
+		    x, is_slow ? F_CLIENT_SLOW : F_CLIENT_BODY_TIMEOUT, 0);
 		break;
 	case H2F_WAIT_WINDOW:
 		/* while the kernel is full nobody can be blamed */
 		if (s->front->unsent.p != NULL)
 			return;
 		counter_add(x->w->counters, COUNTER_H2_STALLED, 1);
-		exch_fault(x, F_CLIENT_SEND_TIMEOUT, 0);
+		exch_fault(
+		    x, is_slow ? F_CLIENT_SLOW : F_CLIENT_SEND_TIMEOUT, 0);
 		break;
 	}
 	exch_kick(x);
@@ -60,8 +77,10 @@ h2f_wait(struct h2f_stream *s, enum h2f_wait what)
 {
 	const struct plan_listen *l = s->x->listen;
 	struct loop *loop = s->x->w->loop;
+	uint64_t now_us = worker_clock(s->x->w)->mono_us;
 
 	s->wait = what;
+	stream_rest(s);
 	switch (what) {
 	case H2F_WAIT_NOTHING:
 		loop_timer_clear(loop, &s->timer);
@@ -70,10 +89,12 @@ h2f_wait(struct h2f_stream *s, enum h2f_wait what)
 		loop_timer_set(loop, &s->timer, l->header_timeout_ms);
 		return;
 	case H2F_WAIT_CONTENT:
-		loop_timer_set(loop, &s->timer, l->body_timeout_ms);
+		loop_timer_set(loop, &s->timer,
+		    pace_wait(&s->in_pace, l, now_us, l->body_timeout_ms));
 		return;
 	case H2F_WAIT_WINDOW:
-		loop_timer_set(loop, &s->timer, l->send_timeout_ms);
+		loop_timer_set(loop, &s->timer,
+		    pace_wait(&s->out_pace, l, now_us, l->send_timeout_ms));
 		return;
 	}
 	UNREACHED();
@@ -204,6 +225,8 @@ h2f_data(void *self, struct h2_stream *st, span data)
 
 	(void)self;
 	x->bytes_in += data.len;
+	pace_earn(
+	    &s->in_pace, x->listen, worker_clock(x->w)->mono_us, data.len);
 	if (s->wait == H2F_WAIT_CONTENT)
 		h2f_wait(s, H2F_WAIT_NOTHING);
 	if (x->req_body.state == BODY_OPEN)

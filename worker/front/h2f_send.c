@@ -179,6 +179,8 @@ h2f_take_content(void *self, struct h2_stream *st, char *to, size_t n)
 		to += iov[i].iov_len;
 	}
 	body_consume(b, n);
+	pace_earn(
+	    &s->out_pace, s->x->listen, worker_clock(s->x->w)->mono_us, n);
 	if (s->wait == H2F_WAIT_WINDOW)
 		h2f_wait(s, H2F_WAIT_NOTHING);
 	if (b->len > 0)

@@ -37,9 +37,11 @@ SENT = {
 ENDS = {"client_cut"}
 # certificate_needed: flow/tls/test_handshake.py; too_early:
 # flow/tls/test_early_data.py; deadline: flow/grpc/test_grpc.py; banned:
-# flow/limit/test_ban.py
+# flow/limit/test_ban.py; min_rate: flow/limit/test_min_rate.py;
+# access_denied: flow/acl/test_lists.py
 ELSEWISE = {"client_gone", "send_timeout", "certificate_needed", "too_early",
-            "deadline", "banned"}
+            "deadline", "banned", "min_rate",
+            "access_denied"}
 
 INI = """
 [global]
