@@ -431,6 +431,7 @@ prepare_listen_tls(struct prepared *p, struct plan_listen *l, struct diag *d)
 	l->tls.first = listen_first(p, l);
 	l->tls.choose = listen_choose;
 	l->tls.self = l;
+	l->tls.wants_ja4 = conf_mentions(p->plan.conf, SPAN_LIT("ja4"));
 	listen_alpn(p, l);
 	if (l->tls.first == NULL && diag_count(d, DIAG_ERROR) == before &&
 	    before == 0)

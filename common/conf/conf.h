@@ -123,6 +123,10 @@ const struct conf_section *conf_first(
 const struct conf_section *conf_section(
     const struct conf_tree *t, enum conf_type type, span name);
 
+/* Whether the text of any value, or its key, holds this: what is not spoken of
+ * need not be found out. */
+bool conf_mentions(const struct conf_tree *t, span text);
+
 /* A lookup path: nearest first, for instance {route, site, defaults}. */
 #define CONF_SCOPE_MAX 5
 struct conf_scope {

@@ -131,6 +131,40 @@ conf_first(const struct conf_tree *t, enum conf_type type)
 	return t->first[type];
 }
 
+static bool
+values_mention(const struct conf_value *v, span text)
+{
+	for (; v != NULL; v = v->next)
+		if (span_find(v->text, text) >= 0)
+			return true;
+	return false;
+}
+
+static bool
+section_mentions(const struct conf_section *s, span text)
+{
+	for (unsigned k = 0; k < CONF_KEYS; k++) {
+		span name = span_str(conf_rows[k].name);
+
+		if (s->first[k] != NULL &&
+		    (span_find(name, text) >= 0 ||
+			values_mention(s->first[k], text)))
+			return true;
+	}
+	return values_mention(s->ordered, text);
+}
+
+bool
+conf_mentions(const struct conf_tree *t, span text)
+{
+	for (size_t type = 0; type < CONF_TYPES; type++)
+		for (const struct conf_section *s = t->first[type]; s != NULL;
+		     s = s->next)
+			if (section_mentions(s, text))
+				return true;
+	return false;
+}
+
 const struct conf_section *
 conf_section(const struct conf_tree *t, enum conf_type type, span name)
 {

@@ -115,6 +115,7 @@ struct tls_server {
 	tls_choose_f *choose;
 	const void *self;
 	bool has_signer; /* keys may answer later: see tls_later.h */
+	bool wants_ja4; /* tls_facts tell the client's fingerprint */
 	const char *alpn; /* protocols in wire form (RFC 7301 3.1), preferred
 	                     first */
 	uint32_t alpn_len;

@@ -11,11 +11,11 @@
 
 #include "common/base/check.h"
 #include "common/base/num.h"
+#include "common/tls/tls_hello.h"
 #include "common/tls/tls_int.h"
+#include "common/tls/tls_ja4.h"
 
 #define TLS_GROUPS "X25519:P-256:P-384"
-/* Names that we accept are no longer (RFC 1035 2.3.4). */
-#define TLS_NAME_MAX 253u
 
 static void
 problem(struct tls_problem *p, const char *what, const char *file)
@@ -45,33 +45,55 @@ problem_open(struct tls_problem *p, const char *what, const char *file)
 
 /* --- choosing by name ----------------------------------------------------- */
 
-/* The name of a server_name extension (RFC 6066 3) in lower case; empty when
- * there is none. false: it is malformed. */
+/* An extension that OpenSSL has split off. false: what it holds is malformed. */
 static bool
-hello_name(SSL *ssl, char name[TLS_NAME_MAX + 1], size_t *len)
+hello_ext(SSL *ssl, struct tls_hello *h, uint16_t type)
 {
 	const unsigned char *p;
 	size_t n;
 
-	*len = 0;
-	if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &p, &n) !=
-	    1)
-		return true;
-	/* one list of one host_name: length, type, length, name */
-	if (n < 5 || (size_t)(p[0] << 8 | p[1]) != n - 2 ||
-	    p[2] != TLSEXT_NAMETYPE_host_name ||
-	    (size_t)(p[3] << 8 | p[4]) != n - 5)
+	return SSL_client_hello_get0_ext(ssl, type, &p, &n) != 1 ||
+	       tls_hello_ext(h, type, span_of((const char *)p, n));
+}
+
+/* All of it, for a fingerprint, in the client's order. */
+static bool
+hello_all(SSL *ssl, struct tls_hello *h)
+{
+	const unsigned char *p;
+	bool is_good = true;
+	int *types;
+	size_t n;
+
+	h->version = (uint16_t)SSL_client_hello_get0_legacy_version(ssl);
+	n = SSL_client_hello_get0_ciphers(ssl, &p);
+	h->ciphers = span_of((const char *)p, n);
+	if (SSL_client_hello_get1_extensions_present(ssl, &types, &n) != 1)
 		return false;
-	n -= 5;
-	p += 5;
-	if (n == 0 || n > TLS_NAME_MAX || memchr(p, '\0', n) != NULL)
+	for (size_t i = 0; i < n && is_good; i++)
+		is_good = hello_ext(ssl, h, (uint16_t)types[i]);
+	OPENSSL_free(types);
+	return is_good;
+}
+
+/* What is asked of a ClientHello. false: it is malformed. */
+static bool
+hello_look(
+    SSL *ssl, struct tls_stream *t, char name[TLS_NAME_MAX + 1], size_t *len)
+{
+	struct tls_hello h = {0};
+
+	if (!t->server->wants_ja4)
+		return hello_ext(ssl, &h, TLSEXT_TYPE_server_name) &&
+		       tls_hello_name(&h, name, len);
+	if (!hello_all(ssl, &h) || !tls_hello_name(&h, name, len))
 		return false;
-	/* a dot at the end says only that the name is whole */
-	if (p[n - 1] == '.')
-		n--;
-	for (size_t i = 0; i < n; i++)
-		name[i] = (char)(p[i] >= 'A' && p[i] <= 'Z' ? p[i] + 32 : p[i]);
-	*len = n;
+	/* a second one, after HelloRetryRequest, says less */
+	if (t->ja4 == NULL) {
+		t->ja4 = malloc(TLS_JA4_LEN);
+		REQUIRE(t->ja4 != NULL);
+		tls_ja4(&h, t->ja4);
+	}
 	return true;
 }
 
@@ -95,7 +117,7 @@ on_hello(SSL *ssl, int *alert, void *arg)
 	size_t len;
 
 	(void)arg;
-	if (!hello_name(ssl, name, &len)) {
+	if (!hello_look(ssl, t, name, &len)) {
 		*alert = SSL_AD_DECODE_ERROR;
 		return SSL_CLIENT_HELLO_ERROR;
 	}

@@ -10,6 +10,7 @@
 #include "common/base/num.h"
 #include "common/base/text.h"
 #include "common/tls/tls_int.h"
+#include "common/tls/tls_ja4.h"
 
 /* Names are cut here: they may be as long as a certificate. */
 #define FACT_NAME_MAX 1024u
@@ -65,7 +66,7 @@ fact_serial(const X509 *x, char out[64])
 static struct tls_facts *
 facts_keep(const struct tls_facts *f, const struct tls_proof *p)
 {
-	size_t texts = f->sni.len + f->alpn.len;
+	size_t texts = f->sni.len + f->alpn.len + f->ja4.len;
 	struct tls_facts *out;
 	struct tls_proof *proof;
 	char *at;
@@ -91,6 +92,7 @@ facts_keep(const struct tls_facts *f, const struct tls_proof *p)
 	}
 	out->sni = fact_copy(&at, f->sni);
 	out->alpn = fact_copy(&at, f->alpn);
+	out->ja4 = fact_copy(&at, f->ja4);
 	return out;
 }
 
@@ -124,6 +126,7 @@ tls_facts_new(const struct stream *s)
 	    .cipher = span_str(SSL_get_cipher_name(t->ssl)),
 	    .sni = name != NULL ? span_str(name) : span_of(NULL, 0),
 	    .alpn = tls_stream_alpn(s),
+	    .ja4 = span_of(t->ja4, t->ja4 != NULL ? TLS_JA4_LEN : 0),
 	    .context = t->context,
 	    .is_resumed = SSL_session_reused(t->ssl) == 1,
 	    .is_stapled = t->is_stapled,

@@ -81,6 +81,7 @@ struct tls_stream {
 	bool (*on_session)(void *self, SSL_SESSION *session);
 	void *on_session_self;
 	struct task task; /* go on, after a signer's answer */
+	char *ja4; /* TLS_JA4_LEN bytes, or NULL */
 	const char *why;
 	enum tls_failure failure;
 	uint8_t n_chatter; /* handshake messages since content came */

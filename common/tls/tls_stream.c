@@ -286,6 +286,7 @@ tls_free(struct tls_stream *t)
 	free(t->left);
 	free(t->early);
 	free(t->ahead);
+	free(t->ja4);
 	free(t);
 }
 

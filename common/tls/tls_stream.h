@@ -92,6 +92,7 @@ struct tls_facts {
 	span cipher;
 	span sni;
 	span alpn;
+	span ja4; /* see tls_ja4.h; of a server that wants it */
 	const struct tls_context *context; /* whose rules held */
 	bool is_resumed;
 	bool is_stapled; /* an OCSP answer went out */

@@ -8,7 +8,9 @@
 #include <openssl/x509.h>
 
 #include "common/net/loop.h"
+#include "common/tls/tls_hello.h"
 #include "common/tls/tls_int.h"
+#include "common/tls/tls_ja4.h"
 #include "t/fuzz/fuzz.h"
 
 /* Socket pairs take more than that at once. */
@@ -91,6 +93,7 @@ hello_get(void)
 	h.server.self = &h;
 	h.server.alpn = "\x02h2\x08http/1.1";
 	h.server.alpn_len = 12;
+	h.server.wants_ja4 = true;
 	return &h;
 }
 
@@ -102,6 +105,28 @@ hello_told(void *self, unsigned events)
 	(void)events;
 	/* without our random bytes nobody can end it */
 	REQUIRE(tls_stream_shake(s) != TLS_RC_DONE);
+}
+
+/* The reader of our own: in pieces it never says more than of all. */
+static void
+hello_read(span wire)
+{
+	static char room[TLS_HELLO_MAX];
+	char name[TLS_NAME_MAX + 1], ja4[TLS_JA4_LEN];
+	struct tls_hello h;
+	enum tls_hello_rc rc = tls_hello_read(wire, room, &h);
+	size_t len;
+
+	if (rc != TLS_HELLO_BAD && wire.len > 0)
+		REQUIRE(tls_hello_read(span_first(wire, wire.len / 2), room,
+			    &h) != TLS_HELLO_BAD);
+	if (tls_hello_read(wire, room, &h) != TLS_HELLO_OK)
+		return;
+	if (tls_hello_name(&h, name, &len))
+		REQUIRE(len <= TLS_NAME_MAX);
+	tls_ja4(&h, ja4);
+	for (size_t i = 0; i < sizeof(ja4); i++)
+		REQUIRE(ja4[i] >= '0' && ja4[i] <= 'z');
 }
 
 int
@@ -116,6 +141,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 1 || size > HELLO_MAX)
 		return 0;
 	in = fuzz_dup(span_of((const char *)data + 1, size - 1));
+	hello_read(in);
 	early = data[0] < in.len ? data[0] : in.len;
 	REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd) == 0);
 	REQUIRE(stream_open_fd(&s, h->loop, fd[0], hello_told, &s) == 0);

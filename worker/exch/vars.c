@@ -501,6 +501,8 @@ var_get_tls(const struct exch *x, enum var_id id)
 		return f->sni;
 	case VAR_TLS_ALPN:
 		return f->alpn;
+	case VAR_JA4:
+		return f->ja4;
 	case VAR_TLS_RESUMED:
 		return f->is_resumed ? SPAN_LIT("yes") : SPAN_LIT("no");
 	case VAR_TLS_CLIENT_VERIFY:
