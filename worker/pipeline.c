@@ -4,6 +4,7 @@
 #include "worker/acl/acl.h"
 #include "worker/auth/auth.h"
 #include "worker/cache/cache.h"
+#include "worker/challenge/challenge.h"
 #include "worker/exch/exch.h"
 #include "worker/exch/handler.h"
 #include "worker/exch/plan.h"
@@ -45,6 +46,7 @@ const struct stage pipeline_request[] = {
     {"acl", STAGE_REVERSE | STAGE_FORWARD, stage_acl},
     {"rate", STAGE_REVERSE, stage_rate},
     {"auth", STAGE_REVERSE | STAGE_FORWARD, stage_auth},
+    {"challenge", STAGE_REVERSE, stage_challenge},
     {"admit", STAGE_REVERSE, stage_admit},
     {"split", STAGE_REVERSE, stage_split},
     {"sticky", STAGE_REVERSE, stage_sticky},

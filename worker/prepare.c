@@ -15,6 +15,7 @@
 #include "worker/acl/acl.h"
 #include "worker/auth/auth.h"
 #include "worker/cache/cache.h"
+#include "worker/challenge/challenge.h"
 #include "worker/exch/match.h"
 #include "worker/log/access_log.h"
 #include "worker/rate/rate.h"
@@ -354,6 +355,7 @@ worker_prepare(const struct boot *b, struct diag *d)
 	prepare_server_names(p);
 	prepare_caches(p, b, d);
 	prepare_rates(p, b, d);
+	p->plan.challenge = challenge_prepare(b->conf, &p->arena, d);
 	prepare_auths(p, d);
 	prepare_listens(p, d);
 	for (uint32_t i = 0; i < p->plan.n_listens; i++)

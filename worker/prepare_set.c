@@ -347,6 +347,7 @@ prepare_settings(struct prepared *p, const struct conf_scope *s,
 	v = conf_get(s, KEY_SCOPE_AUTH);
 	if (v != NULL)
 		set->auth = map_get(&p->auths, v->text);
+	set->asks_work = (enum plan_work)conf_num(s, KEY_SCOPE_CHALLENGE);
 	set_cache(p, s, &set->cache, d);
 	set->split = set_split(p, s, d);
 	set->mirror = set_mirror(p, s);

@@ -210,6 +210,38 @@ exch_req_field(const struct exch *x, enum field_id id)
 	return f == NULL ? span_of(NULL, 0) : f->value;
 }
 
+/* The value of `name` in "a=1; b=2". */
+static span
+cookie_in(span value, span name)
+{
+	span rest = value;
+	span pair;
+
+	while (span_cut(&rest, ';', &pair)) {
+		ptrdiff_t eq;
+
+		pair = span_trim(pair);
+		eq = span_chr(pair, '=');
+		if (eq >= 0 && span_eq(span_first(pair, (size_t)eq), name))
+			return span_from(pair, (size_t)eq + 1);
+	}
+	return span_of(NULL, 0);
+}
+
+span
+exch_cookie(const struct exch *x, span name)
+{
+	const struct http_field *f = fields_find(&x->req.fields, FIELD_COOKIE);
+
+	for (; f != NULL; f = fields_next(&x->req.fields, f)) {
+		span v = cookie_in(f->value, name);
+
+		if (v.p != NULL)
+			return v;
+	}
+	return span_of(NULL, 0);
+}
+
 static void
 exch_timeout(void *self)
 {

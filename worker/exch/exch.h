@@ -241,6 +241,9 @@ void exch_replace(struct exch *x, span type, span content);
  * front->done. */
 void exch_kill(struct exch *x, enum fault_id why);
 
+/* Value of a cookie of the request (RFC 6265 4.2.1), or p == NULL. */
+span exch_cookie(const struct exch *x, span name);
+
 /* Value of a field of the request, or the empty span. */
 span exch_req_field(const struct exch *x, enum field_id id);
 

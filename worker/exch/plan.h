@@ -25,6 +25,7 @@
 
 struct access_log; /* worker/log */
 struct cache; /* worker/cache */
+struct challenge; /* worker/challenge */
 struct cookie_edit; /* worker/preset */
 struct outer_names; /* likewise */
 struct page_line; /* likewise */
@@ -68,6 +69,9 @@ struct plan_pages {
 	const struct page_line *const *at;
 	uint32_t n;
 };
+
+/* Whether clients must have worked (`challenge`). */
+enum plan_work { PLAN_WORK_OFF, PLAN_WORK_ON, PLAN_WORK_SUSPICIOUS };
 
 /* One line of a condition. */
 struct plan_term {
@@ -119,6 +123,7 @@ struct plan_settings {
 	span hsts; /* Strict-Transport-Security; empty: not set here */
 	struct plan_access access;
 	const struct plan_auth *auth; /* NULL: nobody is asked who they are */
+	enum plan_work asks_work;
 	struct plan_limits limits;
 	struct plan_cache cache;
 	struct plan_logs logs;
@@ -160,6 +165,7 @@ enum {
 	RULE_PAGES_ALL = 1 << 25,
 	RULE_AUTH = 1 << 28,
 	RULE_ACCESS_ALL = 1 << 29,
+	RULE_WORK = 1 << 30,
 	/* what adds, and whether it empties first */
 	RULE_LOGS = 1 << 6,
 	RULE_LOGS_ALL = 1 << 7,
@@ -247,6 +253,7 @@ struct plan {
 	struct cache **caches;
 	uint32_t n_caches;
 	uint32_t n_auths; /* [auth] sections */
+	const struct challenge *challenge;
 	struct dns_conf *dns; /* what the system says of names */
 };
 

@@ -232,38 +232,6 @@ var_field(struct exch *x, const struct http_fields *f, const struct var *v)
 	return fld == NULL ? span_of(NULL, 0) : fld->value;
 }
 
-/* The value of `name` in "a=1; b=2" (RFC 6265 4.2.1), or p == NULL. */
-static span
-var_cookie_in(span value, span name)
-{
-	span rest = value;
-	span pair;
-
-	while (span_cut(&rest, ';', &pair)) {
-		ptrdiff_t eq;
-
-		pair = span_trim(pair);
-		eq = span_chr(pair, '=');
-		if (eq >= 0 && span_eq(span_first(pair, (size_t)eq), name))
-			return span_from(pair, (size_t)eq + 1);
-	}
-	return span_of(NULL, 0);
-}
-
-static span
-var_cookie(const struct exch *x, span name)
-{
-	const struct http_field *f = fields_find(&x->req.fields, FIELD_COOKIE);
-
-	for (; f != NULL; f = fields_next(&x->req.fields, f)) {
-		span v = var_cookie_in(f->value, name);
-
-		if (v.p != NULL)
-			return v;
-	}
-	return span_of(NULL, 0);
-}
-
 static span
 var_query_arg(const struct exch *x, span name)
 {
@@ -456,7 +424,7 @@ var_get_request(struct exch *x, const struct var *v, char *scratch)
 	case VAR_HEADER:
 		return var_field(x, &x->req.fields, v);
 	case VAR_COOKIE:
-		return var_cookie(x, v->arg);
+		return exch_cookie(x, v->arg);
 	case VAR_REQUEST_ID:
 		return x->request_id;
 	case VAR_USER:

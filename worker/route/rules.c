@@ -153,6 +153,8 @@ rules_apply(struct exch *x, struct plan_settings *to, const struct plan_rule *r)
 		to->split = from->split;
 	if (r->says & RULE_AUTH)
 		to->auth = from->auth;
+	if (r->says & RULE_WORK)
+		to->asks_work = from->asks_work;
 	if (r->says & RULE_MIRROR)
 		to->mirror = from->mirror;
 	if (r->says & RULE_STRIP_PREFIX)

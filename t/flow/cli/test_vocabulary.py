@@ -55,13 +55,14 @@ KEYS = {
     "acl x": """ip dst_ip user group domain domain_file url url_file method
         path header port time category category_db zone country asn ja4
         content_type response_size match extend""",
+    "challenge": "difficulty ttl secret cookie status",
     "users x": "file groups_file",
     "log x": "path format sample buffer level",
     "admin": "listen group allow dashboard metrics",
     "tracing": "propagate export sample",
     "cluster": "redis share",
 }
-BARE = ["stream x", "challenge x", "challenge"]
+BARE = ["stream x"]
 # Names on the right hand side.
 VALUES = [
     ("listen x", "mode = forward"), ("listen x", "mode = transparent"),
@@ -123,7 +124,7 @@ def test_every_section_is_known(section, tmp_path):
     built = section.split()[0] in ("global", "defaults", "listen", "site",
                                    "route", "rule", "upstream", "log",
                                    "admin", "tls", "cache", "limit",
-                                   "users", "auth", "acl")
+                                   "users", "auth", "acl", "challenge")
     assert any("not built yet" in text for text in said) != built
 
 
