@@ -330,7 +330,7 @@ explain_turn(struct explain *e)
 	list_foreach_safe (n, &e->w.conns) {
 		struct conn *k = LIST_ENTRY(n, struct conn, node);
 
-		k->ops->expire(k, true);
+		k->ops->expire(k, true, F_SHUTDOWN);
 	}
 	loop_step(e->w.loop, 0);
 	explain_read(e);

@@ -41,6 +41,7 @@ const struct stage pipeline_request[] = {
     {"normalize", STAGE_REVERSE, stage_normalize},
     {"client", STAGE_REVERSE, stage_client},
     {"ban", STAGE_REVERSE, stage_ban},
+    {"memory", STAGE_REVERSE, stage_memory},
     {"route", STAGE_REVERSE, stage_route},
     {"rules", STAGE_REVERSE, stage_rules},
     {"acl", STAGE_REVERSE | STAGE_FORWARD, stage_acl},

@@ -21,6 +21,7 @@
 #include "worker/front/conn.h"
 #include "worker/log/access_log.h"
 #include "worker/setup.h"
+#include "worker/shed.h"
 #include "worker/up/mirror.h"
 #include "worker/up/up.h"
 
@@ -57,7 +58,7 @@ run_expire(struct run *r, bool all)
 	list_foreach_safe (n, &r->w.conns) {
 		struct conn *k = LIST_ENTRY(n, struct conn, node);
 
-		k->ops->expire(k, all);
+		k->ops->expire(k, all, F_SHUTDOWN);
 	}
 	cache_worker_expire(r->w.cache);
 	mirror_expire(r->w.up);
@@ -330,6 +331,7 @@ worker_main(const struct boot *b)
 	while (!r->w.is_done) {
 		loop_step(r->w.loop, WORKER_TURN_MS);
 		run_beat(r);
+		shed_turn(&r->w);
 	}
 	run_close(r);
 	free(r);

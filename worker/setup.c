@@ -22,6 +22,8 @@ setup_open(struct worker *w, const struct boot *b)
 	w->boot = b;
 	w->plan = prepared_plan(b->prepared);
 	w->n_conns_max = (uint32_t)conf_num(&s, KEY_GLOBAL_WORKER_CONNECTIONS);
+	w->memory_share = (size_t)conf_num(&s, KEY_GLOBAL_MEMORY_LIMIT) /
+			  (b->n_workers > 0 ? b->n_workers : 1);
 	list_init(&w->conns);
 	arena_pool_init(&w->arenas, FREE_CHUNKS);
 	buf_pool_init(&w->bufs, FREE_BUFS);

@@ -24,6 +24,7 @@ arena_pool_init(struct arena_pool *p, uint32_t n_free_max)
 	p->n_free = 0;
 	p->n_free_max = n_free_max;
 	p->n_live = 0;
+	p->large = 0;
 #ifdef GH_SANITIZED
 	/* every chunk is freed, so that a use after free is found */
 	p->n_free_max = 0;
@@ -97,6 +98,7 @@ arena_fini(struct arena *a)
 		struct arena_chunk *c = a->large;
 
 		a->large = c->next;
+		a->pool->large -= c->size;
 		free(c);
 	}
 	a->at = a->end = NULL;
@@ -116,6 +118,7 @@ arena_alloc_slow(struct arena *a, size_t len)
 		c = chunk_new(size);
 		c->next = a->large;
 		a->large = c;
+		a->pool->large += size;
 		a->used += size;
 		return c->data;
 	}

@@ -21,6 +21,7 @@ struct arena_pool {
 	uint32_t n_free;
 	uint32_t n_free_max;
 	uint32_t n_live; /* chunks handed out, for tests and memory_limit */
+	size_t large; /* bytes of oversize chunks handed out */
 };
 
 struct arena {

@@ -55,15 +55,18 @@ buf_new(struct buf_pool *p)
 }
 
 struct buf *
-buf_new_sized(size_t cap)
+buf_new_sized(struct buf_pool *p, size_t cap)
 {
 	struct buf *b;
 	size_t size;
 
-	REQUIRE(cap <= UINT32_MAX && size_add(cap, sizeof(*b), &size));
+	REQUIRE(cap <= UINT32_MAX && cap != BUF_CAP &&
+		size_add(cap, sizeof(*b), &size));
 	b = malloc(size);
 	REQUIRE(b != NULL);
-	return buf_begin(b, cap, NULL);
+	if (p != NULL)
+		p->large += cap;
+	return buf_begin(b, cap, p);
 }
 
 struct buf *
@@ -85,8 +88,12 @@ buf_unref(struct buf *b)
 	if (--b->refs > 0)
 		return;
 	p = b->pool;
-	if (p != NULL)
+	if (p != NULL && b->cap != BUF_CAP) {
+		p->large -= b->cap;
+		p = NULL;
+	} else if (p != NULL) {
 		p->n_live--;
+	}
 	if (p == NULL || p->n_free >= p->n_free_max) {
 		free(b);
 		return;

@@ -31,6 +31,7 @@ struct buf_pool {
 	uint32_t n_free;
 	uint32_t n_free_max;
 	uint32_t n_live;
+	size_t large; /* bytes of blocks of other sizes */
 };
 
 /* Borrowed bytes (buf == NULL: they live as long as the exchange, for instance
@@ -47,8 +48,9 @@ void buf_pool_fini(struct buf_pool *p);
 /* A block of BUF_CAP bytes with one reference, used = 0. Panics when the
  * machine has no memory left. */
 struct buf *buf_new(struct buf_pool *p);
-/* A block of `cap` bytes outside the pool (cap is limited by the caller). */
-struct buf *buf_new_sized(size_t cap);
+/* A block of `cap` bytes (cap is limited by the caller), which is not kept for
+ * reuse. With a pool it counts there. */
+struct buf *buf_new_sized(struct buf_pool *p, size_t cap);
 struct buf *buf_ref(struct buf *b);
 /* Drops a reference; NULL is allowed. */
 void buf_unref(struct buf *b);

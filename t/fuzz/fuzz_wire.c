@@ -54,7 +54,7 @@ feed(struct inbuf *in, span *rest, size_t piece)
 	span part = span_first(*rest, piece);
 
 	if (in->buf == NULL) {
-		in->buf = buf_new_sized(rest->len);
+		in->buf = buf_new_sized(NULL, rest->len);
 		in->at = 0;
 	}
 	memcpy(in->buf->data + in->buf->used, part.p, part.len);

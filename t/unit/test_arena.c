@@ -173,7 +173,7 @@ END_TEST
 
 START_TEST(a_block_of_another_size_is_in_no_pool)
 {
-	struct buf *block = buf_new_sized(100000);
+	struct buf *block = buf_new_sized(NULL, 100000);
 	struct slice empty = {NULL, NULL, 0};
 
 	ck_assert_uint_eq(buf_room(block), 100000);

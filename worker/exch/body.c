@@ -106,7 +106,7 @@ body_extends(const struct body *b, const struct slice *s)
 static void
 body_squeeze(struct body *b)
 {
-	struct buf *all = buf_new_sized(b->held);
+	struct buf *all = buf_new_sized(NULL, b->held);
 	uint32_t consumed = b->at_off;
 
 	for (unsigned i = 0; i < b->n; i++) {

@@ -54,7 +54,7 @@ static char *
 io_block(struct worker *w)
 {
 	if (w->gather == NULL)
-		w->gather = buf_new_sized(GATHER_CAP);
+		w->gather = buf_new_sized(NULL, GATHER_CAP);
 	return w->gather->data;
 }
 

@@ -25,6 +25,13 @@ struct turned_told {
 	uint64_t n; /* since then */
 };
 
+/* What was shed since the log was told. */
+struct shed_state {
+	uint64_t told_ms; /* CLOCK_MONOTONIC; 0: never */
+	uint64_t n_idle;
+	uint64_t n_greedy;
+};
+
 struct auth_worker;
 struct cache_worker;
 struct plan;
@@ -61,6 +68,11 @@ struct worker {
 	struct list conns; /* client connections, for retiring */
 	uint32_t n_conns;
 	uint32_t n_conns_max;
+	uint32_t n_tls; /* of them, those that speak TLS */
+	size_t h2_bytes; /* of their sessions of HTTP/2 */
+	size_t memory_share; /* what they may take; 0: no limit */
+	uint64_t shed_next_ms; /* when it is looked at again */
+	struct shed_state shed;
 	/* publishes their number, and ends a retiring worker with the last */
 	void (*on_conns)(struct worker *w);
 	struct sink *sink; /* a dry run records its exchanges here; else NULL */

@@ -126,6 +126,8 @@ conn_begin(struct conn *k)
 		    &k->stream, k->w->tls, &l->tls, inbuf_span(&k->in));
 		inbuf_drop(&k->in);
 		k->greeting = CONN_TLS;
+		k->is_tls = true;
+		k->w->n_tls++;
 	} else {
 		k->greeting = l->has_h2c ? CONN_PREFACE : CONN_GREETED;
 	}
@@ -182,6 +184,8 @@ conn_gone(struct conn *k)
 	inbuf_drop(&k->in);
 	list_del(&k->node);
 	w->n_conns--;
+	if (k->is_tls)
+		w->n_tls--;
 	worker_conns_changed(w);
 	loop_timer_clear(w->loop, &k->timer);
 	free(k->told);

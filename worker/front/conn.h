@@ -34,7 +34,9 @@ struct conn_ops {
 	void (*close_idle)(struct conn *k);
 	/* Its time is over: an idle one closes, exchanges are broken off, and
 	 * tunnels when `all`. */
-	void (*expire)(struct conn *k, bool all);
+	void (*expire)(struct conn *k, bool all, enum fault_id why);
+	/* Bytes that it holds. */
+	size_t (*holds)(const struct conn *k);
 	/* The worker retires: tell the client that it should go elsewhere. NULL
 	 * where only an answer can say so. */
 	void (*retire)(struct conn *k);
@@ -70,6 +72,7 @@ struct conn {
 	struct conn_told *told;
 	struct tls_facts *tls; /* NULL: a plain connection */
 	enum conn_greeting greeting;
+	bool is_tls; /* it counts as such */
 	bool is_early; /* it began before the handshake ended */
 	struct ip peer;
 	uint16_t peer_port;

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "worker/exch/memory.h"
 #include "worker/front/h2f.h"
 
 #define TO(s) (1u << (s))
@@ -458,16 +459,25 @@ h1f_close_idle(struct conn *k)
 }
 
 static void
-h1f_expire(struct conn *k, bool all)
+h1f_expire(struct conn *k, bool all, enum fault_id why)
 {
 	struct h1_front *c = h1f_of(k);
 
 	if (!all && h1f_is_tunnel(c))
 		return;
 	if (c->state == H1F_EXCH)
-		exch_kill(c->x, F_SHUTDOWN);
+		exch_kill(c->x, why);
 	else
 		h1f_close(c);
+}
+
+static size_t
+h1f_holds(const struct conn *k)
+{
+	const struct h1_front *c = LIST_ENTRY(k, struct h1_front, conn);
+	size_t n = k->in.buf == NULL ? 0 : k->in.buf->cap;
+
+	return c->x == NULL ? n : n + memory_of_exch(c->x);
 }
 
 static const struct conn_ops h1f_conn_ops = {
@@ -477,6 +487,7 @@ static const struct conn_ops h1f_conn_ops = {
     .on_task = h1f_next,
     .close_idle = h1f_close_idle,
     .expire = h1f_expire,
+    .holds = h1f_holds,
 };
 
 void

@@ -48,6 +48,7 @@ struct h2_front {
 	struct h2_unsent unsent;
 	struct pace pace; /* of the client taking what is sent */
 	struct h2f_stream *opening; /* whose head is not complete */
+	size_t counted; /* bytes of its session, in worker.h2_bytes */
 	bool is_used; /* had a request */
 };
 

@@ -6,6 +6,7 @@
 
 #include "common/base/log.h"
 #include "common/base/num.h"
+#include "worker/exch/memory.h"
 
 /* Reads, and writes, before other connections get their turn. */
 #define H2F_TURNS 4
@@ -44,6 +45,16 @@ static uint64_t
 h2f_now_us(const struct h2_front *f)
 {
 	return worker_clock(f->conn->w)->mono_us;
+}
+
+/* What its session holds has changed. */
+static void
+h2f_count(struct h2_front *f)
+{
+	size_t n = h2_session_memory(f->h2);
+
+	f->conn->w->h2_bytes += n - f->counted;
+	f->counted = n;
 }
 
 /* While something waits for the kernel, the client owes to take of it; without
@@ -104,6 +115,7 @@ h2f_gone(struct h2_front *f)
 
 	h2f_goto(f, H2F_CLOSED);
 	h2f_kill(f, F_CLIENT_GONE, true);
+	k->w->h2_bytes -= f->counted;
 	h2_session_free(f->h2);
 	h2_unsent_free(&f->unsent);
 	f->magic = 0;
@@ -226,6 +238,7 @@ h2f_note_stalls(struct h2_front *f)
 static void
 h2f_flush(struct h2_front *f)
 {
+	h2f_count(f);
 	bool more = f->unsent.p == NULL || h2f_write_kept(f);
 
 	for (int turn = 0; more && turn < H2F_TURNS; turn++)
@@ -256,6 +269,7 @@ h2f_feed(struct h2_front *f)
 	f->reading = in->buf;
 	(void)h2_session_recv(f->h2, inbuf_span(in), clock_mono_ms(now));
 	f->reading = NULL;
+	h2f_count(f);
 	inbuf_drop(in);
 	if (f->opening != NULL && f->opening->wait == H2F_WAIT_NOTHING)
 		h2f_wait(f->opening, H2F_WAIT_HEAD);
@@ -376,7 +390,7 @@ h2f_close_idle(struct conn *k)
 }
 
 static void
-h2f_expire(struct conn *k, bool all)
+h2f_expire(struct conn *k, bool all, enum fault_id why)
 {
 	struct h2_front *f = h2f_of(k);
 
@@ -384,7 +398,7 @@ h2f_expire(struct conn *k, bool all)
 		h2f_close(f);
 		return;
 	}
-	h2f_kill(f, F_SHUTDOWN, all);
+	h2f_kill(f, why, all);
 	h2_session_goaway(f->h2, H2_NO_ERROR);
 	h2f_flush(f);
 	if (k->front == f && f->n_streams == 0)
@@ -402,6 +416,21 @@ h2f_retire(struct conn *k)
 	h2f_want_flush(f);
 }
 
+static size_t
+h2f_holds(const struct conn *k)
+{
+	const struct h2_front *f = h2f_of(k);
+	size_t n = f->counted + f->unsent.len;
+
+	list_foreach_safe (at, &f->streams) {
+		const struct h2f_stream *s =
+		    LIST_ENTRY(at, struct h2f_stream, node);
+
+		n += memory_of_exch(s->x);
+	}
+	return n;
+}
+
 static const struct conn_ops h2f_conn_ops = {
     .name = "HTTP/2.0",
     .on_event = h2f_on_event,
@@ -409,6 +438,7 @@ static const struct conn_ops h2f_conn_ops = {
     .on_task = h2f_on_task,
     .close_idle = h2f_close_idle,
     .expire = h2f_expire,
+    .holds = h2f_holds,
     .retire = h2f_retire,
 };
 

@@ -18,6 +18,9 @@ struct rate;
 struct rate *rate_prepare(const struct boot *b, const struct conf_section *s,
     struct arena *a, struct diag *d);
 
+/* Refuses while the worker is over its share of memory_limit. */
+enum verdict stage_memory(struct exch *x);
+
 /* A client that is banned is refused, and so are those who are known only by
  * what a proxy tells of them. */
 enum verdict stage_ban(struct exch *x);
