@@ -43,8 +43,8 @@ static void
 inbuf_grow(struct inbuf *in, struct worker *w, size_t cap)
 {
 	span have = inbuf_span(in);
-	struct buf *b =
-	    cap < BUF_CAP ? buf_new(&w->bufs) : buf_new_sized(&w->bufs, cap + BUF_CAP);
+	struct buf *b = cap < BUF_CAP ? buf_new(&w->bufs)
+				      : buf_new_sized(&w->bufs, cap + BUF_CAP);
 
 	REQUIRE(have.len < b->cap);
 	memcpy(b->data, have.p, have.len);
