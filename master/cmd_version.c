@@ -24,6 +24,21 @@ static const struct {
 #else
     {"seccomp", false},
 #endif
+#ifdef HAVE_ZLIB
+    {"zlib", true},
+#else
+    {"zlib", false},
+#endif
+#ifdef HAVE_BROTLI
+    {"brotli", true},
+#else
+    {"brotli", false},
+#endif
+#ifdef HAVE_ZSTD
+    {"zstd", true},
+#else
+    {"zstd", false},
+#endif
 #ifdef GH_STAGE_COSTS
     {"stage-costs", true},
 #else

@@ -10,6 +10,7 @@
 #include "worker/exch/plan.h"
 #include "worker/exch/sink.h"
 #include "worker/exch/stage.h"
+#include "worker/filter/compress.h"
 #include "worker/log/access_log.h"
 #include "worker/preset/preset.h"
 #include "worker/rate/rate.h"
@@ -67,6 +68,7 @@ const struct stage pipeline_response[] = {
     {"presets", STAGE_REVERSE, stage_presets},
     {"response-header", STAGE_REVERSE, stage_response_header},
     {"sticky", STAGE_REVERSE, stage_sticky_answer},
+    {"compress", STAGE_REVERSE, stage_compress},
     {"send", STAGE_REVERSE, stage_send},
     {NULL, 0, NULL},
 };

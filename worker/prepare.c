@@ -348,6 +348,8 @@ worker_prepare(const struct boot *b, struct diag *d)
 	map_init(&p->page_files, false);
 	map_init(&p->certificate_names, false);
 	p->plan.conf = b->conf;
+	p->plan.compress_memory =
+	    (uint64_t)conf_num(&s, KEY_GLOBAL_COMPRESS_MEMORY);
 	prepare_dns(p, &s, d);
 	prepare_logs(p, d);
 	p->acls = acls_new(b->conf, &p->arena, d);

@@ -9,6 +9,7 @@
 #include "worker/cache/cache.h"
 #include "worker/exch/match.h"
 #include "worker/exch/target.h"
+#include "worker/filter/compress.h"
 #include "worker/prepare.h"
 #include "worker/rate/rate.h"
 #include "worker/route/route.h"
@@ -349,6 +350,7 @@ prepare_settings(struct prepared *p, const struct conf_scope *s,
 		set->auth = map_get(&p->auths, v->text);
 	set->asks_work = (enum plan_work)conf_num(s, KEY_SCOPE_CHALLENGE);
 	set_cache(p, s, &set->cache, d);
+	compress_prepare(s, &p->arena, &set->compress, d);
 	set->split = set_split(p, s, d);
 	set->mirror = set_mirror(p, s);
 	prepare_scope_logs(p, s, &set->logs, d);

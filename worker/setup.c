@@ -5,6 +5,7 @@
 #include "worker/cache/cache.h"
 #include "worker/exch/plan.h"
 #include "worker/exch/stage_cost.h"
+#include "worker/filter/codec.h"
 #include "worker/prepare.h"
 #include "worker/tls_store.h"
 #include "worker/up/up.h"
@@ -47,6 +48,7 @@ setup_close(struct worker *w)
 {
 	stage_cost_close(w);
 	cache_worker_free(w->cache);
+	codec_pool_free(w->codecs);
 	up_worker_free(w->up);
 	dns_free(w->dns);
 	tls_io_free(w->tls);

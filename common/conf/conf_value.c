@@ -446,8 +446,9 @@ takes_none(const struct conf_row *row, span text)
 {
 	unsigned part;
 
-	if (span_eq(text, SPAN_LIT("off")) && is_reference(row) &&
-	    row->kind != KIND_ORDERED)
+	if (span_eq(text, SPAN_LIT("off")) &&
+	    ((is_reference(row) && row->kind != KIND_ORDERED) ||
+		row == &conf_rows[KEY_SCOPE_COMPRESS]))
 		return true;
 	if (!span_eq(text, SPAN_LIT("none")))
 		return false;

@@ -6,6 +6,7 @@
 
 #include "common/base/check.h"
 #include "common/base/num.h"
+#include "worker/exch/bfilter.h"
 #include "worker/exch/grpc.h"
 #include "worker/exch/handler.h"
 #include "worker/exch/plan.h"
@@ -113,6 +114,7 @@ exch_new(struct worker *w, const struct front_ops *front, void *front_self,
 	timer_init(&x->timer, exch_timeout, x);
 	body_init(&x->req_body, EXCH_BODY_HIGH);
 	body_init(&x->resp_body, EXCH_BODY_HIGH);
+	x->out = &x->resp_body;
 	return x;
 }
 
@@ -286,6 +288,8 @@ exch_finish(struct exch *x)
 	task_cancel(&x->task);
 	loop_timer_clear(x->w->loop, &x->timer);
 	x->front->done(x->front_self, x);
+	if (x->filters != NULL)
+		bfilters_drop(x);
 	body_fini(&x->req_body);
 	body_fini(&x->resp_body);
 	x->magic = 0;
@@ -401,6 +405,8 @@ exch_move(struct exch *x)
 		if (!x->is_failing)
 			moved |= x->handler->pump(x);
 	}
+	if (x->filters != NULL && !x->is_failing)
+		moved |= bfilters_run(x);
 	if (!x->is_failing && x->is_begun && !x->is_sent)
 		moved |= x->front->send(x->front_self, x);
 	return moved;
@@ -468,6 +474,8 @@ exch_run(void *self)
 		}
 		if (!moved)
 			return;
+		if (bfilters_are_busy(x))
+			break;
 		exch_watch_tunnel(x);
 	}
 	/* it may have been kicked on the way */

@@ -24,6 +24,7 @@
 
 #define MAGIC_EXCH MAGIC('E', 'X', 'C', 'H')
 
+struct bfilters;
 struct cached;
 struct cache_fill;
 struct exch;
@@ -54,7 +55,7 @@ struct front_ops {
 	/* Put request content into x->req_body while it has room (LAST or
 	 * ABORTED at its end). Returns whether anything moved. */
 	bool (*pull)(void *self, struct exch *x);
-	/* Send x->resp's head once it was begun, and x->resp_body as far as the
+	/* Send x->resp's head once it was begun, and x->out as far as the
 	 * client takes it. Returns whether anything moved. Sets x->is_sent when
 	 * the whole answer is handed to the kernel, x->fault when the client is
 	 * gone. */
@@ -157,7 +158,10 @@ struct exch {
 	struct http_msg req;
 	struct http_msg resp;
 	struct body req_body;
-	struct body resp_body;
+	struct body resp_body; /* content as the handler makes it */
+	struct body *out; /* as the front sends it: resp_body, or what
+	                     filters make of it */
+	struct bfilters *filters; /* NULL: there are none */
 	span path; /* normalized: what rules compare */
 	bool path_is_ambiguous;
 	span request_id;

@@ -13,6 +13,7 @@
 #include "common/base/map.h"
 #include "common/base/span.h"
 #include "common/conf/conf.h"
+#include "common/http/coding.h"
 #include "common/http/freshness.h"
 #include "common/http/h1.h"
 #include "common/tls/tls.h"
@@ -106,6 +107,32 @@ struct plan_mirror {
 	struct place at;
 };
 
+/* Which of the keys of struct plan_compress a section tells. */
+enum {
+	COMPRESS_ORDER = 1 << 0,
+	COMPRESS_MIN_LENGTH = 1 << 1,
+	COMPRESS_TYPES = 1 << 2,
+	COMPRESS_LEVEL = 1 << 3,
+	COMPRESS_CROSS_SITE = 1 << 4,
+	COMPRESS_DECODES = 1 << 5,
+	COMPRESS_DECODE_MAX = 1 << 6
+};
+
+/* Codings of answers. */
+struct plan_compress {
+	uint8_t order[CODING_N]; /* enum coding, the preferred first */
+	uint8_t n; /* 0: answers are left as they are */
+	int8_t level[CODING_N];
+	bool is_same_site; /* not for what pages of other sites ask for */
+	bool decodes; /* what a client does not know is taken away */
+	uint64_t decode_max; /* bytes of an answer that may become; 0: any */
+	uint64_t min_length; /* shorter answers are left alone */
+	const span *types; /* media types; see compress_knows_type() */
+	uint32_t n_types;
+	unsigned told; /* COMPRESS_x that the nearest section tells */
+	struct place at;
+};
+
 /* Everything that a route decides about an exchange: what an exchange asks is
  * asked of its x->set. */
 struct plan_settings {
@@ -126,6 +153,7 @@ struct plan_settings {
 	enum plan_work asks_work;
 	struct plan_limits limits;
 	struct plan_cache cache;
+	struct plan_compress compress;
 	struct plan_logs logs;
 	struct plan_pages pages;
 	const struct security_level *security; /* NULL: adds nothing */
@@ -255,6 +283,7 @@ struct plan {
 	uint32_t n_auths; /* [auth] sections */
 	const struct challenge *challenge;
 	struct dns_conf *dns; /* what the system says of names */
+	uint64_t compress_memory; /* bytes of codings, in each worker */
 };
 
 /* Whether what this peer says of its client is believed. */

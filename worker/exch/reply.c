@@ -2,6 +2,7 @@
 #include "worker/exch/reply.h"
 
 #include "common/base/check.h"
+#include "worker/exch/bfilter.h"
 #include "worker/exch/exch.h"
 #include "worker/exch/grpc.h"
 
@@ -21,6 +22,8 @@ reply_begin(struct exch *x, unsigned status)
 {
 	uint32_t high = x->resp_body.high;
 
+	if (x->filters != NULL)
+		bfilters_drop(x);
 	body_fini(&x->resp_body);
 	body_init(&x->resp_body, high);
 	memset(&x->resp, 0, sizeof(x->resp));

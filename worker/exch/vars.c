@@ -337,7 +337,7 @@ var_get_number(const struct exch *x, enum var_id id, uint64_t *out)
 		*out = x->req_body.total;
 		return true;
 	case VAR_BODY_BYTES_OUT:
-		*out = x->resp_body.total - x->resp_body.len;
+		*out = x->out->total - x->out->len;
 		return true;
 	case VAR_DURATION:
 	case VAR_DURATION_MS:

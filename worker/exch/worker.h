@@ -34,6 +34,7 @@ struct shed_state {
 
 struct auth_worker;
 struct cache_worker;
+struct codec_pool;
 struct plan;
 struct up_worker;
 struct log_worker;
@@ -65,6 +66,7 @@ struct worker {
 	struct auth_worker *auth; /* verifies; NULL: in place */
 	struct log_worker *log;
 	struct turned_told turned[TURNED_N];
+	struct codec_pool *codecs; /* NULL before the first is needed */
 	struct list conns; /* client connections, for retiring */
 	uint32_t n_conns;
 	uint32_t n_conns_max;

@@ -129,7 +129,7 @@ send_render(struct h1_front *c)
 	send_queue_head(c, &c->x->resp);
 	if (c->m->out.how == WIRE_OUT_PLAIN &&
 	    stream_can_splice(&c->conn.stream))
-		body_take_pipes(&c->x->resp_body, &c->conn.w->pipes);
+		body_take_pipes(c->x->out, &c->conn.w->pipes);
 	c->m->has_head = true;
 }
 
@@ -177,8 +177,8 @@ send_once(struct h1_front *c)
 	/* they come after the stages have seen the head */
 	if (x->resp.trailers.n > 0)
 		field_rules_apply(&x->set->hidden_fields, x, &x->resp.trailers);
-	rc = wire_out_step(&c->m->out, &c->conn.stream, &x->resp_body,
-	    &x->resp.trailers, &x->arena);
+	rc = wire_out_step(
+	    &c->m->out, &c->conn.stream, x->out, &x->resp.trailers, &x->arena);
 	if (rc == 0)
 		return false;
 	if (rc == STREAM_RC_AGAIN) {
@@ -203,18 +203,18 @@ h1f_send(void *self, struct exch *x)
 	OBJ_CHECK(c, MAGIC_H1F);
 	if (!c->m->has_head)
 		send_render(c);
-	while (!wire_out_is_done(&c->m->out, &x->resp_body) && send_once(c))
+	while (!wire_out_is_done(&c->m->out, x->out) && send_once(c))
 		moved = true;
 	if (x->is_failing)
 		return moved;
-	if (wire_out_is_done(&c->m->out, &x->resp_body)) {
+	if (wire_out_is_done(&c->m->out, x->out)) {
 		if (x->state == EXCH_TUNNEL)
 			(void)stream_shutdown(&c->conn.stream);
 		x->is_sent = true;
 		return true;
 	}
-	if (x->resp_body.state == BODY_ABORTED)
-		exch_fault(x, x->resp_body.fault, 0);
+	if (x->out->state == BODY_ABORTED)
+		exch_fault(x, x->out->fault, 0);
 	return moved;
 }
 

@@ -51,7 +51,7 @@ send_tunnel_head(struct exch *x)
 static bool
 send_has_content(const struct exch *x)
 {
-	const struct body *b = &x->resp_body;
+	const struct body *b = x->out;
 
 	if (x->state == EXCH_TUNNEL)
 		return true;
@@ -92,7 +92,7 @@ static void
 send_offer(struct h2f_stream *s)
 {
 	struct exch *x = s->x;
-	struct body *b = &x->resp_body;
+	struct body *b = x->out;
 
 	if (b->state == BODY_LAST && s->h2.trailers == NULL &&
 	    x->resp.trailers.n > 0) {
@@ -121,8 +121,8 @@ h2f_send(void *self, struct exch *x)
 	}
 	if (!s->h2.is_answering && !send_head(s))
 		return false;
-	if (x->resp_body.state == BODY_ABORTED)
-		exch_fault(x, x->resp_body.fault, 0);
+	if (x->out->state == BODY_ABORTED)
+		exch_fault(x, x->out->fault, 0);
 	else
 		send_offer(s);
 	h2f_want_flush(s->front);
@@ -156,7 +156,7 @@ stream_of(struct h2_stream *st)
 size_t
 h2f_content(void *self, struct h2_stream *st, size_t max, bool *is_last)
 {
-	const struct body *b = &stream_of(st)->x->resp_body;
+	const struct body *b = stream_of(st)->x->out;
 
 	(void)self;
 	*is_last = b->state == BODY_LAST && b->len <= max;
@@ -167,7 +167,7 @@ void
 h2f_take_content(void *self, struct h2_stream *st, char *to, size_t n)
 {
 	struct h2f_stream *s = stream_of(st);
-	struct body *b = &s->x->resp_body;
+	struct body *b = s->x->out;
 	struct iovec iov[BODY_SLICES];
 	uint64_t bytes;
 	int pieces = body_peek(b, iov, BODY_SLICES, n, &bytes);

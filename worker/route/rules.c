@@ -138,6 +138,30 @@ rules_apply_cache(
 }
 
 static void
+rules_apply_compress(struct plan_compress *to, const struct plan_compress *from)
+{
+	if (from->told & COMPRESS_ORDER) {
+		memcpy(to->order, from->order, sizeof(to->order));
+		to->n = from->n;
+		to->at = from->at;
+	}
+	if (from->told & COMPRESS_MIN_LENGTH)
+		to->min_length = from->min_length;
+	if (from->told & COMPRESS_TYPES) {
+		to->types = from->types;
+		to->n_types = from->n_types;
+	}
+	if (from->told & COMPRESS_LEVEL)
+		memcpy(to->level, from->level, sizeof(to->level));
+	if (from->told & COMPRESS_CROSS_SITE)
+		to->is_same_site = from->is_same_site;
+	if (from->told & COMPRESS_DECODES)
+		to->decodes = from->decodes;
+	if (from->told & COMPRESS_DECODE_MAX)
+		to->decode_max = from->decode_max;
+}
+
+static void
 rules_apply(struct exch *x, struct plan_settings *to, const struct plan_rule *r)
 {
 	const struct plan_settings *from = &r->set;
@@ -177,6 +201,7 @@ rules_apply(struct exch *x, struct plan_settings *to, const struct plan_rule *r)
 	rules_add_limits(
 	    x, &to->limits, &from->limits, r->says & RULE_LIMITS_ALL);
 	rules_apply_cache(&to->cache, &from->cache, r->says);
+	rules_apply_compress(&to->compress, &from->compress);
 	if (r->says & RULE_LOGS)
 		rules_add_logs(&to->logs, &from->logs, r->says & RULE_LOGS_ALL);
 	rules_add_fields(x, &to->request_fields, &from->request_fields,

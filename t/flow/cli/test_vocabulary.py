@@ -11,7 +11,8 @@ HERE = pathlib.Path(__file__).parent
 SCOPE = """hosts listen upstream respond redirect root index rewrite strip_prefix
 add_prefix cache cache_ttl cache_bypass cache_min_uses cache_cookies
 cache_profile waf rate_limit allow deny auth challenge split mirror maintenance
-access_log compress compress_min_length request_header response_header
+access_log compress compress_min_length compress_types compress_level
+compress_cross_site decompress decompress_max request_header response_header
 hide_header hide_origin rewrite_location rewrite_cookie hsts security_headers
 cors error_page max_body websocket
 buffer_response limit_bandwidth timeout certificate certificate_key client_ca
@@ -22,7 +23,7 @@ KEYS = {
     "global": """daemon pid_file workers cpu_affinity worker_connections user
         group shared_memory memory_limit shutdown_timeout
         tunnel_timeout_on_reload worker_watchdog upgrade_timeout reload_window
-        path_policy dns_servers mmdb key_isolation include error_log
+        path_policy compress_memory dns_servers mmdb key_isolation include error_log
         log_level""",
     "listen x": """address mode tls protocols h2c proxy_protocol
         trusted_proxies backlog default_site policy redirect_https

@@ -1,0 +1,52 @@
+/* filter/codec: codings as filters. Contexts of the libraries are large: they
+ * belong to a pool of the worker, which lends them out, keeps those that can be
+ * used again, and never has more than it may. Knows nothing of exchanges. */
+#ifndef GH_CODEC_H
+#define GH_CODEC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/http/coding.h"
+#include "worker/exch/bfilter.h"
+
+struct codec_pool;
+struct counter_set;
+
+/* Whether this build knows the coding, both ways. Not for IDENTITY. */
+bool codec_is_built(enum coding c);
+
+/* Levels of effort: the least, the most, and what is good for answers that are
+ * made while they are sent (numbers: doc/compression.md). */
+struct codec_levels {
+	int8_t least;
+	int8_t most;
+	int8_t usual;
+};
+struct codec_levels codec_levels(enum coding c);
+
+/* Bytes that one filter needs at most. */
+size_t codec_memory(enum coding c, int level);
+size_t codec_memory_decode(enum coding c);
+
+/* `limit` bytes in all contexts together; what coding makes of content is
+ * counted. */
+struct codec_pool *codec_pool_new(uint64_t limit, struct counter_set *counters);
+/* All filters must be closed. */
+void codec_pool_free(struct codec_pool *p);
+/* Bytes of all contexts, lent and kept, as codec_memory() counts them. */
+uint64_t codec_pool_used(const struct codec_pool *p);
+
+/* A filter that codes, in a level of codec_levels(); NULL: there is no room in
+ * the pool now. Its state for bfilter_add() with codec_ops; built codings only.
+ */
+void *codec_open(struct codec_pool *p, enum coding c, int level);
+/* One that takes the coding away. More than `max` bytes of output (0: any
+ * number) are refused as broken input, and so are windows above 8 MiB of zstd
+ * and what follows the end. */
+void *codec_open_decode(struct codec_pool *p, enum coding c, uint64_t max);
+
+extern const struct bfilter_ops codec_ops;
+
+#endif

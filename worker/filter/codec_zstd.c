@@ -1,0 +1,226 @@
+/* filter/codec_zstd: zstd (RFC 8878). */
+#ifdef HAVE_ZSTD
+
+#include "worker/filter/codec_int.h"
+
+#include <stdlib.h>
+#include <zstd.h>
+
+#include "common/base/check.h"
+
+/* Window and tables as powers of two: the same in all levels, so that the level
+ * is one of time and not of memory (doc/compression.md). */
+#define ZSTD_WINDOW 18
+#define ZSTD_TABLE 17
+/* What every decoder has to know, and no more (RFC 8878 3.1.1.1.2). */
+#define UNZSTD_WINDOW_MAX 23
+
+struct zst {
+	ZSTD_CCtx *c;
+	bool is_ending; /* an end was begun and has not come out */
+	ZSTD_EndDirective ending;
+};
+
+struct unzst {
+	ZSTD_DCtx *d;
+	bool is_begun; /* anything came */
+	bool is_whole; /* it stands behind a frame's end */
+};
+
+/* --- coding --------------------------------------------------------------- */
+
+static void *
+zst_open(int level)
+{
+	static const struct {
+		ZSTD_cParameter id;
+		int value;
+	} params[] = {
+	    {ZSTD_c_windowLog, ZSTD_WINDOW},
+	    {ZSTD_c_hashLog, ZSTD_TABLE},
+	    {ZSTD_c_chainLog, ZSTD_TABLE},
+	};
+	struct zst *z = calloc(1, sizeof(*z));
+
+	if (z == NULL)
+		return NULL;
+	z->c = ZSTD_createCCtx();
+	if (z->c == NULL) {
+		free(z);
+		return NULL;
+	}
+	REQUIRE(!ZSTD_isError(
+	    ZSTD_CCtx_setParameter(z->c, ZSTD_c_compressionLevel, level)));
+	for (size_t i = 0; i < NELEMS(params); i++)
+		REQUIRE(!ZSTD_isError(ZSTD_CCtx_setParameter(
+		    z->c, params[i].id, params[i].value)));
+	return z;
+}
+
+static void
+zst_reset(void *ctx)
+{
+	struct zst *z = ctx;
+
+	(void)ZSTD_CCtx_reset(z->c, ZSTD_reset_session_only);
+	z->is_ending = false;
+}
+
+static void
+zst_free(void *ctx)
+{
+	struct zst *z = ctx;
+
+	(void)ZSTD_freeCCtx(z->c);
+	free(z);
+}
+
+/* Bytes that are still to come out, or an error. */
+static size_t
+zst_run(
+    struct zst *z, struct bfilter_io *io, size_t in_len, ZSTD_EndDirective how)
+{
+	ZSTD_inBuffer in = {io->in, in_len, 0};
+	ZSTD_outBuffer out = {io->out, io->out_len, 0};
+	size_t rc = ZSTD_compressStream2(z->c, &out, &in, how);
+
+	io->in += in.pos;
+	io->in_len -= in.pos;
+	io->out += out.pos;
+	io->out_len -= out.pos;
+	return rc;
+}
+
+/* Begin an end or go on with it: no input comes while it lasts. */
+static bool
+zst_end(struct zst *z, struct bfilter_io *io, ZSTD_EndDirective how)
+{
+	size_t rc = zst_run(z, io, 0, how);
+
+	z->ending = how;
+	z->is_ending = rc != 0;
+	return !ZSTD_isError(rc);
+}
+
+static bool
+zst_take(struct zst *z, struct bfilter_io *io)
+{
+	while (io->in_len > 0 && io->out_len > 0) {
+		if (ZSTD_isError(zst_run(z, io, io->in_len, ZSTD_e_continue)))
+			return false;
+	}
+	return true;
+}
+
+static enum bfilter_rc
+zst_step(void *ctx, struct bfilter_io *io, enum bfilter_how how)
+{
+	static const ZSTD_EndDirective ends[] = {
+	    [BFILTER_FLUSH] = ZSTD_e_flush,
+	    [BFILTER_LAST] = ZSTD_e_end,
+	};
+	struct zst *z = ctx;
+	bool is_last = z->is_ending && z->ending == ZSTD_e_end;
+
+	if (z->is_ending && !zst_end(z, io, z->ending))
+		return BFILTER_BAD;
+	if (!z->is_ending && is_last)
+		return BFILTER_DONE;
+	if (!z->is_ending && !zst_take(z, io))
+		return BFILTER_BAD;
+	if (io->out_len == 0)
+		return BFILTER_FULL;
+	if (how == BFILTER_RUN)
+		return BFILTER_OK;
+	if (!zst_end(z, io, ends[how]))
+		return BFILTER_BAD;
+	if (z->is_ending)
+		return BFILTER_FULL;
+	return how == BFILTER_LAST ? BFILTER_DONE : BFILTER_OK;
+}
+
+const struct codec_kind codec_zstd = {
+    .open = zst_open,
+    .reset = zst_reset,
+    .free = zst_free,
+    .step = zst_step,
+};
+
+/* --- decoding ------------------------------------------------------------- */
+
+static void *
+unzst_open(int level)
+{
+	struct unzst *z = calloc(1, sizeof(*z));
+
+	(void)level;
+	if (z == NULL)
+		return NULL;
+	z->d = ZSTD_createDCtx();
+	if (z->d == NULL) {
+		free(z);
+		return NULL;
+	}
+	REQUIRE(!ZSTD_isError(ZSTD_DCtx_setParameter(
+	    z->d, ZSTD_d_windowLogMax, UNZSTD_WINDOW_MAX)));
+	return z;
+}
+
+static void
+unzst_reset(void *ctx)
+{
+	struct unzst *z = ctx;
+
+	(void)ZSTD_DCtx_reset(z->d, ZSTD_reset_session_only);
+	z->is_begun = z->is_whole = false;
+}
+
+static void
+unzst_free(void *ctx)
+{
+	struct unzst *z = ctx;
+
+	(void)ZSTD_freeDCtx(z->d);
+	free(z);
+}
+
+static enum bfilter_rc
+unzst_step(void *ctx, struct bfilter_io *io, enum bfilter_how how)
+{
+	struct unzst *z = ctx;
+	ZSTD_inBuffer in = {io->in, io->in_len, 0};
+	ZSTD_outBuffer out = {io->out, io->out_len, 0};
+	size_t rc = 0;
+
+	z->is_begun |= io->in_len > 0;
+	/* frames follow each other; without input it gives what it holds */
+	while (out.pos < out.size && (in.pos < in.size || !z->is_whole)) {
+		size_t before = out.pos + in.pos;
+
+		rc = ZSTD_decompressStream(z->d, &out, &in);
+		if (ZSTD_isError(rc))
+			return BFILTER_BAD;
+		z->is_whole = rc == 0;
+		if (out.pos + in.pos == before)
+			break;
+	}
+	io->in += in.pos;
+	io->in_len -= in.pos;
+	io->out += out.pos;
+	io->out_len -= out.pos;
+	if (io->out_len == 0)
+		return BFILTER_FULL;
+	if (how != BFILTER_LAST)
+		return BFILTER_OK;
+	/* content that is not there at all has no coding, either */
+	return z->is_whole || !z->is_begun ? BFILTER_DONE : BFILTER_BAD;
+}
+
+const struct codec_kind codec_unzstd = {
+    .open = unzst_open,
+    .reset = unzst_reset,
+    .free = unzst_free,
+    .step = unzst_step,
+};
+
+#endif

@@ -1,0 +1,143 @@
+/* filter/compress: the stage. Which answers may be coded is decided by their
+ * fields alone, so that HEAD is told what GET is; how it is done is the codecs'
+ * business. */
+#include "worker/filter/compress.h"
+
+#include "common/base/check.h"
+#include "worker/exch/exch.h"
+#include "worker/exch/grpc.h"
+#include "worker/exch/handler.h"
+#include "worker/exch/sink.h"
+#include "worker/filter/codec.h"
+
+static struct codec_pool *
+compress_pool(struct worker *w)
+{
+	if (w->codecs == NULL)
+		w->codecs =
+		    codec_pool_new(w->plan->compress_memory, w->counters);
+	return w->codecs;
+}
+
+/* Whether the answer has content of its own that somebody could code: not a
+ * part of one, which others would put together. */
+static bool
+compress_has_content(const struct exch *x)
+{
+	unsigned status = x->resp.status;
+
+	if (status < 200 || status == 204 || status == 206 || status == 304 ||
+	    fields_find(&x->resp.fields, FIELD_CONTENT_RANGE) != NULL)
+		return false;
+	return x->req.method == METHOD_HEAD || x->resp.body != LENGTH_NONE;
+}
+
+/* Length of the content, of HEAD what GET would have; UINT64_MAX: unknown. */
+static uint64_t
+compress_length(const struct exch *x)
+{
+	const struct http_field *f =
+	    fields_find(&x->resp.fields, FIELD_CONTENT_LENGTH);
+	uint64_t n;
+
+	if (x->resp.body == LENGTH_KNOWN)
+		return x->resp.length;
+	if (x->req.method == METHOD_HEAD && f != NULL &&
+	    span_u64(f->value, UINT64_MAX - 1, &n))
+		return n;
+	return UINT64_MAX;
+}
+
+/* Put the filter in place. false: there is no room for it now. */
+static bool
+compress_begin(struct exch *x, const struct plan_compress *set, enum coding c)
+{
+	void *self;
+
+	if (x->req.method == METHOD_HEAD)
+		return true;
+	self = codec_open(compress_pool(x->w), c, set->level[c]);
+	if (self == NULL) {
+		counter_add(x->w->counters, COUNTER_COMPRESS_FULL, 1);
+		return false;
+	}
+	bfilter_add(x, &codec_ops, self);
+	counter_add(x->w->counters, COUNTER_COMPRESSED, 1);
+	return true;
+}
+
+/* The coding that the client gets of those that the configuration names. */
+static enum coding
+compress_choose(const struct exch *x, const struct plan_compress *set,
+    const struct coding_wishes *wishes)
+{
+	if (set->is_same_site && compress_is_cross_site(x))
+		return CODING_IDENTITY;
+	return coding_choose(wishes, set->order, set->n);
+}
+
+/* The answer has no coding, or none any more. */
+static void
+compress_plain(struct exch *x, const struct plan_compress *set,
+    const struct coding_wishes *wishes)
+{
+	enum coding c;
+
+	if (set->n == 0 || compress_length(x) < set->min_length ||
+	    !compress_knows_type(x, set))
+		return;
+	compress_add_vary(x);
+	c = compress_choose(x, set, wishes);
+	sink_note(x, "compress", set->at, "%.*s", SPAN_FMT(coding_name(c)));
+	if (c != CODING_IDENTITY && compress_begin(x, set, c))
+		compress_describe(x, c);
+}
+
+/* The answer has a coding that the client does not know. false: it keeps it. */
+static bool
+compress_undo(struct exch *x, const struct plan_compress *set, enum coding c)
+{
+	void *self;
+
+	if (x->req.method != METHOD_HEAD) {
+		self =
+		    codec_open_decode(compress_pool(x->w), c, set->decode_max);
+		if (self == NULL) {
+			counter_add(x->w->counters, COUNTER_COMPRESS_FULL, 1);
+			return false;
+		}
+		bfilter_add(x, &codec_ops, self);
+		counter_add(x->w->counters, COUNTER_DECOMPRESSED, 1);
+	}
+	sink_note(
+	    x, "decompress", SINK_NOWHERE, "%.*s", SPAN_FMT(coding_name(c)));
+	compress_describe(x, CODING_IDENTITY);
+	return true;
+}
+
+enum verdict
+stage_compress(struct exch *x)
+{
+	const struct plan_compress *set = &x->set->compress;
+	struct coding_wishes wishes;
+	enum coding is;
+
+	if (set->n == 0 && !set->decodes)
+		return VERDICT_NEXT;
+	if (x->resp.status == 304)
+		compress_describe_unmodified(x);
+	if (!compress_has_content(x) || grpc_is_call(x) ||
+	    compress_is_forbidden(x))
+		return VERDICT_NEXT;
+	coding_wishes_read(&x->req.fields, &wishes);
+	is = coding_of(&x->resp.fields);
+	if (is != CODING_IDENTITY) {
+		if (!set->decodes || is == CODING_N || !codec_is_built(is))
+			return VERDICT_NEXT;
+		compress_add_vary(x);
+		if (wishes.q[is] > 0 || !compress_undo(x, set, is))
+			return VERDICT_NEXT;
+	}
+	compress_plain(x, set, &wishes);
+	return VERDICT_NEXT;
+}

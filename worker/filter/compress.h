@@ -1,0 +1,40 @@
+/* filter/compress: answers in the coding that the client likes (`compress`), and
+ * without one that it does not know (`decompress`). */
+#ifndef GH_COMPRESS_H
+#define GH_COMPRESS_H
+
+#include "common/base/arena.h"
+#include "common/base/diag.h"
+#include "common/conf/conf.h"
+#include "worker/exch/plan.h"
+#include "worker/exch/verdict.h"
+
+struct exch;
+
+/* What a scope says of it. Problems go to d; memory comes from the arena. */
+void compress_prepare(const struct conf_scope *s, struct arena *a,
+    struct plan_compress *out, struct diag *d);
+
+/* Response stage, the last one that changes fields: choose the coding of the
+ * answer, make its fields tell it, and put the filters in place. */
+enum verdict stage_compress(struct exch *x);
+
+/* --- compress_fields, for the stage --------------------------------------- */
+
+/* Whether the media type of the answer is one of those that are listed. */
+bool compress_knows_type(const struct exch *x, const struct plan_compress *set);
+/* Whether request or answer forbid to change the content (RFC 9111 5.2.1.6,
+ * 5.2.2.6). */
+bool compress_is_forbidden(const struct exch *x);
+/* Whether a page of another site asked for it. */
+bool compress_is_cross_site(const struct exch *x);
+/* The answer depends on Accept-Encoding. */
+void compress_add_vary(struct exch *x);
+/* The content is another one than its origin described: in coding `c`, of no
+ * known length. */
+void compress_describe(struct exch *x, enum coding c);
+/* A 304 for a client that has the answer as compress_describe() told it is told
+ * the same (RFC 9110 15.4.5). */
+void compress_describe_unmodified(struct exch *x);
+
+#endif

@@ -1,0 +1,181 @@
+/* filter/compress_prepare: the `compress` keys of a scope, compiled. */
+#include "common/base/check.h"
+#include "common/http/chars.h"
+#include "worker/filter/codec.h"
+#include "worker/filter/compress.h"
+
+/* What of configure's options brings a coding. */
+static const char *const prepare_libraries[CODING_N] = {
+    [CODING_IDENTITY] = "",
+    [CODING_GZIP] = "zlib",
+    [CODING_BR] = "brotli",
+    [CODING_ZSTD] = "zstd",
+};
+
+static bool
+prepare_has_coding(const struct plan_compress *set, enum coding c)
+{
+	for (uint32_t i = 0; i < set->n; i++)
+		if (set->order[i] == c)
+			return true;
+	return false;
+}
+
+/* Unlike lists that add, an order holds as a whole: that of the nearest
+ * section. Words were judged by the reader. */
+static void
+prepare_order(
+    const struct conf_scope *s, struct plan_compress *out, struct diag *d)
+{
+	const struct conf_value *v = conf_get(s, KEY_SCOPE_COMPRESS);
+
+	if (v != NULL)
+		out->at = v->at;
+	for (; v != NULL; v = v->next) {
+		for (uint32_t i = 0; i < v->n_words && !v->is_none; i++) {
+			enum coding c = coding_find(v->words[i].text);
+
+			REQUIRE(c != CODING_N && c != CODING_IDENTITY);
+			if (!codec_is_built(c))
+				diag_error(d, v->words[i].at,
+				    "compress: this gatehouse was built "
+				    "without %s, so it cannot make %.*s "
+				    "(`gatehouse -V` tells what is there)",
+				    prepare_libraries[c],
+				    SPAN_FMT(coding_name(c)));
+			else if (!prepare_has_coding(out, c))
+				out->order[out->n++] = (uint8_t)c;
+		}
+	}
+}
+
+static int8_t
+prepare_clamp(enum coding c, uint64_t n)
+{
+	struct codec_levels of = codec_levels(c);
+
+	if (n < (uint64_t)of.least)
+		return of.least;
+	return n > (uint64_t)of.most ? of.most : (int8_t)n;
+}
+
+/* `5` for all, as far as each goes, or `gzip=5`. */
+static bool
+prepare_level(struct plan_compress *out, span word)
+{
+	ptrdiff_t eq = span_chr(word, '=');
+	enum coding c;
+	uint64_t n;
+
+	if (eq < 0) {
+		if (!span_u64(word, codec_levels(CODING_ZSTD).most, &n))
+			return false;
+		for (c = CODING_GZIP; c < CODING_N; c++)
+			out->level[c] = prepare_clamp(c, n);
+		return true;
+	}
+	c = coding_find(span_first(word, (size_t)eq));
+	if (c == CODING_N || c == CODING_IDENTITY ||
+	    !span_u64(span_from(word, (size_t)eq + 1), INT8_MAX, &n) ||
+	    prepare_clamp(c, n) != (int8_t)n)
+		return false;
+	out->level[c] = (int8_t)n;
+	return true;
+}
+
+static void
+prepare_levels(
+    const struct conf_scope *s, struct plan_compress *out, struct diag *d)
+{
+	struct conf_iter it = {NULL, 0, false};
+	const struct conf_value *v;
+
+	for (int c = CODING_GZIP; c < CODING_N; c++)
+		out->level[c] = codec_levels((enum coding)c).usual;
+	while ((v = conf_next(s, KEY_SCOPE_COMPRESS_LEVEL, &it)) != NULL) {
+		for (uint32_t i = 0; i < v->n_words; i++)
+			if (!prepare_level(out, v->words[i].text))
+				diag_error(d, v->words[i].at,
+				    "compress_level: expected a number, or "
+				    "gzip=1..9, br=0..9, zstd=1..19");
+	}
+}
+
+/* `a/b`, `+b`, or a star behind `a/` or alone. */
+static bool
+prepare_is_type(span s)
+{
+	ptrdiff_t slash = span_chr(s, '/');
+	span sub = span_from(s, (size_t)(slash + 1));
+
+	if (span_eq(s, SPAN_LIT("*")))
+		return true;
+	if (slash < 0)
+		return s.len > 1 && s.p[0] == '+' && chars_all(s, CHAR_TOKEN);
+	return chars_all(span_first(s, (size_t)slash), CHAR_TOKEN) &&
+	       chars_all(sub, CHAR_TOKEN) &&
+	       (span_chr(sub, '*') < 0 || span_eq(sub, SPAN_LIT("*")));
+}
+
+static void
+prepare_types(const struct conf_scope *s, struct arena *a,
+    struct plan_compress *out, struct diag *d)
+{
+	struct conf_iter it = {NULL, 0, false};
+	const struct conf_value *v;
+	uint32_t n = 0;
+	span *types;
+
+	while ((v = conf_next(s, KEY_SCOPE_COMPRESS_TYPES, &it)) != NULL)
+		n += v->n_words;
+	types = arena_alloc(a, n * sizeof(*types));
+	it = (struct conf_iter){NULL, 0, false};
+	while ((v = conf_next(s, KEY_SCOPE_COMPRESS_TYPES, &it)) != NULL) {
+		for (uint32_t i = 0; i < v->n_words; i++) {
+			if (!prepare_is_type(v->words[i].text))
+				diag_error(d, v->words[i].at,
+				    "compress_types: expected type/subtype, "
+				    "type/*, +suffix or *");
+			else
+				types[out->n_types++] = v->words[i].text;
+		}
+	}
+	out->types = types;
+}
+
+static unsigned
+prepare_told(const struct conf_scope *s)
+{
+	static const struct {
+		enum conf_key key;
+		unsigned bit;
+	} rows[] = {
+	    {KEY_SCOPE_COMPRESS, COMPRESS_ORDER},
+	    {KEY_SCOPE_COMPRESS_MIN_LENGTH, COMPRESS_MIN_LENGTH},
+	    {KEY_SCOPE_COMPRESS_TYPES, COMPRESS_TYPES},
+	    {KEY_SCOPE_COMPRESS_LEVEL, COMPRESS_LEVEL},
+	    {KEY_SCOPE_COMPRESS_CROSS_SITE, COMPRESS_CROSS_SITE},
+	    {KEY_SCOPE_DECOMPRESS, COMPRESS_DECODES},
+	    {KEY_SCOPE_DECOMPRESS_MAX, COMPRESS_DECODE_MAX},
+	};
+	unsigned told = 0;
+
+	for (size_t i = 0; i < NELEMS(rows); i++)
+		if (s->n > 0 && s->at[0]->first[rows[i].key] != NULL)
+			told |= rows[i].bit;
+	return told;
+}
+
+void
+compress_prepare(const struct conf_scope *s, struct arena *a,
+    struct plan_compress *out, struct diag *d)
+{
+	out->told = prepare_told(s);
+	prepare_order(s, out, d);
+	prepare_levels(s, out, d);
+	prepare_types(s, a, out, d);
+	out->min_length = (uint64_t)conf_num(s, KEY_SCOPE_COMPRESS_MIN_LENGTH);
+	out->is_same_site = !conf_bool(s, KEY_SCOPE_COMPRESS_CROSS_SITE);
+	out->decodes = conf_bool(s, KEY_SCOPE_DECOMPRESS);
+	out->decode_max = (uint64_t)conf_num(s, KEY_SCOPE_DECOMPRESS_MAX);
+}
