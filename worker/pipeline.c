@@ -68,7 +68,7 @@ const struct stage pipeline_response[] = {
     {"presets", STAGE_REVERSE, stage_presets},
     {"response-header", STAGE_REVERSE, stage_response_header},
     {"sticky", STAGE_REVERSE, stage_sticky_answer},
-    {"compress", STAGE_REVERSE, stage_compress},
+    {"compress", STAGE_REVERSE | STAGE_INTERNAL, stage_compress},
     {"send", STAGE_REVERSE, stage_send},
     {NULL, 0, NULL},
 };

@@ -105,6 +105,7 @@ answer_to_post(struct exch *x, struct cached *c)
 	    .kind = KEPT_ANSWER,
 	    .status = x->resp.status,
 	    .version = x->resp.version,
+	    .epoch = put_epoch(x),
 	};
 	struct obj_key key =
 	    objects_key(c->view, cache_key_text(x, c->cache, NULL));

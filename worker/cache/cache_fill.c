@@ -110,8 +110,8 @@ fill_front_pull(void *self, struct exch *y)
 static void
 fill_overflow(struct cache_fill *f, struct exch *y, bool is_too_long)
 {
-	bool is_all =
-	    f->kind != FILL_SLICE && f->mark.at == 0 && !f->is_spliced;
+	bool is_all = f->kind != FILL_SLICE && f->kind != FILL_CODED &&
+		      f->mark.at == 0 && !f->is_spliced;
 	struct obj_facts facts;
 
 	if (!is_all || f->x == NULL) {
@@ -160,8 +160,7 @@ fill_store(struct cache_fill *f, struct exch *y)
 	uint64_t bytes;
 	int n;
 
-	while ((n = body_peek(
-		    &y->resp_body, iov, FILL_IOV, UINT64_MAX, &bytes)) > 0) {
+	while ((n = body_peek(y->out, iov, FILL_IOV, UINT64_MAX, &bytes)) > 0) {
 		for (int i = 0; i < n; i++) {
 			bool is_too_long =
 			    f->stored + iov[i].iov_len > f->cache->max_object;
@@ -173,11 +172,11 @@ fill_store(struct cache_fill *f, struct exch *y)
 				return true;
 			}
 			f->stored += iov[i].iov_len;
-			body_consume(&y->resp_body, iov[i].iov_len);
+			body_consume(y->out, iov[i].iov_len);
 			moved = true;
 		}
 	}
-	if (body_is_done(&y->resp_body)) {
+	if (body_is_done(y->out)) {
 		if (f->has_joined &&
 		    !fill_copy(f, f->stale, f->joined_base, f->joined))
 			fill_abandon(f);
@@ -222,8 +221,8 @@ fill_front_send(void *self, struct exch *y)
 {
 	struct cache_fill *f = self;
 
-	if (y->resp_body.state == BODY_ABORTED) {
-		exch_fault(y, y->resp_body.fault, 0);
+	if (y->out->state == BODY_ABORTED) {
+		exch_fault(y, y->out->fault, 0);
 		return true;
 	}
 	switch (f->outcome) {
@@ -384,7 +383,6 @@ fill_new(struct exch *x, struct cached *c, struct obj_ref ref, span url)
 	f->policy = c->policy;
 	list_push_back(&c->cw->fills, &f->node);
 	c->cw->n_fills++;
-	counter_add(x->w->counters, COUNTER_CACHE_FILLS, 1);
 	return f;
 }
 
@@ -434,6 +432,26 @@ fill_begin_slice(
 
 	f->kind = FILL_SLICE;
 	fill_ask_known(f, &c->slices->of, slice_range(&c->slices->of, number));
+	counter_add(x->w->counters, COUNTER_CACHE_FILLS, 1);
+	exch_kick(f->y);
+}
+
+void
+fill_begin_coded(struct exch *x, struct cached *c, struct obj_ref ref,
+    const struct obj_key *key, enum coding coding)
+{
+	struct cache_fill *f = fill_new(x, c, ref, cache_url(x, c->cache));
+	struct plan_settings *set = arena_alloc(&f->y->arena, sizeof(*set));
+
+	f->kind = FILL_CODED;
+	f->key = *key;
+	f->stale = c->ref;
+	objects_pin(f->view, f->stale);
+	*set = *f->y->set;
+	set->handler = &coded_handler;
+	set->timeout_ms = 0;
+	f->y->set = set;
+	f->y->coding = coding;
 	exch_kick(f->y);
 }
 
@@ -448,6 +466,7 @@ fill_begin_rest(
 	fill_ask_known(f, of, r);
 	f->x = x;
 	c->fill = f;
+	counter_add(x->w->counters, COUNTER_CACHE_FILLS, 1);
 	exch_kick(f->y);
 }
 
@@ -474,6 +493,7 @@ fill_begin(
 		f->x = x;
 		c->fill = f;
 	}
+	counter_add(x->w->counters, COUNTER_CACHE_FILLS, 1);
 	exch_kick(f->y);
 }
 

@@ -47,7 +47,8 @@ enum kept_kind {
 	KEPT_VARIANTS,
 	KEPT_PASS, /* answers of this URL cannot be shared: do not wait */
 	KEPT_SLICED, /* an answer whose content is kept in slices */
-	KEPT_WHOLE /* it cannot be had in slices: ask for all of it */
+	KEPT_WHOLE, /* it cannot be had in slices: ask for all of it */
+	KEPT_CODED /* content of an ANSWER in a coding; see cache_code */
 };
 
 /* A head, read out of an object; text lies in the copy that was made of it. */
@@ -56,7 +57,8 @@ struct kept {
 	uint16_t status;
 	enum http_version version; /* the origin's */
 	struct freshness fresh;
-	uint64_t epoch; /* VARIANTS: part of their keys */
+	uint64_t epoch; /* VARIANTS: part of their keys; ANSWER: of the keys of
+	                   its codings, 0: it has none */
 	int64_t until_ms; /* PASS, WHOLE: CLOCK_REALTIME */
 	uint64_t complete_len; /* SLICED: bytes of all slices */
 	uint64_t slice; /* SLICED: bytes of each but the last */
@@ -233,6 +235,13 @@ enum verdict cache_timeout(struct exch *x, struct cached *c);
 /* Move content of c->ref into the answer. Whether anything moved. */
 bool cache_serve_step(struct exch *x, struct cached *c);
 
+/* --- codings -------------------------------------------------------------- */
+
+/* struct handler, code(). */
+bool cache_code(struct exch *x, enum coding coding, uint64_t *length);
+/* Gives the content of what is coded. */
+extern const struct handler coded_handler;
+
 /* Count what became of the request. */
 void cache_count(struct exch *x);
 /* x->cache_result, as far as it is known. */
@@ -300,7 +309,8 @@ enum fill_kind {
 	FILL_WHOLE, /* the request's own answer */
 	FILL_PROBE, /* a slice of it: how long it is, nobody knows */
 	FILL_SLICE, /* of a content that is known */
-	FILL_REST /* what one client lacks of it, for that client alone */
+	FILL_REST, /* what one client lacks of it, for that client alone */
+	FILL_CODED /* content of `stale` in a coding */
 };
 
 enum fill_outcome {
@@ -325,7 +335,7 @@ struct cache_fill {
 	struct range asked; /* of all kinds but WHOLE */
 	struct slice_of of; /* SLICE, REST; text in y's arena */
 	struct obj_ref mark; /* PROBE: of the slices, pinned; or at 0 */
-	uint64_t rest; /* REST: bytes that are still to come */
+	uint64_t rest; /* REST, CODED: bytes that are still to come */
 	bool is_taken; /* REST: x has all of it */
 	struct obj_ref ref; /* what it fills, pinned; at 0: nothing any more */
 	struct obj_key base;
@@ -335,8 +345,8 @@ struct cache_fill {
 	span url;
 	span vary; /* names that told this variant from others; or empty */
 	struct obj_key key; /* of what it fills */
-	struct obj_ref
-	    stale; /* what it validates or adds to, pinned; or at 0 */
+	struct obj_ref stale; /* what it validates, adds to or codes, pinned;
+	                         or at 0 */
 	bool is_adding; /* `stale` is a part that the answer may join */
 	struct range joined; /* of it: what follows the answer's bytes */
 	bool has_joined;
@@ -370,6 +380,10 @@ void fill_begin_slice(
  * may be RANGE_LEN_UNKNOWN; then the range goes to the end, wherever that is. */
 void fill_begin_rest(struct exch *x, struct cached *c,
     const struct slice_of *of, struct range r);
+/* Make the content of c->ref in that coding into `ref` (FILLING, pinned, becomes
+ * the fill's), which stands under the key; nobody waits for it. */
+void fill_begin_coded(struct exch *x, struct cached *c, struct obj_ref ref,
+    const struct obj_key *key, enum coding coding);
 /* x does not wait any more. */
 void fill_leave(struct cache_fill *f);
 /* Move content that is not kept from the fill to x. Whether anything moved. */

@@ -186,6 +186,9 @@ look_judge(struct exch *x, struct cached *c, enum obj_state state)
 		return LOOK_NOTHING;
 	case KEPT_VARIANTS:
 		return LOOK_OTHERS;
+	case KEPT_CODED:
+		/* it stands under no key of a request */
+		return LOOK_NOTHING;
 	}
 	UNREACHED();
 }

@@ -10,14 +10,6 @@ struct mark {
 	struct kept kept;
 };
 
-/* What tells one life of a URL's variants from the next. */
-static uint64_t
-mark_epoch(struct exch *y)
-{
-	return y->w->id_salt ^ ((uint64_t)worker_clock(y->w)->wall_us << 8) ^
-	       ++y->w->request_seq;
-}
-
 /* The mark under the URL as it is now, or a new one. */
 static void
 mark_open(struct cache_fill *f, struct exch *y, struct mark *m)
@@ -36,7 +28,7 @@ mark_open(struct cache_fill *f, struct exch *y, struct mark *m)
 	if (c.ref.at != 0)
 		objects_unpin(f->view, c.ref);
 	m->kept = (struct kept){
-	    .kind = KEPT_VARIANTS, .status = 200, .epoch = mark_epoch(y)};
+	    .kind = KEPT_VARIANTS, .status = 200, .epoch = put_epoch(y)};
 	fields_init(&m->kept.fields, &y->arena, 2);
 }
 

@@ -13,6 +13,13 @@
 /* Parts are joined up to this length: bytes are copied for it. */
 #define PUT_JOIN_MAX (16u * 1024 * 1024)
 
+uint64_t
+put_epoch(struct exch *x)
+{
+	return x->w->id_salt ^ ((uint64_t)worker_clock(x->w)->wall_us << 8) ^
+	       ++x->w->request_seq;
+}
+
 struct cache_facts
 put_facts(const struct exch *x)
 {
@@ -214,6 +221,7 @@ put_store(struct cache_fill *f, struct exch *y)
 	    .kind = KEPT_ANSWER,
 	    .status = y->resp.status,
 	    .version = y->resp.version,
+	    .epoch = put_epoch(y),
 	};
 
 	/* one that speaks of the range alone */
@@ -393,6 +401,9 @@ fill_put(struct exch *y)
 
 	if (f->kind == FILL_SLICE || f->kind == FILL_REST) {
 		put_known(f, y);
+	} else if (f->kind == FILL_CODED) {
+		fill_settle(f, !y->is_settled && put_coded(f, y) ? FILL_STORING
+								 : FILL_FAILED);
 	} else if (y->is_settled) {
 		f->fault = y->fault;
 		f->fault_errno = y->fault_errno;

@@ -13,6 +13,8 @@ struct put {
 	span url;
 };
 
+/* A number that no other answer has, nor other life of variants. */
+uint64_t put_epoch(struct exch *x);
 /* When the exchange with the server took place. */
 struct cache_facts put_facts(const struct exch *x);
 /* Length of the content, as objects want it told. */
@@ -59,5 +61,10 @@ bool put_is_slice(struct exch *y);
 enum fill_outcome put_slices(struct cache_fill *f, struct exch *y);
 /* The answer to a SLICE or REST. */
 void put_known(struct cache_fill *f, struct exch *y);
+
+/* --- cache_code ----------------------------------------------------------- */
+
+/* Give what a CODED fills its head. false: there is no room. */
+bool put_coded(struct cache_fill *f, struct exch *y);
 
 #endif

@@ -565,5 +565,6 @@ const struct handler cache_handler = {
     .name = "cache",
     .open = handler_open,
     .pump = handler_pump,
+    .code = cache_code,
     .close = handler_close,
 };

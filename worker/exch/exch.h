@@ -11,6 +11,7 @@
 #include "common/base/arena.h"
 #include "common/base/diag.h"
 #include "common/base/ip.h"
+#include "common/http/coding.h"
 #include "common/http/msg.h"
 #include "common/net/loop.h"
 #include "common/net/sock.h"
@@ -162,6 +163,7 @@ struct exch {
 	struct body *out; /* as the front sends it: resp_body, or what
 	                     filters make of it */
 	struct bfilters *filters; /* NULL: there are none */
+	enum coding coding; /* an internal one: to be made of its content */
 	span path; /* normalized: what rules compare */
 	bool path_is_ambiguous;
 	span request_id;

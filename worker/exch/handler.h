@@ -3,7 +3,9 @@
 #define GH_HANDLER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
+#include "common/http/coding.h"
 #include "worker/exch/verdict.h"
 
 struct exch;
@@ -19,6 +21,11 @@ struct handler {
 	 * that has room. Returns whether anything moved. May be NULL when
 	 * open() never answers WAIT. */
 	bool (*pump)(struct exch *x);
+	/* Give the content, of which nobody has taken any yet, in this coding
+	 * instead, if it is at hand: x->resp_body begins anew, *length is its
+	 * length. What is not may be made for those who come later. May be
+	 * NULL. */
+	bool (*code)(struct exch *x, enum coding c, uint64_t *length);
 	/* Let go of everything, complete or not; called once. May be NULL. */
 	void (*close)(struct exch *x);
 };

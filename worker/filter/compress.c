@@ -8,6 +8,7 @@
 #include "worker/exch/grpc.h"
 #include "worker/exch/handler.h"
 #include "worker/exch/sink.h"
+#include "worker/exch/stage.h"
 #include "worker/filter/codec.h"
 
 static struct codec_pool *
@@ -54,8 +55,6 @@ compress_begin(struct exch *x, const struct plan_compress *set, enum coding c)
 {
 	void *self;
 
-	if (x->req.method == METHOD_HEAD)
-		return true;
 	self = codec_open(compress_pool(x->w), c, set->level[c]);
 	if (self == NULL) {
 		counter_add(x->w->counters, COUNTER_COMPRESS_FULL, 1);
@@ -76,10 +75,29 @@ compress_choose(const struct exch *x, const struct plan_compress *set,
 	return coding_choose(wishes, set->order, set->n);
 }
 
-/* The answer has no coding, or none any more. */
+/* Give the answer in that coding: one that is there already, or one that is made
+ * while it is sent. */
+static void
+compress_give(
+    struct exch *x, const struct plan_compress *set, enum coding c, bool is_raw)
+{
+	uint64_t length;
+
+	if (is_raw && x->handler != NULL && x->handler->code != NULL &&
+	    x->handler->code(x, c, &length)) {
+		compress_describe(x, c);
+		x->resp.body = LENGTH_KNOWN;
+		x->resp.length = length;
+		return;
+	}
+	if (x->req.method == METHOD_HEAD || compress_begin(x, set, c))
+		compress_describe(x, c);
+}
+
+/* The answer has no coding; or, if it is not raw, none any more. */
 static void
 compress_plain(struct exch *x, const struct plan_compress *set,
-    const struct coding_wishes *wishes)
+    const struct coding_wishes *wishes, bool is_raw)
 {
 	enum coding c;
 
@@ -89,8 +107,8 @@ compress_plain(struct exch *x, const struct plan_compress *set,
 	compress_add_vary(x);
 	c = compress_choose(x, set, wishes);
 	sink_note(x, "compress", set->at, "%.*s", SPAN_FMT(coding_name(c)));
-	if (c != CODING_IDENTITY && compress_begin(x, set, c))
-		compress_describe(x, c);
+	if (c != CODING_IDENTITY)
+		compress_give(x, set, c, is_raw);
 }
 
 /* The answer has a coding that the client does not know. false: it keeps it. */
@@ -115,6 +133,17 @@ compress_undo(struct exch *x, const struct plan_compress *set, enum coding c)
 	return true;
 }
 
+/* Whoever spawned it says what becomes of it. */
+static enum verdict
+compress_internal(struct exch *x)
+{
+	if (x->coding == CODING_IDENTITY || x->is_settled ||
+	    compress_begin(x, &x->set->compress, x->coding))
+		return VERDICT_NEXT;
+	exch_fault(x, F_INTERNAL, 0);
+	return VERDICT_FAULT;
+}
+
 enum verdict
 stage_compress(struct exch *x)
 {
@@ -122,6 +151,8 @@ stage_compress(struct exch *x)
 	struct coding_wishes wishes;
 	enum coding is;
 
+	if (x->kind == STAGE_INTERNAL)
+		return compress_internal(x);
 	if (set->n == 0 && !set->decodes)
 		return VERDICT_NEXT;
 	if (x->resp.status == 304)
@@ -138,6 +169,6 @@ stage_compress(struct exch *x)
 		if (wishes.q[is] > 0 || !compress_undo(x, set, is))
 			return VERDICT_NEXT;
 	}
-	compress_plain(x, set, &wishes);
+	compress_plain(x, set, &wishes, is == CODING_IDENTITY);
 	return VERDICT_NEXT;
 }
