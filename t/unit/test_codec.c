@@ -8,11 +8,12 @@
 #include "t/unit/unit.h"
 #include "worker/filter/codec.h"
 
-#define ROOM (64u << 20)
+#define ROOM (2u << 20)
 #define POOL (256u << 20)
 #define SEED 4711
 #define TEXT_LEN 100000
 #define CHAINS 80
+#define STEP 13
 #define CHAIN_MAX 4
 #define CHAIN_TEXT 20000
 
@@ -231,7 +232,7 @@ START_TEST(a_truncated_stream_is_refused)
 		struct bytes plain;
 
 		ck_assert(run(codec_open(p, codings[i], 1), in, &cut, &coded));
-		for (size_t len = 1; len < coded.len; len++) {
+		for (size_t len = 1; len < coded.len; len += STEP) {
 			struct bytes part = {coded.p, len};
 
 			ck_assert(!run(codec_open_decode(p, codings[i], 0),
@@ -297,7 +298,7 @@ START_TEST(a_bomb_is_cut_off)
 {
 	static const struct cut cut = {16384, 16384, false, 0};
 	struct codec_pool *p = codec_pool_new(POOL, &counters);
-	struct bytes in = make(4u << 20, 1);
+	struct bytes in = make(1u << 20, 1);
 
 	for (size_t i = 0; i < NELEMS(codings); i++) {
 		struct bytes coded;
