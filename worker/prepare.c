@@ -392,6 +392,8 @@ worker_prepare_free(struct prepared *p)
 	map_foreach (s, &p->users)
 		auth_fini_users(s->value);
 	map_fini(&p->users);
+	map_foreach (s, &p->auths)
+		auth_fini(s->value);
 	map_fini(&p->auths);
 	for (uint32_t i = 0; i < p->matches.n; i++)
 		match_free(p->matches.at[i]);

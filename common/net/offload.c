@@ -14,7 +14,7 @@
 
 #define OFFLOAD_THREADS_MAX 16u
 /* The loop has clients that wait for nothing: it goes first. */
-#define OFFLOAD_NICE 10
+#define OFFLOAD_NICE 5
 
 struct offload {
 	struct loop *loop;

@@ -32,8 +32,8 @@ void offload_free(struct offload *o);
 
 /* Hand over a job. false: as many wait as may, and nothing happened. */
 bool offload_submit(struct offload *o, struct offload_job *j);
-/* Nobody wants it any more. true: it had not begun, done() is not called and the
- * memory is the caller's again; false: done() will come. */
+/* Nobody wants it any more. true: it had not begun, done() is not called and
+ * the memory is the caller's again; false: done() will come. */
 bool offload_take_back(struct offload *o, struct offload_job *j);
 
 #endif

@@ -12,7 +12,7 @@ fuzz_files(span in)
 	struct arena_pool pool;
 	struct arena arena;
 	struct users users;
-	struct users_file f = {
+	struct auth_file f = {
 	    .path = "users", .arena = &arena, .d = diag_new()};
 
 	arena_pool_init(&pool, 0);
@@ -24,7 +24,7 @@ fuzz_files(span in)
 		const struct users_entry *e = slot->value;
 		const char *why;
 
-		REQUIRE(e->name.len > 0 && users_is_text(e->name));
+		REQUIRE(e->name.len > 0 && auth_is_text(e->name));
 		REQUIRE(e->hash.len == 0 ||
 			passwd_judge(e->hash, &why) != PASSWD_NONE);
 		REQUIRE(users_find(&users, e->name) == e);
@@ -43,11 +43,11 @@ fuzz_credentials(span in)
 
 	REQUIRE(room != NULL);
 	if (basic_read(in, room, &b)) {
-		REQUIRE(b.name.len > 0 && b.name.len <= USERS_NAME_MAX);
+		REQUIRE(b.name.len > 0 && b.name.len <= AUTH_NAME_MAX);
 		REQUIRE(b.password.len <= PASSWD_MAX);
 		REQUIRE(span_chr(b.name, ':') < 0);
 		REQUIRE(b.password.p + b.password.len <= room + BASIC_ROOM);
-		REQUIRE(users_is_text(b.name) && users_is_text(b.password));
+		REQUIRE(auth_is_text(b.name) && auth_is_text(b.password));
 	}
 	free(room);
 }

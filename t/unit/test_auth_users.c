@@ -46,7 +46,7 @@ static struct arena_pool pool;
 static struct arena arena;
 static struct diag *diag;
 static struct users users;
-static struct users_file file;
+static struct auth_file file;
 
 static void
 set_up(void)
@@ -56,7 +56,7 @@ set_up(void)
 	diag = diag_new();
 	users_init(&users);
 	file =
-	    (struct users_file){.path = "/x/users", .arena = &arena, .d = diag};
+	    (struct auth_file){.path = "/x/users", .arena = &arena, .d = diag};
 }
 
 static void
@@ -316,26 +316,24 @@ END_TEST
 
 START_TEST(lengths_are_bounded)
 {
-	char pair[USERS_NAME_MAX + PASSWD_MAX + 3];
+	char pair[AUTH_NAME_MAX + PASSWD_MAX + 3];
 	char room[BASIC_ROOM];
 	struct basic b;
 
 	memset(pair, 'a', sizeof(pair));
-	pair[USERS_NAME_MAX] = ':';
-	ck_assert(
-	    basic_read(credentials("Basic ",
-			   span_of(pair, USERS_NAME_MAX + 1 + PASSWD_MAX)),
-		room, &b));
+	pair[AUTH_NAME_MAX] = ':';
+	ck_assert(basic_read(credentials("Basic ",
+				 span_of(pair, AUTH_NAME_MAX + 1 + PASSWD_MAX)),
+	    room, &b));
 	ck_assert_uint_eq(b.password.len, PASSWD_MAX);
 	ck_assert(
 	    !basic_read(credentials("Basic ",
-			    span_of(pair, USERS_NAME_MAX + 2 + PASSWD_MAX)),
+			    span_of(pair, AUTH_NAME_MAX + 2 + PASSWD_MAX)),
 		room, &b));
-	pair[USERS_NAME_MAX] = 'a';
-	pair[USERS_NAME_MAX + 1] = ':';
+	pair[AUTH_NAME_MAX] = 'a';
+	pair[AUTH_NAME_MAX + 1] = ':';
 	ck_assert(!basic_read(
-	    credentials("Basic ", span_of(pair, USERS_NAME_MAX + 2)), room,
-	    &b));
+	    credentials("Basic ", span_of(pair, AUTH_NAME_MAX + 2)), room, &b));
 }
 END_TEST
 

@@ -26,6 +26,9 @@ struct plan_auth *auth_prepare(const struct conf_tree *t,
     const struct conf_section *s, const struct map *users, struct arena *a,
     struct diag *d);
 
+/* Give back what is not in the arena; NULL is allowed. */
+void auth_fini(struct plan_auth *p);
+
 /* What a worker needs to verify credentials: threads and a memory of them. NULL
  * with errno. A worker that has none (a dry run) verifies in place. */
 struct auth_worker *auth_worker_new(struct worker *w);

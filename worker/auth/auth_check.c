@@ -10,8 +10,8 @@
 #include "worker/auth/auth_int.h"
 #include "worker/auth/passwd.h"
 
-/* A hash takes 1 to 300 ms of a CPU: two threads keep one good user from waiting
- * behind one flood, and leave the CPU to the loop. */
+/* A hash takes 1 to 300 ms of a CPU: two threads keep one good user from
+ * waiting behind one flood, and leave the CPU to the loop. */
 #define CHECK_THREADS 2u
 /* Checks that wait for a thread. */
 #define CHECK_QUEUE 128u
@@ -112,6 +112,15 @@ check_now_ms(const struct auth_worker *aw)
 }
 
 static void
+check_remember(struct auth_worker *aw, const struct auth_key *key,
+    uint64_t ttl_ms, bool is_good)
+{
+	if (!is_good)
+		ttl_ms = u64_min(ttl_ms, CHECK_BAD_MS);
+	auth_memory_put(aw->memory, key, check_now_ms(aw) + ttl_ms, is_good);
+}
+
+static void
 check_settle_wait(struct auth_wait *w, enum auth_rc rc)
 {
 	w->run = NULL;
@@ -126,13 +135,10 @@ check_done(struct offload_job *j, bool was_run)
 {
 	struct auth_run *r = LIST_ENTRY(j, struct auth_run, job);
 	struct auth_worker *aw = r->aw;
-	uint64_t ttl_ms =
-	    r->is_good ? r->ttl_ms : u64_min(r->ttl_ms, CHECK_BAD_MS);
 	enum auth_rc rc = AUTH_BUSY;
 
 	if (was_run) {
-		auth_memory_put(
-		    aw->memory, &r->key, check_now_ms(aw) + ttl_ms, r->is_good);
+		check_remember(aw, &r->key, r->ttl_ms, r->is_good);
 		rc = r->is_good ? AUTH_GOOD : AUTH_BAD;
 	}
 	list_foreach_safe (n, &r->waits)
@@ -283,4 +289,31 @@ auth_check(
 	if (r == NULL)
 		r = check_begin(aw, a->conf, work, &key);
 	return r == NULL ? AUTH_BUSY : check_join(x, a, r);
+}
+
+bool
+auth_recall(
+    struct exch *x, const struct auth_conf *c, span credentials, bool *is_good)
+{
+	const struct auth_worker *aw = x->w->auth;
+	struct auth_key key;
+
+	if (aw == NULL)
+		return false;
+	key = check_key(aw, c, credentials);
+	return auth_memory_find(aw->memory, &key, check_now_ms(aw), is_good);
+}
+
+void
+auth_remember(
+    struct exch *x, const struct auth_conf *c, span credentials, bool is_good)
+{
+	struct auth_worker *aw = x->w->auth;
+	struct auth_key key;
+
+	if (aw == NULL)
+		return;
+	key = check_key(aw, c, credentials);
+	check_remember(aw, &key, c->ttl_ms, is_good);
+	counter_add(x->w->counters, COUNTER_AUTH_CHECKS, 1);
 }

@@ -10,14 +10,34 @@
 #include "common/net/offload.h"
 #include "common/net/timer.h"
 #include "worker/auth/auth.h"
+#include "worker/auth/auth_source.h"
+#include "worker/auth/jwt_keys.h"
+#include "worker/auth/keys.h"
 #include "worker/auth/users.h"
 #include "worker/exch/exch.h"
 #include "worker/exch/plan.h"
+
+/* What scheme `jwt` wants of a token. */
+struct auth_jwt {
+	struct jwt_keys keys;
+	bool may_use[JWT_ALGS];
+	span issuer; /* empty: any */
+	const struct conf_value *audience; /* NULL: any */
+	span claim;
+	span groups_claim;
+	int64_t skew_s;
+};
 
 /* A [auth], as compiled. */
 struct auth_conf {
 	const struct users *users; /* NULL: the scheme has none */
 	span challenge; /* value of WWW-Authenticate or Proxy-Authenticate */
+	span refusal; /* the same for who has sent something */
+	/* takes what was sent out of a request that was let on */
+	void (*strip)(const struct auth_conf *c, struct exch *x);
+	struct auth_source source; /* apikey, jwt */
+	struct keys keys; /* apikey */
+	struct auth_jwt jwt;
 	uint64_t ttl_ms; /* what was found out is believed for so long */
 	uint64_t index; /* of the section: credentials of one say nothing to
 	                   another */
@@ -62,6 +82,13 @@ struct auth_work {
 enum auth_rc auth_check(
     struct exch *x, const struct plan_auth *a, const struct auth_work *work);
 
+/* What is remembered of credentials. false: nothing. */
+bool auth_recall(
+    struct exch *x, const struct auth_conf *c, span credentials, bool *is_good);
+/* Remember what came of them. */
+void auth_remember(
+    struct exch *x, const struct auth_conf *c, span credentials, bool is_good);
+
 /* --- what is remembered --------------------------------------------------- */
 
 /* Credentials without what they are: a keyed hash of them. */
@@ -83,6 +110,11 @@ void auth_memory_put(struct auth_memory *m, const struct auth_key *k,
 
 /* --- schemes -------------------------------------------------------------- */
 
+/* Whose name it is may have groups and more. */
+enum verdict auth_let_on_as(
+    struct exch *x, const struct plan_auth *a, struct exch_user *u);
+enum verdict apikey_ask(struct exch *x, const struct plan_auth *a);
+enum verdict jwt_ask(struct exch *x, const struct plan_auth *a);
 enum verdict basic_ask(struct exch *x, const struct plan_auth *a);
 
 #endif

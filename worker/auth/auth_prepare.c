@@ -1,7 +1,19 @@
 /* auth/auth_prepare: an [auth] section compiled for serving. */
+#include "common/base/check.h"
 #include "worker/auth/auth_int.h"
 
-#include "common/base/check.h"
+#define AUTH_MS_PER_S 1000
+
+/* What a section is made from, and into. */
+struct auth_build {
+	const struct conf_section *section;
+	struct conf_scope scope;
+	const struct map *users;
+	struct arena *arena;
+	struct diag *d;
+	struct auth_conf *conf;
+	struct plan_auth *plan;
+};
 
 struct users *
 auth_prepare_users(const struct conf_tree *t, const struct conf_section *s,
@@ -16,18 +28,18 @@ auth_fini_users(struct users *u)
 	users_fini(u);
 }
 
-/* A quoted string (RFC 9110 5.6.4) of the realm: that of the key, or the name of
- * the section. */
+/* A quoted string (RFC 9110 5.6.4) of the realm: that of the key, or the name
+ * of the section. */
 static span
-auth_realm(const struct conf_scope *s, struct arena *a, struct diag *d)
+auth_realm(const struct auth_build *b)
 {
-	const struct conf_value *v = conf_get(s, KEY_AUTH_REALM);
-	span realm = v != NULL ? v->text : s->at[0]->name;
-	char *p = arena_alloc(a, 2 * realm.len + 2);
+	const struct conf_value *v = conf_get(&b->scope, KEY_AUTH_REALM);
+	span realm = v != NULL ? v->text : b->section->name;
+	char *p = arena_alloc(b->arena, 2 * realm.len + 2);
 	size_t len = 0;
 
-	if (v != NULL && !users_is_text(realm))
-		diag_error(d, v->at,
+	if (v != NULL && !auth_is_text(realm))
+		diag_error(b->d, v->at,
 		    "the realm is no UTF-8, or holds a control character");
 	p[len++] = '"';
 	for (size_t i = 0; i < realm.len; i++) {
@@ -39,46 +51,271 @@ auth_realm(const struct conf_scope *s, struct arena *a, struct diag *d)
 	return span_of(p, len);
 }
 
-/* Passwords come from somewhere. */
-static const struct users *
-auth_need_users(
-    const struct conf_scope *s, const struct map *users, struct diag *d)
+/* Say what a section lacks, unless a line of it could not be read. */
+static void
+auth_lacks(const struct auth_build *b, const char *what)
 {
-	const struct conf_value *v = conf_get(s, KEY_AUTH_USERS);
-	const struct users *u = v != NULL ? map_get(users, v->text) : NULL;
+	if (!b->section->is_broken)
+		diag_error(b->d, b->section->at, "%s", what);
+}
 
-	if (v == NULL && !s->at[0]->is_broken)
-		diag_error(d, s->at[0]->at,
-		    "scheme = basic needs users = NAME, a [users] section");
+/* All of the file that a key names. false: there is none, or it was noted why
+ * it cannot be read. */
+static bool
+auth_load(const struct auth_build *b, enum conf_key key, struct auth_file *f,
+    span *text)
+{
+	const struct conf_value *v = conf_get(&b->scope, key);
+
+	*text = span_of(NULL, 0);
+	if (v == NULL)
+		return false;
+	*f = (struct auth_file){
+	    .path = arena_span(b->arena, v->text).p,
+	    .at = v->at,
+	    .arena = b->arena,
+	    .d = b->d,
+	};
+	return auth_file_load(f, text);
+}
+
+/* --- basic ---------------------------------------------------------------- */
+
+static void
+basic_strip(const struct auth_conf *c, struct exch *x)
+{
+	(void)c;
+	(void)fields_del(&x->req.fields, auth_field(x));
+}
+
+static void
+basic_prepare(const struct auth_build *b)
+{
+	const struct conf_value *v = conf_get(&b->scope, KEY_AUTH_USERS);
+	struct auth_conf *c = b->conf;
+
+	if (v == NULL)
+		auth_lacks(
+		    b, "scheme = basic needs users = NAME, a [users] section");
 	/* one that is not there has been told */
-	if (u != NULL && u->entries.n == 0)
-		diag_warning(d, v->at,
+	if (c->users != NULL && c->users->entries.n == 0)
+		diag_warning(b->d, v->at,
 		    "nobody can be let on: users '%.*s' knows no password",
-		    SPAN_FMT(u->name));
-	return u;
+		    SPAN_FMT(c->users->name));
+	c->challenge = arena_printf(b->arena,
+	    "Basic realm=%.*s, charset=\"UTF-8\"", SPAN_FMT(auth_realm(b)));
+	c->refusal = c->challenge;
+	c->strip = basic_strip;
+	b->plan->ask = basic_ask;
+}
+
+/* --- apikey --------------------------------------------------------------- */
+
+static void
+source_strip(const struct auth_conf *c, struct exch *x)
+{
+	auth_source_strip(&c->source, x);
+}
+
+static void
+apikey_prepare(const struct auth_build *b)
+{
+	struct auth_conf *c = b->conf;
+	struct auth_file f;
+	span text;
+
+	if (conf_get(&b->scope, KEY_AUTH_FILE) == NULL)
+		auth_lacks(b, "scheme = apikey needs file = PATH, the keys");
+	if (auth_load(b, KEY_AUTH_FILE, &f, &text))
+		keys_read(&c->keys, &f, text);
+	auth_source_prepare(&c->source, &b->scope, "X-API-Key", b->arena, b->d);
+	c->challenge = arena_printf(
+	    b->arena, "ApiKey realm=%.*s", SPAN_FMT(auth_realm(b)));
+	c->refusal = c->challenge;
+	c->strip = source_strip;
+	b->plan->ask = apikey_ask;
+}
+
+/* --- jwt ------------------------------------------------------------------ */
+
+static void
+jwt_prepare_algorithms(const struct auth_build *b)
+{
+	struct conf_iter it = {NULL, 0, false};
+	const struct conf_value *v;
+
+	/* other words were refused by the reader */
+	while ((v = conf_next(&b->scope, KEY_AUTH_ALGORITHMS, &it)) != NULL)
+		for (uint32_t i = 0; i < v->n_words; i++) {
+			enum jwt_alg alg = jwt_alg_find(v->words[i].text);
+
+			if (alg != JWT_ALGS)
+				b->conf->jwt.may_use[alg] = true;
+		}
+}
+
+/* Whether some key is there that signatures which are accepted are made with.
+ */
+static bool
+jwt_has_key(const struct auth_jwt *w)
+{
+	for (uint32_t i = 0; i < w->keys.at.n; i++) {
+		const struct jwt_key *k = w->keys.at.at[i];
+
+		for (unsigned alg = 0; alg < JWT_ALGS; alg++)
+			if (w->may_use[alg] &&
+			    jwt_alg_kty((enum jwt_alg)alg) == k->kty &&
+			    (k->alg < 0 || k->alg == (int)alg))
+				return true;
+	}
+	return false;
+}
+
+static void
+jwt_prepare_secret(const struct auth_build *b)
+{
+	const struct conf_value *v = conf_get(&b->scope, KEY_AUTH_SECRET);
+	struct auth_jwt *w = &b->conf->jwt;
+
+	if (v == NULL)
+		return;
+	if (v->text.len < JWT_SECRET_MIN)
+		diag_error(b->d, v->at,
+		    "the secret is shorter than %u bytes, and could be "
+		    "guessed",
+		    JWT_SECRET_MIN);
+	else if (!w->may_use[JWT_HS256])
+		diag_error(b->d, v->at,
+		    "the secret is never used: algorithms does not name "
+		    "HS256");
+	else
+		jwt_keys_add_secret(&w->keys, b->arena, v->text);
+}
+
+static void
+jwt_prepare_keys(const struct auth_build *b)
+{
+	const struct conf_value *v = conf_get(&b->scope, KEY_AUTH_JWKS);
+	struct auth_jwt *w = &b->conf->jwt;
+	const char *why = NULL;
+	struct auth_file f;
+	span text;
+
+	if (v != NULL && span_find(v->text, SPAN_LIT(":/")) >= 0)
+		diag_error(b->d, v->at,
+		    "fetching keys is not built yet (it comes with a later "
+		    "version): give a file");
+	else if (auth_load(b, KEY_AUTH_JWKS, &f, &text))
+		why = jwt_keys_read(&w->keys, b->arena, text);
+	else if (v != NULL)
+		return; /* that was told */
+	if (why != NULL)
+		diag_error(b->d, v->at, "%s: %s", f.path, why);
+	jwt_prepare_secret(b);
+	if (diag_count(b->d, DIAG_ERROR) == 0 && !jwt_has_key(w))
+		auth_lacks(b,
+		    "no token can be verified: scheme = jwt needs jwks or "
+		    "secret with a key for one of algorithms");
+}
+
+static void
+jwt_prepare(const struct auth_build *b)
+{
+	struct auth_conf *c = b->conf;
+	struct auth_jwt *w = &c->jwt;
+	span realm = auth_realm(b);
+
+	jwt_prepare_algorithms(b);
+	jwt_prepare_keys(b);
+	w->issuer = conf_text(&b->scope, KEY_AUTH_ISSUER);
+	w->audience = conf_get(&b->scope, KEY_AUTH_AUDIENCE);
+	w->claim = arena_span(b->arena, conf_text(&b->scope, KEY_AUTH_CLAIM));
+	w->groups_claim =
+	    arena_span(b->arena, conf_text(&b->scope, KEY_AUTH_GROUPS_CLAIM));
+	w->skew_s = conf_num(&b->scope, KEY_AUTH_SKEW) / AUTH_MS_PER_S;
+	auth_source_prepare(
+	    &c->source, &b->scope, "Authorization", b->arena, b->d);
+	/* RFC 6750 3 */
+	c->challenge =
+	    arena_printf(b->arena, "Bearer realm=%.*s", SPAN_FMT(realm));
+	c->refusal = arena_printf(b->arena,
+	    "Bearer realm=%.*s, error=\"invalid_token\"", SPAN_FMT(realm));
+	c->strip = source_strip;
+	b->plan->ask = jwt_ask;
+}
+
+/* --- any ------------------------------------------------------------------ */
+
+/* In the order of the words of the key `scheme`. */
+enum auth_scheme {
+	AUTH_BASIC,
+	AUTH_JWT,
+	AUTH_FORWARD,
+	AUTH_APIKEY,
+	AUTH_HMAC,
+	AUTH_HELPER
+};
+
+static void
+auth_prepare_scheme(const struct auth_build *b)
+{
+	switch ((enum auth_scheme)conf_num(&b->scope, KEY_AUTH_SCHEME)) {
+	case AUTH_BASIC:
+		basic_prepare(b);
+		return;
+	case AUTH_APIKEY:
+		apikey_prepare(b);
+		return;
+	case AUTH_JWT:
+		jwt_prepare(b);
+		return;
+	case AUTH_FORWARD:
+	case AUTH_HMAC:
+	case AUTH_HELPER:
+		/* refused by the reader */
+		return;
+	}
+	UNREACHED();
 }
 
 struct plan_auth *
 auth_prepare(const struct conf_tree *t, const struct conf_section *sec,
     const struct map *users, struct arena *a, struct diag *d)
 {
-	struct conf_scope s = conf_scope_of(t, sec);
 	struct auth_conf *c = arena_zalloc(a, sizeof(*c));
 	struct plan_auth *p = arena_zalloc(a, sizeof(*p));
-	uint64_t index = 0;
+	struct auth_build b = {.section = sec,
+	    .scope = conf_scope_of(t, sec),
+	    .users = users,
+	    .arena = a,
+	    .d = d,
+	    .conf = c,
+	    .plan = p};
+	const struct conf_value *v = conf_get(&b.scope, KEY_AUTH_USERS);
 
 	for (const struct conf_section *o = conf_first(t, CONF_AUTH); o != sec;
 	     o = o->next)
-		index++;
-	c->index = index;
-	c->ttl_ms = (uint64_t)conf_num(&s, KEY_AUTH_TTL);
-	c->passes = conf_bool(&s, KEY_AUTH_PASS);
-	c->users = auth_need_users(&s, users, d);
-	c->challenge = arena_printf(a, "Basic realm=%.*s, charset=\"UTF-8\"",
-	    SPAN_FMT(auth_realm(&s, a, d)));
+		c->index++;
+	c->ttl_ms = (uint64_t)conf_num(&b.scope, KEY_AUTH_TTL);
+	c->passes = conf_bool(&b.scope, KEY_AUTH_PASS);
+	c->users = v != NULL ? map_get(users, v->text) : NULL;
+	keys_init(&c->keys);
+	jwt_keys_init(&c->jwt.keys);
 	p->name = sec->name;
 	p->at = sec->at;
-	p->ask = basic_ask;
 	p->conf = c;
+	auth_prepare_scheme(&b);
 	return p;
+}
+
+void
+auth_fini(struct plan_auth *p)
+{
+	struct auth_conf *c;
+
+	if (p == NULL)
+		return;
+	c = (struct auth_conf *)(uintptr_t)p->conf;
+	keys_fini(&c->keys);
+	jwt_keys_fini(&c->jwt.keys);
 }

@@ -17,10 +17,9 @@ auth_field(const struct exch *x)
 				: FIELD_AUTHORIZATION;
 }
 
-enum verdict
-auth_challenge(struct exch *x, const struct plan_auth *a)
+static enum verdict
+auth_ask_again(struct exch *x, const struct plan_auth *a, span challenge)
 {
-	const struct auth_conf *c = a->conf;
 	bool is_proxy = auth_is_proxy(x);
 	unsigned status = is_proxy ? 407 : 401;
 
@@ -29,17 +28,27 @@ auth_challenge(struct exch *x, const struct plan_auth *a)
 	exch_reply_status(x, status);
 	fields_add_id(&x->resp.fields, &x->arena,
 	    is_proxy ? FIELD_PROXY_AUTHENTICATE : FIELD_WWW_AUTHENTICATE,
-	    c->challenge);
+	    challenge);
 	return VERDICT_REPLY;
+}
+
+enum verdict
+auth_challenge(struct exch *x, const struct plan_auth *a)
+{
+	const struct auth_conf *c = a->conf;
+
+	return auth_ask_again(x, a, c->challenge);
 }
 
 enum verdict
 auth_refuse(struct exch *x, const struct plan_auth *a)
 {
+	const struct auth_conf *c = a->conf;
+
 	counter_add(x->w->counters, COUNTER_AUTH_REFUSED, 1);
 	sink_note(x, "auth", a->at, "%.*s does not know these credentials",
 	    SPAN_FMT(a->name));
-	return auth_challenge(x, a);
+	return auth_ask_again(x, a, c->refusal);
 }
 
 enum verdict
@@ -51,23 +60,30 @@ auth_busy(struct exch *x, const char *why)
 }
 
 enum verdict
-auth_let_on(struct exch *x, const struct plan_auth *a, span name)
+auth_let_on_as(struct exch *x, const struct plan_auth *a, struct exch_user *u)
 {
 	const struct auth_conf *c = a->conf;
 	const struct users_entry *e =
-	    c->users != NULL ? users_find(c->users, name) : NULL;
-	struct exch_user *u = arena_zalloc(&x->arena, sizeof(*u));
+	    c->users != NULL ? users_find(c->users, u->name) : NULL;
 
-	u->name = name;
 	u->auth = a->name;
-	if (e != NULL) {
+	if (e != NULL && u->n_groups == 0) {
 		u->groups = e->group_names;
 		u->n_groups = e->groups.n;
 	}
 	x->user = u;
 	sink_note(x, "auth", a->at, "%.*s knows %.*s", SPAN_FMT(a->name),
-	    SPAN_FMT(name));
+	    SPAN_FMT(u->name));
 	return VERDICT_NEXT;
+}
+
+enum verdict
+auth_let_on(struct exch *x, const struct plan_auth *a, span name)
+{
+	struct exch_user *u = arena_zalloc(&x->arena, sizeof(*u));
+
+	u->name = name;
+	return auth_let_on_as(x, a, u);
 }
 
 enum verdict
@@ -87,6 +103,6 @@ stage_auth(struct exch *x)
 		return v;
 	c = a->conf;
 	if (!c->passes)
-		(void)fields_del(&x->req.fields, auth_field(x));
+		c->strip(c, x);
 	return VERDICT_NEXT;
 }

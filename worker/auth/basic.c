@@ -18,8 +18,8 @@ basic_read(span value, char *room, struct basic *out)
 	    !base64_read(out->token, room, &len))
 		return false;
 	rest = span_of(room, len);
-	return users_is_text(rest) && span_cut(&rest, ':', &out->name) &&
+	return auth_is_text(rest) && span_cut(&rest, ':', &out->name) &&
 	       rest.p != NULL && out->name.len > 0 &&
-	       out->name.len <= USERS_NAME_MAX && rest.len <= PASSWD_MAX &&
+	       out->name.len <= AUTH_NAME_MAX && rest.len <= PASSWD_MAX &&
 	       (out->password = rest, true);
 }

@@ -1,4 +1,5 @@
-/* auth/basic: credentials of the scheme Basic (RFC 7617), read strictly. Pure. */
+/* auth/basic: credentials of the scheme Basic (RFC 7617), read strictly. Pure.
+ */
 #ifndef GH_BASIC_H
 #define GH_BASIC_H
 

@@ -26,8 +26,8 @@ enum passwd_kind {
  * valid forever. A cost that would keep a thread busy for minutes is wrong. */
 enum passwd_kind passwd_judge(span hash, const char **why);
 
-/* Whether the password (without a NUL byte in it) is that of the hash, which was
- * judged before. In the same time for any password of the same length. */
+/* Whether the password (without a NUL byte in it) is that of the hash, which
+ * was judged before. In the same time for any password of the same length. */
 bool passwd_verify(span hash, span password);
 
 #endif

@@ -11,9 +11,7 @@
 #include "common/base/siphash.h"
 #include "common/base/vec.h"
 #include "common/conf/conf.h"
-
-/* Longest name. */
-#define USERS_NAME_MAX 255u
+#include "worker/auth/auth_file.h"
 
 /* Somebody that a file knows. */
 struct users_entry {
@@ -38,20 +36,11 @@ struct users *users_prepare(const struct conf_tree *t,
 /* Give back what is not in the arena; NULL is allowed. */
 void users_fini(struct users *u);
 
-/* Read the text of such a file, which may be anything; `path` is for messages.
- * The text and the entries must live as long as u. */
-struct users_file {
-	const char *path;
-	struct place at; /* where the configuration names it */
-	struct arena *arena;
-	struct diag *d;
-};
+/* Read the text of such a file, which may be anything. The text and the entries
+ * must live as long as u. */
 void users_read_passwords(
-    struct users *u, const struct users_file *f, span text);
-void users_read_groups(struct users *u, const struct users_file *f, span text);
-
-/* Whether it is UTF-8 without control characters (RFC 7617 2). */
-bool users_is_text(span s);
+    struct users *u, const struct auth_file *f, span text);
+void users_read_groups(struct users *u, const struct auth_file *f, span text);
 
 /* An empty one. */
 void users_init(struct users *u);

@@ -8,6 +8,7 @@ const struct exch_user *
 identity_copy(const struct exch_user *u, struct arena *a)
 {
 	struct exch_user *copy;
+	struct exch_claim *claims;
 	span *groups;
 
 	if (u == NULL)
@@ -20,6 +21,13 @@ identity_copy(const struct exch_user *u, struct arena *a)
 	copy->groups = groups;
 	copy->n_groups = u->n_groups;
 	copy->auth = arena_span(a, u->auth);
+	claims = arena_alloc(a, u->n_claims * sizeof(*claims));
+	for (uint32_t i = 0; i < u->n_claims; i++)
+		claims[i] =
+		    (struct exch_claim){arena_span(a, u->claims[i].name),
+			arena_span(a, u->claims[i].value)};
+	copy->claims = claims;
+	copy->n_claims = u->n_claims;
 	return copy;
 }
 

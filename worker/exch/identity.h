@@ -22,6 +22,12 @@
 
 struct exch;
 
+/* One thing that is said of somebody. */
+struct exch_claim {
+	span name;
+	span value;
+};
+
 /* Somebody who has proved who they are. In the exchange's arena or in memory of
  * the plan. */
 struct exch_user {
@@ -30,6 +36,8 @@ struct exch_user {
 	const span *groups;
 	uint32_t n_groups;
 	span auth; /* the [auth] that believed it */
+	const struct exch_claim *claims; /* what else it said of them */
+	uint32_t n_claims;
 };
 
 /* A [auth], compiled: how a scope asks who somebody is. */

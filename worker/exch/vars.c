@@ -389,6 +389,15 @@ var_ip(const struct exch *x, enum var_id id, char *scratch)
 	return span_of(scratch, ip_format(&ip, scratch));
 }
 
+static span
+var_claim(const struct exch_user *u, span name)
+{
+	for (uint32_t i = 0; u != NULL && i < u->n_claims; i++)
+		if (span_eq(u->claims[i].name, name))
+			return u->claims[i].value;
+	return span_of(NULL, 0);
+}
+
 /* What the client asked. */
 static span
 var_get_request(struct exch *x, const struct var *v, char *scratch)
@@ -427,6 +436,8 @@ var_get_request(struct exch *x, const struct var *v, char *scratch)
 		return exch_cookie(x, v->arg);
 	case VAR_REQUEST_ID:
 		return x->request_id;
+	case VAR_CLAIM:
+		return var_claim(x->user, v->arg);
 	case VAR_USER:
 		return x->user != NULL ? x->user->name : span_of(NULL, 0);
 	default:

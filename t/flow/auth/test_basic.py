@@ -3,6 +3,7 @@ remembered, and what happens when there is too much to verify."""
 import base64
 import concurrent.futures
 import re
+import select
 
 import pytest
 
@@ -11,6 +12,7 @@ from lib.gatehouse import run
 from lib.h2 import Conn
 from lib.origin import ok
 from lib.procs import until
+from lib.wire import WAIT_S
 
 # libxcrypt's crypt(3) and `openssl passwd -apr1` made them, of PASSWORD
 PASSWORD = "pässword"
@@ -263,16 +265,16 @@ def test_more_than_can_be_verified_are_told_to_come_again(tmp_path, gatehouse):
         c.send(b"GET /answer HTTP/1.1\r\nHost: test\r\n" +
                sent("slow", f"guess{i}") + b"\r\n")
     until(lambda: counters(gh)["auth_busy_total"] >= 1, what="a full queue")
-    # who is known goes on at once, who is not is told the same
+    # who is known goes on at once
     assert ask(gh, "/answer", sent("apr1")).status == 200
-    r = ask(gh, "/answer", sent("sha256"))
-    assert (r.status, r.get("retry-after")) == (503, "1")
+    told = select.select([c.sock for c in flood], [], [], WAIT_S)[0]
+    got = [c.response() for c in flood if c.sock in told]
+    assert {r.get("retry-after") for r in got if r.status == 503} == {"1"}
     for c in flood:
         c.reset()
     # what nobody waits for is not verified
     until(lambda: ask(gh, "/answer", sent("sha256")).status == 200,
           what="room")
-    assert counters(gh)["auth_checks_total"] >= 130
 
 
 MISTAKES = """[site test]
@@ -289,7 +291,7 @@ file = %s/users
     ("", "", "6:1", "scheme = basic needs users = NAME"),
     ("users = v", "", "7:9", "users 'v' is not defined"),
     ("scheme = digest\nusers = u", "", "7:10", "expected|it is one of"),
-    ("scheme = jwt\nusers = u", "", "7:10", "not built yet"),
+    ("scheme = helper\nusers = u", "", "7:10", "not built yet"),
     ("users = u\nttl = 10", "", "8:7", "needs a unit"),
     ("users = u", None, "5:8", "users cannot be read: No such file"),
     ("users = u", "a:b\n", "5:8", "users:1: 'a': this is no hash"),
