@@ -219,6 +219,7 @@ static void
 prepare_auths(struct prepared *p, struct diag *d)
 {
 	const struct conf_tree *t = p->plan.conf;
+	struct auth_names names = {t, &p->users, &p->upstreams, &up_handler};
 
 	for (const struct conf_section *s = conf_first(t, CONF_USERS);
 	     s != NULL; s = s->next)
@@ -226,8 +227,8 @@ prepare_auths(struct prepared *p, struct diag *d)
 		    &p->users, s->name, auth_prepare_users(t, s, &p->arena, d));
 	for (const struct conf_section *s = conf_first(t, CONF_AUTH); s != NULL;
 	     s = s->next) {
-		(void)map_put(&p->auths, s->name,
-		    auth_prepare(t, s, &p->users, &p->arena, d));
+		(void)map_put(
+		    &p->auths, s->name, auth_prepare(&names, s, &p->arena, d));
 		p->plan.n_auths++;
 	}
 }

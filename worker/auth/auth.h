@@ -11,6 +11,7 @@
 
 struct auth_worker;
 struct exch;
+struct handler;
 struct plan_auth;
 struct users;
 struct worker;
@@ -21,10 +22,16 @@ struct users *auth_prepare_users(const struct conf_tree *t,
     const struct conf_section *s, struct arena *a, struct diag *d);
 /* Give back what is not in the arena; NULL is allowed. */
 void auth_fini_users(struct users *u);
-/* From an [auth] section; `users` holds the struct users by their names. */
-struct plan_auth *auth_prepare(const struct conf_tree *t,
-    const struct conf_section *s, const struct map *users, struct arena *a,
-    struct diag *d);
+/* What [auth] sections may name. */
+struct auth_names {
+	const struct conf_tree *tree;
+	const struct map *users; /* struct users, by name */
+	const struct map *upstreams; /* what their handler takes, by name */
+	const struct handler *upstream; /* that handler */
+};
+/* From an [auth] section. */
+struct plan_auth *auth_prepare(const struct auth_names *names,
+    const struct conf_section *s, struct arena *a, struct diag *d);
 
 /* Give back what is not in the arena; NULL is allowed. */
 void auth_fini(struct plan_auth *p);

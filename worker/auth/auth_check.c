@@ -27,6 +27,7 @@ struct auth_worker {
 	struct auth_memory *memory;
 	struct sipkey keys[2]; /* of what is remembered; this process's own */
 	struct list checks; /* under way */
+	struct list calls; /* likewise: questions to servers */
 };
 
 /* One check, and who waits for it. */
@@ -62,6 +63,7 @@ auth_worker_new(struct worker *w)
 	REQUIRE(aw != NULL);
 	aw->w = w;
 	list_init(&aw->checks);
+	list_init(&aw->calls);
 	sipkey_random(&aw->keys[0]);
 	sipkey_random(&aw->keys[1]);
 	aw->pool = offload_new(w->loop, CHECK_THREADS, CHECK_QUEUE);
@@ -78,11 +80,18 @@ auth_worker_free(struct auth_worker *aw)
 {
 	if (aw == NULL)
 		return;
+	forward_end(&aw->calls);
 	offload_free(aw->pool);
 	REQUIRE(list_is_empty(&aw->checks));
 	auth_memory_free(aw->memory);
 	OPENSSL_cleanse(aw->keys, sizeof(aw->keys));
 	free(aw);
+}
+
+struct list *
+auth_calls(struct auth_worker *aw)
+{
+	return &aw->calls;
 }
 
 /* --- one check ------------------------------------------------------------ */
@@ -169,6 +178,8 @@ auth_close(struct exch *x)
 	if (x->auth_wait != NULL)
 		check_leave(x->auth_wait);
 	x->auth_wait = NULL;
+	if (x->auth_asked != NULL)
+		forward_close(x);
 }
 
 static void

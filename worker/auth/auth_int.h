@@ -35,9 +35,14 @@ struct auth_conf {
 	span refusal; /* the same for who has sent something */
 	/* takes what was sent out of a request that was let on */
 	void (*strip)(const struct auth_conf *c, struct exch *x);
-	struct auth_source source; /* apikey, jwt */
+	struct auth_source source; /* apikey, jwt; forward: fields of the
+	                              answer that go on */
 	struct keys keys; /* apikey */
 	struct auth_jwt jwt;
+	const struct handler *handler; /* forward: who is asked */
+	const void *handler_conf;
+	span uri; /* for what; empty: what the client asks for */
+	span user_field; /* of the answer: the user's name */
 	uint64_t ttl_ms; /* what was found out is believed for so long */
 	uint64_t index; /* of the section: credentials of one say nothing to
 	                   another */
@@ -114,6 +119,13 @@ void auth_memory_put(struct auth_memory *m, const struct auth_key *k,
 enum verdict auth_let_on_as(
     struct exch *x, const struct plan_auth *a, struct exch_user *u);
 enum verdict apikey_ask(struct exch *x, const struct plan_auth *a);
+enum verdict forward_ask(struct exch *x, const struct plan_auth *a);
+/* The exchange is over, and with it what it asks. */
+void forward_close(struct exch *x);
+/* End what is still being asked. */
+void forward_end(struct list *calls);
+/* Questions of a worker that are under way. */
+struct list *auth_calls(struct auth_worker *aw);
 enum verdict jwt_ask(struct exch *x, const struct plan_auth *a);
 enum verdict basic_ask(struct exch *x, const struct plan_auth *a);
 

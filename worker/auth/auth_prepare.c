@@ -1,5 +1,6 @@
 /* auth/auth_prepare: an [auth] section compiled for serving. */
 #include "common/base/check.h"
+#include "common/http/chars.h"
 #include "worker/auth/auth_int.h"
 
 #define AUTH_MS_PER_S 1000
@@ -8,7 +9,7 @@
 struct auth_build {
 	const struct conf_section *section;
 	struct conf_scope scope;
-	const struct map *users;
+	const struct auth_names *names;
 	struct arena *arena;
 	struct diag *d;
 	struct auth_conf *conf;
@@ -244,6 +245,43 @@ jwt_prepare(const struct auth_build *b)
 	b->plan->ask = jwt_ask;
 }
 
+/* --- forward -------------------------------------------------------------- */
+
+/* What the server wants to see is the client's and its own business. */
+static void
+forward_strip(const struct auth_conf *c, struct exch *x)
+{
+	(void)c;
+	(void)x;
+}
+
+static void
+forward_prepare(const struct auth_build *b)
+{
+	const struct conf_value *v = conf_get(&b->scope, KEY_AUTH_UPSTREAM);
+	const struct conf_value *uri = conf_get(&b->scope, KEY_AUTH_URI);
+	struct auth_conf *c = b->conf;
+
+	if (v == NULL)
+		auth_lacks(
+		    b, "scheme = forward needs upstream = NAME, who is asked");
+	else
+		/* one that is not there has been told */
+		c->handler_conf = map_get(b->names->upstreams, v->text);
+	c->handler = b->names->upstream;
+	if (uri != NULL)
+		c->uri = uri->text;
+	if (uri != NULL &&
+	    (!span_starts(c->uri, SPAN_LIT("/")) ||
+		!chars_all(c->uri, CHAR_TARGET) || span_chr(c->uri, '?') >= 0))
+		diag_error(
+		    b->d, uri->at, "'%.*s' is no path", SPAN_FMT(c->uri));
+	auth_source_prepare(&c->source, &b->scope, NULL, b->arena, b->d);
+	c->user_field = conf_text(&b->scope, KEY_AUTH_USER_HEADER);
+	c->strip = forward_strip;
+	b->plan->ask = forward_ask;
+}
+
 /* --- any ------------------------------------------------------------------ */
 
 /* In the order of the words of the key `scheme`. */
@@ -270,6 +308,8 @@ auth_prepare_scheme(const struct auth_build *b)
 		jwt_prepare(b);
 		return;
 	case AUTH_FORWARD:
+		forward_prepare(b);
+		return;
 	case AUTH_HMAC:
 	case AUTH_HELPER:
 		/* refused by the reader */
@@ -279,14 +319,15 @@ auth_prepare_scheme(const struct auth_build *b)
 }
 
 struct plan_auth *
-auth_prepare(const struct conf_tree *t, const struct conf_section *sec,
-    const struct map *users, struct arena *a, struct diag *d)
+auth_prepare(const struct auth_names *names, const struct conf_section *sec,
+    struct arena *a, struct diag *d)
 {
+	const struct conf_tree *t = names->tree;
 	struct auth_conf *c = arena_zalloc(a, sizeof(*c));
 	struct plan_auth *p = arena_zalloc(a, sizeof(*p));
 	struct auth_build b = {.section = sec,
 	    .scope = conf_scope_of(t, sec),
-	    .users = users,
+	    .names = names,
 	    .arena = a,
 	    .d = d,
 	    .conf = c,
@@ -298,7 +339,7 @@ auth_prepare(const struct conf_tree *t, const struct conf_section *sec,
 		c->index++;
 	c->ttl_ms = (uint64_t)conf_num(&b.scope, KEY_AUTH_TTL);
 	c->passes = conf_bool(&b.scope, KEY_AUTH_PASS);
-	c->users = v != NULL ? map_get(users, v->text) : NULL;
+	c->users = v != NULL ? map_get(names->users, v->text) : NULL;
 	keys_init(&c->keys);
 	jwt_keys_init(&c->jwt.keys);
 	p->name = sec->name;

@@ -10,7 +10,8 @@ auth_source_prepare(struct auth_source *s, const struct conf_scope *scope,
 {
 	const struct conf_value *v = conf_get(scope, KEY_AUTH_HEADER);
 	const struct conf_value *query = conf_get(scope, KEY_AUTH_QUERY);
-	uint32_t n = v != NULL ? v->n_words : query == NULL;
+	uint32_t n =
+	    v != NULL ? v->n_words : query == NULL && otherwise != NULL;
 	span *names = arena_alloc(a, n * sizeof(*names));
 
 	for (uint32_t i = 0; i < n; i++)

@@ -25,7 +25,7 @@ enum auth_sent {
 };
 
 /* From the keys `header` and `query` of an [auth]; without them it is the field
- * `otherwise`. */
+ * `otherwise`, or none for NULL. */
 void auth_source_prepare(struct auth_source *s, const struct conf_scope *scope,
     const char *otherwise, struct arena *a, struct diag *d);
 /* The token that the request carries, borrowed from it. In Authorization and

@@ -36,6 +36,7 @@ struct plan_site;
 struct sink;
 struct handler;
 struct rate_wait;
+struct auth_asked;
 struct auth_wait;
 struct mirror;
 struct tls_facts;
@@ -171,6 +172,7 @@ struct exch {
 	span limit; /* name of the [limit] that had a say in it; or empty */
 	span limit_result; /* what it said, one word */
 	struct rate_wait *rate_wait; /* it waits its turn, or has; or NULL */
+	struct auth_asked *auth_asked; /* what a server says of it; or NULL */
 	struct auth_wait
 	    *auth_wait; /* its credentials are being verified, or were */
 	struct cached *cached; /* what the cache has to do with it, or NULL */
