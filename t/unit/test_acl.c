@@ -710,6 +710,12 @@ START_TEST(mistakes_are_told_where_they_stand)
 	    {"[acl t]\nresponse_size = >10",
 		":4:17: error: response_size: a size needs a unit"},
 	    {"[acl t]\nresponse_size = 10m-1m", "the range is empty"},
+	    {"[acl t]\ntime = mon 22:00-06:00",
+		":4:12: error: time: a window ends with its day"},
+	    {"[acl t]\ntime = mon\nzone = Berlin",
+		":5:8: error: the system's database of time zones has no"},
+	    {"[acl t]\nmethod = GET\nzone = UTC",
+		":5:1: error: a zone needs a time"},
 	    {"[acl t]\ndst_ip = unix:", "a proxy connects to no unix socket"},
 	    {"[acl 10.0.0.0/8]\nmethod = GET",
 		":3:6: error: '10.0.0.0/8' cannot be the name of an acl"},
@@ -759,6 +765,34 @@ START_TEST(mistakes_in_files_are_told_at_their_lines)
 }
 END_TEST
 
+/* All of a week is one of two halves of it. */
+START_TEST(time_is_that_of_the_zone)
+{
+	static const char *const zones[] = {"", "zone = Pacific/Auckland\n"};
+
+	for (size_t i = 0; i < NELEMS(zones); i++) {
+		char acls[300];
+		struct exch *x;
+
+		(void)snprintf(acls, sizeof(acls),
+		    "[acl one]\ntime = sun-wed 00:00-24:00\n"
+		    "time = thu 00:00-12:00\n%s"
+		    "[acl two]\ntime = thu 12:00-24:00\ntime = fri sat\n%s",
+		    zones[i], zones[i]);
+		open_conf("allow = one !two\nallow = two !one", acls);
+		x = ask_for("/");
+		must_be(x, true, "one half");
+		open_conf("deny = one\ndeny = two", acls);
+		must_be(ask_for("/"), false, "either");
+	}
+	/* noon here is midnight there, whatever day it is */
+	open_conf("deny = a\ndeny = b",
+	    "[acl a]\ntime = 00:00-12:00\nzone = Etc/GMT-12\nmatch = host = x\n"
+	    "[acl b]\ntime = 00:00-24:00\nzone = Etc/GMT+12\n");
+	must_be(ask_for("/"), false, "always");
+}
+END_TEST
+
 START_TEST(sections_extend_each_other)
 {
 	open_conf("deny = t",
@@ -788,6 +822,7 @@ main(void)
 	    lists_come_from_files_too,
 	    mistakes_are_told_where_they_stand,
 	    mistakes_in_files_are_told_at_their_lines,
+	    time_is_that_of_the_zone,
 	    sections_extend_each_other,
 	};
 

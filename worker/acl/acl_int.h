@@ -12,6 +12,7 @@
 #include "common/base/regex.h"
 #include "common/base/vec.h"
 #include "worker/acl/acl.h"
+#include "worker/acl/acl_time.h"
 #include "worker/exch/exch.h"
 #include "worker/exch/match.h"
 
@@ -53,6 +54,7 @@ struct acls {
 	const struct conf_tree *conf;
 	struct arena *a;
 	struct map by_name; /* of struct acl */
+	struct map zones; /* of struct zone, by name */
 	struct map
 	    lines; /* of struct acl_line, by the address of their value */
 	/* what is not in the arena */
@@ -106,6 +108,12 @@ struct acl_ranges {
 	uint32_t n;
 };
 
+struct acl_times {
+	const struct zone *zone;
+	struct acl_window *at;
+	uint32_t n;
+};
+
 struct acl_matches {
 	struct match **at;
 	uint32_t n;
@@ -122,6 +130,7 @@ acl_judge_f acl_judge_method; /* struct acl_words */
 acl_judge_f acl_judge_path; /* struct acl_texts */
 acl_judge_f acl_judge_header; /* struct acl_matches, any of them */
 acl_judge_f acl_judge_port; /* struct acl_ranges */
+acl_judge_f acl_judge_time; /* struct acl_times */
 acl_judge_f acl_judge_match; /* struct acl_matches, all of them */
 acl_judge_f acl_judge_content_type; /* struct acl_words */
 acl_judge_f acl_judge_response_size; /* struct acl_ranges */

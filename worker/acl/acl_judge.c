@@ -55,6 +55,19 @@ acl_judge_group(const void *conf, const struct acl_look *l)
 	return ACL_NO;
 }
 
+enum acl_rc
+acl_judge_time(const void *conf, const struct acl_look *l)
+{
+	const struct acl_times *c = conf;
+	struct zone_time now =
+	    zone_at(c->zone, clock_wall_s(worker_clock(l->x->w)));
+
+	for (uint32_t i = 0; i < c->n; i++)
+		if (acl_window_has(&c->at[i], now))
+			return ACL_YES;
+	return ACL_NO;
+}
+
 /* --- where it goes -------------------------------------------------------- */
 
 enum acl_rc

@@ -1,6 +1,8 @@
 /* acl/acl_keys: the keys of an [acl] compiled to its terms, one for each kind:
  * what stands in a file is ORed with what stands in the section. The values of
  * single words were judged when the configuration was read. */
+#include <time.h>
+
 #include "common/base/check.h"
 #include "common/base/num.h"
 #include "common/http/chars.h"
@@ -8,6 +10,8 @@
 #include "worker/acl/acl_int.h"
 
 #define PORT_MAX 65535u
+/* Clocks are set back, too. */
+#define ZONE_BEFORE_S (400 * INT64_C(86400))
 
 /* The next line of a key that holds something. */
 static const struct conf_value *
@@ -546,6 +550,60 @@ keys_content_type(struct acl_build *b)
 	return keys_words(b, KEY_ACL_CONTENT_TYPE);
 }
 
+/* --- time ----------------------------------------------------------------- */
+
+/* The zone of a section, or the system's; NULL: it was told that there is none
+ * of that name. */
+static const struct zone *
+keys_zone(struct acl_build *b)
+{
+	const struct conf_value *v = keys_line(b->s->first[KEY_ACL_ZONE]);
+	span name = v == NULL ? SPAN_LIT("") : v->text;
+	struct zone *z = map_get(&b->all->zones, name);
+
+	if (z != NULL)
+		return z;
+	z = arena_alloc(b->all->a, sizeof(*z));
+	if (!zone_load(z, name, (int64_t)time(NULL) - ZONE_BEFORE_S)) {
+		diag_error(b->d, v->at,
+		    "the system's database of time zones has no '%.*s'; a name "
+		    "of it is for example Europe/Berlin",
+		    SPAN_FMT(name));
+		return NULL;
+	}
+	(void)map_put(&b->all->zones, name, z);
+	return z;
+}
+
+static const void *
+keys_time(struct acl_build *b)
+{
+	uint32_t n = keys_count_lines(b, KEY_ACL_TIME);
+	struct acl_times *c;
+
+	if (n == 0) {
+		if (keys_has(b, KEY_ACL_ZONE))
+			diag_error(b->d, b->s->first[KEY_ACL_ZONE]->key_at,
+			    "a zone needs a time");
+		return NULL;
+	}
+	c = arena_zalloc(b->all->a, sizeof(*c));
+	c->zone = keys_zone(b);
+	c->at = arena_alloc(b->all->a, n * sizeof(*c->at));
+	keys_foreach(v, b, KEY_ACL_TIME)
+	{
+		struct acl_time_problem why;
+
+		if (acl_window_read(v->text, &c->at[c->n], &why))
+			c->n++;
+		else
+			diag_error(b->d,
+			    keys_place(v, span_of(v->text.p + why.at, why.len)),
+			    "time: %s", why.why);
+	}
+	return c;
+}
+
 /* --- all of them ---------------------------------------------------------- */
 
 /* What costs least is asked first: it may save the rest. */
@@ -556,6 +614,7 @@ static const struct {
     {acl_judge_method, keys_method},
     {acl_judge_port, keys_port},
     {acl_judge_ip, keys_ip},
+    {acl_judge_time, keys_time},
     {acl_judge_domain, keys_domain},
     {acl_judge_path, keys_path},
     {acl_judge_header, keys_header},

@@ -96,6 +96,7 @@ acls_new(const struct conf_tree *conf, struct arena *a, struct diag *d)
 	all->conf = conf;
 	all->a = a;
 	map_init(&all->by_name, false);
+	map_init(&all->zones, false);
 	map_init(&all->lines, false);
 	vec_init(&all->nets);
 	vec_init(&all->domains);
@@ -133,6 +134,7 @@ acls_free(struct acls *all)
 	vec_fini(&all->regexes);
 	vec_fini(&all->matches);
 	map_fini(&all->by_name);
+	map_fini(&all->zones);
 	map_fini(&all->lines);
 }
 
