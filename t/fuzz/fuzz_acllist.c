@@ -1,6 +1,6 @@
 /* fuzz/acllist: any bytes as a list file: of networks, of names, and of
- * expressions. What is a mistake is told at a line of the file; a set finds what
- * its own lines name. */
+ * expressions. What is a mistake is told at a line of the file; a set finds
+ * what its own lines name. */
 #include "t/fuzz/fuzz.h"
 #include "worker/acl/acl_int.h"
 

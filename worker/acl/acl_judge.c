@@ -1,8 +1,14 @@
 /* acl/acl_judge: what each term of an [acl] says about an exchange. Nothing
  * here has an effect or waits: what is not known yet is said to be needed. */
 #include "common/base/check.h"
+#include "common/http/chars.h"
 #include "common/http/uri.h"
 #include "worker/acl/acl_int.h"
+
+/* "%25" and two digits. */
+#define PATH_DOUBLE_LEN 5
+/* A path that was escaped more often is nobody's. */
+#define PATH_DECODINGS_MAX 4
 
 static bool
 words_have(const struct acl_words *w, span text)
@@ -156,8 +162,9 @@ path_covers(const struct acl_path *p, span path)
 }
 
 static enum acl_rc
-path_judge(const struct acl_texts *c, span path)
+path_judge(const struct acl_texts *c, const struct acl_look *l, span path)
 {
+	(void)l;
 	for (uint32_t i = 0; i < c->n_paths; i++)
 		if (path_covers(&c->paths[i], path))
 			return ACL_YES;
@@ -167,41 +174,107 @@ path_judge(const struct acl_texts *c, span path)
 /* The path as servers read it that take ";x" behind a segment for parameters of
  * it, which are not the segment (RFC 3986 3.3). */
 static span
-path_without_parameters(struct exch *x)
+path_without_parameters(struct exch *x, span path)
 {
-	char *out = arena_alloc(&x->arena, x->path.len);
+	char *out = arena_alloc(&x->arena, path.len);
 	bool is_parameter = false;
 	size_t n = 0;
 
-	for (size_t i = 0; i < x->path.len; i++) {
-		char c = x->path.p[i];
+	for (size_t i = 0; i < path.len; i++) {
+		char c = path.p[i];
 
 		is_parameter = c != '/' && (is_parameter || c == ';');
 		if (!is_parameter)
 			out[n++] = c;
 	}
+	/* a segment of nothing else leaves an empty one */
+	(void)uri_normalize_path(span_of(out, n), out, &n);
 	return span_of(out, n);
+}
+
+/* Where an escaped '%' stands before what looks like the rest of an escape, or
+ * -1: a server that decodes twice takes it for one. */
+static ptrdiff_t
+path_find_double(span path)
+{
+	for (size_t i = 0; i + PATH_DOUBLE_LEN <= path.len; i++)
+		if (memcmp(path.p + i, "%25", 3) == 0 &&
+		    char_hex(path.p[i + 3]) >= 0 &&
+		    char_hex(path.p[i + 4]) >= 0)
+			return (ptrdiff_t)i;
+	return -1;
+}
+
+/* Decode it once more, in place. false: what comes of it is ambiguous. */
+static bool
+path_decode_again(span *path)
+{
+	char *out = (char *)(uintptr_t)path->p;
+	span rest = *path;
+	size_t n = 0;
+	ptrdiff_t at;
+
+	while ((at = path_find_double(rest)) >= 0) {
+		memmove(out + n, rest.p, (size_t)at + 1);
+		n += (size_t)at + 1;
+		rest = span_from(rest, (size_t)at + 3);
+	}
+	memmove(out + n, rest.p, rest.len);
+	n += rest.len;
+	if (uri_normalize_path(span_of(out, n), out, &n) == URI_PATH_AMBIGUOUS)
+		return false;
+	*path = span_of(out, n);
+	return true;
+}
+
+typedef enum acl_rc path_f(
+    const struct acl_texts *c, const struct acl_look *l, span path);
+
+/* By one reading, and without its parameters. */
+static enum acl_rc
+reading_judge(
+    const struct acl_texts *c, const struct acl_look *l, path_f *f, span path)
+{
+	enum acl_rc rc = f(c, l, path);
+
+	if (span_chr(path, ';') < 0 ||
+	    f(c, l, path_without_parameters(l->x, path)) == rc)
+		return rc;
+	return ACL_DOUBT;
+}
+
+/* By each way in which servers may read the path; they must agree. */
+static enum acl_rc
+readings_judge(const struct acl_texts *c, const struct acl_look *l, path_f *f)
+{
+	struct exch *x = l->x;
+	enum acl_rc rc;
+	span path;
+
+	if (x->path_is_ambiguous)
+		return ACL_DOUBT;
+	rc = reading_judge(c, l, f, x->path);
+	if (path_find_double(x->path) < 0)
+		return rc;
+	path = arena_span(&x->arena, x->path);
+	for (int i = 0; path_find_double(path) >= 0; i++)
+		if (i == PATH_DECODINGS_MAX || !path_decode_again(&path) ||
+		    reading_judge(c, l, f, path) != rc)
+			return ACL_DOUBT;
+	return rc;
 }
 
 enum acl_rc
 acl_judge_path(const void *conf, const struct acl_look *l)
 {
-	struct exch *x = l->x;
-	enum acl_rc rc;
-
-	if (x->path_is_ambiguous)
-		return ACL_DOUBT;
-	rc = path_judge(conf, x->path);
-	if (rc == ACL_NO && span_chr(x->path, ';') >= 0)
-		rc = path_judge(conf, path_without_parameters(x));
-	return rc;
+	return readings_judge(conf, l, path_judge);
 }
 
 /* scheme://host[:port]/path[?query]: the host as lists have it, the port where
  * it is not the scheme's own, the path in its one normal form. Of a CONNECT as
  * if it were for https. */
 static span
-look_url(const struct acl_look *l)
+look_url(const struct acl_look *l, span path)
 {
 	struct exch *x = l->x;
 	bool is_connect = x->req.method == METHOD_CONNECT;
@@ -218,7 +291,7 @@ look_url(const struct acl_look *l)
 	    host.len > 0 ? host : x->req.host,
 	    is_v6 ? SPAN_LIT("]") : span_of(NULL, 0),
 	    span_of(NULL, 0),
-	    is_connect ? SPAN_LIT("/") : x->path,
+	    is_connect ? SPAN_LIT("/") : path,
 	    x->req.has_query ? SPAN_LIT("?") : span_of(NULL, 0),
 	    x->req.query,
 	};
@@ -228,12 +301,16 @@ look_url(const struct acl_look *l)
 	return arena_concat(&x->arena, parts, NELEMS(parts));
 }
 
+static enum acl_rc
+url_judge(const struct acl_texts *c, const struct acl_look *l, span path)
+{
+	return regexes_judge(c, look_url(l, path));
+}
+
 enum acl_rc
 acl_judge_url(const void *conf, const struct acl_look *l)
 {
-	if (l->x->path_is_ambiguous)
-		return ACL_DOUBT;
-	return regexes_judge(conf, look_url(l));
+	return readings_judge(conf, l, url_judge);
 }
 
 static bool
