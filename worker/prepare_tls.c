@@ -11,6 +11,7 @@
 #include "common/base/date.h"
 #include "common/store/ticket_keys.h"
 #include "common/tls/tls_client.h"
+#include "worker/acl/acl.h"
 #include "worker/prepare.h"
 #include "worker/route/route.h"
 #include "worker/up/up.h"
@@ -431,7 +432,8 @@ prepare_listen_tls(struct prepared *p, struct plan_listen *l, struct diag *d)
 	l->tls.first = listen_first(p, l);
 	l->tls.choose = listen_choose;
 	l->tls.self = l;
-	l->tls.wants_ja4 = conf_mentions(p->plan.conf, SPAN_LIT("ja4"));
+	l->tls.wants_ja4 = conf_mentions(p->plan.conf, SPAN_LIT("ja4")) ||
+			   acls_want_ja4(p->acls);
 	listen_alpn(p, l);
 	if (l->tls.first == NULL && diag_count(d, DIAG_ERROR) == before &&
 	    before == 0)

@@ -132,8 +132,8 @@ START_TEST(what_comes_later_is_never_ignored)
 		"3:1: key 'waf' in [site s]" LATER
 		"4:1: unknown key 'respnd' in [site s]; did you mean "
 		"'respond'?\n"},
-	    {SITE "[acl x]\nmatch = path ~ x\nja4 = x\n",
-		"5:1: key 'ja4' in [acl x]" LATER},
+	    {SITE "[acl x]\nmatch = path ~ x\nasn = 1\n",
+		"5:1: key 'asn' in [acl x]" LATER},
 	    {SITE "[listen a]\naddress = :80\nmode = forward\n",
 		"5:8: mode = forward: 'forward'" LATER},
 	    {SITE "[log a]\npath = /x\nformat = squid\n",

@@ -21,6 +21,9 @@ struct acls *acls_new(
 /* NULL is allowed. */
 void acls_free(struct acls *all);
 
+/* Whether one asks for fingerprints of TLS. */
+bool acls_want_ja4(const struct acls *all);
+
 /* The list of a scope, nearest first; each line is compiled once, however many
  * scopes inherit it. `is_closed`: it ends in deny all even without lines. */
 void acls_list(struct acls *all, const struct conf_scope *s, bool is_closed,

@@ -130,6 +130,7 @@ acl_judge_f acl_judge_method; /* struct acl_words */
 acl_judge_f acl_judge_path; /* struct acl_texts */
 acl_judge_f acl_judge_header; /* struct acl_matches, any of them */
 acl_judge_f acl_judge_port; /* struct acl_ranges */
+acl_judge_f acl_judge_ja4; /* struct acl_words */
 acl_judge_f acl_judge_time; /* struct acl_times */
 acl_judge_f acl_judge_match; /* struct acl_matches, all of them */
 acl_judge_f acl_judge_content_type; /* struct acl_words */

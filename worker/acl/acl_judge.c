@@ -3,6 +3,7 @@
 #include "common/base/check.h"
 #include "common/http/chars.h"
 #include "common/http/uri.h"
+#include "common/tls/tls_stream.h"
 #include "worker/acl/acl_int.h"
 
 /* "%25" and two digits. */
@@ -58,6 +59,25 @@ acl_judge_group(const void *conf, const struct acl_look *l)
 	for (uint32_t i = 0; i < u->n_groups; i++)
 		if (words_have(conf, u->groups[i]))
 			return ACL_YES;
+	return ACL_NO;
+}
+
+enum acl_rc
+acl_judge_ja4(const void *conf, const struct acl_look *l)
+{
+	const struct tls_facts *f = l->x->client.tls;
+	const struct acl_words *c = conf;
+
+	if (f == NULL)
+		return ACL_NO;
+	for (uint32_t i = 0; i < c->n; i++) {
+		span word = c->at[i];
+
+		if (span_ends(word, SPAN_LIT("*"))
+			? span_starts(f->ja4, span_first(word, word.len - 1))
+			: span_eq(f->ja4, word))
+			return ACL_YES;
+	}
 	return ACL_NO;
 }
 

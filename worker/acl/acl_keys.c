@@ -7,6 +7,7 @@
 #include "common/base/num.h"
 #include "common/http/chars.h"
 #include "common/http/uri.h"
+#include "common/tls/tls_ja4.h"
 #include "worker/acl/acl_int.h"
 
 #define PORT_MAX 65535u
@@ -330,6 +331,38 @@ keys_group(struct acl_build *b)
 	return keys_words(b, KEY_ACL_GROUP);
 }
 
+/* "t13d1516h2_8daaf6152771_e5627efa2ab1", or its beginning and `*`. */
+static bool
+ja4_is(span word)
+{
+	bool is_open = span_ends(word, SPAN_LIT("*"));
+
+	if (is_open)
+		word.len--;
+	for (size_t i = 0; i < word.len; i++)
+		if (!char_is_digit(word.p[i]) && word.p[i] != '_' &&
+		    (word.p[i] < 'a' || word.p[i] > 'z'))
+			return false;
+	return word.len > 0 && span_starts(word, SPAN_LIT("t")) &&
+	       (is_open ? word.len < TLS_JA4_LEN : word.len == TLS_JA4_LEN);
+}
+
+static const void *
+keys_ja4(struct acl_build *b)
+{
+	keys_foreach(v, b, KEY_ACL_JA4)
+	{
+		for (uint32_t i = 0; i < v->n_words; i++)
+			if (!ja4_is(v->words[i].text))
+				diag_error(b->d, v->words[i].at,
+				    "'%.*s' is no fingerprint such as "
+				    "t13d1516h2_8daaf6152771_e5627efa2ab1, and "
+				    "no beginning of one with '*'",
+				    SPAN_FMT(v->words[i].text));
+	}
+	return keys_words(b, KEY_ACL_JA4);
+}
+
 static const void *
 keys_method(struct acl_build *b)
 {
@@ -614,6 +647,7 @@ static const struct {
     {acl_judge_method, keys_method},
     {acl_judge_port, keys_port},
     {acl_judge_ip, keys_ip},
+    {acl_judge_ja4, keys_ja4},
     {acl_judge_time, keys_time},
     {acl_judge_domain, keys_domain},
     {acl_judge_path, keys_path},

@@ -116,6 +116,16 @@ acls_new(const struct conf_tree *conf, struct arena *a, struct diag *d)
 	return all;
 }
 
+bool
+acls_want_ja4(const struct acls *all)
+{
+	for (const struct conf_section *s = conf_first(all->conf, CONF_ACL);
+	     s != NULL; s = s->next)
+		if (s->first[KEY_ACL_JA4] != NULL)
+			return true;
+	return false;
+}
+
 void
 acls_free(struct acls *all)
 {

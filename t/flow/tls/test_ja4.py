@@ -109,6 +109,25 @@ def test_programs_differ_and_stay_themselves(shown, ca):
     assert first[:10] != older[:10]
 
 
+def test_a_list_judges_by_it(front, ca, visit):
+    """[acl] ja4: the whole, or its beginning; without TLS there is none."""
+    want = ja4(hello_of(ca.context(), "a.test"))
+    gh = front(more=f"[route a.test /whole]\ndeny = whole\nrespond = 200\n"
+                    "[route a.test /begin]\nallow = begin\nrespond = 200\n"
+                    f"[acl whole]\nja4 = t12d0000* {want}\n"
+                    f"[acl begin]\nja4 = {want[:10]}*\n"
+                    "[listen y]\naddress = 127.0.0.1:{port1}\n", ports=2)
+    with visit(gh, ctx=ca.context()) as c:
+        assert [c.get(p, host="a.test").status
+                for p in ("/whole", "/begin")] == [403, 200]
+    with visit(gh, version=V12) as c:
+        assert [c.get(p, host="a.test").status
+                for p in ("/whole", "/begin")] == [200, 403]
+    with gh.client(gh.ports[1]) as c:
+        assert [c.get(p, host="a.test").status
+                for p in ("/whole", "/begin")] == [200, 403]
+
+
 def test_rules_and_logs_know_it(front, ca, visit):
     """A rule refuses a program whatever it says of itself in its fields; plain
     connections and who asks nobody have none."""
