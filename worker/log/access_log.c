@@ -55,6 +55,7 @@ static const struct log_preset presets[] = {
 	     "\"server\":\"{server}\",\"tries\":{tries},"
 	     "\"origin_status\":{origin_status},\"connect_ms\":{connect_ms},"
 	     "\"answer_ms\":{answer_ms},\"fault\":\"{fault}\","
+	     "\"acl\":\"{acl}\",\"acl_rule\":\"{acl_rule}\","
 	     "\"referer\":\"{header:Referer}\","
 	     "\"user_agent\":\"{header:User-Agent}\"}"},
 };

@@ -102,7 +102,8 @@ def test_json(setup, lines):
             "host": "test", "uri": "/p?q=1", "protocol": "HTTP/1.1",
             "status": 200, "body_bytes_out": 5, "listen": "x", "site": "s",
             "route": "", "server": setup.o.address, "tries": 1,
-            "origin_status": 200, "referer": "", "user_agent": "me"}
+            "origin_status": 200, "referer": "", "user_agent": "me",
+            "acl": "", "acl_rule": ""}
     assert {k: got[k] for k in want} == want
     assert got["bytes_out"] > 5 and got["bytes_in"] > 20
     assert 0 <= got["duration"] < 60
