@@ -87,6 +87,25 @@ site_add_rules(struct prepared *p, const struct map *by_name)
 	}
 }
 
+/* Whether the section itself says who may. */
+static bool
+site_is_guarded(const struct conf_section *sec)
+{
+	return sec->ordered != NULL || sec->first[KEY_SCOPE_AUTH] != NULL;
+}
+
+static void
+site_find_guards(struct site_build *b)
+{
+	for (uint32_t i = 0; i < b->routes.n; i++) {
+		const struct plan_route *r = b->routes.at[i];
+
+		b->site->guards_paths |= site_is_guarded(r->section);
+	}
+	for (uint32_t i = 0; i < b->rules.n; i++)
+		b->site->guards_paths |= site_is_guarded(b->rules.at[i]);
+}
+
 static void
 site_build_table(struct prepared *p, struct site_build *b, struct diag *d)
 {
@@ -100,6 +119,7 @@ site_build_table(struct prepared *p, struct site_build *b, struct diag *d)
 		    "nobody answers here: add upstream, respond or redirect, "
 		    "or a route");
 	prepare_rules(p, b->site, &b->rules, d);
+	site_find_guards(b);
 	b->site->routes = table_new(routes, b->routes.n, b->bare, d);
 }
 

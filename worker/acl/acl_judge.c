@@ -1,15 +1,10 @@
 /* acl/acl_judge: what each term of an [acl] says about an exchange. Nothing
  * here has an effect or waits: what is not known yet is said to be needed. */
 #include "common/base/check.h"
-#include "common/http/chars.h"
 #include "common/http/uri.h"
 #include "common/tls/tls_stream.h"
 #include "worker/acl/acl_int.h"
-
-/* "%25" and two digits. */
-#define PATH_DOUBLE_LEN 5
-/* A path that was escaped more often is nobody's. */
-#define PATH_DECODINGS_MAX 4
+#include "worker/exch/readings.h"
 
 static bool
 words_have(const struct acl_words *w, span text)
@@ -191,97 +186,25 @@ path_judge(const struct acl_texts *c, const struct acl_look *l, span path)
 	return regexes_judge(c, path);
 }
 
-/* The path as servers read it that take ";x" behind a segment for parameters of
- * it, which are not the segment (RFC 3986 3.3). */
-static span
-path_without_parameters(struct exch *x, span path)
-{
-	char *out = arena_alloc(&x->arena, path.len);
-	bool is_parameter = false;
-	size_t n = 0;
-
-	for (size_t i = 0; i < path.len; i++) {
-		char c = path.p[i];
-
-		is_parameter = c != '/' && (is_parameter || c == ';');
-		if (!is_parameter)
-			out[n++] = c;
-	}
-	/* a segment of nothing else leaves an empty one */
-	(void)uri_normalize_path(span_of(out, n), out, &n);
-	return span_of(out, n);
-}
-
-/* Where an escaped '%' stands before what looks like the rest of an escape, or
- * -1: a server that decodes twice takes it for one. */
-static ptrdiff_t
-path_find_double(span path)
-{
-	for (size_t i = 0; i + PATH_DOUBLE_LEN <= path.len; i++)
-		if (memcmp(path.p + i, "%25", 3) == 0 &&
-		    char_hex(path.p[i + 3]) >= 0 &&
-		    char_hex(path.p[i + 4]) >= 0)
-			return (ptrdiff_t)i;
-	return -1;
-}
-
-/* Decode it once more, in place. false: what comes of it is ambiguous. */
-static bool
-path_decode_again(span *path)
-{
-	char *out = (char *)(uintptr_t)path->p;
-	span rest = *path;
-	size_t n = 0;
-	ptrdiff_t at;
-
-	while ((at = path_find_double(rest)) >= 0) {
-		memmove(out + n, rest.p, (size_t)at + 1);
-		n += (size_t)at + 1;
-		rest = span_from(rest, (size_t)at + 3);
-	}
-	memmove(out + n, rest.p, rest.len);
-	n += rest.len;
-	if (uri_normalize_path(span_of(out, n), out, &n) == URI_PATH_AMBIGUOUS)
-		return false;
-	*path = span_of(out, n);
-	return true;
-}
-
 typedef enum acl_rc path_f(
     const struct acl_texts *c, const struct acl_look *l, span path);
-
-/* By one reading, and without its parameters. */
-static enum acl_rc
-reading_judge(
-    const struct acl_texts *c, const struct acl_look *l, path_f *f, span path)
-{
-	enum acl_rc rc = f(c, l, path);
-
-	if (span_chr(path, ';') < 0 ||
-	    f(c, l, path_without_parameters(l->x, path)) == rc)
-		return rc;
-	return ACL_DOUBT;
-}
 
 /* By each way in which servers may read the path; they must agree. */
 static enum acl_rc
 readings_judge(const struct acl_texts *c, const struct acl_look *l, path_f *f)
 {
+	struct path_readings r = {.is_begun = false};
 	struct exch *x = l->x;
 	enum acl_rc rc;
 	span path;
 
 	if (x->path_is_ambiguous)
 		return ACL_DOUBT;
-	rc = reading_judge(c, l, f, x->path);
-	if (path_find_double(x->path) < 0)
-		return rc;
-	path = arena_span(&x->arena, x->path);
-	for (int i = 0; path_find_double(path) >= 0; i++)
-		if (i == PATH_DECODINGS_MAX || !path_decode_again(&path) ||
-		    reading_judge(c, l, f, path) != rc)
+	rc = f(c, l, x->path);
+	while (path_readings_next(x, &r, &path))
+		if (f(c, l, path) != rc)
 			return ACL_DOUBT;
-	return rc;
+	return r.is_ambiguous ? ACL_DOUBT : rc;
 }
 
 enum acl_rc

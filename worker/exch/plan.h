@@ -231,6 +231,7 @@ struct plan_site {
 	struct tls_context *tls; /* NULL: it has no certificate of its own */
 	bool asks_certificate; /* clients may show one */
 	bool needs_certificate; /* they must */
+	bool guards_paths; /* some of its routes or rules say who may */
 	struct plan_rule *rules; /* in file order */
 	uint32_t n_rules;
 };

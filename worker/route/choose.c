@@ -6,6 +6,7 @@
 #include "common/tls/tls_stream.h"
 #include "worker/exch/exch.h"
 #include "worker/exch/plan.h"
+#include "worker/exch/readings.h"
 #include "worker/exch/sink.h"
 #include "worker/route/route.h"
 #include "worker/route/table.h"
@@ -118,6 +119,39 @@ choose_wants_https(const struct exch *x)
 	       span_eq(x->client.scheme, SPAN_LIT("http"));
 }
 
+/* Where routes say who may, a path must not be read as another one by the server
+ * behind one that says nothing. */
+static bool
+choose_is_sure(struct exch *x, const struct plan_route *r)
+{
+	struct path_readings readings = {.is_begun = false};
+	const struct plan_route *other;
+	span path;
+
+	if (!x->site->guards_paths)
+		return true;
+	if (x->path_is_ambiguous)
+		return false;
+	while (path_readings_next(x, &readings, &path))
+		if (table_find(x->site->routes, path, &other) != TABLE_FOUND ||
+		    other != r)
+			return false;
+	return !readings.is_ambiguous;
+}
+
+static enum verdict
+choose_refuse(struct exch *x)
+{
+	sink_note(x, "access", x->site->at,
+	    "denied: the path can be read in more than one way, and lists here "
+	    "depend on it");
+	counter_add(x->w->counters, COUNTER_ACCESS_DENIED, 1);
+	exch_fault_as(x, F_ACCESS_DENIED, 0,
+	    "the path can be read in more than one way, and lists depend on "
+	    "it");
+	return VERDICT_FAULT;
+}
+
 enum verdict
 stage_route(struct exch *x)
 {
@@ -159,7 +193,7 @@ stage_route(struct exch *x)
 	    SPAN_FMT(r->text.len > 0 ? r->text : SPAN_LIT("the site's own")));
 	x->route = r;
 	x->set = &r->set;
-	return VERDICT_NEXT;
+	return choose_is_sure(x, r) ? VERDICT_NEXT : choose_refuse(x);
 }
 
 enum verdict

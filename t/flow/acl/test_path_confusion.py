@@ -158,9 +158,11 @@ def test_the_readings_find_what_servers_find():
         assert not any(map(is_secret, readings(target))), target
 
 
-def test_no_spelling_reaches_the_protected_path(gatehouse, origin):
+@pytest.mark.parametrize("how", ["deny = secret", "[route test /admin]\ndeny = all"],
+                         ids=["by an acl", "by a route"])
+def test_no_spelling_reaches_the_protected_path(gatehouse, origin, how):
     o = origin(lambda conn, request: conn.send(ok(b"served")))
-    gh = gatehouse(INI, origin=o.address)
+    gh = gatehouse(INI.replace("deny = secret", how), origin=o.address)
     forms = spellings()
     assert len(forms) >= 150
     codes = {}
