@@ -177,7 +177,8 @@ up_open(struct exch *x)
 	if (x->sink != NULL)
 		return try_explain(t);
 	/* what may be sent twice is kept until an answer comes */
-	if ((t->ops->may_refuse || method_is_idempotent(x->req.method)) &&
+	if ((t->ops->may_refuse || method_is_idempotent(x->req.method) ||
+		try_care(x) == ORIGIN_CARE_REST) &&
 	    x->req_body.total == x->req_body.held)
 		body_keep(&x->req_body);
 	if (t->told == NULL)

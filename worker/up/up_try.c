@@ -301,8 +301,7 @@ try_pick(struct up_try *t)
 	UNREACHED();
 }
 
-/* Content is kept to be sent again as far as there is room for it. */
-static enum origin_care
+enum origin_care
 try_care(const struct exch *x)
 {
 	const struct http_msg *req = &x->req;

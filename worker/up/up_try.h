@@ -77,6 +77,9 @@ struct up_try {
 enum verdict try_explain(struct up_try *t);
 /* A server for the next try, or the fault. */
 void try_pick(struct up_try *t);
+/* What it takes to send the request: content is kept to be sent again as far as
+ * there is room for it. */
+enum origin_care try_care(const struct exch *x);
 /* A server is chosen: a pooled connection, else its address and a new one. */
 void try_open(struct up_try *t);
 /* Begin once the connection is there, or fail. Whether anything moved. */
