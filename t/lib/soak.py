@@ -1,7 +1,6 @@
 """The soak of the cache: simulated traffic on a gatehouse whose workers are
 killed and whose configuration is changed meanwhile; every byte is judged."""
 import contextlib
-import itertools
 import os
 import random
 import signal
@@ -12,12 +11,13 @@ from . import admin
 from .gatehouse import children
 from .procs import end_masters, segment_bytes, until, wait_gone
 from .soak_clients import LOST, SoakClient
+from .soak_day import PUBLISHED, PURGES
 from .soak_h2 import AT_ONCE, SoakH2Client
+from .soak_hours import MIB, RESULTS, Hours
 from .soak_origin import SoakOrigin
 from .soak_world import FOLDERS, HOST, SLICE, TAGS, World
 from .wire import WAIT_S
 
-MIB = 1 << 20
 INI = """
 [global]
 workers = 2
@@ -47,7 +47,6 @@ status_header = on
 # In MiB; things are larger together, so that some have to leave.
 MEMORIES = (16, 32, 12, 24)
 OTHER_MEMORY = 16
-RESULTS = ("hits", "stale", "revalidated", "collapsed", "misses", "passed")
 # One client of so many speaks HTTP/2.
 H2_EVERY = 3
 # How long workers that retire may take, and the next master.
@@ -57,39 +56,45 @@ PURGE_KINDS = ("url",) * 6 + ("folder",) * 2 + ("tag",) * 2 + ("all",)
 
 
 class Soak:
-    """One run. `every_s` is the time between two violent events."""
+    """One run of a day (None: the short one); tell(line) hears of its
+    hours."""
 
-    def __init__(self, gatehouse, seed, clients=6, every_s=1.5):
+    def __init__(self, gatehouse, seed, day=None, clients=6,
+                 tell=lambda line: None):
         self.seed = seed
-        self.world = World(seed)
+        self.world = World(seed, day)
+        self.day = self.world.day
         self.origin = SoakOrigin(self.world)
-        self.every_s = every_s
+        self.hours = Hours(self, tell)
         self.most_bytes = 0
         self.gh = gatehouse(self._ini(MEMORIES[0]),
                             origin=self.origin.address)
         self.master = self.gh.process.pid
         self.clients = [(SoakH2Client if i % H2_EVERY == 1 else SoakClient)(
-            self.world, self.gh.port, i) for i in range(clients)]
+            self.world, self.gh.port, i, clients) for i in range(clients)]
 
     @staticmethod
     def _ini(memory):
         return INI.replace("{memory}", str(memory)).replace(
             "{slice}", str(SLICE))
 
-    def run(self, seconds):
-        """Until the time is over or something is wrong; then judge the rest.
+    def run(self):
+        """Until the day is over or something is wrong; then judge the rest.
         AssertionError tells the seed."""
         jobs = [c.run for c in self.clients] + [
             self._safely(job) for job in (self._publish, self._purge,
                                           self._disturb)]
         threads = [threading.Thread(target=job, daemon=True) for job in jobs]
+        self.day.start()
         for thread in threads:
             thread.start()
-        self.world.over.wait(seconds)
-        self.world.over.set()
-        for thread in threads:
-            thread.join(WAIT_S)
         try:
+            try:
+                self.hours.play()
+            finally:
+                self.world.over.set()
+                for thread in threads:
+                    thread.join(WAIT_S)
             left = [t.name for t in threads if t.is_alive()]
             assert not left, f"{left} hang"
             assert not self.world.wrongs, self.world.wrongs[0]
@@ -117,12 +122,12 @@ class Soak:
 
     def _publish(self, rng):
         """New versions, the popular ones more often."""
-        while not self.world.over.wait(rng.expovariate(20)):
+        while not self.world.over.wait(self.day.pause(rng, PUBLISHED)):
             self.world.publish(self.world.choose(rng))
 
     # purges
     def _purge(self, rng):
-        while not self.world.over.wait(rng.expovariate(4)):
+        while not self.world.over.wait(self.day.pause(rng, PURGES)):
             kind = rng.choice(PURGE_KINDS)
             is_soft = rng.random() < 0.3
             thing = self.world.choose(rng)
@@ -160,11 +165,13 @@ class Soak:
 
     # violence
     def _disturb(self, rng):
-        """Kills, reloads with other sizes, upgrades in turn."""
-        jobs = itertools.cycle((self._kill, self._reload, self._kill,
-                                self._upgrade))
-        while not self.world.over.wait(self.every_s):
-            next(jobs)(rng)
+        """Kills, reloads with other sizes, upgrades."""
+        jobs = {"kill": self._kill, "reload": self._reload,
+                "upgrade": self._upgrade}
+        for at, what in self.day.accidents():
+            if self.world.over.wait(at - time.monotonic()):
+                return
+            jobs[what](rng)
             self._look()
 
     def _reload(self, rng):

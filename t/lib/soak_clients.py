@@ -5,6 +5,7 @@ import re
 import socket
 import time
 
+from .soak_day import REQUESTS
 from .soak_origin import LeanReader
 from .soak_world import CODINGS, HOST, LANGUAGES, Wrong, normal
 from .wire import WAIT_S, Closed, Malformed, Truncated
@@ -17,6 +18,8 @@ SMALL_RCVBUF = 4096
 SLOW_READ, SLOW_S, SLOW_READS = 4096, 0.01, 60
 PER_CONNECTION = 40
 IN_FLIGHT_S = 2
+# A client that is later than this has lost what it did not ask.
+LATE_S = 1
 # Bytes by which a place in content is known.
 LOOKED_FOR = 32
 # Worth telling; what is wrong is only what never comes.
@@ -246,10 +249,12 @@ class SlowReader(LeanReader):
 
 class SoakClient:
     """Asks one thing after the other, over connections that it keeps for a
-    while."""
+    while, as often as the hour of the day wants of one of so many."""
 
-    def __init__(self, world, port, number):
+    def __init__(self, world, port, number, clients):
         self.world, self.port = world, port
+        self.share = 1 / clients
+        self.due = time.monotonic()
         self.rng = random.Random(f"{world.seed} client {number}")
         self.sock = self.reader = None
         self.left = 0
@@ -257,7 +262,7 @@ class SoakClient:
 
     def run(self):
         try:
-            while not self.world.over.is_set():
+            while not self.world.over.wait(self.due - time.monotonic()):
                 self._ask()
         except Exception as err:  # pylint: disable=broad-except
             self.world.wrong(None, f"client: {err!r}")
@@ -284,15 +289,21 @@ class SoakClient:
 
     def _ask(self):
         kind, = self.rng.choices(list(ASKS), list(ASKS.values()))
-        ask = Ask(self.world, self.rng, kind)
-        self.asking = ask
-        self.world.count("asked")
+        # what took too long is not made up for
+        self.due = max(self.due, time.monotonic() - LATE_S)
+        ask = self.asking = self._new(kind)
         try:
             self._try(ask)
         except (Wrong, Malformed, ValueError) as err:
             self._close()
             ask = self.asking
             self.world.wrong(ask.thing, f"{err}\n  request: {ask.head()!r}")
+
+    def _new(self, kind):
+        """What is asked next, and when there is more to ask."""
+        self.due += self.world.day.pause(self.rng, REQUESTS, self.share)
+        self.world.count("asked")
+        return Ask(self.world, self.rng, kind)
 
     def _try(self, ask):
         """Wrong when it is lost for no reason; a connection that was kept may
@@ -342,6 +353,7 @@ class SoakClient:
                                    f"asked {ask.asked:.3f} {ask.kind} "
                                    f"{msg.get('cache-status')}")
         ask.judge(msg)
+        self.world.count("bytes judged", len(msg.body))
         if "sliced" in (msg.get("cache-status") or ""):
             self.world.count("sliced answers")
         if msg.get("connection") == "close":

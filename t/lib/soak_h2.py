@@ -4,7 +4,7 @@ import time
 
 from . import h2
 from .soak_clients import (PER_CONNECTION, SLOW_READ, SLOW_READS, SLOW_S,
-                           SMALL_RCVBUF, Ask, SoakClient, Wrong)
+                           SMALL_RCVBUF, SoakClient, Wrong)
 from .soak_world import HOST
 from .wire import Closed, Message, Truncated
 
@@ -55,9 +55,7 @@ class SoakH2Client(SoakClient):
         asks = [ask]
         if ask.kind not in ("slow", "leave", "post"):
             for _ in range(self.rng.choice(AT_ONCE)):
-                asks.append(Ask(self.world, self.rng,
-                                self.rng.choice(TOGETHER)))
-                self.world.count("asked")
+                asks.append(self._new(self.rng.choice(TOGETHER)))
         sent = [(one, self._send(one)) for one in asks]
         if ask.kind == "leave":
             number = sent[0][1]

@@ -9,6 +9,8 @@ import random
 import threading
 import time
 
+from .soak_day import STALES_S, TTLS_S, short
+
 SIZE_MIN, SIZE_MAX = 100, 2 << 20
 SLICE = 1 << 16
 HOST = "soak.test"
@@ -45,13 +47,13 @@ def normal(value):
 class Thing:
     """One URL: how it may be kept, and what it is made of."""
 
-    def __init__(self, seed, index):
+    def __init__(self, seed, index, day):
         r = random.Random(f"{seed} thing {index}")
         self.index, self.seed = index, seed
         self.path = f"/f{index % FOLDERS}/{index}"
         self.tag = f"t{index % TAGS}"
-        self.ttl = r.choice((0, 1, 1, 2, 3, 5, 60, 600))
-        self.stale = r.choice((0, 0, 0, 2))
+        self.ttl = day.whole_s(r.choice(TTLS_S))
+        self.stale = day.whole_s(r.choice(STALES_S))
         self.how = r.choice(("max-age", "max-age", "s-maxage", "expires",
                              "cdn"))
         self.is_own = r.random() < 0.08
@@ -107,9 +109,9 @@ class World:
     """All things, and what happened to them. Every method may be called by any
     thread; times are time.monotonic()."""
 
-    def __init__(self, seed, n_things=300):
-        self.seed = seed
-        self.things = [Thing(seed, i) for i in range(n_things)]
+    def __init__(self, seed, day=None, n_things=300):
+        self.seed, self.day = seed, day or short()
+        self.things = [Thing(seed, i, self.day) for i in range(n_things)]
         self.lock = threading.Lock()
         self.over = threading.Event()
         self.wrongs = []

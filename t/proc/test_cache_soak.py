@@ -1,4 +1,4 @@
-"""The soak of the cache, scaled down (t/run-soak runs it for hours), and that
+"""The soak of the cache, an hour of it (t/run-soak --day runs the day), and that
 its judge sees what no cache may do."""
 import random
 import time
@@ -7,20 +7,37 @@ import pytest
 
 from lib.soak import Soak
 from lib.soak_clients import Ask
+from lib.soak_day import ACCIDENTS, HOUR_S, Day
 from lib.soak_world import SLACK_S, World, Wrong
 from lib.wire import Message
-
-SECONDS = 12
 
 
 @pytest.mark.long
 def test_every_byte_is_the_origins(gatehouse):
     """Kills, reloads, upgrades, purges, clients that leave: see lib/soak.py."""
-    counts = Soak(gatehouse, random.randrange(1 << 32)).run(SECONDS)
+    counts = Soak(gatehouse, random.randrange(1 << 32)).run()
     for what, n in {"kills": 2, "reloads": 1, "upgrades": 1, "answers 200": 1,
                     "answers 206": 1, "answers 304": 1, "sliced answers": 1,
                     "HTTP/2 answers": 1}.items():
         assert counts[what] >= n, (what, counts)
+
+
+def test_a_day_is_scaled_as_a_whole():
+    """Twice as fast is twice as often and half as long; what lives at all
+    lives for a second."""
+    slow, fast = Day(hour_s=60), Day(hour_s=30)
+    rng = [random.Random(1) for _ in range(2)]
+    assert slow.pause(rng[0], 100) == 2 * fast.pause(rng[1], 100)
+    assert fast.pause(rng[0], 100, 1 / 2) == slow.pause(rng[1], 100)
+    assert (slow.seconds, fast.seconds) == (24 * 60, 24 * 30)
+    assert slow.whole_s(HOUR_S) == 60 and fast.whole_s(HOUR_S) == 30
+    assert fast.whole_s(1) == 1 and fast.whole_s(0) == 0
+    times = [at - fast.started for at, _ in fast.accidents()]
+    assert times == sorted(times) and 0 < times[0] and times[-1] < 24 * 30
+    what = [one for _, one in fast.accidents()]
+    assert what.count("upgrade") == 8
+    assert all(what.count(one) == 24 * ACCIDENTS.count(one)
+               for one in set(ACCIDENTS))
 
 
 class Scene:
