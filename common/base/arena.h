@@ -12,6 +12,7 @@
 /* Bytes of a pooled chunk, its header included. Measured: the head of a
  * browser's request, the exchange and its fields fit into one. */
 #define ARENA_CHUNK 8192
+#define ARENA_ALIGN 16
 
 struct arena_chunk;
 
@@ -42,11 +43,34 @@ void arena_init(struct arena *a, struct arena_pool *pool);
 /* Give everything back. */
 void arena_fini(struct arena *a);
 
+/* What arena_alloc() does when a piece does not fit into what is left of the
+ * chunk. For it alone. */
+void *arena_alloc_slow(struct arena *a, size_t len);
+
 /* `len` bytes aligned to 16, not zeroed. Panics when the machine has no memory
  * left (sizes are limited by the callers). len may be 0. */
-void *arena_alloc(struct arena *a, size_t len);
-/* The same, zeroed. */
-void *arena_zalloc(struct arena *a, size_t len);
+static inline void *
+arena_alloc(struct arena *a, size_t len)
+{
+	/* 0 when it is 0 or overflows */
+	size_t need = (len + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
+	void *p = a->at;
+
+	if (need == 0 || need > (size_t)(a->end - a->at))
+		return arena_alloc_slow(a, len);
+	a->at += need;
+	return p;
+}
+
+/* The same, the first `n` bytes zeroed. */
+void *arena_zalloc_first(struct arena *a, size_t len, size_t n);
+/* All of them zeroed. */
+static inline void *
+arena_zalloc(struct arena *a, size_t len)
+{
+	return arena_zalloc_first(a, len, len);
+}
+
 /* A copy of the text, with a NUL behind it that is not counted. */
 span arena_span(struct arena *a, span s);
 /* printf into the arena; a NUL behind it that is not counted. */

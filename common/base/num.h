@@ -45,5 +45,7 @@ size_t u64_format(uint64_t v, char *out);
 /* Lower-case hexadecimal text of v without a NUL into out (room for 16 bytes).
  * Returns the number of bytes written. */
 size_t u64_format_hex(uint64_t v, char *out);
+/* All 16 digits of it, zeros first. */
+void u64_format_hex16(uint64_t v, char *out);
 
 #endif

@@ -40,19 +40,8 @@ sip_word(struct sip *s, uint64_t m)
 	s->v0 ^= m;
 }
 
-/* Up to eight bytes, the first one lowest. */
-static uint64_t
-sip_tail(const char *p, size_t n)
-{
-	uint64_t m = 0;
-
-	for (size_t i = 0; i < n; i++)
-		m |= (uint64_t)(uint8_t)p[i] << (8 * i);
-	return m;
-}
-
-/* The same for eight: one load. */
-static uint64_t
+/* Eight bytes, the first one lowest. */
+static inline uint64_t
 sip_load(const char *p)
 {
 	uint64_t m;
@@ -61,28 +50,28 @@ sip_load(const char *p)
 	return le64toh(m);
 }
 
-/* Its ASCII letters lowered, all at once: a letter's high half differs from the
- * other case's by one bit, which bytes that are no letters keep. */
-static uint64_t
-sip_lower(uint64_t m)
+/* The last bytes of a text that do not make eight. */
+static inline uint64_t
+sip_tail(span t)
 {
-	const uint64_t ones = UINT64_C(0x0101010101010101);
-	uint64_t low = m & 0x7f * ones;
-	/* bit 7 of each byte: at least 'A', above 'Z' */
-	uint64_t from_a = low + (0x80 - 'A') * ones;
-	uint64_t past_z = low + (0x80 - 'Z' - 1) * ones;
-	uint64_t is_upper = from_a & ~past_z & ~m & 0x80 * ones;
+	size_t n = t.len % sizeof(uint64_t);
+	const char *p = t.p + t.len - n;
+	uint64_t m = 0;
 
-	return m | is_upper >> 2;
+	if (n > 0 && t.len > n)
+		return sip_load(t.p + t.len - sizeof(m)) >> (64 - 8 * n);
+	for (size_t i = 0; i < n; i++)
+		m |= (uint64_t)(uint8_t)p[i] << (8 * i);
+	return m;
 }
 
-static uint64_t
+static inline uint64_t
 sip_case(uint64_t m, bool is_lower)
 {
-	return is_lower ? sip_lower(m) : m;
+	return is_lower ? ascii_lower_word(m) : m;
 }
 
-static uint64_t
+static inline uint64_t
 sip_hash(const struct sipkey *k, span t, bool is_lower)
 {
 	struct sip s = {
@@ -98,8 +87,7 @@ sip_hash(const struct sipkey *k, span t, bool is_lower)
 		t.p = "";
 	for (i = 0; i + 8 <= t.len; i += 8)
 		sip_word(&s, sip_case(sip_load(t.p + i), is_lower));
-	sip_word(&s, sip_case(sip_tail(t.p + i, t.len - i), is_lower) |
-			 (uint64_t)t.len << 56);
+	sip_word(&s, sip_case(sip_tail(t), is_lower) | (uint64_t)t.len << 56);
 	s.v2 ^= 0xff;
 	for (int r = 0; r < 4; r++)
 		sip_round(&s);

@@ -1,6 +1,21 @@
 /* base/span: searching and cutting of borrowed text. */
 #include "common/base/span.h"
 
+void
+ascii_lower_copy(char *to, span s)
+{
+	uint64_t w;
+	size_t i = 0;
+
+	for (; i + sizeof(w) <= s.len; i += sizeof(w)) {
+		memcpy(&w, s.p + i, sizeof(w));
+		w = ascii_lower_word(w);
+		memcpy(to + i, &w, sizeof(w));
+	}
+	for (; i < s.len; i++)
+		to[i] = ascii_lower(s.p[i]);
+}
+
 bool
 span_ieq(span a, span b)
 {

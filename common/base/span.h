@@ -44,6 +44,22 @@ ascii_lower(char c)
 	return (c >= 'A' && c <= 'Z') ? (char)(c | 0x20) : c;
 }
 
+/* The same for eight bytes: bit 7 of a byte is carried into by exactly the
+ * additions below when the byte is a capital, and becomes bit 5. */
+static inline uint64_t
+ascii_lower_word(uint64_t w)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101);
+	uint64_t low = w & 0x7f * ones;
+	uint64_t from_a = low + (0x80 - 'A') * ones;
+	uint64_t past_z = low + (0x7f - 'Z') * ones;
+
+	return w | ((from_a & ~past_z & ~w & 0x80 * ones) >> 2);
+}
+
+/* Write s.len bytes. */
+void ascii_lower_copy(char *to, span s);
+
 /* Equal but for ASCII case. */
 bool span_ieq(span a, span b);
 

@@ -64,19 +64,6 @@ load_half(const char *p)
 	return w;
 }
 
-/* ascii_lower() on eight bytes: bit 7 of a byte is carried into by exactly the
- * additions below when the byte is a capital, and becomes bit 5. */
-static inline uint64_t
-lower_word(uint64_t w)
-{
-	const uint64_t ones = 0x0101010101010101;
-	uint64_t low = w & ones * 0x7f;
-	uint64_t from_a = low + ones * (0x80 - 'A');
-	uint64_t past_z = low + ones * (0x7f - 'Z');
-
-	return w | ((from_a & ~past_z & ~w & ones * 0x80) >> 2);
-}
-
 /* All bytes of a name of 1 .. 8 bytes in one word; names of one length give
  * equal words only when they are equal. */
 static inline uint64_t
@@ -91,7 +78,7 @@ word_of_short(const char *p, size_t len)
 static enum field_id
 lookup_short(span name, unsigned id)
 {
-	uint64_t word = lower_word(word_of_short(name.p, name.len));
+	uint64_t word = ascii_lower_word(word_of_short(name.p, name.len));
 
 	for (; rows[id].len == name.len; id--)
 		if (word_of_short(rows[id].name, name.len) == word)
@@ -104,7 +91,7 @@ static bool
 is_middle_equal(span name, const char *row_name)
 {
 	for (size_t i = WORD; i + WORD < name.len; i += WORD)
-		if (lower_word(load_word(name.p + i)) !=
+		if (ascii_lower_word(load_word(name.p + i)) !=
 		    load_word(row_name + i))
 			return false;
 	return true;
@@ -114,8 +101,8 @@ static enum field_id
 lookup_long(span name, unsigned id)
 {
 	size_t tail_at = name.len - WORD;
-	uint64_t head = lower_word(load_word(name.p));
-	uint64_t tail = lower_word(load_word(name.p + tail_at));
+	uint64_t head = ascii_lower_word(load_word(name.p));
+	uint64_t tail = ascii_lower_word(load_word(name.p + tail_at));
 
 	for (; rows[id].len == name.len; id--)
 		if (load_word(rows[id].name) == head &&

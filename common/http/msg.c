@@ -100,7 +100,7 @@ fields_init(struct http_fields *f, struct arena *a, uint32_t cap)
 	f->at = arena_alloc(a, len);
 }
 
-static void
+void
 fields_grow(struct http_fields *f, struct arena *a)
 {
 	struct http_field *old = f->at;
@@ -112,22 +112,6 @@ fields_grow(struct http_fields *f, struct arena *a)
 	f->at = arena_alloc(a, len);
 	if (f->n > 0)
 		memcpy(f->at, old, f->n * sizeof(*f->at));
-}
-
-void
-fields_add_known(struct http_fields *f, struct arena *a, enum field_id id,
-    span name, span value)
-{
-	struct http_field *fld;
-
-	if (f->n == f->cap)
-		fields_grow(f, a);
-	fld = &f->at[f->n++];
-	fld->name = name;
-	fld->value = value;
-	fld->id = (uint16_t)id;
-	fld->is_gone = false;
-	f->present[id / 64] |= (uint64_t)1 << (id % 64);
 }
 
 void

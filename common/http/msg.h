@@ -123,9 +123,26 @@ void fields_init(struct http_fields *f, struct arena *a, uint32_t cap);
 void fields_add(struct http_fields *f, struct arena *a, span name, span value);
 void fields_add_id(
     struct http_fields *f, struct arena *a, enum field_id id, span value);
+/* More room; for fields_add_known() alone. */
+void fields_grow(struct http_fields *f, struct arena *a);
+
 /* Append a field whose name was already looked up: id is field_lookup(name). */
-void fields_add_known(struct http_fields *f, struct arena *a, enum field_id id,
-    span name, span value);
+static inline void
+fields_add_known(struct http_fields *f, struct arena *a, enum field_id id,
+    span name, span value)
+{
+	struct http_field *fld;
+
+	if (f->n == f->cap)
+		fields_grow(f, a);
+	fld = &f->at[f->n++];
+	fld->name = name;
+	fld->value = value;
+	fld->id = (uint16_t)id;
+	fld->is_gone = false;
+	f->present[id / 64] |= (uint64_t)1 << (id % 64);
+}
+
 /* First field of that id (not FIELD_OTHER) or NULL. */
 struct http_field *fields_find(const struct http_fields *f, enum field_id id);
 /* The next of the same id after `prev`, or NULL. */

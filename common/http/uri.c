@@ -154,8 +154,7 @@ name_add(char *out, span s)
 static char *
 name_add_lower(char *out, span s)
 {
-	for (size_t i = 0; i < s.len; i++)
-		out[i] = ascii_lower(s.p[i]);
+	ascii_lower_copy(out, s);
 	return out + s.len;
 }
 

@@ -91,6 +91,13 @@ START_TEST(chunks_come_back_for_the_next_arena)
 	first = arena_zalloc(&arena, 4000);
 	for (int i = 0; i < 4000; i++)
 		ck_assert_int_eq(first[i], 0);
+	/* or for a part */
+	first = arena_alloc(&arena, 100);
+	memset(first, 0xff, 100);
+	arena.at = first;
+	ck_assert_ptr_eq(arena_zalloc_first(&arena, 100, 60), first);
+	for (int i = 0; i < 100; i++)
+		ck_assert_int_eq(first[i], i < 60 ? 0 : (char)0xff);
 }
 END_TEST
 

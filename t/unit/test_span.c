@@ -1,5 +1,7 @@
 /* Borrowed text: searching, cutting, numbers. */
 #include <check.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/base/check.h"
@@ -229,6 +231,39 @@ START_TEST(numbers_become_text_and_numbers_again)
 }
 END_TEST
 
+START_TEST(hexadecimal_of_one_length_is_what_printf_says)
+{
+	char want[17];
+	char out[17] = "";
+
+	for (unsigned i = 0; i < 1000; i++) {
+		uint64_t n = (uint64_t)random() << 33 ^ (uint64_t)random();
+
+		n = i < 16 ? UINT64_C(0x0123456789abcdef) << (4 * i) : n;
+		(void)snprintf(want, sizeof(want), "%016" PRIx64, n);
+		u64_format_hex16(n, out);
+		ck_assert_str_eq(out, want);
+	}
+}
+END_TEST
+
+START_TEST(every_byte_of_a_text_is_lowered)
+{
+	char text[256 + 7];
+	char low[sizeof(text)];
+
+	for (size_t i = 0; i < sizeof(text); i++)
+		text[i] = (char)i;
+	for (size_t len = 0; len <= sizeof(text); len++) {
+		memset(low, '?', sizeof(low));
+		ascii_lower_copy(low, span_of(text, len));
+		for (size_t i = 0; i < sizeof(text); i++)
+			ck_assert_int_eq(
+			    low[i], i < len ? ascii_lower(text[i]) : '?');
+	}
+}
+END_TEST
+
 START_TEST(what_does_not_fit_into_a_text_is_remembered)
 {
 	char room[8];
@@ -289,6 +324,8 @@ main(void)
 	    numbers_are_digits_within_their_bound,
 	    sums_and_products_say_when_they_do_not_fit,
 	    numbers_become_text_and_numbers_again,
+	    hexadecimal_of_one_length_is_what_printf_says,
+	    every_byte_of_a_text_is_lowered,
 	    what_does_not_fit_into_a_text_is_remembered,
 	    a_printed_text_longer_than_a_line_is_cut,
 	};

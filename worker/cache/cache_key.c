@@ -104,10 +104,10 @@ key_put(struct key_text *t, span s, bool is_caseless)
 		t->p = p;
 		t->cap = cap;
 	}
-	if (!is_caseless && s.len > 0)
+	if (is_caseless)
+		ascii_lower_copy(t->p + t->len, s);
+	else if (s.len > 0)
 		memcpy(t->p + t->len, s.p, s.len);
-	for (size_t i = 0; is_caseless && i < s.len; i++)
-		t->p[t->len + i] = ascii_lower(s.p[i]);
 	t->len += s.len;
 	t->p[t->len++] = '\n';
 }

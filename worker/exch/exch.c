@@ -99,7 +99,7 @@ exch_new(struct worker *w, const struct front_ops *front, void *front_self,
 	struct exch *x;
 
 	arena_init(&a, &w->arenas);
-	x = arena_zalloc(&a, sizeof(*x));
+	x = arena_zalloc_first(&a, sizeof(*x), offsetof(struct exch, req_body));
 	x->magic = MAGIC_EXCH;
 	x->state = EXCH_REQUEST;
 	x->kind = STAGE_REVERSE;
@@ -336,10 +336,11 @@ exch_settle_fault(struct exch *x)
 static enum verdict
 exch_stages(struct exch *x, const struct stage *table)
 {
-	for (; table[x->stage].name != NULL; x->stage++) {
+	for (const struct stage *s = &table[x->stage]; s->name != NULL;
+	     s++, x->stage++) {
 		enum verdict v;
 
-		if ((table[x->stage].kinds & x->kind) == 0)
+		if ((s->kinds & x->kind) == 0)
 			continue;
 		v = stage_cost_run(x, table, x->stage);
 		if (v != VERDICT_NEXT)

@@ -159,8 +159,6 @@ struct exch {
 	struct exch_access access;
 	struct http_msg req;
 	struct http_msg resp;
-	struct body req_body;
-	struct body resp_body; /* content as the handler makes it */
 	struct body *out; /* as the front sends it: resp_body, or what
 	                     filters make of it */
 	struct bfilters *filters; /* NULL: there are none */
@@ -202,6 +200,10 @@ struct exch {
 	uint64_t bytes_in; /* head and content from the client */
 	uint64_t bytes_out; /* to the client, framing included */
 	struct sink *sink; /* what is decided is recorded here; NULL: live */
+
+	/* last, since exch_new() clears what stands before them */
+	struct body req_body;
+	struct body resp_body; /* content as the handler makes it */
 };
 
 /* A new exchange of the worker, in state REQUEST, its messages empty. The front

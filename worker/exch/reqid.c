@@ -2,6 +2,7 @@
  * own count, mixed so that neighbours do not look alike. */
 #include "worker/exch/reqid.h"
 
+#include "common/base/num.h"
 #include "common/base/siphash.h"
 #include "worker/exch/exch.h"
 
@@ -13,15 +14,6 @@ reqid_mix(uint64_t v)
 	v = (v ^ (v >> 30)) * 0xbf58476d1ce4e5b9u;
 	v = (v ^ (v >> 27)) * 0x94d049bb133111ebu;
 	return v ^ (v >> 31);
-}
-
-static void
-reqid_hex(uint64_t v, char *out)
-{
-	static const char hex[] = "0123456789abcdef";
-
-	for (int i = 15; i >= 0; i--, v >>= 4)
-		out[i] = hex[v & 15];
 }
 
 void
@@ -40,8 +32,9 @@ reqid_make(struct exch *x)
 	}
 	seq = ++x->w->request_seq;
 	p = arena_alloc(&x->arena, REQID_LEN);
-	reqid_hex(reqid_mix(x->w->id_salt + seq), p);
-	reqid_hex(reqid_mix(~x->w->id_salt ^ (seq << 32)), p + REQID_LEN / 2);
+	u64_format_hex16(reqid_mix(x->w->id_salt + seq), p);
+	u64_format_hex16(
+	    reqid_mix(~x->w->id_salt ^ (seq << 32)), p + REQID_LEN / 2);
 	x->request_id = span_of(p, REQID_LEN);
 }
 
