@@ -117,6 +117,23 @@ stray_byte(char c)
 	return c == '\r' ? H1_BAD_BARE_CR : H1_BAD_CONTROL;
 }
 
+/* Whether a line ends where `rest` begins, which is the first byte that no line
+ * may hold, or the end of what came. H1_OK: it does. */
+static enum h1_rc
+scan_stop(struct h1_scan *s, enum h1_kind kind, span rest,
+    const struct h1_limits *lim)
+{
+	const char *p = rest.p;
+
+	s->bad = over_limit(s, kind, s->at, lim);
+	if (s->bad == H1_BAD_NONE && rest.len > 0 &&
+	    (*p != '\r' || (rest.len > 1 && p[1] != '\n')))
+		s->bad = stray_byte(*p);
+	if (s->bad != H1_BAD_NONE)
+		return H1_BAD;
+	return rest.len < 2 ? H1_MORE : H1_OK;
+}
+
 enum h1_rc
 h1_scan(
     struct h1_scan *s, enum h1_kind kind, span in, const struct h1_limits *lim)
@@ -130,6 +147,7 @@ h1_scan(
 	end = in.p + in.len;
 	while (rc == H1_MORE) {
 		const char *p;
+		bool is_line;
 
 		if (s->n_lines == 0 && s->line_start < in.len &&
 		    !may_begin(s, kind, in)) {
@@ -138,14 +156,15 @@ h1_scan(
 		}
 		p = chars_value_end(in.p + s->at, end);
 		s->at = (uint32_t)(p - in.p);
-		s->bad = over_limit(s, kind, s->at, lim);
-		if (s->bad == H1_BAD_NONE && p < end &&
-		    (*p != '\r' || (p + 1 < end && p[1] != '\n')))
-			s->bad = stray_byte(*p);
-		if (s->bad != H1_BAD_NONE)
-			return H1_BAD;
-		if (end - p < 2)
-			return H1_MORE;
+		/* nearly always: a field's line, and scan_line() looks at what
+		 * bounds the whole */
+		is_line = s->n_lines > 0 && end - p >= 2 && p[0] == '\r' &&
+			  p[1] == '\n';
+		rc = is_line ? H1_OK
+			     : scan_stop(
+				   s, kind, span_of(p, (size_t)(end - p)), lim);
+		if (rc != H1_OK)
+			return rc;
 		rc = scan_line(s, kind, in, lim);
 	}
 	return rc;

@@ -66,18 +66,28 @@ put_escape(struct path_writer *w, span in, int byte)
 	w->len += ESCAPE_LEN;
 }
 
+/* Write bytes up to the next escape or slash, at least one; returns how many. */
+static size_t
+put_bytes(struct path_writer *w, span in)
+{
+	size_t n = 0;
+
+	do {
+		if (in.p[n] == '\\' || !char_is(in.p[n], CHAR_TARGET))
+			w->is_ambiguous = true;
+		w->out[w->len++] = in.p[n++];
+	} while (n < in.len && in.p[n] != '%' && in.p[n] != '/');
+	return n;
+}
+
 /* Write what stands at the start of `in`; returns the bytes it took. */
 static size_t
-put_one(struct path_writer *w, span in)
+put_some(struct path_writer *w, span in)
 {
 	int byte;
 
-	if (in.p[0] != '%') {
-		if (in.p[0] == '\\' || !char_is(in.p[0], CHAR_TARGET))
-			w->is_ambiguous = true;
-		w->out[w->len++] = in.p[0];
-		return 1;
-	}
+	if (in.p[0] != '%')
+		return put_bytes(w, in);
 	byte = read_escape(in);
 	if (byte < 0) {
 		w->is_ambiguous = true;
@@ -153,7 +163,7 @@ uri_normalize_path(span in, char *out, size_t *out_len)
 			put_slash(&w);
 			in = span_from(in, 1);
 		} else {
-			in = span_from(in, put_one(&w, in));
+			in = span_from(in, put_some(&w, in));
 		}
 	}
 	if (w.len > 0)

@@ -406,6 +406,7 @@ cache_go_aside(struct exch *x, struct cached *c)
 	x->handler = x->set->handler;
 	v = x->handler->open(x);
 	REQUIRE(v != VERDICT_NEXT && v != VERDICT_TUNNEL);
+	exch_kick(x);
 	return v;
 }
 

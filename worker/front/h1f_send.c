@@ -39,14 +39,14 @@ send_must_close(struct h1_front *c)
 static void
 send_frame_length(struct exch *x)
 {
-	char digits[20];
-	span len = span_of(digits, u64_format(x->resp.length, digits));
+	char *p;
 
-	if (x->resp.status == 304)
+	if (x->resp.status == 304 ||
+	    fields_find(&x->resp.fields, FIELD_CONTENT_LENGTH) != NULL)
 		return;
-	if (fields_find(&x->resp.fields, FIELD_CONTENT_LENGTH) == NULL)
-		fields_add_id(&x->resp.fields, &x->arena, FIELD_CONTENT_LENGTH,
-		    arena_span(&x->arena, len));
+	p = arena_alloc(&x->arena, sizeof("18446744073709551615"));
+	fields_add_id(&x->resp.fields, &x->arena, FIELD_CONTENT_LENGTH,
+	    span_of(p, u64_format(x->resp.length, p)));
 }
 
 /* Fields of framing and persistence; all hop-by-hop ones are gone by now. */

@@ -34,7 +34,6 @@ h1o_head(struct up_try *t)
 	bool is_chunked;
 	enum h1_bad bad;
 
-	memset(&m, 0, sizeof(m));
 	inbuf_use(in, scan->at);
 	memset(scan, 0, sizeof(*scan));
 	if (h1_parse_response(head, x->req.method, &x->arena, &m, &is_chunked,

@@ -183,7 +183,6 @@ up_open(struct exch *x)
 		body_keep(&x->req_body);
 	if (t->told == NULL)
 		hedge_arm(t);
-	exch_kick(x);
 	return VERDICT_WAIT;
 }
 
