@@ -75,6 +75,8 @@ class Step:
     age      (least, most) of Age, to which the time of the row is added
     asked    "Name: value" or "Name" in the origin's last request; unasked:
              names that are not
+    wants    the Range of each of the origin's requests in turn, None where it
+             has none; ANY: not judged; without it, the origin is asked once
     check    called with (got, play) for what remains
     after_s  wait for so long before it
     again    ask until it is so: what happens behind the client's back is
@@ -98,6 +100,7 @@ class Step:
     age: tuple = None
     asked: tuple = ()
     unasked: tuple = ()
+    wants: tuple = None
     check: typing.Callable = None
     after_s: float = 0
     again: bool = False

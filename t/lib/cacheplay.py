@@ -224,7 +224,9 @@ class Play:
     def _send(self, conn, request, answer, body):
         part = cut(answer, request) if answer.code == 200 else None
         code, more = answer.code, []
-        if part:
+        if part and part[0] >= len(body):
+            code, more, body = 416, [f"Content-Range: bytes */{len(body)}"], b""
+        elif part:
             code = 206
             more = [f"Content-Range: bytes {part[0]}-{part[1] - 1}/"
                     f"{len(body)}"]
@@ -368,6 +370,9 @@ class Play:
         assert via in step.vias, f"answered by {via}"
         if via == CACHE:
             assert not self.requests, "and the origin was asked"
+        elif step.wants is not None:
+            ranges = tuple(r.get("range") for r in self.requests)
+            assert step.wants in (ANY, ranges), f"ranges {ranges}"
         elif via in (ORIGIN, CHECKED) and not step.answer.breaks:
             assert len(self.requests) == 1, "the origin was asked again"
         if via == BROKEN:

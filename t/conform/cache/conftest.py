@@ -114,6 +114,17 @@ cache = purged
 memory = 4m
 purge_allow = 127.0.0.0/8
 tag_header = X-Tags
+[site sliced.test]
+upstream = app
+cache = sliced
+cache_profile = rfc9111
+[cache sliced]
+memory = 4m
+max_object = 64k
+slice = 4k
+status_header = on
+purge_allow = 127.0.0.0/8
+tag_header = X-Tags
 [site kept.test]
 upstream = app
 cache = kept
