@@ -44,5 +44,7 @@ int cmd_server(const struct conf_source *src, int argc, char **argv);
 int cmd_explain(const struct conf_source *src, int argc, char **argv);
 /* reverse --from ADDRESS --to ADDRESS ... [--print] */
 int cmd_reverse(int argc, char **argv);
+/* forward --listen ADDRESS [--allow NETWORK ...] [--print] */
+int cmd_forward(int argc, char **argv);
 
 #endif

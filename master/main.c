@@ -26,13 +26,15 @@ static const char usage[] =
     "       gatehouse explain METHOD URL [-H 'NAME: VALUE'] ...\n"
     "                 [--from IP] [--listen NAME] [--answer STATUS] [-c FILE]\n"
     "       gatehouse reverse --from ADDRESS --to ADDRESS ... [--print]\n"
+    "       gatehouse forward --listen ADDRESS [--allow NETWORK ...]\n"
+    "                 [--print]\n"
     "       gatehouse -V                    version, libraries, options\n"
     "       gatehouse -h                    this\n"
     "FILE is " DEFAULT_PATH " when it is not told.\n";
 
 /* Words that this version knows of and does not have. */
-static const char *const later[] = {"forward", "top", "maintenance", "why",
-    "diff", "waf", "import", "categories"};
+static const char *const later[] = {
+    "top", "maintenance", "why", "diff", "waf", "import", "categories"};
 
 static int
 main_word(const struct conf_source *src, int argc, char **argv)
@@ -49,6 +51,8 @@ main_word(const struct conf_source *src, int argc, char **argv)
 		return cmd_explain(src, argc - 1, argv + 1);
 	if (strcmp(argv[0], "reverse") == 0)
 		return cmd_reverse(argc - 1, argv + 1);
+	if (strcmp(argv[0], "forward") == 0)
+		return cmd_forward(argc - 1, argv + 1);
 	for (size_t i = 0; i < NELEMS(later); i++) {
 		if (strcmp(argv[0], later[i]) != 0)
 			continue;

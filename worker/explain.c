@@ -103,6 +103,23 @@ explain_has_host(const struct command *c)
 	return false;
 }
 
+/* A proxy is asked for the URL itself (RFC 9112 3.2.2), or for host and port of
+ * a tunnel. */
+static void
+explain_write_target(struct explain *e, struct text *t)
+{
+	if (e->listen.forward != NULL) {
+		text_add(t, span_str(e->c->url));
+		if (e->authority.p == NULL)
+			e->authority = e->target;
+		return;
+	}
+	if (e->authority.p != NULL &&
+	    (e->target.len == 0 || e->target.p[0] != '/'))
+		text_add_char(t, '/');
+	text_add(t, e->target);
+}
+
 /* The bytes a client would send; false when they are too many. */
 static bool
 explain_write_request(struct explain *e)
@@ -114,12 +131,10 @@ explain_write_request(struct explain *e)
 	text_init(&t, room, EXPLAIN_REQUEST_MAX);
 	text_add_str(&t, c->method);
 	text_add_char(&t, ' ');
-	if (e->authority.p != NULL &&
-	    (e->target.len == 0 || e->target.p[0] != '/'))
-		text_add_char(&t, '/');
-	text_add(&t, e->target);
+	explain_write_target(e, &t);
 	text_add_str(&t, " HTTP/1.1\r\n");
-	if (e->authority.p != NULL && !explain_has_host(c)) {
+	if ((e->authority.p != NULL || e->listen.forward != NULL) &&
+	    !explain_has_host(c)) {
 		text_add_str(&t, "Host: ");
 		text_add(&t, e->authority);
 		text_add_str(&t, "\r\n");
@@ -170,13 +185,17 @@ explain_named_listen(const struct explain *e)
 	return NULL;
 }
 
-/* By the port that the URL asks for, else the first one with TLS for https and
+/* A tunnel is what a proxy is asked for. By the port that the URL asks for, else the first one with TLS for https and
  * without for http, else the first one. */
 static const struct plan_listen *
 explain_likely_listen(struct explain *e)
 {
 	const struct plan *p = e->w.plan;
+	bool is_connect = strcmp(e->c->method, "CONNECT") == 0;
 
+	for (uint32_t i = 0; i < p->n_listens && is_connect; i++)
+		if (p->listens[i].forward != NULL)
+			return &p->listens[i];
 	for (uint32_t i = 0; i < p->n_listens; i++)
 		if (explain_address(e, &p->listens[i], e->port, &e->local))
 			return &p->listens[i];

@@ -11,6 +11,7 @@
 #include "worker/exch/sink.h"
 #include "worker/exch/stage.h"
 #include "worker/filter/compress.h"
+#include "worker/forward/forward.h"
 #include "worker/log/access_log.h"
 #include "worker/preset/preset.h"
 #include "worker/rate/rate.h"
@@ -33,43 +34,50 @@ stage_handler(struct exch *x)
 static enum verdict
 stage_send(struct exch *x)
 {
-	if (x->resp.status == 101)
+	if (exch_is_granted(x))
 		return VERDICT_TUNNEL;
 	return VERDICT_NEXT;
 }
 
+/* Kinds that clients ask for. */
+#define STAGE_CLIENTS (STAGE_REVERSE | STAGE_FORWARD)
+
 const struct stage pipeline_request[] = {
     {"normalize", STAGE_REVERSE, stage_normalize},
-    {"client", STAGE_REVERSE, stage_client},
-    {"ban", STAGE_REVERSE, stage_ban},
-    {"memory", STAGE_REVERSE, stage_memory},
+    {"target", STAGE_FORWARD, stage_target},
+    {"client", STAGE_CLIENTS, stage_client},
+    {"ban", STAGE_CLIENTS, stage_ban},
+    {"memory", STAGE_CLIENTS, stage_memory},
     {"route", STAGE_REVERSE, stage_route},
     {"rules", STAGE_REVERSE, stage_rules},
-    {"acl", STAGE_REVERSE | STAGE_FORWARD, stage_acl},
-    {"rate", STAGE_REVERSE, stage_rate},
-    {"auth", STAGE_REVERSE | STAGE_FORWARD, stage_auth},
+    {"acl", STAGE_CLIENTS, stage_acl},
+    {"rate", STAGE_CLIENTS, stage_rate},
+    {"auth", STAGE_CLIENTS, stage_auth},
     {"challenge", STAGE_REVERSE, stage_challenge},
-    {"admit", STAGE_REVERSE, stage_admit},
+    {"guard", STAGE_FORWARD, stage_guard},
+    {"admit", STAGE_CLIENTS, stage_admit},
     {"split", STAGE_REVERSE, stage_split},
     {"sticky", STAGE_REVERSE, stage_sticky},
     {"rewrite-fields", STAGE_REVERSE, stage_request_fields},
+    {"forward-fields", STAGE_FORWARD, stage_forward_fields},
     {"mirror", STAGE_REVERSE, stage_mirror},
-    {"cache", STAGE_REVERSE, stage_cache},
-    {"handler", STAGE_REVERSE | STAGE_INTERNAL, stage_handler},
+    {"cache", STAGE_CLIENTS, stage_cache},
+    {"handler", STAGE_CLIENTS | STAGE_INTERNAL, stage_handler},
     {NULL, 0, NULL},
 };
 
 const struct stage pipeline_response[] = {
-    {"acl", STAGE_REVERSE | STAGE_FORWARD, stage_acl_answer},
-    {"cache-put", STAGE_REVERSE | STAGE_INTERNAL, stage_cache_put},
+    {"acl", STAGE_CLIENTS, stage_acl_answer},
+    {"cache-put", STAGE_CLIENTS | STAGE_INTERNAL, stage_cache_put},
     {"rules", STAGE_REVERSE, stage_answer_rules},
-    {"error-page", STAGE_REVERSE, stage_error_page},
+    {"error-page", STAGE_CLIENTS, stage_error_page},
     {"rewrite", STAGE_REVERSE, stage_response_fields},
     {"presets", STAGE_REVERSE, stage_presets},
     {"response-header", STAGE_REVERSE, stage_response_header},
+    {"forward-rewrite", STAGE_FORWARD, stage_forward_answer},
     {"sticky", STAGE_REVERSE, stage_sticky_answer},
     {"compress", STAGE_REVERSE | STAGE_INTERNAL, stage_compress},
-    {"send", STAGE_REVERSE, stage_send},
+    {"send", STAGE_CLIENTS, stage_send},
     {NULL, 0, NULL},
 };
 
@@ -83,8 +91,9 @@ pipeline_log(struct exch *x)
 	cache_close(x);
 	rate_close(x);
 	auth_close(x);
+	guard_close(x);
 	mirror_close(x);
-	if (x->resp.status == 101)
+	if (exch_is_granted(x))
 		counter_add(x->w->counters, COUNTER_TUNNELS, 1);
 	log_exchange(x);
 }

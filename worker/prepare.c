@@ -342,6 +342,7 @@ worker_prepare(const struct boot *b, struct diag *d)
 	map_init(&p->rates, false);
 	map_init(&p->users, false);
 	map_init(&p->auths, false);
+	vec_init(&p->forward_upstreams);
 	vec_init(&p->matches);
 	map_init(&p->fields, false);
 	map_init(&p->server_names, false);
@@ -365,6 +366,7 @@ worker_prepare(const struct boot *b, struct diag *d)
 		prepare_via(
 		    p, &p->plan.listens[i], conf_text(&s, KEY_GLOBAL_PID_FILE));
 	prepare_sites(p, d);
+	prepare_forwards(p, b, d);
 	prepare_hosts(p, d);
 	prepare_tls(p, d);
 	if (diag_count(d, DIAG_ERROR) == 0)
@@ -386,6 +388,7 @@ worker_prepare_free(struct prepared *p)
 		return;
 	prepare_free_tls(p);
 	prepare_free_sites(p);
+	prepare_free_forwards(p);
 	for (uint32_t i = 0; i < p->plan.n_logs; i++)
 		access_log_fini(p->plan.logs[i]);
 	map_fini(&p->caches);

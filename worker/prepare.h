@@ -28,6 +28,7 @@ struct prepared {
 	struct boot_certificate *certificates; /* by n_certificates */
 	uint32_t n_certificates;
 	struct map certificate_names; /* which of them are there */
+	struct vec forward_upstreams; /* struct upstream, likewise */
 	struct vec matches; /* struct match, to be given back */
 	struct map server_names; /* struct outer_names, by upstream */
 	struct map page_files; /* struct page_file, by path */
@@ -103,5 +104,17 @@ void *prepare_keep(struct prepared *p, struct vec *found);
 /* The logs of a scope. */
 void prepare_scope_logs(struct prepared *p, const struct conf_scope *s,
     struct plan_logs *out, struct diag *d);
+
+/* `block_page` of a [forward], behind all other pages. */
+void prepare_block_page(struct prepared *p, const struct conf_scope *s,
+    struct plan_pages *pages, struct diag *d);
+
+/* What each listen of mode forward does, by its policy; behind prepare_sites(),
+ * and to be given back. */
+void prepare_forwards(struct prepared *p, const struct boot *b, struct diag *d);
+void prepare_free_forwards(struct prepared *p);
+/* `cache` of a [forward]. */
+void prepare_forward_cache(
+    struct prepared *p, const struct conf_scope *s, struct plan_cache *out);
 
 #endif

@@ -73,6 +73,14 @@ host_claim_all(struct prepared *p, struct plan_site *site,
 	}
 }
 
+static bool
+prepare_is_of_sites(const struct prepared *p, const struct plan_listen *l)
+{
+	struct conf_scope s = conf_scope_of(p->plan.conf, l->section);
+
+	return span_eq(conf_text(&s, KEY_LISTEN_MODE), SPAN_LIT("http"));
+}
+
 bool
 prepare_is_served(const struct prepared *p, const struct plan_site *site,
     const struct plan_listen *l)
@@ -82,7 +90,7 @@ prepare_is_served(const struct prepared *p, const struct plan_site *site,
 	const struct conf_value *v = conf_next(&s, KEY_SITE_LISTEN, &it);
 
 	if (v == NULL)
-		return true;
+		return prepare_is_of_sites(p, l);
 	for (; v != NULL; v = conf_next(&s, KEY_SITE_LISTEN, &it))
 		for (uint32_t i = 0; i < v->n_words; i++)
 			if (span_eq(v->words[i].text, l->section->name))

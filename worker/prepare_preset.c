@@ -1,7 +1,11 @@
 /* prepare_preset: what a scope says instead of an origin or in its name. */
 #include "common/base/check.h"
+#include "common/base/vec.h"
 #include "worker/preset/preset.h"
 #include "worker/prepare.h"
+
+/* RFC 9110 15.5.4 */
+#define STATUS_FORBIDDEN 403u
 
 void
 prepare_server_names(struct prepared *p)
@@ -59,6 +63,28 @@ prepare_pages(struct prepared *p, const struct conf_scope *s,
 	}
 	out->n = found.n;
 	out->at = prepare_keep(p, &found);
+}
+
+void
+prepare_block_page(struct prepared *p, const struct conf_scope *s,
+    struct plan_pages *pages, struct diag *d)
+{
+	const struct conf_value *v = conf_get(s, KEY_FORWARD_BLOCK_PAGE);
+	const struct page_line *page;
+	struct vec found;
+
+	if (v == NULL)
+		return;
+	page =
+	    page_prepare_one(v, STATUS_FORBIDDEN, &p->page_files, &p->arena, d);
+	if (page == NULL)
+		return;
+	vec_init(&found);
+	for (uint32_t i = 0; i < pages->n; i++)
+		vec_push(&found, (void *)(uintptr_t)pages->at[i]);
+	vec_push(&found, (void *)(uintptr_t)page);
+	pages->n = found.n;
+	pages->at = prepare_keep(p, &found);
 }
 
 void

@@ -296,6 +296,27 @@ set_cache(struct prepared *p, const struct conf_scope *s,
 	set_bypass(p, s, out, d);
 }
 
+/* By the letter of RFC 9111, but for Set-Cookie: what one client is told by whom
+ * knows nothing of us is no other's. */
+void
+prepare_forward_cache(
+    struct prepared *p, const struct conf_scope *s, struct plan_cache *out)
+{
+	const struct conf_value *v = conf_get(s, KEY_FORWARD_CACHE);
+
+	*out = (struct plan_cache){
+	    .min_uses = 1,
+	    .is_letter = true,
+	    .has_cookies = true,
+	    .cookies = COOKIES_BYPASS,
+	};
+	if (v == NULL)
+		return;
+	/* one that is not there has been told */
+	out->cache = map_get(&p->caches, v->text);
+	out->at = v->at;
+}
+
 static bool
 set_has_limit(const struct vec *found, const struct rate *r)
 {

@@ -138,7 +138,8 @@ prepare_sites(struct prepared *p, struct diag *d)
 		/* also what a file is while it is being written anew: a reload
 		 * must not take that for an answer. With other errors the
 		 * sections may only be missing here */
-		if (diag_count(d, DIAG_ERROR) == 0)
+		if (diag_count(d, DIAG_ERROR) == 0 &&
+		    conf_first(plan->conf, CONF_FORWARD) == NULL)
 			diag_error(d, (struct place){0},
 			    "nothing to serve: there is no [site]");
 		return;

@@ -6,6 +6,7 @@
 #include "worker/exch/plan.h"
 #include "worker/exch/stage_cost.h"
 #include "worker/filter/codec.h"
+#include "worker/forward/forward.h"
 #include "worker/prepare.h"
 #include "worker/tls_store.h"
 #include "worker/up/up.h"
@@ -38,6 +39,7 @@ setup_open(struct worker *w, const struct boot *b)
 	tls_store_open(w);
 	w->tls = tls_io_new(w->loop, &w->tls_shared);
 	w->up = up_worker_new(w);
+	w->forward = forward_worker_new(w);
 	w->cache = cache_worker_new(w);
 	stage_cost_open(w);
 	return 0;
@@ -49,6 +51,7 @@ setup_close(struct worker *w)
 	stage_cost_close(w);
 	cache_worker_free(w->cache);
 	codec_pool_free(w->codecs);
+	forward_worker_free(w->forward);
 	up_worker_free(w->up);
 	dns_free(w->dns);
 	tls_io_free(w->tls);

@@ -135,7 +135,8 @@ struct conf_scope {
 	uint32_t n;
 };
 /* The scope of a section: itself and what it inherits from (a route: its site,
- * defaults; an upstream or listen: defaults). NULL: defaults only. */
+ * defaults; an upstream or listen: defaults; a forward: nothing). NULL: defaults
+ * only. */
 struct conf_scope conf_scope_of(
     const struct conf_tree *t, const struct conf_section *s);
 
@@ -184,5 +185,7 @@ bool conf_parse_duration(span s, int64_t *ms, const char **why);
 bool conf_parse_size(span s, int64_t *bytes, const char **why);
 bool conf_parse_percent(span s, int64_t *tenths, const char **why);
 bool conf_parse_bool(span s, bool *out);
+/* "443", "8000-8999": both ends belong to it, 1 .. 65535. */
+bool conf_parse_ports(span s, uint16_t *from, uint16_t *to);
 
 #endif

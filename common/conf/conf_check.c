@@ -298,6 +298,60 @@ claim_addresses(const struct checker *c, struct map *addresses,
 	}
 }
 
+/* Keys that are of no meaning for a listen of this mode. */
+static void
+refuse_key(const struct checker *c, const struct conf_section *s,
+    enum conf_key k, const char *mode)
+{
+	const struct conf_value *v = s->first[k];
+
+	if (v != NULL && !v->is_none)
+		diag_error(c->d, v->key_at, "'%s' says nothing here: %s",
+		    conf_rows[k].name, mode);
+}
+
+static void
+check_mode(const struct checker *c, const struct conf_section *s)
+{
+	struct conf_scope sc = conf_scope_of(c->tree, s);
+
+	if (span_eq(conf_text(&sc, KEY_LISTEN_MODE), SPAN_LIT("http"))) {
+		refuse_key(c, s, KEY_LISTEN_POLICY, "it is of mode http");
+		return;
+	}
+	if (conf_get(&sc, KEY_LISTEN_POLICY) == NULL)
+		need(c, s, "is of mode forward and needs a policy");
+	refuse_key(c, s, KEY_LISTEN_DEFAULT_SITE, "no site is served");
+	refuse_key(c, s, KEY_LISTEN_REDIRECT_HTTPS, "no site is served");
+}
+
+/* A site is served by listens of mode http. */
+static void
+check_site_listens(const struct checker *c, const struct conf_section *site)
+{
+	struct conf_scope sc = conf_scope_of(c->tree, site);
+	struct conf_iter it = {0};
+	const struct conf_value *v;
+
+	while ((v = conf_next(&sc, KEY_SITE_LISTEN, &it)) != NULL) {
+		for (uint32_t i = 0; i < v->n_words; i++) {
+			const struct conf_section *l = conf_section(
+			    c->tree, CONF_LISTEN, v->words[i].text);
+			struct conf_scope of;
+
+			if (l == NULL)
+				continue;
+			of = conf_scope_of(c->tree, l);
+			if (!span_eq(conf_text(&of, KEY_LISTEN_MODE),
+				SPAN_LIT("http")))
+				diag_error(c->d, v->words[i].at,
+				    "[listen %.*s] serves no sites: its mode "
+				    "is not http",
+				    SPAN_FMT(conf_brief(l->name)));
+		}
+	}
+}
+
 static void
 check_listens(const struct checker *c)
 {
@@ -305,9 +359,13 @@ check_listens(const struct checker *c)
 	struct map addresses;
 
 	map_init(&addresses, false);
-	for (; s != NULL; s = s->next)
+	for (; s != NULL; s = s->next) {
 		claim_addresses(
 		    c, &addresses, s, KEY_LISTEN_ADDRESS, "has no address");
+		check_mode(c, s);
+	}
+	for (s = c->tree->first[CONF_SITE]; s != NULL; s = s->next)
+		check_site_listens(c, s);
 	if (c->tree->first[CONF_ADMIN] != NULL)
 		claim_addresses(c, &addresses, c->tree->first[CONF_ADMIN],
 		    KEY_ADMIN_LISTEN, "has no listen");

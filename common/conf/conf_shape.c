@@ -263,6 +263,32 @@ shape_dns(span s, unsigned part, const char **why)
 	       (split_address(s, false, &ip, &port) && port > 0);
 }
 
+bool
+conf_parse_ports(span s, uint16_t *from, uint16_t *to)
+{
+	ptrdiff_t dash = span_chr(s, '-');
+	span low = dash < 0 ? s : span_first(s, (size_t)dash);
+	span high = dash < 0 ? s : span_from(s, (size_t)dash + 1);
+	uint64_t a = 0;
+	uint64_t b = 0;
+
+	if (!parse_port(low, &a) || !parse_port(high, &b) || a == 0 || b < a)
+		return false;
+	*from = (uint16_t)a;
+	*to = (uint16_t)b;
+	return true;
+}
+
+static bool
+shape_ports(span s, unsigned part, const char **why)
+{
+	uint16_t from, to;
+
+	(void)part;
+	*why = "expected a port or some, for example 443 or 8000-8999";
+	return conf_parse_ports(s, &from, &to);
+}
+
 static bool
 shape_path(span s, unsigned part, const char **why)
 {
@@ -356,14 +382,12 @@ shape_field(span s, unsigned part, const char **why)
 static bool
 shape_log_format(span s, unsigned part, const char **why)
 {
-	static const unsigned part_squid = 6;
-
-	*why = "squid" LATER;
-	if (span_eq(s, SPAN_LIT("squid")))
-		return part >= part_squid;
-	*why = "expected combined, common, json or a template with {variables}";
+	(void)part;
+	*why = "expected combined, common, json, squid or a template with "
+	       "{variables}";
 	return span_chr(s, '{') >= 0 || span_eq(s, SPAN_LIT("combined")) ||
-	       span_eq(s, SPAN_LIT("common")) || span_eq(s, SPAN_LIT("json"));
+	       span_eq(s, SPAN_LIT("common")) ||
+	       span_eq(s, SPAN_LIT("squid")) || span_eq(s, SPAN_LIT("json"));
 }
 
 static const struct {
@@ -377,6 +401,7 @@ static const struct {
     {"<sni>", shape_sni},
     {"<prefix>", shape_prefix},
     {"<dns>", shape_dns},
+    {"<ports>", shape_ports},
     {"<path>", shape_path},
     {"<file>", shape_file},
     {"<hedge>", shape_hedge},

@@ -187,7 +187,8 @@ conf_scope_of(const struct conf_tree *t, const struct conf_section *s)
 	scope_add(&sc, s);
 	if (s != NULL && (s->type == CONF_ROUTE || s->type == CONF_RULE))
 		scope_add(&sc, conf_section(t, CONF_SITE, s->name));
-	if (s == NULL || s->type != CONF_DEFAULTS)
+	/* what holds for own sites says nothing of everybody else's */
+	if (s == NULL || (s->type != CONF_DEFAULTS && s->type != CONF_FORWARD))
 		scope_add(&sc, t->first[CONF_DEFAULTS]);
 	return sc;
 }

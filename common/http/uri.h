@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/base/ip.h"
 #include "common/base/span.h"
 
 /* Split host[:port]; brackets of an IPv6 literal are taken off *host (its
@@ -13,6 +14,15 @@
  * without percent-encoding, 1 .. 253 bytes, or an address; no userinfo. Port
  * 0 .. 65535, digits only; *port 0 when none is told ("host" and "host:"). */
 bool uri_parse_authority(span authority, span *host, uint16_t *port);
+
+/* A host in its one spelling: an address as ip_format() writes it, a name in
+ * lower case without the dot at its end; without NUL, at most URI_HOST_CAP - 1
+ * bytes. `host` is as uri_parse_authority() gives it. AMBIGUOUS: it is neither,
+ * or would be an address to some readers only ("127.1", "0x7f.0.0.1"). */
+#define URI_HOST_CAP 254
+enum uri_host { URI_HOST_NAME, URI_HOST_ADDRESS, URI_HOST_AMBIGUOUS };
+enum uri_host uri_normalize_host(
+    span host, char *out, size_t *len, struct ip *ip);
 
 /* A configured or told URL: scheme://authority[/path][?query][#fragment];
  * path is "/" when empty. */

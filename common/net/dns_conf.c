@@ -83,8 +83,6 @@ hosts_read(struct dns_conf *c)
 static bool
 hosts_is_local(span name)
 {
-	if (span_ends(name, SPAN_LIT(".")))
-		name.len--;
 	return span_ieq(name, SPAN_LIT("localhost")) ||
 	       span_iends(name, SPAN_LIT(".localhost"));
 }
@@ -92,8 +90,12 @@ hosts_is_local(span name)
 bool
 dns_hosts_find(const struct dns_conf *c, span name, struct dns_answer *out)
 {
-	const struct hosts_entry *e = map_get(&c->hosts, name);
+	const struct hosts_entry *e;
 
+	/* the root's dot says that it is whole, which it is here */
+	if (span_ends(name, SPAN_LIT(".")))
+		name.len--;
+	e = map_get(&c->hosts, name);
 	if (e != NULL) {
 		*out = e->answer;
 		return true;

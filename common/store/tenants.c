@@ -456,6 +456,11 @@ claims_new(struct tenants *t, const struct conf_tree *conf, bool is_dry,
 			    c, t->servers, s->name, v->words[0].text, v->at, d);
 		claims_add_places(c, t, &scope, s, d);
 	}
+	/* whatever servers it asks, they are counted as one */
+	for (const struct conf_section *s = conf_first(conf, CONF_FORWARD);
+	     s != NULL; s = s->next)
+		claims_add(c, t->servers, s->name,
+		    SPAN_LIT(CLAIM_FORWARD_SERVER), s->at, d);
 	return c;
 }
 

@@ -69,6 +69,10 @@ void claims_free(struct tenants *t, struct claims *c);
  * be NULL (a configuration that is only checked). */
 uint32_t claims_server(const struct claims *c, span upstream, span server);
 
+/* A [forward] counts all its servers as this one of an upstream of its name; no
+ * server of an [upstream] is called so. */
+#define CLAIM_FORWARD_SERVER "*"
+
 /* What an upstream with limits counts beside its servers. */
 enum claim_place {
 	CLAIM_REQUESTS, /* to all its servers; an id of upstate */

@@ -18,6 +18,32 @@ check_authority(span in)
 	REQUIRE((span_chr(host, ':') >= 0) == (in.p[0] == '['));
 }
 
+/* A host has one spelling, and that has no other. */
+static void
+check_host(span in)
+{
+	char out[URI_HOST_CAP], again[URI_HOST_CAP];
+	size_t len, len_again;
+	struct ip ip, ip_again;
+	enum uri_host rc;
+	uint16_t port;
+	span host;
+
+	if (!uri_parse_authority(in, &host, &port))
+		return;
+	rc = uri_normalize_host(host, out, &len, &ip);
+	REQUIRE(len < URI_HOST_CAP && (len > 0) == (rc != URI_HOST_AMBIGUOUS));
+	if (rc == URI_HOST_AMBIGUOUS)
+		return;
+	REQUIRE(rc == uri_normalize_host(
+			  span_of(out, len), again, &len_again, &ip_again));
+	REQUIRE(span_eq(span_of(out, len), span_of(again, len_again)));
+	REQUIRE(rc != URI_HOST_ADDRESS || ip_eq(&ip, &ip_again));
+	/* what readers of addresses take for one is one */
+	REQUIRE(rc == URI_HOST_ADDRESS || !ip_parse(span_of(out, len), &ip));
+	REQUIRE(out[len - 1] != '.' && span_chr(host, '\0') < 0);
+}
+
 static void
 check_url(span in)
 {
@@ -89,6 +115,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	span in = fuzz_dup(span_of((const char *)data, size));
 
 	check_authority(in);
+	check_host(in);
 	check_url(in);
 	check_path(in);
 	fuzz_free(in);

@@ -134,10 +134,8 @@ START_TEST(what_comes_later_is_never_ignored)
 		"'respond'?\n"},
 	    {SITE "[acl x]\nmatch = path ~ x\nasn = 1\n",
 		"5:1: key 'asn' in [acl x]" LATER},
-	    {SITE "[listen a]\naddress = :80\nmode = forward\n",
-		"5:8: mode = forward: 'forward'" LATER},
-	    {SITE "[log a]\npath = /x\nformat = squid\n",
-		"5:10: format = squid: squid" LATER},
+	    {SITE "[listen a]\naddress = :80\nmode = transparent\n",
+		"5:8: mode = transparent: 'transparent'" LATER},
 	};
 
 	check_refusals(rows, NELEMS(rows));
@@ -463,7 +461,8 @@ START_TEST(sites_and_logs_have_what_they_need)
 	    {SITE "[log error]\nlevel = info\n[global]\nlog_level = warn\n",
 		"6:1: 'log_level' is set by [log error] too (line 4)\n"},
 	    {SITE "[log x]\npath = /x\nformat = combinde\n",
-		"5:10: format = combinde: expected combined, common, json or a "
+		"5:10: format = combinde: expected combined, common, json, "
+		"squid or a "
 		"template with {variables}\n"},
 	};
 

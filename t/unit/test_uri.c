@@ -94,6 +94,66 @@ START_TEST(authorities_are_host_and_port)
 }
 END_TEST
 
+struct host_row {
+	const char *text;
+	enum uri_host rc;
+	const char *is;
+};
+
+START_TEST(hosts_have_one_spelling)
+{
+	static const struct host_row rows[] = {
+	    {"a.example", URI_HOST_NAME, "a.example"},
+	    {"A.eXample.", URI_HOST_NAME, "a.example"},
+	    {"localhost", URI_HOST_NAME, "localhost"},
+	    {"1a.2b", URI_HOST_NAME, "1a.2b"},
+	    {"127.0.0.1.example", URI_HOST_NAME, "127.0.0.1.example"},
+	    {"0x7f.example", URI_HOST_NAME, "0x7f.example"},
+	    {"a.0x1g", URI_HOST_NAME, "a.0x1g"},
+	    {"a_b.-c-", URI_HOST_NAME, "a_b.-c-"},
+	    {"127.0.0.1", URI_HOST_ADDRESS, "127.0.0.1"},
+	    {"127.0.0.1.", URI_HOST_ADDRESS, "127.0.0.1"},
+	    {"::1", URI_HOST_ADDRESS, "::1"},
+	    {"0:0::0:1", URI_HOST_ADDRESS, "::1"},
+	    {"::FFFF:7f00:1", URI_HOST_ADDRESS, "127.0.0.1"},
+	    {"2001:DB8::A", URI_HOST_ADDRESS, "2001:db8::a"},
+	    {"127.1", URI_HOST_AMBIGUOUS, ""},
+	    {"127.0.0.01", URI_HOST_AMBIGUOUS, ""},
+	    {"127.0.0.256", URI_HOST_AMBIGUOUS, ""},
+	    {"127.0.0.1..", URI_HOST_AMBIGUOUS, ""},
+	    {"2130706433", URI_HOST_AMBIGUOUS, ""},
+	    {"0x7f000001", URI_HOST_AMBIGUOUS, ""},
+	    {"0X7F.0.0.1", URI_HOST_AMBIGUOUS, ""},
+	    {"0177.0.0.01", URI_HOST_AMBIGUOUS, ""},
+	    {"a.1", URI_HOST_AMBIGUOUS, ""},
+	    {"a.0x", URI_HOST_AMBIGUOUS, ""},
+	    {"a.0xff.", URI_HOST_AMBIGUOUS, ""},
+	    {".", URI_HOST_AMBIGUOUS, ""},
+	    {"", URI_HOST_AMBIGUOUS, ""},
+	    {"a..b", URI_HOST_AMBIGUOUS, ""},
+	    {".a", URI_HOST_AMBIGUOUS, ""},
+	    {"a,b", URI_HOST_AMBIGUOUS, ""},
+	    {"a b", URI_HOST_AMBIGUOUS, ""},
+	    {"a%b", URI_HOST_AMBIGUOUS, ""},
+	    {"1::2::3", URI_HOST_AMBIGUOUS, ""},
+	    {"::1%1", URI_HOST_AMBIGUOUS, ""},
+	    {FIFTY TEN "aaa.b", URI_HOST_NAME, FIFTY TEN "aaa.b"},
+	    {FIFTY TEN "aaaa.b", URI_HOST_AMBIGUOUS, ""},
+	};
+
+	for (size_t i = 0; i < NELEMS(rows); i++) {
+		char out[URI_HOST_CAP];
+		struct ip ip;
+		size_t len;
+
+		ck_assert_msg(uri_normalize_host(span_str(rows[i].text), out,
+				  &len, &ip) == rows[i].rc,
+		    "%s", rows[i].text);
+		ck_assert_span_eq(span_of(out, len), rows[i].is);
+	}
+}
+END_TEST
+
 START_TEST(a_nul_is_no_part_of_a_host)
 {
 	uint16_t port;
@@ -318,6 +378,7 @@ int
 main(void)
 {
 	const TTest *const tests[] = {
+	    hosts_have_one_spelling,
 	    authorities_are_host_and_port,
 	    a_nul_is_no_part_of_a_host,
 	    a_url_is_split_into_its_pieces,

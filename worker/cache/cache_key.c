@@ -138,6 +138,10 @@ key_put_part(struct key_text *t, const struct tmpl_part *part)
 		key_put(t, part->text, false);
 }
 
+/* What stands for the site of a forward proxy's requests: no site is called so.
+ */
+#define KEY_NO_SITE SPAN_LIT(" ")
+
 /* The template's pieces, and the site's name before them: the same host may be
  * another site on another listen. */
 static span
@@ -146,7 +150,7 @@ key_render(struct exch *x, const struct cache *c)
 	struct key_text t = {
 	    .x = x, .p = arena_alloc(&x->arena, KEY_CAP), .cap = KEY_CAP};
 
-	key_put(&t, x->site->name, false);
+	key_put(&t, x->site != NULL ? x->site->name : KEY_NO_SITE, false);
 	for (uint32_t i = 0; i < c->key.n; i++)
 		key_put_part(&t, &c->key.parts[i]);
 	return span_of(t.p, t.len);

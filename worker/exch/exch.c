@@ -48,6 +48,57 @@ exch_limit_ms(const struct exch *x, enum fault_id *why)
 	return is_told ? told_ms : own_ms;
 }
 
+/* One direction of a tunnel has ended. */
+static bool
+exch_is_half_over(const struct exch *x)
+{
+	return x->is_sent || body_is_done(&x->req_body);
+}
+
+static uint64_t
+exch_left_ms(const struct exch *x, uint64_t since_ms, uint64_t limit_ms)
+{
+	uint64_t spent_ms = clock_mono_ms(worker_clock(x->w)) - since_ms;
+
+	return limit_ms == 0 ? UINT64_MAX
+			     : limit_ms - u64_min(spent_ms, limit_ms);
+}
+
+/* Time until a tunnel ends if nothing moves any more; *why: by which limit. One
+ * of which one direction has ended waits for the other only as long as a client
+ * is waited for. */
+static uint64_t
+exch_tunnel_left_ms(const struct exch *x, enum fault_id *why)
+{
+	const struct plan_tunnels *set = &x->set->tunnels;
+	uint64_t idle_ms = exch_left_ms(x, x->moved_ms, set->idle_ms);
+	uint64_t total_ms =
+	    exch_left_ms(x, x->t.answer_us / EXCH_US_PER_MS, set->total_ms);
+	uint64_t half_ms = UINT64_MAX;
+
+	if (exch_is_half_over(x))
+		half_ms =
+		    exch_left_ms(x, x->moved_ms, x->listen->idle_timeout_ms);
+	*why = F_TUNNEL_TIMEOUT;
+	if (idle_ms < total_ms)
+		*why = F_TUNNEL_IDLE;
+	if (half_ms < u64_min(idle_ms, total_ms))
+		*why = F_TIMEOUT;
+	return u64_min(half_ms, u64_min(idle_ms, total_ms));
+}
+
+static void
+exch_arm_tunnel(struct exch *x)
+{
+	enum fault_id why;
+	uint64_t left_ms = exch_tunnel_left_ms(x, &why);
+
+	if (left_ms == UINT64_MAX)
+		loop_timer_clear(x->w->loop, &x->timer);
+	else
+		loop_timer_set(x->w->loop, &x->timer, left_ms);
+}
+
 /* The limit counts from the first byte of the request to the last of
  * the answer. It ends with a tunnel, and with the answer that says that it was
  * reached. */
@@ -70,7 +121,8 @@ exch_set_deadline(struct exch *x)
 			    limit_ms - u64_min(spent_ms, limit_ms));
 		break;
 	case EXCH_TUNNEL:
-		loop_timer_clear(x->w->loop, &x->timer);
+		x->moved_ms = clock_mono_ms(worker_clock(x->w));
+		exch_arm_tunnel(x);
 		break;
 	case EXCH_REQUEST:
 	case EXCH_SENDING:
@@ -102,7 +154,7 @@ exch_new(struct worker *w, const struct front_ops *front, void *front_self,
 	x = arena_zalloc_first(&a, sizeof(*x), offsetof(struct exch, req_body));
 	x->magic = MAGIC_EXCH;
 	x->state = EXCH_REQUEST;
-	x->kind = STAGE_REVERSE;
+	x->kind = listen->forward != NULL ? STAGE_FORWARD : STAGE_REVERSE;
 	x->arena = a;
 	x->w = w;
 	x->front = front;
@@ -116,6 +168,19 @@ exch_new(struct worker *w, const struct front_ops *front, void *front_self,
 	body_init(&x->resp_body, EXCH_BODY_HIGH);
 	x->out = &x->resp_body;
 	return x;
+}
+
+/* Where a spawned exchange goes is known: it has no way to ask. */
+static struct exch_destination *
+exch_copy_destination(const struct exch *x, struct arena *a)
+{
+	struct exch_destination *to = arena_alloc(a, sizeof(*to));
+
+	*to = *x->destination;
+	REQUIRE(to->is_resolved);
+	to->host = arena_span(a, to->host);
+	to->resolve = NULL;
+	return to;
 }
 
 struct exch *
@@ -147,6 +212,8 @@ exch_spawn(struct exch *x, const struct front_ops *front, void *front_self)
 	y->path = arena_span(&y->arena, x->path);
 	y->path_is_ambiguous = x->path_is_ambiguous;
 	y->sticky = x->sticky;
+	if (x->destination != NULL)
+		y->destination = exch_copy_destination(x, &y->arena);
 	y->request_id = arena_span(&y->arena, x->request_id);
 	y->user = identity_copy(x->user, &y->arena);
 	y->t.begin_us = worker_clock(x->w)->mono_us;
@@ -251,7 +318,13 @@ exch_timeout(void *self)
 	enum fault_id why;
 
 	OBJ_CHECK(x, MAGIC_EXCH);
-	(void)exch_limit_ms(x, &why);
+	if (x->state == EXCH_TUNNEL && exch_tunnel_left_ms(x, &why) > 0) {
+		/* something moved meanwhile */
+		exch_arm_tunnel(x);
+		return;
+	}
+	if (x->state != EXCH_TUNNEL)
+		(void)exch_limit_ms(x, &why);
 	exch_fault(x, why, 0);
 	exch_kick(x);
 }
@@ -439,15 +512,16 @@ exch_is_over(const struct exch *x)
 	return x->is_sent;
 }
 
-/* A tunnel of which one direction has ended waits for the other only as long
- * as something moves. */
+/* Something moved in a tunnel. Its timer looks when it was, but for one of which
+ * one direction has just ended, whose time is shorter. */
 static void
 exch_watch_tunnel(struct exch *x)
 {
-	if (x->state == EXCH_TUNNEL &&
-	    (x->is_sent || body_is_done(&x->req_body)))
-		loop_timer_set(
-		    x->w->loop, &x->timer, x->listen->idle_timeout_ms);
+	if (x->state != EXCH_TUNNEL)
+		return;
+	x->moved_ms = clock_mono_ms(worker_clock(x->w));
+	if (exch_is_half_over(x))
+		exch_arm_tunnel(x);
 }
 
 static void

@@ -113,6 +113,7 @@ struct exch_origin {
 	span upstream;
 	uint32_t tries;
 	uint16_t status; /* of the origin's last answer */
+	struct ip ip; /* that was connected to; 0: none, or a unix socket */
 	span tls_version; /* of the connection; empty: plain */
 	span tls_resumed; /* yes or no; the same */
 	bool is_reused; /* the connection came from the pool */
@@ -197,6 +198,7 @@ struct exch {
 	struct exch_times t;
 	struct exch_origin origin;
 	struct exch_sticky sticky;
+	uint64_t moved_ms; /* in a tunnel: when bytes did last */
 	uint64_t bytes_in; /* head and content from the client */
 	uint64_t bytes_out; /* to the client, framing included */
 	struct sink *sink; /* what is decided is recorded here; NULL: live */
@@ -205,6 +207,25 @@ struct exch {
 	struct body req_body;
 	struct body resp_body; /* content as the handler makes it */
 };
+
+static inline bool
+exch_has_origin_ip(const struct exch *x)
+{
+	static const struct ip none;
+
+	return !ip_eq(&x->origin.ip, &none);
+}
+
+/* Whether the answer at hand makes a tunnel of the exchange: what was asked for
+ * by an upgrade or a CONNECT is granted. */
+static inline bool
+exch_is_granted(const struct exch *x)
+{
+	if (x->is_own_answer)
+		return false;
+	return x->resp.status == 101 ||
+	       (x->req.method == METHOD_CONNECT && x->resp.status / 100 == 2);
+}
 
 /* A new exchange of the worker, in state REQUEST, its messages empty. The front
  * fills req, client, listen and then calls exch_kick(). */

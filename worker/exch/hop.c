@@ -2,6 +2,8 @@
  * and origins of any wire version. */
 #include "worker/exch/hop.h"
 
+#include "common/base/num.h"
+
 /* Longest name that is looked at for underscores in place of hyphens. */
 #define HOP_NAME_MAX 40
 
@@ -82,4 +84,48 @@ hop_remove_trailers(struct http_msg *m)
 		if (f->at[i].id == FIELD_CONNECTION &&
 		    !hop_remove_nominated(&m->trailers, f->at[i].value, &n))
 			return;
+}
+
+bool
+hop_has_passed(const struct http_fields *f, span via_name)
+{
+	const struct http_field *via = fields_find(f, FIELD_VIA);
+
+	for (; via != NULL; via = fields_next(f, via))
+		if (span_find(via->value, via_name) >= 0)
+			return true;
+	return false;
+}
+
+static struct http_field *
+hop_limit(const struct http_msg *m, uint64_t *left)
+{
+	struct http_field *f = fields_find(&m->fields, FIELD_MAX_FORWARDS);
+
+	return f != NULL && span_u64(f->value, UINT64_MAX, left) ? f : NULL;
+}
+
+bool
+hop_is_spent(const struct http_msg *m)
+{
+	uint64_t left = 0;
+
+	return m->method == METHOD_OPTIONS && hop_limit(m, &left) != NULL &&
+	       left == 0;
+}
+
+void
+hop_count(struct http_msg *m, struct arena *a)
+{
+	struct http_field *f;
+	uint64_t left = 0;
+	char *p;
+
+	if (m->method != METHOD_OPTIONS)
+		return;
+	f = hop_limit(m, &left);
+	if (f == NULL || left == 0)
+		return;
+	p = arena_alloc(a, sizeof("18446744073709551615"));
+	f->value = span_of(p, u64_format(left - 1, p));
 }

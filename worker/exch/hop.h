@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "common/base/arena.h"
 #include "common/http/msg.h"
 
 /* Names that one message's Connection fields may nominate. Real ones nominate
@@ -20,5 +21,16 @@ bool hop_remove(struct http_fields *f, bool keeps_upgrade);
 /* Take out the trailers that the head's Connection nominated, before or after
  * hop_remove() was called for the head. */
 void hop_remove_trailers(struct http_msg *m);
+
+/* Whether a Via names us (RFC 9110 7.6.3): the message came through here. Our
+ * name is random enough that it is no part of another's. */
+bool hop_has_passed(const struct http_fields *f, span via_name);
+
+/* Whether it is an OPTIONS that goes no further: its Max-Forwards is spent (RFC
+ * 9110 7.6.2). */
+bool hop_is_spent(const struct http_msg *m);
+/* One hop less in the Max-Forwards of an OPTIONS that goes on; the text is in
+ * the arena. */
+void hop_count(struct http_msg *m, struct arena *a);
 
 #endif

@@ -31,6 +31,7 @@ struct cookie_edit; /* worker/preset */
 struct outer_names; /* likewise */
 struct page_line; /* likewise */
 struct security_level; /* likewise */
+struct forward; /* worker/forward */
 struct rate; /* worker/rate */
 struct dns_conf; /* common/net/dns.h */
 struct match;
@@ -73,6 +74,13 @@ struct plan_pages {
 
 /* Whether clients must have worked (`challenge`). */
 enum plan_work { PLAN_WORK_OFF, PLAN_WORK_ON, PLAN_WORK_SUSPICIOUS };
+
+/* What holds in tunnels. */
+struct plan_tunnels {
+	uint64_t idle_ms; /* until one in which nothing moves ends; 0: never */
+	uint64_t total_ms; /* until it ends in any case; 0: never */
+	bool checks_sni; /* of CONNECT: it begins with TLS, for its host */
+};
 
 /* One line of a condition. */
 struct plan_term {
@@ -147,6 +155,7 @@ struct plan_settings {
 	struct place max_body_at;
 	uint64_t timeout_ms; /* of the whole exchange; 0: none */
 	bool allows_websocket;
+	struct plan_tunnels tunnels;
 	span hsts; /* Strict-Transport-Security; empty: not set here */
 	struct plan_access access;
 	const struct plan_auth *auth; /* NULL: nobody is asked who they are */
@@ -246,6 +255,7 @@ struct plan_listen {
 	struct map suffixes; /* ".example.com" -> site, for *. and . patterns */
 	const struct plan_site *any; /* hosts = * or default_site, or NULL */
 	struct plan_settings set; /* for exchanges that met no site */
+	const struct forward *forward; /* it is a forward proxy; NULL: sites */
 	struct iptrie *trusted; /* whose forwarding fields are believed */
 	bool trusts_unix; /* those of peers on unix sockets are */
 	struct h1_limits limits;

@@ -86,6 +86,17 @@ route_target(struct exch *x)
 	return msg_uri(m, &x->arena);
 }
 
+void
+target_read_path(struct exch *x)
+{
+	size_t len;
+	char *p = arena_alloc(&x->arena, x->req.path.len);
+
+	x->path_is_ambiguous =
+	    uri_normalize_path(x->req.path, p, &len) == URI_PATH_AMBIGUOUS;
+	x->path = span_of(p, len);
+}
+
 bool
 target_prepare_prefix(span text, struct arena *a, span *out)
 {

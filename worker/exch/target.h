@@ -15,6 +15,9 @@ struct exch;
  * one way (F_PATH_AMBIGUOUS is the caller's to set). */
 span route_target(struct exch *x);
 
+/* x->path: the request's path in its normal form. */
+void target_read_path(struct exch *x);
+
 /* A prefix of the configuration in the form that the above compares with:
  * normalized, no slash at its end ("" for "/"); in the arena. false when it is
  * no plain path. */

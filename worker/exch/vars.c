@@ -11,6 +11,7 @@
 #include "common/tls/tls_stream.h"
 #include "worker/exch/exch.h"
 #include "worker/exch/plan.h"
+#include "worker/exch/vars_proxy.h"
 
 static_assert(VAR_SCRATCH >= IP_TEXT_CAP, "an address fits");
 static_assert(VAR_SCRATCH >= DATE_HTTP_LEN, "a date fits");
@@ -504,6 +505,26 @@ var_access(const struct exch *x)
 					   : SPAN_LIT("log_only");
 }
 
+static span
+var_origin_ip(const struct exch *x, char *scratch)
+{
+	if (!exch_has_origin_ip(x))
+		return span_of(NULL, 0);
+	return span_of(scratch, ip_format(&x->origin.ip, scratch));
+}
+
+static span
+var_media_type(const struct exch *x)
+{
+	const struct http_field *f =
+	    fields_find(&x->resp.fields, FIELD_CONTENT_TYPE);
+	span rest = f == NULL ? span_of("", 0) : f->value;
+	span type;
+
+	(void)span_cut(&rest, ';', &type);
+	return span_trim(type);
+}
+
 /* What became of it. */
 static span
 var_get_outcome(struct exch *x, const struct var *v, char *scratch)
@@ -537,6 +558,10 @@ var_get_outcome(struct exch *x, const struct var *v, char *scratch)
 		return x->origin.tls_version;
 	case VAR_ORIGIN_TLS_RESUMED:
 		return x->origin.tls_resumed;
+	case VAR_ORIGIN_IP:
+		return var_origin_ip(x, scratch);
+	case VAR_CONTENT_TYPE:
+		return var_media_type(x);
 	case VAR_RESPONSE_HEADER:
 		return var_field(x, &x->resp.fields, v);
 	case VAR_REASON:
@@ -549,6 +574,9 @@ var_get_outcome(struct exch *x, const struct var *v, char *scratch)
 	case VAR_TIME:
 	case VAR_TIME_CLF:
 		return var_time(x, v->id, scratch);
+	case VAR_TIME_UNIX_MS:
+		return var_seconds(
+		    (uint64_t)worker_clock(x->w)->wall_us / 1000, scratch);
 	default:
 		UNREACHED();
 	}
@@ -573,8 +601,10 @@ var_get(struct exch *x, const struct var *v, char *scratch)
 		return var_number_text(x, v->id, scratch);
 	if (v->id < VAR_TLS_VERSION)
 		return var_get_request(x, v, scratch);
-	if (v->id < VAR_LISTEN)
+	if (v->id < VAR_URL)
 		return var_get_tls(x, v->id);
+	if (v->id < VAR_LISTEN)
+		return var_get_proxy(x, v->id, scratch);
 	return var_get_outcome(x, v, scratch);
 }
 

@@ -35,6 +35,7 @@ struct shed_state {
 struct auth_worker;
 struct cache_worker;
 struct codec_pool;
+struct forward_worker;
 struct plan;
 struct up_worker;
 struct log_worker;
@@ -64,6 +65,7 @@ struct worker {
 	struct up_worker *up; /* servers and pools of this worker */
 	struct cache_worker *cache; /* what it has of its caches */
 	struct auth_worker *auth; /* verifies; NULL: in place */
+	struct forward_worker *forward; /* names that it has asked for */
 	struct log_worker *log;
 	struct turned_told turned[TURNED_N];
 	struct codec_pool *codecs; /* NULL before the first is needed */

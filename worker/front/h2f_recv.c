@@ -8,6 +8,7 @@
 
 #include "common/base/siphash.h"
 #include "worker/exch/hop.h"
+#include "worker/exch/stage.h"
 
 #define KEY_BYTES 16
 /* 16 bytes in base64. */
@@ -161,6 +162,18 @@ stream_key(struct exch *x)
 	return span_of((const char *)p, KEY_TEXT);
 }
 
+/* What comes before the tunnel is granted waits for that; the request itself has
+ * ended. */
+static void
+stream_keep_early(struct h2f_stream *s)
+{
+	struct exch *x = s->x;
+
+	s->early = arena_alloc(&x->arena, sizeof(*s->early));
+	body_init(s->early, x->req_body.high);
+	body_end(&x->req_body);
+}
+
 /* Extended CONNECT (RFC 8441) is the request that HTTP/1.1 makes with Upgrade:
  * from here on it goes the same way. */
 static void
@@ -182,9 +195,18 @@ stream_begin_tunnel(struct h2f_stream *s)
 	    &x->req.fields, &x->arena, FIELD_UPGRADE, SPAN_LIT("websocket"));
 	fields_set(
 	    &x->req.fields, &x->arena, FIELD_SEC_WEBSOCKET_KEY, stream_key(x));
-	s->early = arena_alloc(&x->arena, sizeof(*s->early));
-	body_init(s->early, x->req_body.high);
-	body_end(&x->req_body);
+	stream_keep_early(s);
+}
+
+/* A CONNECT that only a forward proxy serves: what follows is no content. */
+static void
+stream_begin_connect(struct h2f_stream *s)
+{
+	struct exch *x = s->x;
+
+	x->req.body = LENGTH_NONE;
+	(void)fields_del(&x->req.fields, FIELD_CONTENT_LENGTH);
+	stream_keep_early(s);
 }
 
 static void
@@ -206,6 +228,8 @@ h2f_head(void *self, struct h2_stream *st, struct http_msg *m, enum h2_bad bad)
 		    h2_bad_status(bad), h2_bad_text(bad));
 	else if (m->protocol.len > 0)
 		stream_begin_tunnel(s);
+	else if (x->req.method == METHOD_CONNECT && x->kind == STAGE_FORWARD)
+		stream_begin_connect(s);
 	/* announced to be empty, but not ended: if content comes after all, no
 	 * origin should have seen the request */
 	if (bad == H2_BAD_NONE && x->req.body == LENGTH_KNOWN &&

@@ -33,7 +33,8 @@ struct log_preset {
 	const char *text;
 };
 
-/* What Apache and nginx call combined and common, and an object a line. */
+/* What Apache and nginx call combined and common, an object a line, and what
+ * readers of proxies' logs know. */
 static const struct log_preset presets[] = {
     {"combined",
 	"{client_ip} - {user} [{time_clf}] \"{method} {target} {protocol}\" "
@@ -58,6 +59,10 @@ static const struct log_preset presets[] = {
 	     "\"acl\":\"{acl}\",\"acl_rule\":\"{acl_rule}\","
 	     "\"referer\":\"{header:Referer}\","
 	     "\"user_agent\":\"{header:User-Agent}\"}"},
+    /* Squid's own (its documentation, "logformat"), with its user */
+    {"squid", "{time_unix_ms} {duration_ms} {client_ip} "
+	      "{squid_result}/{status} {bytes_out} {method} {url} {user} "
+	      "{squid_peer} {content_type}"},
 };
 
 /* A sink, and what was told of it. */

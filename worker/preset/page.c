@@ -136,6 +136,20 @@ page_prepare(const struct conf_value *v, struct map *files, struct arena *a,
 	return l->file != NULL ? l : NULL;
 }
 
+const struct page_line *
+page_prepare_one(const struct conf_value *v, unsigned status, struct map *files,
+    struct arena *a, struct diag *d)
+{
+	struct page_line *l = arena_zalloc(a, sizeof(*l));
+	struct conf_word path = {v->text, v->at};
+
+	l->at = v->at;
+	l->path = v->text;
+	page_add_statuses(l, status, status);
+	l->file = page_file(files, &path, a, d);
+	return l->file != NULL ? l : NULL;
+}
+
 /* The line that was said last and nearest. */
 static const struct page_line *
 page_find(const struct exch *x)

@@ -33,6 +33,11 @@ enum verdict stage_presets(struct exch *x);
 const struct page_line *page_prepare(const struct conf_value *v,
     struct map *files, struct arena *a, struct diag *d);
 
+/* The same for a line that is the path of a page for this status, our own alone.
+ */
+const struct page_line *page_prepare_one(const struct conf_value *v,
+    unsigned status, struct map *files, struct arena *a, struct diag *d);
+
 /* What a word of security_headers stands for; NULL: off. */
 const struct security_level *security_level(span word);
 

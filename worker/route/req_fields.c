@@ -207,23 +207,6 @@ req_set_host(struct exch *x)
 		    &x->req.fields, &x->arena, FIELD_HOST, x->req.authority);
 }
 
-/* RFC 9110 7.6.2; that it was 0 was seen before. */
-static void
-req_count_hop(struct exch *x)
-{
-	struct http_field *f;
-	uint64_t left;
-	char *p;
-
-	if (x->req.method != METHOD_OPTIONS)
-		return;
-	f = fields_find(&x->req.fields, FIELD_MAX_FORWARDS);
-	if (f == NULL || !span_u64(f->value, UINT64_MAX, &left) || left == 0)
-		return;
-	p = arena_alloc(&x->arena, sizeof("18446744073709551615"));
-	f->value = span_of(p, u64_format(left - 1, p));
-}
-
 enum verdict
 stage_request_fields(struct exch *x)
 {
@@ -240,7 +223,7 @@ stage_request_fields(struct exch *x)
 	}
 	req_remove_forged(x);
 	req_set_host(x);
-	req_count_hop(x);
+	hop_count(&x->req, &x->arena);
 	req_add(x, FIELD_VIA, plan_via(x->listen, x->req.version));
 	req_add_forwarded(x);
 	/* RFC 8470 5.1 */

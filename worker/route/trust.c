@@ -80,8 +80,9 @@ trust_believe(struct exch *x)
 		n = trust_walk(x, FIELD_X_FORWARDED_FOR, &proto);
 	else if (fields_find(f, FIELD_FORWARDED) != NULL)
 		n = trust_walk(x, FIELD_FORWARDED, &proto);
-	proto = trust_scheme(proto);
-	if (proto.len == 0)
+	/* of a forward proxy the target says it */
+	proto = x->destination == NULL ? trust_scheme(proto) : span_of(NULL, 0);
+	if (proto.len == 0 && x->destination == NULL)
 		proto = trust_told_scheme(x, n);
 	if (proto.len > 0)
 		x->client.scheme = proto;
@@ -108,7 +109,7 @@ stage_client(struct exch *x)
 {
 	x->client.ip = x->client.peer;
 	x->client.port = x->client.peer_port;
-	if (x->client.scheme.len == 0)
+	if (x->client.scheme.len == 0 && x->destination == NULL)
 		x->client.scheme = SPAN_LIT("http");
 	x->client.is_trusted =
 	    plan_trusts(x->listen, &x->client.peer, x->client.is_unix);

@@ -38,6 +38,8 @@ h1o_unpool(struct h1_origin *o)
 {
 	list_del(&o->node);
 	o->base.server->n_idle--;
+	if (o->base.server->group->n_idle_all != NULL)
+		--*o->base.server->group->n_idle_all;
 	loop_timer_clear(o->stream.loop, &o->timer);
 }
 
@@ -231,6 +233,8 @@ h1o_release(struct origin *origin, bool can_reuse)
 	o->rested_us = loop_clock(o->stream.loop)->mono_us;
 	list_push_front(&s->idle, &o->node);
 	s->n_idle++;
+	if (s->group->n_idle_all != NULL)
+		++*s->group->n_idle_all;
 	loop_timer_set(
 	    o->stream.loop, &o->timer, s->group->conf->idle_timeout_ms);
 }

@@ -81,7 +81,7 @@ h1o_begin(struct up_try *t)
 	if (t->server->remote == NULL)
 		wire_out_head(&w->out, a, try_proxy_header(t));
 	wire_out_head(&w->out, a, w->head);
-	origin_note(t->x, t->server, &h1o_of(t->o)->stream);
+	origin_note(t->x, t->server, &h1o_of(t->o)->at, &h1o_of(t->o)->stream);
 }
 
 bool

@@ -137,7 +137,7 @@ h2o_begin(struct up_try *t)
 {
 	struct h2o_stream *s = h2o_of(t->o);
 
-	origin_note(t->x, t->server, &s->conn->stream);
+	origin_note(t->x, t->server, &s->conn->at, &s->conn->stream);
 	(void)send_head(t);
 }
 

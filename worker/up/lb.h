@@ -41,6 +41,8 @@ extern const struct lb_ops lb_least_time;
 extern const struct lb_ops lb_random_two;
 extern const struct lb_ops lb_hash;
 extern const struct lb_ops lb_ip_hash;
+/* Of an upstream with one server, which no configuration names (up_any.c). */
+extern const struct lb_ops lb_only;
 
 /* The policy of that name, or NULL. */
 const struct lb_ops *lb_find(span name);

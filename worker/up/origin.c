@@ -119,10 +119,12 @@ origin_open(struct up_server *s, struct stream *st, span first,
 }
 
 void
-origin_note(struct exch *x, const struct up_server *s, const struct stream *st)
+origin_note(struct exch *x, const struct up_server *s, const struct up_at *at,
+    const struct stream *st)
 {
 	span none = span_of(NULL, 0);
 
+	x->origin.ip = at->ip;
 	x->origin.tls_version = x->origin.tls_resumed = none;
 	if (s->remote == NULL)
 		return;

@@ -101,8 +101,8 @@ int origin_connect(struct up_server *s, const struct sock_addr *to,
  * FAILED is told once. */
 enum origin_rc origin_open(struct up_server *s, struct stream *st, span first,
     struct origin_failure *f);
-/* Note for logs over what the exchange is served. */
-void origin_note(
-    struct exch *x, const struct up_server *s, const struct stream *st);
+/* Note for logs where and over what the exchange is served. */
+void origin_note(struct exch *x, const struct up_server *s,
+    const struct up_at *at, const struct stream *st);
 
 #endif

@@ -6,6 +6,8 @@
 #include "worker/exch/plan.h"
 #include "worker/exch/sink.h"
 #include "worker/up/lb.h"
+#include "worker/up/rawo.h"
+#include "worker/up/up_any.h"
 #include "worker/up/up_hedge.h"
 #include "worker/up/up_try.h"
 
@@ -149,9 +151,9 @@ up_pump(struct exch *x)
 }
 
 static enum verdict
-up_open(struct exch *x)
+up_begin(struct exch *x, struct up_group *g, const struct origin_ops *ops)
 {
-	const struct upstream *u = x->set->handler_conf;
+	const struct upstream *u = g->conf;
 	size_t words = (u->n_servers + 63u) / 64;
 	struct up_try *t = arena_zalloc(
 	    &x->arena, sizeof(*t) + 2 * words * sizeof(t->skip[0]));
@@ -159,8 +161,8 @@ up_open(struct exch *x)
 	t->magic = MAGIC_TRY;
 	t->state = UP_PICK;
 	t->x = x;
-	t->group = &x->w->up->groups[u->index];
-	t->ops = u->wire;
+	t->group = g;
+	t->ops = ops;
 	up_waiter_init(&t->wait, try_on_name, t);
 	timer_init(&t->timer, try_on_timer, t);
 	timer_init(&t->limit, try_on_limit, t);
@@ -184,6 +186,14 @@ up_open(struct exch *x)
 	if (t->told == NULL)
 		hedge_arm(t);
 	return VERDICT_WAIT;
+}
+
+static enum verdict
+up_open(struct exch *x)
+{
+	const struct upstream *u = x->set->handler_conf;
+
+	return up_begin(x, &x->w->up->groups[u->index], u->wire);
 }
 
 static void
@@ -212,4 +222,35 @@ const struct handler up_handler = {
     .open = up_open,
     .pump = up_pump,
     .close = up_close,
+};
+
+/* --- what no configuration names ------------------------------------------ */
+
+static enum verdict
+any_open(struct exch *x)
+{
+	const struct upstream *u = x->set->handler_conf;
+	struct up_group *g = up_any_take(x->w->up->any, u, x->destination);
+
+	return up_begin(
+	    x, g, x->req.method == METHOD_CONNECT ? &rawo_ops : u->wire);
+}
+
+static void
+any_close(struct exch *x)
+{
+	struct up_try *t = x->handler_state;
+	struct up_group *g = t->group;
+
+	/* for the log, which comes later */
+	x->origin.server = arena_span(&x->arena, x->origin.server);
+	up_close(x);
+	up_any_leave(x->w->up->any, g);
+}
+
+const struct handler up_any_handler = {
+    .name = "forward",
+    .open = any_open,
+    .pump = up_pump,
+    .close = any_close,
 };

@@ -96,6 +96,10 @@ struct upstream {
 struct upstream *up_prepare(const struct boot *b, const struct conf_section *s,
     uint32_t index, struct arena *a, struct diag *d);
 void upstream_free(struct upstream *u);
+/* What a [forward] section says of whatever servers it asks: an upstream with
+ * one server that stands for each of them. Never NULL; upstream_free(). */
+struct upstream *up_prepare_any(
+    const struct boot *b, const struct conf_section *s);
 
 /* What all upstreams share while they are prepared. */
 struct up_tls_base {
@@ -121,6 +125,10 @@ upstream_can_keep(const struct upstream *u)
 
 /* Handler "upstream"; its handler_conf is a struct upstream. */
 extern const struct handler up_handler;
+
+/* Handler "forward": x->destination is asked, over HTTP/1.1, or connected to for
+ * a CONNECT. Its handler_conf is what up_prepare_any() gave. */
+extern const struct handler up_any_handler;
 
 /* Request stage, in front of all that looks at cookies: which server of its
  * upstream the request belongs to. Our own cookie is taken off it. */

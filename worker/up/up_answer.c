@@ -73,7 +73,7 @@ try_got_final(struct up_try *t, const struct http_msg *m)
 static bool
 try_is_unseen(const struct up_try *t)
 {
-	return t->x->state == EXCH_HANDLER && t->x->resp.status != 101;
+	return t->x->state == EXCH_HANDLER && !exch_is_granted(t->x);
 }
 
 void
@@ -101,7 +101,7 @@ try_got_all(struct up_try *t)
 	struct origin *o = t->o;
 	bool is_sent = t->ops->is_sent(t);
 
-	if (x->state == EXCH_TUNNEL || x->resp.status == 101)
+	if (x->state == EXCH_TUNNEL || exch_is_granted(x))
 		return;
 	loop_timer_clear(x->w->loop, &t->timer);
 	t->state = UP_DONE;

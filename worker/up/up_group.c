@@ -8,29 +8,25 @@
 #include "worker/exch/plan.h"
 #include "worker/up/mirror.h"
 #include "worker/up/origin.h"
+#include "worker/up/up_any.h"
 #include "worker/up/up_queue.h"
 #include "worker/up/up_sticky.h"
 
-static void
-group_open(struct up_group *g, struct worker *w, const struct upstream *u)
+void
+up_group_open(struct up_group *g, struct worker *w, const struct upstream *u,
+    struct up_server *servers)
 {
 	g->w = w;
 	g->conf = u;
-	g->servers = calloc(u->n_servers, sizeof(*g->servers));
-	REQUIRE(g->servers != NULL);
+	g->servers = servers;
 	for (uint32_t i = 0; i < u->n_servers; i++) {
-		struct up_server *s = &g->servers[i];
+		struct up_server *s = &servers[i];
 
-		s->conf = &u->servers[i];
 		s->group = g;
 		list_init(&s->idle);
 		list_init(&s->conns);
 		s->streams_max = UINT32_MAX;
 		list_init(&s->waiting);
-		if (s->conf->host.len > 0)
-			s->name = up_name_new(s);
-		if (s->conf->is_tls)
-			s->remote = tls_remote_new(u->tls, s->conf->tls_name);
 	}
 	up_queue_init(g);
 	pause_init(g);
@@ -40,12 +36,46 @@ group_open(struct up_group *g, struct worker *w, const struct upstream *u)
 	g->sticky = up_sticky_new(g);
 }
 
-/* Close what is pooled. */
-static void
-group_drain(struct up_group *g)
+void
+up_group_drain(struct up_group *g)
 {
 	for (uint32_t i = 0; i < g->conf->n_servers; i++)
 		g->conf->wire->drain(&g->servers[i]);
+}
+
+void
+up_group_close(struct up_group *g)
+{
+	up_queue_fini(g);
+	up_group_drain(g);
+	for (uint32_t k = 0; k < g->conf->n_servers; k++) {
+		up_name_free(g->servers[k].name);
+		tls_remote_free(g->servers[k].remote);
+	}
+	g->conf->lb->close(g->lb_state);
+	up_weights_close(g);
+	up_fitness_free(g->fitness);
+	up_sticky_free(g->sticky);
+}
+
+/* That of an [upstream]. */
+static void
+group_open(struct up_group *g, struct worker *w, const struct upstream *u)
+{
+	struct up_server *servers = calloc(u->n_servers, sizeof(*servers));
+
+	REQUIRE(servers != NULL);
+	for (uint32_t i = 0; i < u->n_servers; i++)
+		servers[i].conf = &u->servers[i];
+	up_group_open(g, w, u, servers);
+	for (uint32_t i = 0; i < u->n_servers; i++) {
+		struct up_server *s = &servers[i];
+
+		if (s->conf->host.len > 0)
+			s->name = up_name_new(s);
+		if (s->conf->is_tls)
+			s->remote = tls_remote_new(u->tls, s->conf->tls_name);
+	}
 }
 
 struct up_worker *
@@ -61,6 +91,7 @@ up_worker_new(struct worker *w)
 	REQUIRE(u->groups != NULL);
 	for (uint32_t i = 0; i < u->n_groups; i++)
 		group_open(&u->groups[i], w, w->plan->upstreams[i]);
+	u->any = up_any_new(w);
 	return u;
 }
 
@@ -69,8 +100,9 @@ up_worker_retire(struct up_worker *u)
 {
 	for (uint32_t i = 0; i < u->n_groups; i++) {
 		u->groups[i].is_retiring = true;
-		group_drain(&u->groups[i]);
+		up_group_drain(&u->groups[i]);
 	}
+	up_any_retire(u->any);
 }
 
 void
@@ -78,20 +110,10 @@ up_worker_free(struct up_worker *u)
 {
 	mirror_expire(u);
 	for (uint32_t i = 0; i < u->n_groups; i++) {
-		struct up_group *g = &u->groups[i];
-
-		up_queue_fini(g);
-		group_drain(g);
-		for (uint32_t k = 0; k < g->conf->n_servers; k++) {
-			up_name_free(g->servers[k].name);
-			tls_remote_free(g->servers[k].remote);
-		}
-		g->conf->lb->close(g->lb_state);
-		up_weights_close(g);
-		up_fitness_free(g->fitness);
-		up_sticky_free(g->sticky);
-		free(g->servers);
+		up_group_close(&u->groups[i]);
+		free(u->groups[i].servers);
 	}
+	up_any_free(u->any);
 	free(u->groups);
 	free(u);
 }

@@ -14,6 +14,7 @@
 #include "worker/up/up_pause.h"
 
 struct tls_remote;
+struct up_any;
 struct up_fitness;
 struct up_name;
 struct up_sticky;
@@ -46,6 +47,8 @@ struct up_group {
 	struct list queued; /* tries that wait for a place, the first first */
 	struct timer look; /* while there are any: see up_queue.c */
 	struct up_away away;
+	uint32_t *n_idle_all; /* of this and others, who bound them together;
+	                         NULL: it stands alone */
 	uint32_t n_mirrors; /* copies of requests that are under way to it */
 };
 
@@ -54,7 +57,19 @@ struct up_worker {
 	struct up_group *groups; /* by upstream.index */
 	uint32_t n_groups;
 	struct list mirrors; /* of all groups */
+	struct up_any *any; /* groups of a forward proxy: up_any.c */
 };
+
+/* --- life: up_group.c ----------------------------------------------------- */
+
+/* In memory that is zeroed; `servers` too, one for each of u->servers and with
+ * its .conf set. */
+void up_group_open(struct up_group *g, struct worker *w,
+    const struct upstream *u, struct up_server *servers);
+/* Close what is pooled. */
+void up_group_drain(struct up_group *g);
+/* Nobody uses it any more. The servers are the caller's again. */
+void up_group_close(struct up_group *g);
 
 /* Pick a server for the exchange: the one that its session belongs to, else the
  * policy's choice among those that are fit and not in `skip`, backups when no
@@ -120,6 +135,10 @@ struct up_waiter {
 
 struct up_name *up_name_new(struct up_server *s);
 void up_name_free(struct up_name *n);
+/* For a server whose addresses are these and stay so, whatever its name: nobody
+ * is asked. At most DNS_ADDRS_MAX. */
+struct up_name *up_name_new_fixed(
+    struct up_server *s, const struct ip *ips, uint32_t n);
 
 enum up_name_rc { UP_NAME_OK, UP_NAME_WAIT, UP_NAME_FAILED };
 

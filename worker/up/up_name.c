@@ -54,6 +54,18 @@ up_name_new(struct up_server *s)
 	return n;
 }
 
+struct up_name *
+up_name_new_fixed(struct up_server *s, const struct ip *ips, uint32_t n)
+{
+	struct up_name *name = up_name_new(s);
+
+	REQUIRE(n <= DNS_ADDRS_MAX);
+	memcpy(name->answer.addrs, ips, n * sizeof(*ips));
+	name->answer.n = n;
+	name->good_until_ms = UINT64_MAX;
+	return name;
+}
+
 void
 up_name_free(struct up_name *n)
 {

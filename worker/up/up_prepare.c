@@ -190,6 +190,38 @@ up_prepare(const struct boot *b, const struct conf_section *sec, uint32_t index,
 	return u;
 }
 
+struct upstream *
+up_prepare_any(const struct boot *b, const struct conf_section *sec)
+{
+	struct conf_scope s = conf_scope_of(b->conf, sec);
+	struct upstream *u = calloc(1, sizeof(*u));
+
+	REQUIRE(u != NULL);
+	u->name = sec->name;
+	u->at = sec->at;
+	u->wire = &h1o_ops;
+	u->lb = &lb_only;
+	u->n_servers = 1;
+	u->servers = calloc(1, sizeof(*u->servers));
+	REQUIRE(u->servers != NULL);
+	u->servers[0] = (struct up_server_conf){
+	    .weight = 1,
+	    .id = claims_server(
+		b->claims, sec->name, SPAN_LIT(CLAIM_FORWARD_SERVER)),
+	    .at = sec->at,
+	};
+	u->keepalive = (uint32_t)conf_num(&s, KEY_UPSTREAM_KEEPALIVE);
+	u->connect_timeout_ms =
+	    (uint64_t)conf_num(&s, KEY_UPSTREAM_CONNECT_TIMEOUT);
+	u->response_timeout_ms =
+	    (uint64_t)conf_num(&s, KEY_UPSTREAM_RESPONSE_TIMEOUT);
+	u->idle_timeout_ms = (uint64_t)conf_num(&s, KEY_UPSTREAM_IDLE_TIMEOUT);
+	/* there is no other server, and none that is waited for: `retry` says
+	 * nothing; the addresses of one are tried in any case */
+	u->retry = 0;
+	return u;
+}
+
 void
 upstream_free(struct upstream *u)
 {

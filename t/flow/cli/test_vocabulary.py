@@ -48,7 +48,10 @@ KEYS = {
     "auth x": """scheme users realm jwks issuer audience algorithms upstream
         header file helper""",
     "forward x": """auth allow deny connect_ports connect_sni private_networks
-        anonymize via user_agent block_page cache quota parent pac log_only""",
+        anonymize via user_agent block_page cache quota parent pac log_only
+        proxy_status tunnel_idle_timeout tunnel_timeout error_page rate_limit
+        max_body timeout request_header response_header hide_header keepalive
+        idle_timeout connect_timeout response_timeout""",
     "tls": """min_version ciphers session_tickets ticket_rotation ticket_count
         ocsp_stapling early_data certificate_watch""",
     "waf x": """rules setup paranoia anomaly_threshold mode exclude body_limit
@@ -125,7 +128,7 @@ def test_every_section_is_known(section, tmp_path):
     built = section.split()[0] in ("global", "defaults", "listen", "site",
                                    "route", "rule", "upstream", "log",
                                    "admin", "tls", "cache", "limit",
-                                   "users", "auth", "acl", "challenge")
+                                   "users", "auth", "acl", "challenge", "forward")
     assert any("not built yet" in text for text in said) != built
 
 
@@ -160,6 +163,7 @@ def test_the_examples_ask_for_nothing_unknown(name, tmp_path):
             if "not built yet" not in t and
             "/etc/gatehouse/tls/shop.pem cannot be opened" not in t and
             "/etc/gatehouse/errors/maintenance.html: No such" not in t and
+            "/etc/gatehouse/blocked.html: No such" not in t and
             ".htpasswd cannot be read" not in t and
             "/etc/gatehouse/lists/social.txt cannot be opened" not in t]
     assert not said

@@ -62,7 +62,7 @@ def test_what_is_not_understood_is_status_2_and_the_usage(args):
 
 
 @pytest.mark.parametrize("word", [
-    "forward", "top", "maintenance",
+    "top", "maintenance",
     "why", "diff", "waf", "import", "categories"])
 def test_words_of_later_versions_are_known(word):
     """Refused by name, not taken for a mistake."""
@@ -111,6 +111,35 @@ def test_reverse_needs_one_from_and_a_to(flags):
     done = run("reverse", *flags)
     assert done.returncode == 2
     assert "usage: gatehouse reverse" in done.stderr
+
+
+def test_forward_prints_what_it_stands_for(tmp_path):
+    """forward --print: without --allow it serves its own machine alone."""
+    for flags, allow in (([], "allow = 127.0.0.0/8 ::1\n"),
+                         (["--allow", "10.0.0.0/8", "--allow", "::1"],
+                          "allow = 10.0.0.0/8\nallow = ::1\n"),
+                         (["--allow", "all"], "allow = all\n")):
+        done = run("forward", "--listen", "127.0.0.1:3128", *flags, "--print")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.endswith(allow)
+        ini = tmp_path / "x.ini"
+        ini.write_text(done.stdout)
+        assert run("-t", "-c", ini).returncode == 0
+
+
+@pytest.mark.parametrize("flags, rc, words", [
+    ([], 2, "usage: gatehouse forward"),
+    (["--listen"], 2, "usage: gatehouse forward"),
+    (["--listen", ":1", "--listen", ":2"], 2, "usage: gatehouse forward"),
+    (["--listen", ":1", "x"], 2, "usage: gatehouse forward"),
+    (["--listen", ":1", "--allow", "me"], 2, "no network"),
+    (["--listen", ":1", "--allow", "10.0.0.1/8"], 2, "no network"),
+    (["--listen", "nonsense", "--print"], 1, "address = nonsense"),
+    (["--listen", ":1\nnope = 1", "--print"], 1, "unknown key 'nope'")])
+def test_forward_judges_its_flags(flags, rc, words):
+    done = run("forward", *flags)
+    assert (done.returncode, done.stdout) == (rc, "")
+    assert words in done.stderr
 
 
 def test_output_that_cannot_be_written_is_an_error(tmp_path):

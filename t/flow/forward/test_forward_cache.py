@@ -1,0 +1,46 @@
+"""Answers to plain requests are kept as RFC 9111 has it for shared caches, each
+under the whole of its target."""
+from lib.origin import ok
+
+CACHE = "[cache web]\nmemory = 4m\nstatus_header = on\n"
+
+
+def test_what_may_be_kept_is_kept(proxy, origin):
+    a = origin(lambda c, r: c.send(ok(r.target.encode(),
+                                      b"Cache-Control: max-age=60\r\n")))
+    b = origin(lambda c, r: c.send(ok(b"other",
+                                      b"Cache-Control: max-age=60\r\n")))
+    p = proxy("cache = web", more=CACHE)
+    for _ in range(2):
+        assert p.get(f"http://{a.address}/x").text == "/x"
+        # the same host on another port is another place
+        assert p.get(f"http://{b.address}/x").text == "other"
+    assert (len(a.requests), len(b.requests)) == (1, 1)
+    got = p.get(f"http://{a.address}/x", "Cache-Control: no-cache")
+    assert got.text == "/x" and len(a.requests) == 2
+
+
+def test_what_is_one_clients_is_not_kept(proxy, origin):
+    """Neither what sets cookies nor what a name and password open."""
+    o = origin(lambda c, r: c.send(ok(
+        b"x", b"Cache-Control: max-age=60\r\nSet-Cookie: a=b\r\n"
+        if r.target == "/set" else b"Cache-Control: max-age=60\r\n")))
+    p = proxy("cache = web", more=CACHE)
+    for _ in range(2):
+        p.get(f"http://{o.address}/set")
+        p.get(f"http://{o.address}/mine", "Authorization: Basic eDp5")
+    assert len(o.requests) == 4
+
+
+def test_a_stale_answer_is_renewed_where_it_came_from(proxy, origin):
+    """In the background: an exchange without a client goes to the same
+    destination."""
+    o = origin(lambda c, r: c.send(ok(
+        b"%d" % len(o.requests),
+        b"Cache-Control: max-age=0, stale-while-revalidate=60\r\n")))
+    p = proxy("cache = web", more=CACHE)
+    url = f"http://{o.address}/"
+    assert p.get(url).text == "1"
+    assert p.get(url).text == "1"
+    o.wait_requests(2)
+    assert o.requests[1].get("host") == o.address

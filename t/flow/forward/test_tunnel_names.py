@@ -1,0 +1,113 @@
+"""`connect_sni = match`: a tunnel begins with a TLS handshake that names its host
+(RFC 6066 3), or the server never hears of it."""
+import socket
+import ssl
+import threading
+
+import pytest
+
+from lib.certs import Authority
+
+
+@pytest.fixture(scope="module")
+def ca():
+    made = Authority()
+    made.make("a", "a.test", "127.0.0.1")
+    return made
+
+
+class Server:
+    """Speaks TLS and says which name it was asked for; counts what came."""
+
+    def __init__(self, ca):
+        self.sock = socket.create_server(("127.0.0.1", 0))
+        self.port = self.sock.getsockname()[1]
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(ca.dir / "a.pem", ca.dir / "a.key")
+        self.bytes = 0
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                conn, _ = self.sock.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(conn,),
+                             daemon=True).start()
+
+    def _serve(self, conn):
+        try:
+            self.bytes += len(conn.recv(1, socket.MSG_PEEK))
+            with self.context.wrap_socket(conn, server_side=True) as tls:
+                tls.sendall(b"through")
+        except OSError:
+            conn.close()
+
+    def close(self):
+        self.sock.shutdown(socket.SHUT_RDWR)
+        self.sock.close()
+
+
+@pytest.fixture
+def server(ca):
+    made = Server(ca)
+    yield made
+    made.close()
+
+
+def shake(ca, proxy, target, name, pieces=0):
+    """What the far end says through TLS that asks for this name; None when the
+    tunnel ended instead."""
+    c, answer = proxy.connect(target)
+    assert answer.status == 200
+    context = ca.context()
+    context.check_hostname = False
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context.wrap_bio(incoming, outgoing, server_hostname=name)
+    with c:
+        while True:
+            try:
+                return tls.read(100)
+            except ssl.SSLWantReadError:
+                data = outgoing.read()
+                for i in range(0, len(data), pieces or len(data) or 1):
+                    c.send(data[i:i + (pieces or len(data))])
+            try:
+                came = c.reader.buf or c.sock.recv(65536)
+            except ConnectionResetError:
+                return None
+            c.reader.buf = b""
+            if not came:
+                return None
+            incoming.write(came)
+
+
+def test_the_name_is_that_of_the_tunnel(proxy, server, ca):
+    p = proxy("connect_sni = match", zone={
+        "a.test": ["127.0.0.1"], "b.test": ["127.0.0.1"]})
+    at = f"a.test:{server.port}"
+    assert shake(ca, p, at, "a.test") == b"through"
+    assert shake(ca, p, at, "A.TEST", pieces=1) == b"through"
+    seen = server.bytes
+    for name in ("b.test", "a.test.evil", "xa.test", None):
+        assert shake(ca, p, at, name) is None
+        assert p.lines()[-1].split()[1] == "tunnel_sni"
+    assert server.bytes == seen
+    # who asks for an address may name any
+    assert shake(ca, p, f"127.0.0.1:{server.port}", "b.test") == b"through"
+
+
+def test_what_is_no_handshake_is_no_tunnel(proxy, server):
+    p = proxy("connect_sni = match", zone={"a.test": ["127.0.0.1"]})
+    for data in (b"SSH-2.0-x\r\n", b"GET / HTTP/1.1\r\n\r\n", b"\x16\x02",
+                 b"\x16\x03\x01\0\0", b""):
+        c, answer = p.connect(f"a.test:{server.port}")
+        with c:
+            assert answer.status == 200
+            c.send(data)
+            if not data:
+                c.shut()
+            c.is_closed()
+        assert p.lines()[-1].split()[1] == "tunnel_sni", data
+    assert server.bytes == 0
