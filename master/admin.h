@@ -109,6 +109,13 @@ void admin_on_ban(void *self, struct serve_call *c);
 /* What status says of bans: numbers, and some of them; new. */
 json_t *admin_status_bans(const struct admin *a);
 
+/* --- in the steward: admin_site.c ----------------------------------------- */
+
+/* POST /v1/maintenance; `self` is the admin. */
+void admin_on_maintenance(void *self, struct serve_call *c);
+/* Sites that are closed, or under an order. */
+json_t *admin_status_sites(const struct admin *a);
+
 /* --- in the steward: admin_purge.c ---------------------------------------- */
 
 /* POST /v1/purge; `self` is the admin. */

@@ -40,6 +40,8 @@ int cmd_purge(const struct conf_source *src, int argc, char **argv);
 int cmd_ban(const struct conf_source *src, int argc, char **argv);
 /* server UPSTREAM SERVER drain|down|up|auto [-c FILE] */
 int cmd_server(const struct conf_source *src, int argc, char **argv);
+/* maintenance on|off|auto SITE [-c FILE] */
+int cmd_maintenance(const struct conf_source *src, int argc, char **argv);
 /* explain METHOD URL [flags] */
 int cmd_explain(const struct conf_source *src, int argc, char **argv);
 /* reverse --from ADDRESS --to ADDRESS ... [--print] */

@@ -205,6 +205,23 @@ print_limits(const json_t *all)
 }
 
 static void
+print_closed(const json_t *all)
+{
+	const json_t *s;
+	size_t i;
+
+	json_array_foreach(all, i, s)
+	{
+		const char *order = admin_text(s, "order");
+		bool is_closed = json_is_true(json_object_get(s, "closed"));
+
+		(void)printf("maintenance  %s: %s, %s\n", admin_text(s, "site"),
+		    is_closed ? "closed" : "open",
+		    strcmp(order, "auto") == 0 ? "as configured" : "by order");
+	}
+}
+
+static void
 print_caches(const json_t *all)
 {
 	const json_t *c;
@@ -277,6 +294,7 @@ status_print(const json_t *j)
 	print_cache_file(json_object_get(j, "cache_file"));
 	print_certificate(json_object_get(j, "certificate"));
 	print_certificates(json_object_get(j, "certificates"));
+	print_closed(json_object_get(j, "maintenance"));
 	print_generations(json_object_get(j, "generations"));
 	print_workers(json_object_get(j, "workers"));
 	print_upstreams(json_object_get(j, "upstreams"));

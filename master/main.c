@@ -23,6 +23,7 @@ static const char usage[] =
     "       gatehouse server UPSTREAM SERVER [drain|down|up|ready|auto|\n"
     "                 weight N] [--forget] [-c FILE]\n"
     "       gatehouse ban list | add IP TIME | remove IP [-c FILE]\n"
+    "       gatehouse maintenance on|off|auto SITE [-c FILE]\n"
     "       gatehouse explain METHOD URL [-H 'NAME: VALUE'] ...\n"
     "                 [--from IP] [--listen NAME] [--answer STATUS] [-c FILE]\n"
     "       gatehouse reverse --from ADDRESS --to ADDRESS ... [--print]\n"
@@ -34,7 +35,7 @@ static const char usage[] =
 
 /* Words that this version knows of and does not have. */
 static const char *const later[] = {
-    "top", "maintenance", "why", "diff", "waf", "import", "categories"};
+    "top", "why", "diff", "waf", "import", "categories"};
 
 static int
 main_word(const struct conf_source *src, int argc, char **argv)
@@ -47,6 +48,8 @@ main_word(const struct conf_source *src, int argc, char **argv)
 		return cmd_server(src, argc - 1, argv + 1);
 	if (strcmp(argv[0], "ban") == 0)
 		return cmd_ban(src, argc - 1, argv + 1);
+	if (strcmp(argv[0], "maintenance") == 0)
+		return cmd_maintenance(src, argc - 1, argv + 1);
 	if (strcmp(argv[0], "explain") == 0)
 		return cmd_explain(src, argc - 1, argv + 1);
 	if (strcmp(argv[0], "reverse") == 0)

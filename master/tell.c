@@ -163,6 +163,22 @@ tell_upstream(
 	return j;
 }
 
+/* The names of all sites, or of those that are configured to be closed. */
+static json_t *
+tell_sites(const struct gen *g, bool is_closed)
+{
+	json_t *all = json_array();
+
+	for (const struct conf_section *sec = conf_first(g->conf, CONF_SITE);
+	     sec != NULL; sec = sec->next) {
+		struct conf_scope s = conf_scope_of(g->conf, sec);
+
+		if (!is_closed || conf_num(&s, KEY_SCOPE_MAINTENANCE) != 0)
+			(void)json_array_append_new(all, tell_text(sec->name));
+	}
+	return all;
+}
+
 char *
 tell_render_conf(const struct gen *g)
 {
@@ -184,6 +200,8 @@ tell_render_conf(const struct gen *g)
 	(void)json_object_set_new(
 	    j, "config", tell_text(span_str(g->master->source.path)));
 	(void)json_object_set_new(j, "upstreams", upstreams);
+	(void)json_object_set_new(j, "sites", tell_sites(g, false));
+	(void)json_object_set_new(j, "closed", tell_sites(g, true));
 	(void)json_object_set_new(j, "ticket_rotation_ms",
 	    json_integer(conf_num(&tls, KEY_TLS_TICKET_ROTATION)));
 	(void)json_object_set_new(j, "dns_servers",

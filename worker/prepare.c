@@ -346,6 +346,7 @@ worker_prepare(const struct boot *b, struct diag *d)
 	vec_init(&p->matches);
 	map_init(&p->fields, false);
 	map_init(&p->server_names, false);
+	map_init(&p->moves, false);
 	map_init(&p->pages, false);
 	map_init(&p->page_files, false);
 	map_init(&p->certificate_names, false);

@@ -32,6 +32,7 @@ struct prepared {
 	struct vec matches; /* struct match, to be given back */
 	struct map server_names; /* struct outer_names, by upstream */
 	struct map page_files; /* struct page_file, by path */
+	struct map moves; /* struct moves, by the path of their file */
 	struct map pages; /* struct page_line, by the address of their line */
 	struct map fields; /* struct field_rule, by the address of their word */
 };

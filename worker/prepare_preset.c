@@ -65,6 +65,52 @@ prepare_pages(struct prepared *p, const struct conf_scope *s,
 	out->at = prepare_keep(p, &found);
 }
 
+/* The list of a scope, read once however many routes inherit it. */
+static const struct moves *
+preset_moves(struct prepared *p, const struct conf_scope *s, struct diag *d)
+{
+	const struct conf_value *v = conf_get(s, KEY_SCOPE_REDIRECT_FILE);
+	struct moves *m;
+
+	if (v == NULL)
+		return NULL;
+	m = map_get(&p->moves, v->text);
+	if (m == NULL) {
+		m = moves_prepare(v, &p->arena, d);
+		(void)map_put(&p->moves, v->text, m);
+	}
+	return m;
+}
+
+/* The line of a key that says something, or the one before it. */
+static struct place
+preset_at(const struct conf_scope *s, enum conf_key k, struct place before)
+{
+	const struct conf_value *v = conf_get(s, k);
+
+	return v != NULL ? v->at : before;
+}
+
+static struct plan_canon
+preset_canon(const struct conf_scope *s)
+{
+	struct plan_canon c = {.is_asked = false};
+	ptrdiff_t colon;
+
+	c.host = conf_text(s, KEY_SCOPE_CANONICAL_HOST);
+	c.is_https = conf_bool(s, KEY_LISTEN_REDIRECT_HTTPS);
+	/* the words of the key stand in the order of the enum */
+	c.slash = (enum plan_slash)conf_num(s, KEY_SCOPE_TRAILING_SLASH);
+	colon = span_rchr(c.host, ':');
+	c.has_port = colon >= 0;
+	c.name = colon < 0 ? c.host : span_first(c.host, (size_t)colon);
+	c.at = preset_at(s, KEY_SCOPE_TRAILING_SLASH, c.at);
+	c.at = preset_at(s, KEY_LISTEN_REDIRECT_HTTPS, c.at);
+	c.at = preset_at(s, KEY_SCOPE_CANONICAL_HOST, c.at);
+	c.is_asked = c.host.len > 0 || c.is_https || c.slash != PLAN_SLASH_OFF;
+	return c;
+}
+
 void
 prepare_block_page(struct prepared *p, const struct conf_scope *s,
     struct plan_pages *pages, struct diag *d)
@@ -91,9 +137,15 @@ void
 prepare_presets(struct prepared *p, const struct conf_scope *s,
     struct plan_settings *set, struct diag *d)
 {
+	const struct conf_value *closed = conf_get(s, KEY_SCOPE_MAINTENANCE);
 	span location = conf_text(s, KEY_SCOPE_REWRITE_LOCATION);
 
 	prepare_pages(p, s, &set->pages, d);
+	if (closed != NULL)
+		set->maintenance = maintenance_prepare(closed, &p->arena, d);
+	set->canon = preset_canon(s);
+	set->moves = preset_moves(p, s, d);
+	set->cors = cors_prepare(s, &p->arena, d);
 	set->security =
 	    security_level(conf_text(s, KEY_SCOPE_SECURITY_HEADERS));
 	set->hides_origin = conf_bool(s, KEY_SCOPE_HIDE_ORIGIN);
@@ -111,6 +163,10 @@ prepare_free_presets(struct prepared *p)
 		outer_names_fini(slot->value);
 	}
 	map_fini(&p->server_names);
+	map_foreach (slot, &p->moves) {
+		moves_fini(slot->value);
+	}
+	map_fini(&p->moves);
 	map_fini(&p->pages);
 	map_fini(&p->page_files);
 }

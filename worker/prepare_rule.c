@@ -25,10 +25,6 @@ static const struct {
     {KEY_SCOPE_AUTH, RULE_AUTH},
     {KEY_SCOPE_CHALLENGE, RULE_WORK},
     {KEY_SCOPE_ACCESS_LOG, RULE_LOGS},
-    {KEY_SCOPE_SECURITY_HEADERS, RULE_SECURITY},
-    {KEY_SCOPE_HIDE_ORIGIN, RULE_HIDE_ORIGIN},
-    {KEY_SCOPE_REWRITE_LOCATION, RULE_LOCATION},
-    {KEY_SCOPE_REWRITE_COOKIE, RULE_COOKIE},
 };
 
 /* Keys that add, and the bit that says: a `none` came first. */
@@ -38,7 +34,6 @@ static const struct {
 } rule_lists[] = {
     {KEY_SCOPE_ACCESS_LOG, RULE_LOGS_ALL},
     {KEY_SCOPE_RATE_LIMIT, RULE_LIMITS_ALL},
-    {KEY_SCOPE_ERROR_PAGE, RULE_PAGES_ALL},
     {KEY_SCOPE_REQUEST_HEADER, RULE_REQUEST_ALL},
     {KEY_SCOPE_HIDE_HEADER, RULE_HIDDEN_ALL},
     {KEY_SCOPE_RESPONSE_HEADER, RULE_RESPONSE_ALL},
@@ -58,6 +53,35 @@ rule_says(const struct conf_section *sec)
 			says |= v->is_none ? rule_lists[i].bit : 0;
 	for (const struct conf_value *v = sec->ordered; v != NULL; v = v->next)
 		says |= v->is_none ? RULE_ACCESS_ALL : 0;
+	return says;
+}
+
+/* The presets that the rule says. */
+static unsigned
+rule_presets(const struct conf_section *sec)
+{
+	static const struct {
+		enum conf_key key;
+		unsigned bit;
+	} bits[] = {
+	    {KEY_SCOPE_SECURITY_HEADERS, PRESET_SECURITY},
+	    {KEY_SCOPE_HIDE_ORIGIN, PRESET_HIDE_ORIGIN},
+	    {KEY_SCOPE_REWRITE_LOCATION, PRESET_LOCATION},
+	    {KEY_SCOPE_REWRITE_COOKIE, PRESET_COOKIE},
+	    {KEY_SCOPE_CORS, PRESET_CORS},
+	    {KEY_SCOPE_REDIRECT_FILE, PRESET_MOVES},
+	    {KEY_SCOPE_CANONICAL_HOST, PRESET_HOST},
+	    {KEY_LISTEN_REDIRECT_HTTPS, PRESET_HTTPS},
+	    {KEY_SCOPE_TRAILING_SLASH, PRESET_SLASH},
+	    {KEY_SCOPE_MAINTENANCE, PRESET_MAINTENANCE},
+	};
+	unsigned says = 0;
+
+	for (size_t i = 0; i < NELEMS(bits); i++)
+		says |= sec->first[bits[i].key] != NULL ? bits[i].bit : 0;
+	for (const struct conf_value *v = sec->first[KEY_SCOPE_ERROR_PAGE];
+	     v != NULL; v = v->next)
+		says |= v->is_none ? PRESET_PAGES_ALL : 0;
 	return says;
 }
 
@@ -172,6 +196,7 @@ rule_prepare(struct prepared *p, struct plan_rule *r,
 	rule_terms(p, r, sec, d);
 	prepare_settings(p, &own, &r->set, d);
 	r->says = rule_says(sec);
+	r->presets = rule_presets(sec);
 	rule_handler(p, r, &own, d);
 	if (r->when > VAR_WHEN_REQUEST)
 		rule_check_late(sec, d);

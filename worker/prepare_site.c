@@ -1,6 +1,7 @@
 /* prepare_site: sites and their routes: who answers, with which settings. */
 #include "common/base/check.h"
 #include "common/base/map.h"
+#include "common/store/closures.h"
 #include "worker/prepare.h"
 #include "worker/route/table.h"
 
@@ -20,6 +21,7 @@ site_begin(struct prepared *p, struct plan_site *site,
 
 	site->name = sec->name;
 	site->at = sec->at;
+	site->closure = closure_id(sec->name);
 	site->section = sec;
 	prepare_settings(p, &s, &site->set, d);
 }

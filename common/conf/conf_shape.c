@@ -363,6 +363,21 @@ shape_redirect(span s, unsigned part, const char **why)
 	return span_chr(s, ' ') < 0 && span_chr(s, '\t') < 0;
 }
 
+static bool
+shape_canonical(span s, unsigned part, const char **why)
+{
+	ptrdiff_t colon = span_rchr(s, ':');
+	uint64_t port = 1;
+
+	(void)part;
+	*why = "expected a host, with a port if it is to have one: "
+	       "www.example.com";
+	if (colon >= 0 &&
+	    (!parse_port(span_from(s, (size_t)colon + 1), &port) || port == 0))
+		return false;
+	return is_host_name(colon < 0 ? s : span_first(s, (size_t)colon));
+}
+
 /* A field name's bytes (RFC 9110 5.6.2). */
 static bool
 shape_field(span s, unsigned part, const char **why)
@@ -407,6 +422,7 @@ static const struct {
     {"<hedge>", shape_hedge},
     {"<respond>", shape_respond},
     {"<redirect>", shape_redirect},
+    {"<canonical>", shape_canonical},
     {"<field>", shape_field},
     {"<log_format>", shape_log_format},
 };

@@ -32,6 +32,7 @@ struct boot_log {
 
 struct prepared;
 struct bans; /* common/store/bans.h */
+struct closures; /* common/store/closures.h */
 struct claims; /* common/store/tenants.h */
 struct headcount; /* common/store/headcount.h */
 struct names; /* common/store/names.h */
@@ -57,6 +58,7 @@ struct boot {
 	struct sessions *sessions;
 	struct bans *bans; /* NULL: nothing is shared (-t) */
 	struct headcount *headcount;
+	struct closures *closures;
 	/* Called when nothing needs a path any more: none can be opened and no
 	 * program run after it. false with errno. */
 	bool (*confine)(void);

@@ -13,6 +13,7 @@
 #include "common/base/num.h"
 #include "common/conf/conf_places.h"
 #include "common/conf/conf_sticky.h"
+#include "common/store/closures.h"
 #include "common/store/health.h"
 
 /* "UPSTREAM SERVER": neither holds a blank. */
@@ -57,9 +58,10 @@ tenants_open(struct tenants *t, struct segment *s)
 	t->sessions = sessions_map(s, true);
 	t->bans = bans_map(s, true);
 	t->headcount = headcount_map(s, true);
+	t->closures = closures_map(s, true);
 	if (t->ticket_keys == NULL || t->strikes == NULL ||
 	    t->staples == NULL || t->sessions == NULL || t->bans == NULL ||
-	    t->headcount == NULL)
+	    t->headcount == NULL || t->closures == NULL)
 		return false;
 	t->upstate = upstate_open(s, true);
 	if (t->upstate == NULL)
@@ -101,6 +103,7 @@ tenants_lend(const struct tenants *t, struct boot *b)
 	b->sessions = t->sessions;
 	b->bans = t->bans;
 	b->headcount = t->headcount;
+	b->closures = t->closures;
 }
 
 void

@@ -33,6 +33,7 @@ struct tenants {
 	struct ticket_keys *ticket_keys;
 	struct strikes *strikes;
 	struct staples *staples;
+	struct closures *closures;
 	struct sessions *sessions;
 	struct bans *bans;
 	struct headcount *headcount;

@@ -107,13 +107,16 @@ END_TEST
 START_TEST(time_in_a_stage_is_told_in_nanoseconds)
 {
 	const char *text;
+	char row[64];
 	double ns = 0;
 
+	(void)snprintf(row, sizeof(row),
+	    "stage=%s calls=1 ns=", pipeline_response[1].name);
 	/* the second row of the real table is given the time of the slow one */
 	(void)stage_cost_run(f->x, table, 1);
-	text = strstr(logged(&f->w), "stage=rules ");
+	text = strstr(logged(&f->w), row);
 	ck_assert_ptr_nonnull(text);
-	ck_assert_int_eq(sscanf(text, "stage=rules calls=1 ns=%lf ", &ns), 1);
+	ck_assert_int_eq(sscanf(text + strlen(row), "%lf ", &ns), 1);
 	/* a sleep is never shorter; the clocks may differ by a little */
 	ck_assert(ns > SLOW_NS * 0.9);
 }

@@ -28,6 +28,9 @@ struct access_log; /* worker/log */
 struct cache; /* worker/cache */
 struct challenge; /* worker/challenge */
 struct cookie_edit; /* worker/preset */
+struct cors; /* likewise */
+struct maintenance; /* likewise */
+struct moves; /* likewise */
 struct outer_names; /* likewise */
 struct page_line; /* likewise */
 struct security_level; /* likewise */
@@ -64,6 +67,19 @@ struct plan_cache {
 struct plan_limits {
 	const struct rate *const *at;
 	uint32_t n;
+};
+
+/* Where a thing is for everybody: the rest is sent there. */
+enum plan_slash { PLAN_SLASH_OFF, PLAN_SLASH_ADD, PLAN_SLASH_REMOVE };
+
+struct plan_canon {
+	bool is_asked; /* any of it is */
+	bool is_https;
+	enum plan_slash slash;
+	span host; /* empty: any; with its port if it has_port */
+	span name; /* the same without */
+	bool has_port;
+	struct place at; /* of one of the lines */
 };
 
 /* Pages for errors; of two for one status the last counts. */
@@ -164,6 +180,10 @@ struct plan_settings {
 	struct plan_cache cache;
 	struct plan_compress compress;
 	struct plan_logs logs;
+	const struct maintenance *maintenance; /* NULL: nothing is said */
+	struct plan_canon canon;
+	const struct moves *moves; /* NULL: nothing moved */
+	const struct cors *cors; /* NULL: not our business */
 	struct plan_pages pages;
 	const struct security_level *security; /* NULL: adds nothing */
 	const struct cookie_edit *cookies; /* NULL: they stay as they are */
@@ -195,11 +215,6 @@ enum {
 	RULE_LIMITS_ALL = 1 << 18,
 	RULE_SPLIT = 1 << 19,
 	RULE_MIRROR = 1 << 20,
-	RULE_SECURITY = 1 << 21,
-	RULE_HIDE_ORIGIN = 1 << 22,
-	RULE_LOCATION = 1 << 23,
-	RULE_COOKIE = 1 << 24,
-	RULE_PAGES_ALL = 1 << 25,
 	RULE_AUTH = 1 << 28,
 	RULE_ACCESS_ALL = 1 << 29,
 	RULE_WORK = 1 << 30,
@@ -211,6 +226,21 @@ enum {
 	RULE_RESPONSE_ALL = 1 << 10
 };
 
+/* The same of those of worker/preset. */
+enum {
+	PRESET_SECURITY = 1 << 0,
+	PRESET_HIDE_ORIGIN = 1 << 1,
+	PRESET_LOCATION = 1 << 2,
+	PRESET_COOKIE = 1 << 3,
+	PRESET_PAGES_ALL = 1 << 4,
+	PRESET_CORS = 1 << 5,
+	PRESET_MOVES = 1 << 6,
+	PRESET_HOST = 1 << 7,
+	PRESET_HTTPS = 1 << 8,
+	PRESET_SLASH = 1 << 9,
+	PRESET_MAINTENANCE = 1 << 10
+};
+
 /* One [rule] of a site. */
 struct plan_rule {
 	span name;
@@ -219,6 +249,7 @@ struct plan_rule {
 	uint32_t n_terms;
 	enum var_when when; /* it can be judged: REQUEST or RESPONSE */
 	unsigned says; /* RULE_x: which of `set` hold */
+	unsigned presets; /* PRESET_x: likewise */
 	struct plan_settings set;
 };
 
@@ -234,6 +265,7 @@ struct plan_route {
 struct plan_site {
 	span name;
 	struct place at;
+	uint64_t closure; /* what it is in the table of orders */
 	const struct conf_section *section;
 	struct route_table *routes;
 	struct plan_settings set; /* for exchanges that met no route */

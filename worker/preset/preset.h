@@ -13,10 +13,28 @@
 #include "worker/exch/verdict.h"
 
 struct cookie_edit;
+struct cors;
 struct exch;
+struct maintenance;
+struct moves;
 struct outer_names;
 struct page_line;
 struct security_level;
+
+/* Request stages. */
+
+/* What is closed is answered 503, but for those who are let in. */
+enum verdict stage_maintenance(struct exch *x);
+/* A preflight of CORS is answered. */
+enum verdict stage_cors(struct exch *x);
+/* A place that redirect_file lists is elsewhere. */
+enum verdict stage_moves(struct exch *x);
+/* What has another host, scheme or last slash than it should is sent there. */
+enum verdict stage_canon(struct exch *x);
+
+/* Answer with a redirect; status 0: for good, without a change of method. The
+ * place is percent-encoded where that is needed. */
+void canon_redirect(struct exch *x, unsigned status, span to);
 
 /* Response stages. */
 
@@ -40,6 +58,22 @@ const struct page_line *page_prepare_one(const struct conf_value *v,
 
 /* What a word of security_headers stands for; NULL: off. */
 const struct security_level *security_level(span word);
+
+/* A line of maintenance; never NULL, problems go to d. */
+const struct maintenance *maintenance_prepare(
+    const struct conf_value *v, struct arena *a, struct diag *d);
+
+/* What `cors` says in a scope; NULL: nothing, or with a message. */
+const struct cors *cors_prepare(
+    const struct conf_scope *s, struct arena *a, struct diag *d);
+/* The fields of an answer. */
+void cors_apply(struct exch *x);
+
+/* A line of redirect_file, its file read; never NULL, problems go to d. The
+ * arena and moves_fini() hold it. */
+struct moves *moves_prepare(
+    const struct conf_value *v, struct arena *a, struct diag *d);
+void moves_fini(struct moves *m);
 
 /* The addresses of an [upstream]'s servers, as its answers may name them. The
  * arena and outer_names_fini() hold it. */

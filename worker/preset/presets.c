@@ -103,6 +103,8 @@ stage_presets(struct exch *x)
 			presets_hide(x);
 		presets_outer(x);
 	}
+	if (x->set->cors != NULL)
+		cors_apply(x);
 	if (x->set->security != NULL)
 		security_apply(x->set->security, x);
 	return VERDICT_NEXT;

@@ -43,23 +43,50 @@ rules_add_limits(struct exch *x, struct plan_limits *to,
 }
 
 static void
+rules_apply_canon(
+    struct plan_canon *to, const struct plan_canon *from, unsigned says)
+{
+	if ((says & (PRESET_HOST | PRESET_HTTPS | PRESET_SLASH)) == 0)
+		return;
+	if (says & PRESET_HOST) {
+		to->host = from->host;
+		to->name = from->name;
+		to->has_port = from->has_port;
+	}
+	if (says & PRESET_HTTPS)
+		to->is_https = from->is_https;
+	if (says & PRESET_SLASH)
+		to->slash = from->slash;
+	to->at = from->at;
+	to->is_asked =
+	    to->host.len > 0 || to->is_https || to->slash != PLAN_SLASH_OFF;
+}
+
+static void
 rules_apply_presets(
     struct exch *x, struct plan_settings *to, const struct plan_rule *r)
 {
 	const struct plan_settings *from = &r->set;
 
-	if (r->says & RULE_SECURITY)
+	if (r->presets & PRESET_SECURITY)
 		to->security = from->security;
-	if (r->says & RULE_HIDE_ORIGIN)
+	if (r->presets & PRESET_HIDE_ORIGIN)
 		to->hides_origin = from->hides_origin;
-	if (r->says & RULE_LOCATION) {
+	if (r->presets & PRESET_LOCATION) {
 		to->rewrites_location = from->rewrites_location;
 		to->rewrites_paths = from->rewrites_paths;
 	}
-	if (r->says & RULE_COOKIE)
+	if (r->presets & PRESET_COOKIE)
 		to->cookies = from->cookies;
+	if (r->presets & PRESET_MAINTENANCE)
+		to->maintenance = from->maintenance;
+	if (r->presets & PRESET_CORS)
+		to->cors = from->cors;
+	if (r->presets & PRESET_MOVES)
+		to->moves = from->moves;
+	rules_apply_canon(&to->canon, &from->canon, r->presets);
 	to->pages.at = rules_join(x, to->pages.at, &to->pages.n, from->pages.at,
-	    from->pages.n, r->says & RULE_PAGES_ALL);
+	    from->pages.n, r->presets & PRESET_PAGES_ALL);
 }
 
 /* Rules are nearer than routes: their lines stand in front of those that a route

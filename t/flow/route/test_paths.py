@@ -215,7 +215,6 @@ def test_path_policy_is_refused_as_not_built():
 
 
 @pytest.mark.parametrize("section, line", [
-    ("site a", "cors = *"),
     ("route a /x", "rewrite = ^/a /b"),
     ("route a /x", "waf = x"),
 ])
