@@ -19,6 +19,7 @@ struct exch;
 
 struct lb_ops {
 	const char *name; /* first word of `balance =` */
+	bool is_keyed; /* the same key finds the same server */
 	/* What all workers share, made with the plan (u->lb_shared) from the
 	 * servers and the other words of the line; what is in the arena stays
 	 * with it. Never NULL; problems go to d. Without it there are no other

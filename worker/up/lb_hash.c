@@ -242,6 +242,7 @@ hash_close(void *state)
 
 const struct lb_ops lb_ip_hash = {
     .name = "ip_hash",
+    .is_keyed = true,
     .prepare = hash_prepare_ip,
     .unprepare = hash_unprepare,
     .open = hash_open,
@@ -251,6 +252,7 @@ const struct lb_ops lb_ip_hash = {
 
 const struct lb_ops lb_hash = {
     .name = "hash",
+    .is_keyed = true,
     .prepare = hash_prepare_key,
     .unprepare = hash_unprepare,
     .open = hash_open,

@@ -128,8 +128,8 @@ group_pick_of(struct up_group *g, struct exch *x, const uint64_t *unfit)
 	return i >= 0 ? i : lb->pick(g->lb_state, g, x, unfit, true);
 }
 
-/* The policy's choice, or -1: of the own zone first, and of those that came back
- * none that had its share. */
+/* The policy's choice, or -1: of the zone whose turn it is first, and of those
+ * that came back none that had its share. */
 static int
 group_balance(struct up_group *g, struct exch *x, const uint64_t *unfit)
 {
@@ -138,6 +138,7 @@ group_balance(struct up_group *g, struct exch *x, const uint64_t *unfit)
 	const uint64_t *near;
 	int i = -1;
 
+	up_group_aim(g);
 	if (slow != NULL && (near = up_group_near(g, slow)) != NULL)
 		i = lb->pick(g->lb_state, g, x, near, false);
 	if (i < 0 && (near = up_group_near(g, unfit)) != NULL)

@@ -114,8 +114,11 @@ const uint64_t *up_group_slow(struct up_group *g);
 /* Whether a server may be asked by who belongs to it: it is fit, or the operator
  * drains it and it is well. Behind up_group_unfit(). */
 bool up_group_may_keep(const struct up_group *g, uint32_t i);
-/* Those of either, with the servers of other zones; valid until the next call.
- * NULL: all zones share. */
+/* Choose between the own zone and the others, once for each choice, behind
+ * up_group_unfit(). */
+void up_group_aim(struct up_group *g);
+/* Those of either, with the servers of zones that this choice is not for; valid
+ * until the next call. NULL: all zones share. */
 const uint64_t *up_group_near(struct up_group *g, const uint64_t *unfit);
 /* What a try met, noted for all workers; it may eject the server: it ended
  * without an answer or in the middle of one; a final head came after took_us;

@@ -6,6 +6,7 @@
 
 #include "common/base/check.h"
 #include "common/base/log.h"
+#include "common/base/num.h"
 #include "common/store/health.h"
 #include "common/store/latency.h"
 #include "worker/up/up_group.h"
@@ -16,6 +17,9 @@
 /* Where a slow start begins: nobody grows from nothing. */
 #define START_TENTHS 50u
 #define STATUS_5XX 500u
+/* What the healthy servers of the own zone bear of what the whole of it would:
+ * they are that much larger than the usual load needs. */
+#define ZONE_BEARS_TENTHS 1400u
 
 /* A server that came back. */
 struct up_starter {
@@ -37,7 +41,10 @@ struct up_fitness {
 	uint64_t *far; /* in other zones; it stays */
 	uint64_t *near; /* the answer of up_group_near() */
 	bool is_any_far;
-	bool is_spilt; /* too few near ones are healthy */
+	uint32_t near_tenths; /* share of the requests that stays near */
+	uint32_t near_credit; /* parts of a request that it may have */
+	bool goes_far; /* this choice */
+	bool is_shared; /* all zones share */
 	uint64_t *off; /* taken out by the operator */
 	uint64_t *kept; /* of these: drained, and well but for that */
 	uint64_t unfit[]; /* these, too */
@@ -69,6 +76,8 @@ up_fitness_new(const struct up_group *g)
 			bit_set(f->far, i);
 			f->is_any_far = true;
 		}
+	/* a dry run knows nothing of health */
+	f->near_tenths = WHOLE_TENTHS;
 	f->starters = calloc(g->conf->n_servers + 1u, sizeof(*f->starters));
 	f->credit = calloc(g->conf->n_servers + 1u, sizeof(*f->credit));
 	REQUIRE(f->starters != NULL && f->credit != NULL);
@@ -106,9 +115,47 @@ fitness_note_back(struct up_group *g, uint32_t i, const struct health *h)
 	};
 }
 
+/* What a zone has to serve with, in weights. Who was taken out is missed all the
+ * same. */
+struct zone_room {
+	uint64_t all;
+	uint64_t fit;
+};
+
+static void
+zone_add(struct zone_room *z, const struct up_group *g, uint32_t i, bool is_fit)
+{
+	const struct up_server_conf *s = &g->conf->servers[i];
+
+	if (s->is_far || s->is_backup)
+		return;
+	z->all += up_server_weight(g, i);
+	z->fit += is_fit ? up_server_weight(g, i) : 0;
+}
+
+/* A key stays in its zone as long as the others are no better off. */
+static void
+fitness_share_zones(struct up_group *g, const struct zone_room *z, bool panics)
+{
+	struct up_fitness *f = g->fitness;
+	const struct upstream *u = g->conf;
+	/* of none all are fit, and it has no share */
+	uint64_t all = z->all > 0 ? z->all : 1;
+
+	if (!u->lb->is_keyed)
+		f->near_tenths = (uint32_t)u64_min(
+		    z->fit * ZONE_BEARS_TENTHS / all, WHOLE_TENTHS);
+	else
+		f->near_tenths = z->fit * WHOLE_TENTHS / all < u->panic_tenths
+				     ? 0
+				     : WHOLE_TENTHS;
+	f->is_shared =
+	    panics || z->fit == 0 || (u->lb->is_keyed && f->near_tenths == 0);
+}
+
 static void
 fitness_look_at(struct up_group *g, uint32_t i, struct health_class *class,
-    struct health_class *near)
+    struct zone_room *near)
 {
 	struct up_fitness *f = g->fitness;
 	struct health h;
@@ -116,8 +163,7 @@ fitness_look_at(struct up_group *g, uint32_t i, struct health_class *class,
 	health_look(
 	    g->w->boot->upstate, g->conf->servers[i].id, group_now_ms(g), &h);
 	health_class_add(class, &h);
-	if (!g->conf->servers[i].is_far && !g->conf->servers[i].is_backup)
-		health_class_add(near, &h);
+	zone_add(near, g, i, h.state == HEALTH_UP);
 	if (h.state == HEALTH_UP) {
 		fitness_note_back(g, i, &h);
 		return;
@@ -152,7 +198,8 @@ fitness_look(struct up_group *g)
 	const struct upstream *u = g->conf;
 	struct health_class usual = {0, 0};
 	struct health_class backup = {0, 0};
-	struct health_class near = {0, 0};
+	struct zone_room near = {0, 0};
+	bool panics;
 
 	f->is_known = true;
 	f->n_starters = 0;
@@ -165,10 +212,11 @@ fitness_look(struct up_group *g)
 	for (uint32_t i = 0; i < u->n_servers; i++)
 		fitness_look_at(
 		    g, i, u->servers[i].is_backup ? &backup : &usual, &near);
-	f->is_spilt = health_class_is_below(&near, u->panic_tenths);
+	panics = health_panics(&usual, &backup, u->panic_tenths);
+	fitness_share_zones(g, &near, panics);
 	if (health_class_is_below(&backup, u->panic_tenths))
 		fitness_use_all(g, true);
-	if (health_panics(&usual, &backup, u->panic_tenths))
+	if (panics)
 		fitness_use_all(g, false);
 }
 
@@ -216,15 +264,28 @@ up_group_may_keep(const struct up_group *g, uint32_t i)
 	return !lb_is_skipped(f->unfit, i) || lb_is_skipped(f->kept, i);
 }
 
+void
+up_group_aim(struct up_group *g)
+{
+	struct up_fitness *f = g->fitness;
+
+	if (!f->is_any_far)
+		return;
+	f->near_credit += f->near_tenths;
+	f->goes_far = f->near_credit < WHOLE_TENTHS;
+	if (!f->goes_far)
+		f->near_credit -= WHOLE_TENTHS;
+}
+
 const uint64_t *
 up_group_near(struct up_group *g, const uint64_t *unfit)
 {
 	struct up_fitness *f = g->fitness;
 
-	if (!f->is_any_far || f->is_spilt)
+	if (!f->is_any_far || f->is_shared)
 		return NULL;
 	for (uint32_t i = 0; i < f->n_words; i++)
-		f->near[i] = f->far[i] | unfit[i];
+		f->near[i] = (f->goes_far ? ~f->far[i] : f->far[i]) | unfit[i];
 	return f->near;
 }
 
