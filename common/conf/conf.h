@@ -184,6 +184,8 @@ void conf_write_sample(FILE *out);
 bool conf_parse_duration(span s, int64_t *ms, const char **why);
 bool conf_parse_size(span s, int64_t *bytes, const char **why);
 bool conf_parse_percent(span s, int64_t *tenths, const char **why);
+/* "p50" .. "p99": what so many of 100 do not exceed. false: it is none. */
+bool conf_parse_tail(span s, uint32_t *percent);
 bool conf_parse_bool(span s, bool *out);
 /* "443", "8000-8999": both ends belong to it, 1 .. 65535. */
 bool conf_parse_ports(span s, uint16_t *from, uint16_t *to);

@@ -315,12 +315,19 @@ shape_file(span s, unsigned part, const char **why)
 static bool
 shape_hedge(span s, unsigned part, const char **why)
 {
+	static const char said[] =
+	    "expected a time from 1ms to 1h, or p50 to p99";
 	int64_t ms = 0;
+	uint32_t percent;
 
 	(void)part;
+	if (s.len > 0 && s.p[0] == 'p') {
+		*why = said;
+		return conf_parse_tail(s, &percent);
+	}
 	if (!conf_parse_duration(s, &ms, why))
 		return false;
-	*why = "expected a time from 1ms to 1h";
+	*why = said;
 	return ms >= 1 && ms <= INT64_C(3600) * 1000;
 }
 

@@ -254,6 +254,18 @@ conf_parse_percent(span s, int64_t *tenths, const char **why)
 }
 
 bool
+conf_parse_tail(span s, uint32_t *percent)
+{
+	uint64_t n;
+
+	if (s.len != 3 || s.p[0] != 'p' ||
+	    !span_u64(span_of(s.p + 1, 2), 99, &n) || n < 50)
+		return false;
+	*percent = (uint32_t)n;
+	return true;
+}
+
+bool
 conf_parse_bool(span s, bool *out)
 {
 	static const char *const words[] = {

@@ -104,3 +104,58 @@ latency_us(struct upstate *u, uint32_t id, uint64_t now_ms)
 	us = left_of((uint32_t)word, word_age_ms(word, now_ms));
 	return us > 0 ? (uint32_t)us : 1;
 }
+
+/* --- the tail --------------------------------------------------------------- */
+
+/* A step is a tenth of the time, cut by the percentage: with 95 up by 95 in a
+ * thousand or down by 5, so that it rests where 5 of 100 are above it (stochastic
+ * approximation, Robbins and Monro). */
+#define TAIL_STEPS 10u
+#define PERCENTS 100u
+
+/* Behind an answer that took so long; a word is {answers, us}. */
+static uint64_t
+tail_next(uint64_t word, uint32_t percent, uint32_t took_us)
+{
+	uint64_t n = word >> WHEN_BITS;
+	uint64_t us = (uint32_t)word;
+
+	/* of a few the slowest is the best guess */
+	if (n < LATENCY_TAIL_FEW)
+		return (n + 1) << WHEN_BITS | (took_us > us ? took_us : us);
+	if (took_us > us) {
+		us += us * percent / (PERCENTS * TAIL_STEPS) + 1;
+		us = us < took_us ? us : took_us;
+	} else {
+		us -= us * (PERCENTS - percent) / (PERCENTS * TAIL_STEPS);
+		us = us > took_us ? us : took_us;
+	}
+	return n << WHEN_BITS | us;
+}
+
+void
+latency_tail_note(
+    struct upstate *u, uint32_t id, uint32_t percent, uint64_t took_us)
+{
+	_Atomic uint64_t *word = upstate_word(u, id, UPSTATE_TAIL);
+	uint32_t us = us_bounded(took_us, 1, UINT32_MAX);
+	uint64_t seen = atomic_load_explicit(word, memory_order_relaxed);
+	uint64_t next;
+
+	do {
+		next = tail_next(seen, percent, us);
+		if (next == seen)
+			return;
+		CRASH_POINT();
+	} while (!atomic_compare_exchange_weak_explicit(
+	    word, &seen, next, memory_order_relaxed, memory_order_relaxed));
+}
+
+uint32_t
+latency_tail_us(struct upstate *u, uint32_t id)
+{
+	uint64_t word = atomic_load_explicit(
+	    upstate_word(u, id, UPSTATE_TAIL), memory_order_relaxed);
+
+	return word >> WHEN_BITS < LATENCY_TAIL_FEW ? 0 : (uint32_t)word;
+}

@@ -30,4 +30,17 @@ void latency_note_failure(struct upstate *u, uint32_t id, uint64_t now_ms);
 /* What it would take now in us, from 1 on; 0: nothing is known of it. */
 uint32_t latency_us(struct upstate *u, uint32_t id, uint64_t now_ms);
 
+/* --- of all servers of an upstream: how long answers take at most ---------- */
+
+/* So many answers are looked at before their tail is known. */
+#define LATENCY_TAIL_FEW 20u
+
+/* An answer's head came after took_us, or had not by then: learn the time that
+ * `percent` (50 .. 99, always the same) of 100 answers do not exceed. `id`: the
+ * upstream's first server. */
+void latency_tail_note(
+    struct upstate *u, uint32_t id, uint32_t percent, uint64_t took_us);
+/* That time, from 1 on; 0: not known yet. */
+uint32_t latency_tail_us(struct upstate *u, uint32_t id);
+
 #endif

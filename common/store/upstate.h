@@ -55,6 +55,8 @@ enum upstate_word {
 	                        tries again are paid from (store/budget) */
 	UPSTATE_BUDGET_ODD,
 	UPSTATE_LATENCY, /* until the head of an answer (store/latency) */
+	UPSTATE_TAIL, /* of the first server of an upstream: what most of its
+	                 answers do not exceed (store/latency) */
 	UPSTATE_WORDS
 };
 

@@ -15,6 +15,7 @@
 #define FLOOR (BUDGET_FLOOR_RPS * BUDGET_WINDOW_MS / 1000)
 /* What answers take. */
 #define TOOK_US 5000u
+#define TAIL_PERCENT 95
 #define TOOK_KINDS 100u
 /* Of a word: 24 bits of requests, 24 of tries again, 16 of the window. */
 #define REQUESTS_OF(word) ((word) >> 40)
@@ -58,6 +59,7 @@ budget_work(void *ctx, struct slot_name me, uint64_t *done)
 	if (budget_take(v->u, 0, SHARE_TENTHS, NOW))
 		upstate_add(v->u, 0, UPSTATE_FAILURES);
 	latency_note(v->u, 0, TOOK_US + *done % TOOK_KINDS, NOW);
+	latency_tail_note(v->u, 0, TAIL_PERCENT, TOOK_US + *done % TOOK_KINDS);
 	++*done;
 }
 
@@ -81,6 +83,9 @@ budget_check(void *ctx)
 	uint64_t tries = TRIES_OF(word);
 	uint32_t us = latency_us(v->u, 0, NOW);
 
+	if (us != 0 && (us < TOOK_US || us >= TOOK_US + TOOK_KINDS))
+		return false;
+	us = latency_tail_us(v->u, 0);
 	if (us != 0 && (us < TOOK_US || us >= TOOK_US + TOOK_KINDS))
 		return false;
 	return requests <= upstate_get(v->u, 0, UPSTATE_REQUESTS) &&

@@ -115,6 +115,65 @@ START_TEST(clocks_that_differ_or_wrap_are_borne)
 }
 END_TEST
 
+/* So many answers of 1 .. most us in an order without a pattern. */
+static void
+note_spread(uint32_t percent, uint32_t n, uint32_t most)
+{
+	uint32_t at = 1;
+
+	for (uint32_t i = 0; i < n; i++) {
+		at = at * UINT32_C(1664525) + UINT32_C(1013904223);
+		latency_tail_note(u, 0, percent, 1 + (at >> 8) % most);
+	}
+}
+
+START_TEST(few_answers_have_no_tail)
+{
+	for (uint32_t i = 0; i < LATENCY_TAIL_FEW; i++) {
+		ck_assert_uint_eq(latency_tail_us(u, 0), 0);
+		latency_tail_note(u, 0, 95, i == 3 ? 7000 : 1000);
+	}
+	ck_assert_uint_eq(latency_tail_us(u, 0), 7000);
+	ck_assert_uint_eq(latency_tail_us(u, 1), 0);
+}
+END_TEST
+
+START_TEST(the_tail_is_where_it_is_said_to_be)
+{
+	/* within a fifth: it goes on to move with each answer */
+	note_spread(95, 5000, 1000000);
+	ck_assert_uint_ge(latency_tail_us(u, 0), 850000);
+	ck_assert_uint_le(latency_tail_us(u, 0), 1000000);
+	note_spread(50, 5000, 1000000);
+	ck_assert_uint_ge(latency_tail_us(u, 0), 400000);
+	ck_assert_uint_le(latency_tail_us(u, 0), 600000);
+}
+END_TEST
+
+START_TEST(the_tail_follows_both_ways)
+{
+	note_spread(95, 1000, 1000);
+	ck_assert_uint_le(latency_tail_us(u, 0), 1000);
+	/* a hundred answers that are a hundred times slower */
+	note_spread(95, 100, 100000);
+	ck_assert_uint_ge(latency_tail_us(u, 0), 50000);
+	note_spread(95, 2000, 1000);
+	ck_assert_uint_le(latency_tail_us(u, 0), 1000);
+}
+END_TEST
+
+START_TEST(no_time_breaks_the_tail)
+{
+	for (uint32_t i = 0; i < 2 * LATENCY_TAIL_FEW; i++)
+		latency_tail_note(u, 0, 99, UINT64_MAX);
+	ck_assert_uint_eq(latency_tail_us(u, 0), UINT32_MAX);
+	for (uint32_t i = 0; i < 50000; i++)
+		latency_tail_note(u, 0, 99, 0);
+	ck_assert_uint_ge(latency_tail_us(u, 0), 1);
+	ck_assert_uint_le(latency_tail_us(u, 0), 2000);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -126,6 +185,10 @@ main(void)
 	    it_is_forgotten_with_time,
 	    failures_are_slow_and_grow_within_bounds,
 	    clocks_that_differ_or_wrap_are_borne,
+	    few_answers_have_no_tail,
+	    the_tail_is_where_it_is_said_to_be,
+	    the_tail_follows_both_ways,
+	    no_time_breaks_the_tail,
 	};
 
 	return unit_run_in("latency", tests, NELEMS(tests), set_up, tear_down);

@@ -75,6 +75,8 @@ struct upstream {
 	unsigned retry; /* UP_RETRY_x */
 	uint32_t retry_budget_tenths; /* of the requests, 0 .. 1000 */
 	uint64_t hedge_ms; /* before a second server is asked; 0: never */
+	uint32_t hedge_percent; /* not 0: and before so many of 100 answers
+	                           would have come */
 	uint32_t hedge_tenths; /* of the requests, 0 .. 1000 */
 	struct place hedge_at;
 	int send_proxy; /* 0, 1 or 2 */

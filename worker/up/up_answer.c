@@ -62,6 +62,7 @@ try_got_final(struct up_try *t, const struct http_msg *m)
 	t->state = UP_BODY;
 	up_server_answered(t->server, m->status,
 	    worker_clock(t->x->w)->mono_us - t->x->t.connect_us);
+	hedge_learn(t, m->status);
 	up_sticky_answered(
 	    t->group, x, (uint32_t)(t->server - t->group->servers), m);
 	up_place_answered(t);

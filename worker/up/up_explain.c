@@ -70,7 +70,12 @@ try_explain(struct up_try *t)
 		return VERDICT_FAULT;
 	}
 	t->ops->explain(t);
-	if (hedge_is_for(t))
+	if (hedge_is_for(t) && t->group->conf->hedge_percent != 0)
+		sink_note(x, "hedge", t->group->conf->hedge_at,
+		    "a second server is asked when there is no head after what "
+		    "%" PRIu32 " of 100 answers take, %" PRIu64 " ms at least",
+		    t->group->conf->hedge_percent, t->group->conf->hedge_ms);
+	else if (hedge_is_for(t))
 		sink_note(x, "hedge", t->group->conf->hedge_at,
 		    "a second server is asked when there is no head after "
 		    "%" PRIu64 " ms",

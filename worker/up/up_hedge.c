@@ -2,7 +2,9 @@
  * second one has: its head and content go to the first one's exchange. */
 #include "worker/up/up_hedge.h"
 
+#include "common/base/num.h"
 #include "common/store/budget.h"
+#include "common/store/latency.h"
 #include "worker/exch/plan.h"
 #include "worker/up/up_try.h"
 
@@ -44,6 +46,43 @@ hedge_may_win(const struct up_hedge *h, const struct exch *y)
 	       y->resp.status != 101 && !h->t->x->is_answered;
 }
 
+/* --- when ----------------------------------------------------------------- */
+
+/* So much before the upstream is asked twice; 0: it is not known yet. */
+static uint64_t
+hedge_after_ms(const struct up_try *t)
+{
+	const struct upstream *u = t->group->conf;
+	uint32_t us;
+
+	if (u->hedge_percent == 0)
+		return u->hedge_ms;
+	us = latency_tail_us(t->x->w->boot->upstate, u->servers[0].id);
+	return us == 0 ? 0 : u64_max(u->hedge_ms, us / 1000 + 1);
+}
+
+/* Its answer took so long, or would have taken longer. */
+static void
+hedge_note(const struct up_try *t)
+{
+	const struct upstream *u = t->group->conf;
+	const struct worker *w = t->x->w;
+
+	latency_tail_note(w->boot->upstate, u->servers[0].id, u->hedge_percent,
+	    worker_clock(w)->mono_us - t->x->t.connect_us);
+}
+
+void
+hedge_learn(const struct up_try *t, unsigned status)
+{
+	/* an error that comes fast is no answer */
+	if (t->group->conf->hedge_percent != 0 && status < 500 &&
+	    hedge_is_for(t))
+		hedge_note(t);
+}
+
+/* --- the second try ------------------------------------------------------- */
+
 static void
 hedge_win(struct up_hedge *h)
 {
@@ -51,6 +90,9 @@ hedge_win(struct up_hedge *h)
 	struct exch *x = t->x;
 	uint32_t n_tries = x->origin.tries + h->y->origin.tries;
 
+	/* or only the fast ones would be known */
+	if (t->group->conf->hedge_percent != 0 && t->state == UP_HEAD)
+		hedge_note(t);
 	up_waiter_cancel(&t->wait);
 	try_clear_timers(t);
 	/* no failure: it was only slower */
@@ -211,15 +253,16 @@ hedge_arm(struct up_try *t)
 {
 	struct exch *x = t->x;
 	struct up_hedge *h;
+	uint64_t after_ms;
 
-	if (!hedge_is_for(t))
+	if (!hedge_is_for(t) || (after_ms = hedge_after_ms(t)) == 0)
 		return;
 	h = arena_zalloc(&x->arena, sizeof(*h));
 	h->magic = MAGIC_HEDGE;
 	h->t = t;
 	t->hedge = h;
 	timer_init(&h->timer, hedge_on_timer, h);
-	loop_timer_set(x->w->loop, &h->timer, t->group->conf->hedge_ms);
+	loop_timer_set(x->w->loop, &h->timer, after_ms);
 }
 
 struct up_server *

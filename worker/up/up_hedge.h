@@ -18,6 +18,9 @@ struct up_try;
 bool hedge_is_for(const struct up_try *t);
 /* The exchange is opened: watch the time, if it may be hedged. */
 void hedge_arm(struct up_try *t);
+/* A head with this status came: what the time to wait is learnt from, if it is
+ * learnt. */
+void hedge_learn(const struct up_try *t, unsigned status);
 /* The exchange is a second try itself: what it takes over from the first, and
  * the server that it is for. NULL: it is none. */
 struct up_server *hedge_server(const struct exch *x, struct up_try *t);

@@ -14,6 +14,8 @@
 
 /* What `hedge` takes of the requests when it does not say `max`. */
 #define HEDGE_TENTHS 100
+/* How soon it asks at the earliest, with a percentage that does not say `min`. */
+#define HEDGE_MIN_MS 10
 
 static void
 server_read(struct up_server_conf *s, const struct conf_value *v, span zone,
@@ -134,18 +136,26 @@ upstream_read_hedge(
 	const struct conf_value *v = conf_get(s, KEY_UPSTREAM_HEDGE);
 	int64_t n = HEDGE_TENTHS;
 	const char *why;
-	span max;
+	span option;
 
 	if (v == NULL)
 		return;
 	if (v->next != NULL)
 		diag_error(d, v->next->key_at, "hedge stands twice (line %u)",
 		    v->key_at.line);
-	if (conf_option(v, "max", &max))
-		(void)conf_parse_percent(max, &n, &why);
+	if (conf_option(v, "max", &option))
+		(void)conf_parse_percent(option, &n, &why);
 	u->hedge_tenths = (uint32_t)n;
-	if (conf_parse_duration(v->words[0].text, &n, &why))
+	if (conf_parse_tail(v->words[0].text, &u->hedge_percent)) {
+		u->hedge_ms = HEDGE_MIN_MS;
+		if (conf_option(v, "min", &option) &&
+		    conf_parse_duration(option, &n, &why))
+			u->hedge_ms = (uint64_t)n;
+	} else if (conf_option(v, "min", NULL)) {
+		diag_error(d, v->at, "hedge has a min only with p50 to p99");
+	} else if (conf_parse_duration(v->words[0].text, &n, &why)) {
 		u->hedge_ms = (uint64_t)n;
+	}
 	u->hedge_at = v->at;
 }
 

@@ -1,6 +1,7 @@
 """hedge: a second server is asked beside a slow first one; the first head wins,
 and the other is broken off."""
 import threading
+import time
 
 import pytest
 
@@ -310,3 +311,75 @@ def test_over_http2(h2_front, h2_origin):
               ["CANCEL"] * 3)
         until(lambda: c.get("/quick").text == "quick")
     assert len(a.conns) == 1
+
+
+class Turns:
+    """A script that answers after `seconds`, and from the 21st request on when
+    it is let."""
+
+    FEW = 20
+
+    def __init__(self, seconds=0):
+        self.seconds, self.n, self.lock = seconds, 0, threading.Lock()
+        self.let = threading.Event()
+
+    def __call__(self, conn, request):
+        with self.lock:
+            self.n += 1
+            is_slow = self.n > self.FEW
+        self.let.wait(60 if is_slow else self.seconds)
+        conn.send(ok(b"first"))
+
+
+@pytest.fixture
+def turns(hedged, crowd):
+    """turns(line, seconds): (gatehouse, seconds until a second one answered in
+    place of the first), when 20 answers took so many seconds each."""
+    let = []
+
+    def make(line, seconds=0, **kwargs):
+        script = Turns(seconds)
+        let.append(script.let)
+        gh, _, _ = hedged(script, line=line, **kwargs)
+        few = crowd(gh, Turns.FEW).ask(Turns.FEW)
+        assert {f.result(60).text for f in few} == {"first"}
+        # not before they came
+        assert numbers(gh) == (0, 0, 0)
+        begun = time.monotonic()
+        with gh.client() as c:
+            assert c.get().text == "fast"
+        assert numbers(gh) == (1, 1, 0)
+        return gh, time.monotonic() - begun
+    yield make
+    for event in let:
+        event.set()
+
+
+def test_after_what_most_answers_take(turns):
+    """hedge = p95: all workers learn it together."""
+    _, took = turns("hedge = p95 max=100%", 0.2, workers=2)
+    assert took >= 0.199
+
+
+def test_not_sooner_than_min(turns):
+    """However fast most of them are."""
+    _, took = turns("hedge = p50 min=300ms max=100%")
+    assert took >= 0.299
+
+
+def test_explain_tells_the_percentage(front, origin):
+    gh = front([origin(), origin()], upstream="hedge = p99 min=5ms")
+    said = run("explain", "GET", "http://t/", "-c", gh.ini).stdout
+    assert "99 of 100 answers take, 5 ms at least" in said
+
+
+@pytest.mark.parametrize("value, said", [
+    ("p49", "p50 to p99"), ("p100", "p50 to p99"), ("p9x", "p50 to p99"),
+    ("200ms min=1ms", "only with p50 to p99")])
+def test_what_is_no_percentage_is_refused(tmp_path, value, said):
+    path = tmp_path / "x.ini"
+    path.write_text("[site t]\nupstream = u\n[upstream u]\nserver = 127.0.0.1:1"
+                    f"\nhedge = {value}\n")
+    done = run("-t", "-c", path)
+    assert done.returncode == 1
+    assert said in done.stderr and "x.ini:5:" in done.stderr
