@@ -102,10 +102,10 @@ class Good:
         self.times = []
         self.bad = []
 
-    def run(self, seconds):
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            begin = time.monotonic()
+    def run(self, seconds, every_s=0):
+        """For so long; `every_s` apart, if they are answered in time."""
+        start = time.monotonic()
+        while (begin := time.monotonic()) < start + seconds:
             try:
                 status = self.visit()
             except (OSError, EOFError) as err:
@@ -113,6 +113,8 @@ class Good:
             self.times.append(time.monotonic() - begin)
             if status != 200:
                 self.bad.append(status)
+            due = start + every_s * len(self.times)
+            time.sleep(max(0, min(due, start + seconds) - time.monotonic()))
         return self
 
     def at(self, share):

@@ -7,7 +7,8 @@
 enum verdict
 stage_memory(struct exch *x)
 {
-	if (!memory_is_over(x->w))
+	/* a dry run asks the configuration */
+	if (x->sink != NULL || !memory_is_over(x->w))
 		return VERDICT_NEXT;
 	counter_add(x->w->counters, COUNTER_MEMORY_REFUSED, 1);
 	x->wants_close = true;
