@@ -304,8 +304,10 @@ refuse_key(const struct checker *c, const struct conf_section *s,
     enum conf_key k, const char *mode)
 {
 	const struct conf_value *v = s->first[k];
+	bool is_off =
+	    v != NULL && conf_rows[k].kind == KIND_BOOL && v->num == 0;
 
-	if (v != NULL && !v->is_none)
+	if (v != NULL && !v->is_none && !is_off)
 		diag_error(c->d, v->key_at, "'%s' says nothing here: %s",
 		    conf_rows[k].name, mode);
 }
