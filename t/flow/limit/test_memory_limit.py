@@ -89,7 +89,8 @@ def test_what_no_shedding_helps_is_answered_503(start):
         r = c.get("/")
         assert (r.status, r.get("connection")) == (503, "close")
     assert counters(gh)["memory_refused_total"] == 1
-    assert "503 memory_limit /" in (gh.dir / "access.log").read_text()
+    until(lambda: "503 memory_limit /" in
+          (gh.dir / "access.log").read_text(), what="the line")
 
 
 def test_without_a_limit_nothing_is_shed(start):
