@@ -181,3 +181,16 @@ def test_a_client_may_go_while_a_name_is_asked_for(proxy):
     p.dns.wait_asked(1)
     c.reset()
     assert p.lines()[0].split()[1] == "client_gone"
+
+
+def test_content_with_connect_is_refused(proxy, origin):
+    """RFC 9110 9.3.6: it has no meaning; what follows it would be guessed."""
+    o = origin(echo, raw=True)
+    p = proxy()
+    with p.client() as c:
+        c.send(f"CONNECT {o.address} HTTP/1.1\r\nHost: x\r\n"
+               "Content-Length: 3\r\n\r\nabc".encode())
+        answer = c.response()
+        assert (answer.status, answer.get("connection")) == (400, "close")
+    assert p.lines()[0].split()[:2] == ["400", "connect_content"]
+    assert not o.conns

@@ -79,7 +79,8 @@ def test_the_greedy_go_and_others_are_served(start):
         until(is_served, what="an answer beside them")
     log = (gh.dir / "error.log").read_text()
     assert re.search(r"memory limit reached used=\d+ share=307200 ", log)
-    assert "503 memory_limit /slow" in (gh.dir / "access.log").read_text()
+    until(lambda: "503 memory_limit /slow" in
+          (gh.dir / "access.log").read_text(), what="the line")
 
 
 def test_what_no_shedding_helps_is_answered_503(start):
