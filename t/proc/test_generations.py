@@ -194,10 +194,10 @@ def test_shared_memory_of_a_reload(gatehouse, origin):
     again."""
     held = Held(origin)
     servers = held.addresses[:2]
-    small, large = "shared_memory = 4m", "shared_memory = 32m"
+    small, large = "shared_memory = 8m", "shared_memory = 32m"
     gh = gatehouse(ini(servers, more=small))
     held.send(gh, "app")
-    many = servers + fill(4000)
+    many = servers + fill(8000)
     for _ in range(2):
         told = reload(gh, ini(many, more=small))
         assert not told["ok"] and "raise shared_memory" in told["problems"]
@@ -206,7 +206,7 @@ def test_shared_memory_of_a_reload(gatehouse, origin):
     assert reload(gh, ini(many, more=large))["ok"]
     held.send(gh, "app")
     check(gh, held, many, "app")
-    assert segment_bytes(gh.process.pid) > 4 << 20
+    assert segment_bytes(gh.process.pid) > 8 << 20
     assert not reload(gh, ini(many, more=small))["ok"]
     told = reload(gh, ini(servers, more=small))
     assert not told["ok"]
