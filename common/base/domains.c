@@ -10,6 +10,7 @@
 
 #include "common/base/check.h"
 #include "common/base/ip.h"
+#include "common/base/namehash.h"
 #include "common/base/siphash.h"
 
 #define LABEL_MAX 63 /* RFC 1035 2.3.4 */
@@ -18,10 +19,6 @@
 #define SMALL_ALIGN 64u
 #define LARGE_PAGE (2u << 20)
 #define POOL_MIN 1024u
-/* Odd, and no pattern in its bits: the golden ratio, as in Knuth's
- * multiplicative hashing. */
-#define HASH_FACTOR UINT64_C(0x9e3779b97f4a7c15)
-#define HASH_SHIFT 32
 
 /* What a name stands for. */
 enum { DOMAIN_ITSELF = 1, DOMAIN_BELOW = 2 };
@@ -135,28 +132,6 @@ domains_normalize(span name, char out[DOMAINS_NAME_MAX])
 
 /* --- the table ------------------------------------------------------------ */
 
-static uint64_t
-hash_step(uint64_t h, char c)
-{
-	return (h ^ (unsigned char)c) * HASH_FACTOR;
-}
-
-static uint32_t
-hash_end(uint64_t h)
-{
-	return (uint32_t)((h ^ h >> HASH_SHIFT) * HASH_FACTOR >> HASH_SHIFT);
-}
-
-static uint32_t
-hash_of(const struct domains *d, span name)
-{
-	uint64_t h = d->seed;
-
-	for (size_t i = name.len; i-- > 0;)
-		h = hash_step(h, name.p[i]);
-	return hash_end(h);
-}
-
 static const struct domain_slot *
 slot_find(const struct domains *d, span name, uint32_t hash)
 {
@@ -245,7 +220,7 @@ pool_add(struct domains *d, span name, unsigned how)
 static void
 domains_put(struct domains *d, span name, unsigned how)
 {
-	uint32_t hash = hash_of(d, name);
+	uint32_t hash = namehash(d->seed, name);
 	struct domain_slot *s;
 	uint32_t labels = 1;
 
@@ -296,13 +271,13 @@ domains_find(const struct domains *d, span host)
 	for (size_t i = host.len; i-- > 0;) {
 		const struct domain_slot *s;
 
-		h = hash_step(h, host.p[i]);
+		h = namehash_step(h, host.p[i]);
 		if (i > 0 && host.p[i - 1] != '.')
 			continue;
 		/* no name has so many */
 		if (++labels > d->labels_max)
 			return false;
-		s = slot_find(d, span_from(host, i), hash_end(h));
+		s = slot_find(d, span_from(host, i), namehash_end(h));
 		if (s->at != 0 &&
 		    (d->pool[s->at + 1] &
 			(i == 0 ? DOMAIN_ITSELF : DOMAIN_BELOW)) != 0)

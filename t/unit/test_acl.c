@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/base/catdb_build.h"
 #include "common/base/check.h"
 #include "t/unit/exch_fixture.h"
 #include "t/unit/unit.h"
@@ -707,6 +708,65 @@ START_TEST(lists_come_from_files_too)
 }
 END_TEST
 
+/* A file of two hosts. */
+static const char *
+category_file(void)
+{
+	struct catdb_build *b = catdb_build_new();
+	const char *path = list_file("");
+	FILE *out = fopen(path, "w");
+	span file;
+
+	ck_assert_ptr_null(
+	    catdb_build_add(b, SPAN_LIT("a.test"), SPAN_LIT("ads")));
+	ck_assert_ptr_null(
+	    catdb_build_add(b, SPAN_LIT("b.test"), SPAN_LIT("press")));
+	file = catdb_build_file(b);
+	catdb_build_free(b);
+	ck_assert_ptr_nonnull(out);
+	ck_assert_uint_eq(fwrite(file.p, 1, file.len, out), file.len);
+	ck_assert_int_eq(fclose(out), 0);
+	free((void *)(uintptr_t)file.p);
+	return path;
+}
+
+START_TEST(a_category_is_that_of_the_host)
+{
+	static const struct {
+		const char *line;
+		const char *fields;
+		bool is_allowed;
+		const char *category;
+	} rows[] = {
+	    {"deny = t", "Host: a.test\r\n", false, "ads"},
+	    {"deny = t", "Host: X.A.test:80\r\n", false, "ads"},
+	    {"deny = t", "Host: b.test\r\n", true, ""},
+	    {"deny = t", "Host: test\r\n", true, ""},
+	    {"deny = !t", "Host: b.test\r\n", false, ""},
+	    {"deny = both get", "Host: b.test\r\n", false, "press"},
+	    {"allow = all\ndeny = t", "Host: a.test\r\n", true, ""},
+	};
+	const char *path = category_file();
+
+	for (size_t i = 0; i < NELEMS(rows); i++) {
+		char acls[400];
+		struct exch *x;
+
+		(void)snprintf(acls, sizeof(acls),
+		    "[acl get]\nmethod = GET\n"
+		    "[acl t]\ncategory = ads\ncategory_db = %s\n"
+		    "[acl both]\ncategory = ads press\ncategory_db = %s\n",
+		    path, path);
+		open_conf(rows[i].line, acls);
+		x = ask("GET /", rows[i].fields);
+		must_be(x, rows[i].is_allowed, rows[i].line);
+		ck_assert_str_eq(
+		    fixture_str(x, x->access.category), rows[i].category);
+	}
+	ck_assert_int_eq(unlink(path), 0);
+}
+END_TEST
+
 /* What is said about an [acl] or a list. */
 static void
 check_refused(const char *lines, const char *said)
@@ -738,6 +798,10 @@ START_TEST(mistakes_are_told_where_they_stand)
 	    {"[acl t]\npath = /a /b?c", ":4:11: error: expected a path"},
 	    {"[acl t]\npath = /a/..%2fb", ":4:8: error: the path '/a/..%2fb' "
 					  "can be read in more than one way"},
+	    {"[acl t]\ncategory = ads",
+		":4:1: error: category and category_db need each other"},
+	    {"[acl t]\ncategory = ads\ncategory_db = /dev/null",
+		":5:15: error: /dev/null cannot be used: it is no file"},
 	    {"[acl t]\nheader = X-A: b", ":4:10: error: expected the name of"},
 	    {"[acl t]\nheader = X-A ~ (b",
 		":4:18: error: the regex is malformed"},
@@ -860,6 +924,7 @@ main(void)
 	    a_host_without_addresses_is_in_no_network,
 	    what_the_answer_tells_is_judged_when_it_is_there,
 	    lists_come_from_files_too,
+	    a_category_is_that_of_the_host,
 	    mistakes_are_told_where_they_stand,
 	    mistakes_in_files_are_told_at_their_lines,
 	    time_is_that_of_the_zone,

@@ -1,26 +1,10 @@
 /* acl/acl_file: the lists that [acl] sections name as files: networks, host
  * names (also in the form of hosts(5)), regular expressions. */
-#include "common/base/check.h"
+#include "common/base/hostsline.h"
 #include "worker/acl/acl_int.h"
 
 /* Expressions are tried one after the other. */
 #define FILE_REGEXES_MAX 4096u
-
-/* What hosts(5) files name for the machine itself. */
-static const char *const own_names[] = {
-    "0.0.0.0",
-    "broadcasthost",
-    "ip6-allhosts",
-    "ip6-allnodes",
-    "ip6-allrouters",
-    "ip6-localhost",
-    "ip6-localnet",
-    "ip6-loopback",
-    "ip6-mcastprefix",
-    "local",
-    "localhost",
-    "localhost.localdomain",
-};
 
 void
 acl_file_nets(struct linefile *f, struct iptrie *out)
@@ -36,25 +20,6 @@ acl_file_nets(struct linefile *f, struct iptrie *out)
 			    "expected an address or a network such as "
 			    "10.0.0.0/8, whose bits behind the prefix are 0");
 	}
-}
-
-/* An address, with the zone that some lists have ("fe80::1%lo0"). */
-static bool
-file_is_address(span word)
-{
-	ptrdiff_t zone = span_chr(word, '%');
-	struct ip ip;
-
-	return ip_parse(zone < 0 ? word : span_first(word, (size_t)zone), &ip);
-}
-
-static bool
-file_is_own_name(span word)
-{
-	for (size_t i = 0; i < NELEMS(own_names); i++)
-		if (span_ieq(word, span_str(own_names[i])))
-			return true;
-	return false;
 }
 
 static void
@@ -83,14 +48,14 @@ acl_file_domains(struct linefile *f, struct domains *out)
 			file_add_domain(f, out, word);
 			continue;
 		}
-		if (!file_is_address(word)) {
+		if (!hostsline_is_address(word)) {
 			linefile_error(f, rest,
 			    "a line holds one name, or an address and names as "
 			    "in hosts(5)");
 			continue;
 		}
 		while (span_word(&rest, &word))
-			if (!file_is_own_name(word))
+			if (!hostsline_is_own(word))
 				file_add_domain(f, out, word);
 	}
 }

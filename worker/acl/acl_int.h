@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/base/catdb.h"
 #include "common/base/domains.h"
 #include "common/base/iptrie.h"
 #include "common/base/linefile.h"
@@ -55,6 +56,7 @@ struct acls {
 	struct arena *a;
 	struct map by_name; /* of struct acl */
 	struct map zones; /* of struct zone, by name */
+	struct map catdbs; /* of struct catdb, by path */
 	struct map
 	    lines; /* of struct acl_line, by the address of their value */
 	/* what is not in the arena */
@@ -108,6 +110,11 @@ struct acl_ranges {
 	uint32_t n;
 };
 
+struct acl_categories {
+	const struct catdb *db;
+	struct catset set; /* any of them */
+};
+
 struct acl_times {
 	const struct zone *zone;
 	struct acl_window *at;
@@ -125,6 +132,7 @@ acl_judge_f acl_judge_dst_ip; /* struct acl_nets */
 acl_judge_f acl_judge_user; /* struct acl_words */
 acl_judge_f acl_judge_group; /* struct acl_words */
 acl_judge_f acl_judge_domain; /* struct domains */
+acl_judge_f acl_judge_category; /* struct acl_categories */
 acl_judge_f acl_judge_url; /* struct acl_texts */
 acl_judge_f acl_judge_method; /* struct acl_words */
 acl_judge_f acl_judge_path; /* struct acl_texts */
@@ -135,6 +143,9 @@ acl_judge_f acl_judge_time; /* struct acl_times */
 acl_judge_f acl_judge_match; /* struct acl_matches, all of them */
 acl_judge_f acl_judge_content_type; /* struct acl_words */
 acl_judge_f acl_judge_response_size; /* struct acl_ranges */
+
+/* The category by which the term holds; empty: it does not. */
+span acl_category(const struct acl_categories *c, const struct acl_look *l);
 
 /* acl_keys.c: compile all keys of a section. */
 void acl_compile(struct acl_build *b, struct acl *acl);
@@ -151,6 +162,8 @@ struct place acl_line_at(const struct acl_line *line);
 bool acl_line_is_allow(const struct acl_line *line);
 enum acl_rc acl_line_judge(
     const struct acl_line *line, const struct acl_look *l);
+/* The category of the host by which it holds; or empty. */
+span acl_line_category(const struct acl_line *line, const struct acl_look *l);
 
 /* acl_run.c: as plan_access.judge. */
 enum verdict acl_run(

@@ -123,6 +123,22 @@ acl_judge_domain(const void *conf, const struct acl_look *l)
 	return yes_if(domains_find(conf, look_host(l, scratch)));
 }
 
+span
+acl_category(const struct acl_categories *c, const struct acl_look *l)
+{
+	char scratch[DOMAINS_NAME_MAX];
+	const struct catset *has = catdb_find(c->db, look_host(l, scratch));
+	int i = has == NULL ? -1 : catset_common(has, &c->set);
+
+	return i < 0 ? span_of(NULL, 0) : catdb_category(c->db, (uint32_t)i);
+}
+
+enum acl_rc
+acl_judge_category(const void *conf, const struct acl_look *l)
+{
+	return yes_if(acl_category(conf, l).len > 0);
+}
+
 static bool
 ranges_have(const struct acl_ranges *r, uint64_t n)
 {

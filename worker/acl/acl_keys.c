@@ -181,6 +181,65 @@ keys_domain(struct acl_build *b)
 	return out;
 }
 
+/* The database of a section; NULL: it was told what is wrong with it. */
+static const struct catdb *
+keys_catdb(struct acl_build *b, const struct conf_value *v)
+{
+	struct catdb *db = map_get(&b->all->catdbs, v->text);
+	span path = arena_span(b->all->a, v->text);
+	char why[CATDB_WHY_CAP];
+
+	if (db != NULL)
+		return db;
+	db = catdb_read(path.p, why);
+	if (db != NULL)
+		(void)map_put(&b->all->catdbs, path, db);
+	else
+		diag_error(b->d, v->at, "%s cannot be used: %s", path.p, why);
+	return db;
+}
+
+static void
+category_add(
+    struct acl_build *b, struct acl_categories *c, const struct conf_word *w)
+{
+	int i = catdb_category_find(c->db, w->text);
+
+	if (i >= 0)
+		catset_add(&c->set, (uint32_t)i);
+	else
+		diag_error(b->d, w->at, "the database has no category '%.*s'",
+		    SPAN_FMT(w->text));
+}
+
+static const void *
+keys_category(struct acl_build *b)
+{
+	const struct conf_value *file =
+	    keys_line(b->s->first[KEY_ACL_CATEGORY_DB]);
+	struct acl_categories *c;
+
+	if (file == NULL && !keys_has(b, KEY_ACL_CATEGORY))
+		return NULL;
+	if (file == NULL || !keys_has(b, KEY_ACL_CATEGORY)) {
+		diag_error(b->d,
+		    file != NULL ? file->key_at
+				 : b->s->first[KEY_ACL_CATEGORY]->key_at,
+		    "category and category_db need each other");
+		return NULL;
+	}
+	c = arena_zalloc(b->all->a, sizeof(*c));
+	c->db = keys_catdb(b, file);
+	if (c->db == NULL)
+		return c; /* nothing of this configuration will be judged */
+	keys_foreach(v, b, KEY_ACL_CATEGORY)
+	{
+		for (uint32_t i = 0; i < v->n_words; i++)
+			category_add(b, c, &v->words[i]);
+	}
+	return c;
+}
+
 /* --- texts ---------------------------------------------------------------- */
 
 /* The place of a piece of a line. */
@@ -650,6 +709,7 @@ static const struct {
     {acl_judge_ja4, keys_ja4},
     {acl_judge_time, keys_time},
     {acl_judge_domain, keys_domain},
+    {acl_judge_category, keys_category},
     {acl_judge_path, keys_path},
     {acl_judge_header, keys_header},
     {acl_judge_match, keys_match},

@@ -15,6 +15,7 @@ struct acl_line {
 	bool is_allow;
 	struct line_name *names; /* all must hold */
 	uint32_t n_names;
+	bool has_category; /* one of them asks for it */
 	bool has_nets; /* and the client be one of these */
 	struct acl_nets nets;
 	bool has_others; /* and none of these */
@@ -72,6 +73,22 @@ acl_line_judge(const struct acl_line *line, const struct acl_look *l)
 	return rc;
 }
 
+span
+acl_line_category(const struct acl_line *line, const struct acl_look *l)
+{
+	span found = {NULL, 0};
+
+	for (uint32_t i = 0; line->has_category && i < line->n_names; i++) {
+		const struct acl *acl = line->names[i].acl;
+
+		for (uint32_t k = 0; k < acl->n && found.len == 0; k++)
+			if (acl->terms[k].judge == acl_judge_category &&
+			    !line->names[i].is_negated)
+				found = acl_category(acl->terms[k].conf, l);
+	}
+	return found;
+}
+
 /* --- compiling ------------------------------------------------------------ */
 
 /* What would be taken for something else in a line. */
@@ -97,6 +114,7 @@ acls_new(const struct conf_tree *conf, struct arena *a, struct diag *d)
 	all->a = a;
 	map_init(&all->by_name, false);
 	map_init(&all->zones, false);
+	map_init(&all->catdbs, false);
 	map_init(&all->lines, false);
 	vec_init(&all->nets);
 	vec_init(&all->domains);
@@ -139,12 +157,15 @@ acls_free(struct acls *all)
 		regex_free(all->regexes.at[i]);
 	for (uint32_t i = 0; i < all->matches.n; i++)
 		match_free(all->matches.at[i]);
+	map_foreach (s, &all->catdbs)
+		catdb_free(s->value);
 	vec_fini(&all->nets);
 	vec_fini(&all->domains);
 	vec_fini(&all->regexes);
 	vec_fini(&all->matches);
 	map_fini(&all->by_name);
 	map_fini(&all->zones);
+	map_fini(&all->catdbs);
 	map_fini(&all->lines);
 }
 
@@ -162,6 +183,15 @@ line_add_net(struct acls *all, struct acl_nets *to, bool *has, span word)
 		iptrie_add(to->nets, &prefix);
 	else
 		to->has_unix = true;
+}
+
+static bool
+acl_asks(const struct acl *acl, acl_judge_f *judge)
+{
+	for (uint32_t i = 0; i < acl->n; i++)
+		if (acl->terms[i].judge == judge)
+			return true;
+	return false;
 }
 
 static void
@@ -186,6 +216,7 @@ line_add_word(struct acls *all, struct acl_line *line,
 	} else if (acl != NULL) { /* one that is not there has been told */
 		line->names[line->n_names++] =
 		    (struct line_name){acl, is_negated};
+		line->has_category |= acl_asks(acl, acl_judge_category);
 	}
 }
 

@@ -18,8 +18,8 @@ run_ends_open(const struct plan_access *l)
 
 /* By a line, or by the list's end (NULL). */
 static void
-run_decide(struct exch_access *st, const struct plan_access *l,
-    const struct acl_line *line, bool is_allowed)
+run_decide(const struct acl_look *look, const struct plan_access *l,
+    struct exch_access *st, const struct acl_line *line, bool is_allowed)
 {
 	st->is_decided = true;
 	st->is_denied = !is_allowed;
@@ -27,11 +27,13 @@ run_decide(struct exch_access *st, const struct plan_access *l,
 		st->rule = acl_line_text(line);
 		st->acl = acl_line_acl(line);
 		st->at = acl_line_at(line);
+		st->category = acl_line_category(line, look);
 	} else {
 		st->rule = run_ends_open(l) ? SPAN_LIT("allow all")
 					    : SPAN_LIT("deny all");
 		st->acl = span_of(NULL, 0);
 		st->at = (struct place){0};
+		st->category = span_of(NULL, 0);
 	}
 	if (is_allowed ? !st->late_denies : !st->late_allows)
 		return;
@@ -69,10 +71,20 @@ run_note(struct exch *x, const struct acl_line *line, enum acl_rc rc)
 }
 
 static void
-run_end(struct exch *x, const struct plan_access *l, struct exch_access *st)
+run_note_category(struct exch *x, const struct exch_access *st)
 {
-	run_decide(st, l, NULL, run_ends_open(l));
-	sink_note(x, "access", SINK_NOWHERE, "no line decides, and %s: %.*s",
+	if (st->category.len > 0)
+		sink_note(x, "access", st->at, "the host is in category %.*s",
+		    SPAN_FMT(st->category));
+}
+
+static void
+run_end(const struct acl_look *look, const struct plan_access *l,
+    struct exch_access *st)
+{
+	run_decide(look, l, st, NULL, run_ends_open(l));
+	sink_note(look->x, "access", SINK_NOWHERE,
+	    "no line decides, and %s: %.*s",
 	    l->is_closed   ? "a policy is closed"
 	    : l->has_allow ? "there is an allow"
 			   : "there is no allow",
@@ -102,14 +114,15 @@ run_lines(const struct acl_look *look, const struct plan_access *l,
 			/* nobody sees it before it is refused */
 			st->is_doubtful = true;
 			st->late_allows = false;
-			run_decide(st, l, line, false);
+			run_decide(look, l, st, line, false);
 			return ACL_YES;
 		case ACL_YES:
-			run_decide(st, l, line, acl_line_is_allow(line));
+			run_decide(look, l, st, line, acl_line_is_allow(line));
+			run_note_category(look->x, st);
 			return ACL_YES;
 		}
 	}
-	run_end(look->x, l, st);
+	run_end(look, l, st);
 	return ACL_YES;
 }
 

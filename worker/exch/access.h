@@ -50,7 +50,7 @@ struct exch_access {
 	bool is_doubtful; /* because a line could not be judged */
 	span rule; /* the line that decided, as written; or "deny all" */
 	span acl; /* the first [acl] of that line; empty: none */
-	span category; /* of the host, when a category decided; or empty */
+	span category; /* of the host, by which that line decided; or empty */
 	struct place at; /* of the line; line 0: the end decided */
 };
 

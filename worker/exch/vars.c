@@ -546,6 +546,8 @@ var_get_outcome(struct exch *x, const struct var *v, char *scratch)
 		return x->access.acl;
 	case VAR_ACL_RULE:
 		return x->access.rule;
+	case VAR_CATEGORY:
+		return x->access.category;
 	case VAR_ACL_RESULT:
 		return var_access(x);
 	case VAR_STICKY:

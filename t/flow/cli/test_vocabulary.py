@@ -166,5 +166,6 @@ def test_the_examples_ask_for_nothing_unknown(name, tmp_path):
             "/etc/gatehouse/errors/maintenance.html: No such" not in t and
             "/etc/gatehouse/blocked.html: No such" not in t and
             ".htpasswd cannot be read" not in t and
-            "/etc/gatehouse/lists/social.txt cannot be opened" not in t]
+            "/etc/gatehouse/lists/social.txt cannot be opened" not in t and
+            "/etc/gatehouse/categories.db cannot be used: No such" not in t]
     assert not said
