@@ -28,6 +28,13 @@ struct auth_jwt {
 	int64_t skew_s;
 };
 
+/* What scheme `hmac` wants of a URL. */
+struct auth_hmac {
+	span prefix; /* of the names of its arguments */
+	span secret;
+	uint64_t skew_s;
+};
+
 /* A [auth], as compiled. */
 struct auth_conf {
 	const struct users *users; /* NULL: the scheme has none */
@@ -39,6 +46,7 @@ struct auth_conf {
 	                              answer that go on */
 	struct keys keys; /* apikey */
 	struct auth_jwt jwt;
+	struct auth_hmac hmac;
 	const struct handler *handler; /* forward: who is asked */
 	const void *handler_conf;
 	span uri; /* for what; empty: what the client asks for */
@@ -126,6 +134,9 @@ void forward_close(struct exch *x);
 void forward_end(struct list *calls);
 /* Questions of a worker that are under way. */
 struct list *auth_calls(struct auth_worker *aw);
+enum verdict hmac_ask(struct exch *x, const struct plan_auth *a);
+/* Take the arguments of its signature out of a request's query. */
+void hmac_strip(const struct auth_conf *c, struct exch *x);
 enum verdict jwt_ask(struct exch *x, const struct plan_auth *a);
 enum verdict basic_ask(struct exch *x, const struct plan_auth *a);
 

@@ -2,6 +2,7 @@
 #include "common/base/check.h"
 #include "common/http/chars.h"
 #include "worker/auth/auth_int.h"
+#include "worker/auth/signed.h"
 
 #define AUTH_MS_PER_S 1000
 
@@ -282,6 +283,47 @@ forward_prepare(const struct auth_build *b)
 	b->plan->ask = forward_ask;
 }
 
+/* --- hmac ----------------------------------------------------------------- */
+
+#define HMAC_PREFIX SPAN_LIT("gh_")
+
+/* A prefix that can stand in a query as it is, and does not hold what ends a
+ * name. */
+static bool
+hmac_is_prefix(span s)
+{
+	return chars_all(s, CHAR_TOKEN) && span_chr(s, '&') < 0 &&
+	       span_chr(s, '%') < 0;
+}
+
+static void
+hmac_prepare(const struct auth_build *b)
+{
+	const struct conf_value *secret = conf_get(&b->scope, KEY_AUTH_SECRET);
+	const struct conf_value *prefix = conf_get(&b->scope, KEY_AUTH_QUERY);
+	struct auth_conf *c = b->conf;
+	struct auth_hmac *h = &c->hmac;
+
+	if (secret == NULL)
+		auth_lacks(b, "scheme = hmac needs a secret");
+	else if (secret->text.len < SIGNED_SECRET_MIN)
+		diag_error(b->d, secret->at,
+		    "the secret is shorter than %u bytes, and could be "
+		    "guessed",
+		    SIGNED_SECRET_MIN);
+	else
+		h->secret = secret->text;
+	h->prefix = prefix != NULL ? prefix->text : HMAC_PREFIX;
+	if (!hmac_is_prefix(h->prefix))
+		diag_error(b->d, prefix->at,
+		    "names of arguments cannot begin with '%.*s'",
+		    SPAN_FMT(h->prefix));
+	h->skew_s =
+	    (uint64_t)conf_num(&b->scope, KEY_AUTH_SKEW) / AUTH_MS_PER_S;
+	c->strip = hmac_strip;
+	b->plan->ask = hmac_ask;
+}
+
 /* --- any ------------------------------------------------------------------ */
 
 /* In the order of the words of the key `scheme`. */
@@ -311,6 +353,8 @@ auth_prepare_scheme(const struct auth_build *b)
 		forward_prepare(b);
 		return;
 	case AUTH_HMAC:
+		hmac_prepare(b);
+		return;
 	case AUTH_HELPER:
 		/* refused by the reader */
 		return;

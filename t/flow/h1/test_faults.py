@@ -38,13 +38,14 @@ ENDS = {"client_cut"}
 # certificate_needed: flow/tls/test_handshake.py; too_early:
 # flow/tls/test_early_data.py; deadline: flow/grpc/test_grpc.py; banned:
 # flow/limit/test_ban.py; min_rate: flow/limit/test_min_rate.py;
-# access_denied: flow/acl/test_lists.py; those of a forward proxy's targets and
+# access_denied: flow/acl/test_lists.py; url_not_signed:
+# flow/auth/test_signed.py; those of a forward proxy's targets and
 # tunnels: flow/forward
 ELSEWISE = {"client_gone", "send_timeout", "certificate_needed", "too_early",
             "deadline", "banned", "min_rate",
             "access_denied", "no_target", "target_scheme", "target_host",
             "connect_content", "connect_port", "private_address",
-            "tunnel_sni"}
+            "tunnel_sni", "url_not_signed"}
 
 INI = """
 [global]
