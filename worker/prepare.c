@@ -216,10 +216,11 @@ prepare_rates(struct prepared *p, const struct boot *b, struct diag *d)
 }
 
 static void
-prepare_auths(struct prepared *p, struct diag *d)
+prepare_auths(struct prepared *p, const struct boot *b, struct diag *d)
 {
 	const struct conf_tree *t = p->plan.conf;
-	struct auth_names names = {t, &p->users, &p->upstreams, &up_handler};
+	struct auth_names names = {
+	    t, b->claims, &p->users, &p->upstreams, &up_handler};
 
 	for (const struct conf_section *s = conf_first(t, CONF_USERS);
 	     s != NULL; s = s->next)
@@ -361,7 +362,7 @@ worker_prepare(const struct boot *b, struct diag *d)
 	prepare_caches(p, b, d);
 	prepare_rates(p, b, d);
 	p->plan.challenge = challenge_prepare(b->conf, &p->arena, d);
-	prepare_auths(p, d);
+	prepare_auths(p, b, d);
 	prepare_listens(p, d);
 	for (uint32_t i = 0; i < p->plan.n_listens; i++)
 		prepare_via(

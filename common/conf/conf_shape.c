@@ -331,6 +331,19 @@ shape_hedge(span s, unsigned part, const char **why)
 	return ms >= 1 && ms <= INT64_C(3600) * 1000;
 }
 
+/* Of bans; as the key of a [limit] has them. */
+static bool
+shape_ban(span s, unsigned part, const char **why)
+{
+	int64_t ms = 0;
+
+	(void)part;
+	if (!conf_parse_duration(s, &ms, why))
+		return false;
+	*why = "expected a time from 1ms to 1y";
+	return ms >= 1 && ms <= INT64_C(365) * 86400 * 1000;
+}
+
 /* Take "200" and the blanks behind it off the front. */
 static bool
 take_status(span *s, uint64_t *status)
@@ -427,6 +440,7 @@ static const struct {
     {"<path>", shape_path},
     {"<file>", shape_file},
     {"<hedge>", shape_hedge},
+    {"<ban>", shape_ban},
     {"<respond>", shape_respond},
     {"<redirect>", shape_redirect},
     {"<canonical>", shape_canonical},

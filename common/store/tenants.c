@@ -24,12 +24,19 @@
 /* Pieces of a cache's sweep at one beat. */
 #define SWEEPS_PER_BEAT 64u
 
+/* Addresses whose failures one [auth] remembers, of 16 bytes each. */
+#define GUARD_KEYS (UINT64_C(16) << 10)
+/* No [limit] is called so: names hold no blank. */
+#define GUARD_PREFIX "auth "
+#define GUARD_NAME_MAX (LIMITS_NAME_MAX - (sizeof(GUARD_PREFIX) - 1))
+
 struct claims {
 	struct segment *segment;
 	const struct registry *queues;
 	struct map by_name; /* of struct claim */
 	struct map caches; /* of struct cache_claim */
 	struct map limits; /* of struct limits */
+	struct map guards; /* likewise */
 };
 
 struct cache_claim {
@@ -279,6 +286,16 @@ limit_memory(const struct conf_tree *conf, const struct conf_section *s)
 	return limits_size(limit_keys(conf, s));
 }
 
+/* An [auth] that bans has a table of its own. */
+static uint64_t
+guard_memory(const struct conf_tree *conf, const struct conf_section *s)
+{
+	struct conf_scope scope = conf_scope_of(conf, s);
+	const struct conf_value *v = conf_get(&scope, KEY_AUTH_BAN);
+
+	return v != NULL && !v->is_none ? limits_size(GUARD_KEYS) : 0;
+}
+
 uint64_t
 tenants_budget(const struct conf_tree *conf, uint64_t committed)
 {
@@ -295,6 +312,9 @@ tenants_budget(const struct conf_tree *conf, uint64_t committed)
 	for (const struct conf_section *s = conf_first(conf, CONF_LIMIT);
 	     s != NULL; s = s->next)
 		budget += limit_memory(conf, s);
+	for (const struct conf_section *s = conf_first(conf, CONF_AUTH);
+	     s != NULL; s = s->next)
+		budget += guard_memory(conf, s);
 	return budget;
 }
 
@@ -345,6 +365,12 @@ claims_dry(const struct claims *c, const struct conf_tree *conf, struct diag *d)
 		if (!segment_fits(c->segment, more))
 			memory_refuse("limit", s, d);
 	}
+	for (const struct conf_section *s = conf_first(conf, CONF_AUTH);
+	     s != NULL; s = s->next) {
+		more += guard_memory(conf, s);
+		if (!segment_fits(c->segment, more))
+			memory_refuse("auth", s, d);
+	}
 }
 
 void
@@ -388,6 +414,28 @@ claims_limit(const struct claims *c, span name)
 	return c == NULL ? NULL : map_get(&c->limits, name);
 }
 
+static void
+claims_add_guard(struct claims *c, const struct conf_section *s, struct diag *d)
+{
+	char name[LIMITS_NAME_MAX] = GUARD_PREFIX;
+	size_t len = sizeof(GUARD_PREFIX) - 1;
+	struct limits *l;
+
+	memcpy(name + len, s->name.p, s->name.len);
+	l = limits_claim(
+	    c->segment, span_of(name, len + s->name.len), GUARD_KEYS);
+	if (l == NULL)
+		memory_refuse("auth", s, d);
+	else
+		(void)map_put(&c->guards, s->name, l);
+}
+
+struct limits *
+claims_guard(const struct claims *c, span name)
+{
+	return c == NULL ? NULL : map_get(&c->guards, name);
+}
+
 /* --- all of a configuration ----------------------------------------------- */
 
 static void
@@ -408,6 +456,10 @@ claims_names(const struct conf_tree *conf, struct diag *d)
 	for (const struct conf_section *s = conf_first(conf, CONF_LIMIT);
 	     s != NULL; s = s->next)
 		claims_name(s, "limit", LIMITS_NAME_MAX, d);
+	for (const struct conf_section *s = conf_first(conf, CONF_AUTH);
+	     s != NULL; s = s->next)
+		if (guard_memory(conf, s) > 0)
+			claims_name(s, "auth that bans", GUARD_NAME_MAX, d);
 }
 
 /* What has memory of its own. */
@@ -428,6 +480,10 @@ claims_memory(
 	     s != NULL; s = s->next)
 		if (s->name.len <= LIMITS_NAME_MAX)
 			claims_add_limit(c, conf, s, d);
+	for (const struct conf_section *s = conf_first(conf, CONF_AUTH);
+	     s != NULL; s = s->next)
+		if (guard_memory(conf, s) > 0 && s->name.len <= GUARD_NAME_MAX)
+			claims_add_guard(c, s, d);
 }
 
 struct claims *
@@ -442,6 +498,7 @@ claims_new(struct tenants *t, const struct conf_tree *conf, bool is_dry,
 	map_init(&c->by_name, false);
 	map_init(&c->caches, false);
 	map_init(&c->limits, false);
+	map_init(&c->guards, false);
 	claims_early_data(t, conf, d);
 	claims_staples(t, conf, d);
 	claims_sessions(t, conf, d);
@@ -490,6 +547,9 @@ claims_free(struct tenants *t, struct claims *c)
 	map_foreach (slot, &c->limits)
 		limits_unclaim(t->segment, slot->value);
 	map_fini(&c->limits);
+	map_foreach (slot, &c->guards)
+		limits_unclaim(t->segment, slot->value);
+	map_fini(&c->guards);
 	free(c);
 }
 

@@ -90,6 +90,9 @@ uint32_t claims_places(
 struct objects *claims_cache(const struct claims *c, span name);
 /* The same for the table of a [limit NAME]. */
 struct limits *claims_limit(const struct claims *c, span name);
+/* The same for the failures that an [auth NAME] with `ban` counts: a table of
+ * limits by the name "auth NAME". */
+struct limits *claims_guard(const struct claims *c, span name);
 
 /* Mend whatever a dead slot left, in the name of the boot's own slot. false:
  * call again later. Steward only. */

@@ -10,6 +10,7 @@
 #include "worker/exch/verdict.h"
 
 struct auth_worker;
+struct claims;
 struct exch;
 struct handler;
 struct plan_auth;
@@ -25,6 +26,8 @@ void auth_fini_users(struct users *u);
 /* What [auth] sections may name. */
 struct auth_names {
 	const struct conf_tree *tree;
+	const struct claims
+	    *claims; /* tables of `ban`; NULL: none are shared */
 	const struct map *users; /* struct users, by name */
 	const struct map *upstreams; /* what their handler takes, by name */
 	const struct handler *upstream; /* that handler */

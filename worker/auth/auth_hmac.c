@@ -17,10 +17,11 @@ hmac_is_for(const struct signed_url *u, const struct exch *x)
 		   ip_prefix_has(&p, &x->client.ip));
 }
 
-/* NULL: it is signed, and for this request. */
+/* NULL: it is signed, and for this request, now and here. *is_genuine: that it
+ * is signed. */
 static const char *
-hmac_judge(
-    struct exch *x, const struct auth_hmac *h, const struct signed_url *u)
+hmac_judge(struct exch *x, const struct auth_hmac *h,
+    const struct signed_url *u, bool *is_genuine)
 {
 	struct signed_request r = {
 	    .method = x->req.method_text, .path = x->req.path};
@@ -33,6 +34,7 @@ hmac_judge(
 	r.host.p = host;
 	if (!signed_is_by(u, signed_text(u, &r, &x->arena), h->secret))
 		return "the signature is another one";
+	*is_genuine = true;
 	if (signed_is_over(
 		u, (uint64_t)clock_wall_s(worker_clock(x->w)), h->skew_s))
 		return "it has ended";
@@ -40,12 +42,17 @@ hmac_judge(
 }
 
 static enum verdict
-hmac_refuse(struct exch *x, const struct plan_auth *a, const char *why)
+hmac_refuse(
+    struct exch *x, const struct plan_auth *a, bool is_genuine, const char *why)
 {
 	const struct auth_conf *c = a->conf;
 
-	if (signed_is_any(x->req.query, c->hmac.prefix))
+	if (signed_is_any(x->req.query, c->hmac.prefix)) {
 		counter_add(x->w->counters, COUNTER_AUTH_REFUSED, 1);
+		/* an old link is no guess */
+		if (!is_genuine)
+			auth_guard_failed(x, &c->guard);
+	}
 	sink_note(x, "auth", a->at, "%.*s refuses the URL: %s",
 	    SPAN_FMT(a->name), why);
 	exch_fault_as(x, F_URL_NOT_SIGNED, 0, why);
@@ -56,14 +63,15 @@ enum verdict
 hmac_ask(struct exch *x, const struct plan_auth *a)
 {
 	const struct auth_conf *c = a->conf;
+	bool is_genuine = false;
 	struct signed_url u;
 	const char *why =
 	    signed_read(x->req.query, c->hmac.prefix, &x->arena, &u);
 
 	if (why == NULL)
-		why = hmac_judge(x, &c->hmac, &u);
+		why = hmac_judge(x, &c->hmac, &u, &is_genuine);
 	if (why != NULL)
-		return hmac_refuse(x, a, why);
+		return hmac_refuse(x, a, is_genuine, why);
 	return auth_let_on(x, a, u.user.len > 0 ? u.user : SPAN_LIT("-"));
 }
 

@@ -9,6 +9,7 @@
 #include "common/base/siphash.h"
 #include "common/net/offload.h"
 #include "common/net/timer.h"
+#include "common/store/limits.h"
 #include "worker/auth/auth.h"
 #include "worker/auth/auth_source.h"
 #include "worker/auth/jwt_keys.h"
@@ -35,6 +36,13 @@ struct auth_hmac {
 	uint64_t skew_s;
 };
 
+/* When who fails is banned. */
+struct auth_guard {
+	struct limits *table; /* NULL: never, or nothing is shared */
+	struct limits_rule rule;
+	uint64_t ban_ms;
+};
+
 /* A [auth], as compiled. */
 struct auth_conf {
 	const struct users *users; /* NULL: the scheme has none */
@@ -47,6 +55,7 @@ struct auth_conf {
 	struct keys keys; /* apikey */
 	struct auth_jwt jwt;
 	struct auth_hmac hmac;
+	struct auth_guard guard;
 	const struct handler *handler; /* forward: who is asked */
 	const void *handler_conf;
 	span uri; /* for what; empty: what the client asks for */
@@ -74,10 +83,21 @@ enum field_id auth_field(const struct exch *x);
 enum verdict auth_challenge(struct exch *x, const struct plan_auth *a);
 /* The same when some were sent, and are not good. */
 enum verdict auth_refuse(struct exch *x, const struct plan_auth *a);
+/* The same when nobody guessed them: what is signed, but not for this. */
+enum verdict auth_refuse_genuine(struct exch *x, const struct plan_auth *a);
 /* Nobody can tell at the moment. */
 enum verdict auth_busy(struct exch *x, const char *why);
 /* It is known who it is; the name is borrowed for the exchange. */
 enum verdict auth_let_on(struct exch *x, const struct plan_auth *a, span name);
+
+/* --- guessing ------------------------------------------------------------- */
+
+/* From the key `ban`; the table (borrowed) is that of the section. */
+void auth_guard_prepare(struct auth_guard *g, const struct conf_scope *s,
+    struct limits *table, struct diag *d);
+/* The client sent credentials that are not good; too often, and it is banned.
+ */
+void auth_guard_failed(struct exch *x, const struct auth_guard *g);
 
 /* --- verifying ------------------------------------------------------------ */
 

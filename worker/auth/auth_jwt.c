@@ -246,6 +246,7 @@ jwt_ask(struct exch *x, const struct plan_auth *a)
 	const struct auth_conf *c = a->conf;
 	const char *why = "two are sent";
 	struct exch_user *u = NULL;
+	bool is_genuine = false;
 	struct jwt t;
 	span token;
 
@@ -256,13 +257,14 @@ jwt_ask(struct exch *x, const struct plan_auth *a)
 		break;
 	case AUTH_SENT_TOKEN:
 		why = "it is no token, or its signature is not known";
-		if (jwt_read(token, &x->arena, &t) &&
-		    jwt_is_signed(x, c, &t, token))
+		is_genuine = jwt_read(token, &x->arena, &t) &&
+			     jwt_is_signed(x, c, &t, token);
+		if (is_genuine)
 			u = jwt_believe(x, c, &t, &why);
 		break;
 	}
 	if (u != NULL)
 		return auth_let_on_as(x, a, u);
 	sink_note(x, "auth", a->at, "the token is refused: %s", why);
-	return auth_refuse(x, a);
+	return is_genuine ? auth_refuse_genuine(x, a) : auth_refuse(x, a);
 }

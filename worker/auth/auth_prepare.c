@@ -1,6 +1,7 @@
 /* auth/auth_prepare: an [auth] section compiled for serving. */
 #include "common/base/check.h"
 #include "common/http/chars.h"
+#include "common/store/tenants.h"
 #include "worker/auth/auth_int.h"
 #include "worker/auth/signed.h"
 
@@ -390,6 +391,8 @@ auth_prepare(const struct auth_names *names, const struct conf_section *sec,
 	p->at = sec->at;
 	p->conf = c;
 	auth_prepare_scheme(&b);
+	auth_guard_prepare(
+	    &c->guard, &b.scope, claims_guard(names->claims, sec->name), d);
 	return p;
 }
 

@@ -41,7 +41,7 @@ auth_challenge(struct exch *x, const struct plan_auth *a)
 }
 
 enum verdict
-auth_refuse(struct exch *x, const struct plan_auth *a)
+auth_refuse_genuine(struct exch *x, const struct plan_auth *a)
 {
 	const struct auth_conf *c = a->conf;
 
@@ -49,6 +49,15 @@ auth_refuse(struct exch *x, const struct plan_auth *a)
 	sink_note(x, "auth", a->at, "%.*s does not know these credentials",
 	    SPAN_FMT(a->name));
 	return auth_ask_again(x, a, c->refusal);
+}
+
+enum verdict
+auth_refuse(struct exch *x, const struct plan_auth *a)
+{
+	const struct auth_conf *c = a->conf;
+
+	auth_guard_failed(x, &c->guard);
+	return auth_refuse_genuine(x, a);
 }
 
 enum verdict
