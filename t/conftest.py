@@ -14,6 +14,12 @@ from lib.origin import Origin  # noqa: E402
 strays.adopt()
 
 
+def pytest_configure(config):
+    config.addinivalue_line(
+        "markers", "heavy: much work for code that others go through as well; "
+        "not done again under sanitizers (.ci/run)")
+
+
 @pytest.fixture(autouse=True)
 def no_strays():
     """No test leaves a master behind."""

@@ -2,6 +2,8 @@
 and time, whatever they do."""
 import socket
 
+import pytest
+
 from lib import admin
 from lib.procs import kill_and_wait, open_files, until
 
@@ -62,6 +64,7 @@ def duties_are_done(gh):
     assert after["steward"]["heartbeat_age_ms"] < 5000
 
 
+@pytest.mark.heavy
 def test_fifty_slow_or_hostile_clients_hurt_nobody(gatehouse):
     """They say what they like and then a byte at a time; nobody reads."""
     gh = gatehouse(INI)

@@ -81,6 +81,7 @@ POLICIES = {"round_robin": (4 / 6, 0.05), "least_conn": (1, 0.05),
             "random_two": (4 / 6 + 2 / 6 * 4 / 5, 0.17)}
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("workers", [1, 4])
 @pytest.mark.parametrize("balance", POLICIES)
 def test_a_weight_is_ordered_kept_and_dropped(front, balance, workers):

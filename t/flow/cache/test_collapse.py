@@ -2,6 +2,8 @@
 and everybody reads while it comes (RFC 9111 4)."""
 import threading
 
+import pytest
+
 from lib.origin import ok
 from lib.procs import wait_gone
 from lib.wire import WAIT_S, Truncated
@@ -49,6 +51,7 @@ def read_some(client, n):
     return client.reader.exactly(n)
 
 
+@pytest.mark.heavy
 def test_one_request_for_a_thousand_clients(cached):
     body = pattern(10 * MB)
     slowly = Slowly(body, MB)
@@ -99,6 +102,7 @@ def test_chunked_content_is_shared_while_it_comes(cached):
     assert len(o.requests) == 1
 
 
+@pytest.mark.heavy
 def test_a_client_that_does_not_read_stops_nobody(cached):
     """Neither the others nor the fill."""
     body = pattern(8 * MB)

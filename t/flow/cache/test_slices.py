@@ -354,6 +354,7 @@ def test_purges_reach_slices(big, path):
     assert len(o.requests) == 12
 
 
+@pytest.mark.heavy
 def test_a_cache_without_room_passes_slices_through(big):
     """Clients that do not read have all of its memory pinned."""
     gh, o, thing = big(Big(size=150 * SLICE),

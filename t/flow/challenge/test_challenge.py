@@ -152,6 +152,7 @@ def test_only_the_suspicious_work(front):
     assert visit(gh, ip="192.0.2.9").status == 200
 
 
+@pytest.mark.heavy
 @pytest.mark.skipif(not shutil.which("chromium-headless-shell"),
                     reason="no Chromium")
 def test_chromium_gets_on_by_itself(front):

@@ -3,6 +3,8 @@ direction ends by itself, and what is no tunnel says why."""
 import hashlib
 import threading
 
+import pytest
+
 from lib.dns import Dns
 from lib.origin import Origin
 from lib.procs import until
@@ -74,6 +76,7 @@ def test_where_there_is_no_tunnel_the_connection_ends(proxy):
     assert len(p.lines()) == 1
 
 
+@pytest.mark.heavy
 def test_much_goes_through_whole(proxy, origin):
     """Both directions at once, while the reader is slow to begin."""
     def both(conn):

@@ -88,7 +88,7 @@ def test_deadline_of_the_client(pair, way, call):
 
 def test_dead_origin(gate, way, call, log):
     """Nobody listens: UNAVAILABLE, not an answer that gRPC cannot read."""
-    gh = gate("127.0.0.1:%d" % free_port())
+    gh = gate("127.0.0.1:%d" % free_port(), upstream="retry = none")
     got = call(gh, way, "unary")
     assert (got["code"], got["details"]) == \
         (UNAVAILABLE, "the server did not accept the connection")
@@ -194,7 +194,7 @@ def test_statuses(gate, conn, status, code):
     ("application/grpcx", False), ("text/plain", False)])
 def test_who_is_told_so(gate, conn, kind, is_call):
     """application/grpc and its kinds; others get the page of HTTP."""
-    gh = gate("127.0.0.1:%d" % free_port())
+    gh = gate("127.0.0.1:%d" % free_port(), upstream="retry = none")
     with conn(gh) as c:
         r = ask(c, kind=[("content-type", kind)])
     if is_call:
@@ -205,7 +205,7 @@ def test_who_is_told_so(gate, conn, kind, is_call):
 
 def test_http_1_is_told_in_http(gate):
     """There is no gRPC over HTTP/1.1."""
-    gh = gate("127.0.0.1:%d" % free_port())
+    gh = gate("127.0.0.1:%d" % free_port(), upstream="retry = none")
     with gh.client(gh.ports[1]) as c:
         assert c.get(extra=b"Content-Type: application/grpc\r\n").status == 502
 

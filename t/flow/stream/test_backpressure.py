@@ -72,6 +72,7 @@ def receive(reader, size):
 FRAMES = {"length": b"Content-Length: %d\r\n" % SIZE, "close": b""}
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("frame", FRAMES)
 def test_a_client_that_does_not_read_stops_the_origin(pair, frame):
     """Issue 2: a slow client and a fast origin: bounded bytes in between, and
@@ -99,6 +100,7 @@ def test_a_client_that_does_not_read_stops_the_origin(pair, frame):
     assert rss_kib(gh) - before < RSS_MAX_KIB
 
 
+@pytest.mark.heavy
 def test_an_origin_that_does_not_read_stops_the_client(pair):
     """Issue 2: a slow origin and a fast client: the same the other way."""
     def script(conn):
@@ -155,6 +157,7 @@ N_SLOW = 100
 SLOW_KIB = 128  # a body's room and the block that its last piece lies in
 
 
+@pytest.mark.heavy
 def test_many_slow_clients_cost_little_each(pair):
     """Issue 2, bounded memory: each exchange holds what its bodies may."""
     def script(conn, request):

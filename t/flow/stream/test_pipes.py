@@ -137,6 +137,7 @@ def test_more_than_was_said_is_not_passed_on(serve):
             assert c.get("/").body == noise(n)
 
 
+@pytest.mark.heavy
 def test_a_client_that_does_not_read_costs_a_pipe(serve):
     """Back-pressure: the origin is not read on, memory does not grow."""
     sent, over = [], threading.Event()

@@ -105,6 +105,7 @@ def gh_client(gh, ca):
     return gh.client(tls=ca.context(), name="a.test", rcvbuf=4096)
 
 
+@pytest.mark.heavy
 def test_a_client_that_does_not_read_is_left(proxy, ca):
     """send_timeout, as without TLS."""
     c = gh_client(proxy, ca)

@@ -215,6 +215,7 @@ def test_it_is_replaced_at_half_of_its_time(start, ca, responder, leaf):
     assert ocsp.show(ca.dir / "fetched.der") in staple(gh, ca)
 
 
+@pytest.mark.heavy
 def test_a_responder_that_is_down_ends_it_at_its_end_only(
         start, ca, responder, leaf):
     responder.reply = ocsp.respond(ca, leaf, since=-1, until=12)
@@ -333,6 +334,7 @@ def test_a_redirection_is_not_followed(start, ca, responder, leaf, origin):
     assert staple(gh, ca) is None and not other.requests
 
 
+@pytest.mark.heavy
 def test_it_is_asked_again(start, ca, responder, leaf):
     """Twice as late after each failure."""
     responder.reply = b"garbage"

@@ -68,6 +68,7 @@ TEN = [str(i) for i in range(10)]
 EVEN = {n: 0.1 for n in TEN}
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("workers", [1, 4])
 def test_a_key_finds_the_same_server_everywhere(front, gatehouse, workers):
     """Maglev: even, and the same in all workers and after a restart."""
@@ -175,6 +176,7 @@ def test_backups_serve_when_no_other_can(front, balance):
         assert c.get().status == 502
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("balance", ["random_two", "ip_hash", "hash {path}"])
 def test_ten_thousand_servers(front, balance):
     """Nothing is bounded by their number but memory."""

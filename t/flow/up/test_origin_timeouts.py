@@ -1,5 +1,6 @@
 """Servers that are slow, and how long they are waited for."""
 import select
+import socket
 import threading
 import time
 
@@ -158,6 +159,7 @@ def test_stall_in_the_content(front, origin, framing, first):
     assert gh.fault() == "origin_stall"
 
 
+@pytest.mark.heavy
 def test_slow_client_is_no_stall(front, origin):
     """A client that does not read is not the server's silence."""
     body = bytes(8 << 20)
@@ -167,6 +169,8 @@ def test_slow_client_is_no_stall(front, origin):
     with gh.client(rcvbuf=4096) as c:
         c.send(REQUEST)
         later(1.5 * LONG_S)
+        # it has been slow long enough
+        c.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         assert c.response().body == body
     assert gh.fault() == "-"
 

@@ -111,6 +111,7 @@ def test_the_next_server_is_asked(speaks):
     assert [(r.method, r.body) for r in other.requests] == [("PUT", BODY)]
 
 
+@pytest.mark.heavy
 def test_a_stopped_server_is_never_felt(front, process_origin):
     """A server that is stopped (SIGSTOP) accepts and says nothing: no client of
     several workers sees more of it than try_timeout."""
@@ -180,6 +181,7 @@ def test_signs_of_life_are_no_head(front, origin):
     assert gh.fault() == "origin_try_timeout"
 
 
+@pytest.mark.heavy
 def test_content_takes_its_time(front, origin):
     """Behind the head of the answer neither counts."""
     def script(conn, request):
@@ -193,6 +195,7 @@ def test_content_takes_its_time(front, origin):
     assert ask(gh).text == "12345"
 
 
+@pytest.mark.heavy
 def test_a_slow_client_is_not_the_servers_time(front, origin):
     """What the client owes is waited for by body_timeout alone."""
     o = origin()

@@ -68,6 +68,7 @@ def nginx(request, ca):
                 process.terminate()
 
 
+@pytest.mark.heavy
 def test_nginx(front, ca, nginx, tmp_path):
     """Content passes whole; connections that nginx ends after some requests
     are followed by resumed ones."""
