@@ -39,6 +39,11 @@ static const struct {
 #else
     {"zstd", false},
 #endif
+#ifdef HAVE_MAXMINDDB
+    {"maxminddb", true},
+#else
+    {"maxminddb", false},
+#endif
 #ifdef GH_STAGE_COSTS
     {"stage-costs", true},
 #else

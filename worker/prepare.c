@@ -12,6 +12,7 @@
 #include "common/base/siphash.h"
 #include "common/ipc/boot.h"
 #include "common/net/dns.h"
+#include "common/net/geo.h"
 #include "worker/acl/acl.h"
 #include "worker/auth/auth.h"
 #include "worker/cache/cache.h"
@@ -328,6 +329,26 @@ prepare_dns(struct prepared *p, const struct conf_scope *s, struct diag *d)
 		    "the name servers cannot be used");
 }
 
+static void
+prepare_geo(struct prepared *p, const struct conf_scope *s, struct diag *d)
+{
+	const struct conf_value *v;
+	struct conf_iter it = {NULL, 0, false};
+
+	while ((v = conf_next(s, KEY_GLOBAL_MMDB, &it)) != NULL) {
+		if (p->plan.geo == NULL)
+			p->plan.geo = geo_new();
+		for (uint32_t i = 0; i < v->n_words; i++) {
+			span path = arena_span(&p->arena, v->words[i].text);
+			char why[GEO_WHY_CAP];
+
+			if (!geo_add(p->plan.geo, path.p, why))
+				diag_error(d, v->words[i].at,
+				    "%s cannot be used: %s", path.p, why);
+		}
+	}
+}
+
 struct prepared *
 worker_prepare(const struct boot *b, struct diag *d)
 {
@@ -355,6 +376,7 @@ worker_prepare(const struct boot *b, struct diag *d)
 	p->plan.compress_memory =
 	    (uint64_t)conf_num(&s, KEY_GLOBAL_COMPRESS_MEMORY);
 	prepare_dns(p, &s, d);
+	prepare_geo(p, &s, d);
 	prepare_logs(p, d);
 	p->acls = acls_new(b->conf, &p->arena, d);
 	prepare_upstreams(p, b, d);
@@ -416,6 +438,7 @@ worker_prepare_free(struct prepared *p)
 		iptrie_free(l->trusted);
 	}
 	dns_conf_free(p->plan.dns);
+	geo_free(p->plan.geo);
 	map_fini(&p->fields);
 	prepare_free_presets(p);
 	arena_fini(&p->arena);

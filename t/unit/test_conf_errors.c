@@ -132,8 +132,8 @@ START_TEST(what_comes_later_is_never_ignored)
 		"3:1: key 'waf' in [site s]" LATER
 		"4:1: unknown key 'respnd' in [site s]; did you mean "
 		"'respond'?\n"},
-	    {SITE "[acl x]\nmatch = path ~ x\nasn = 1\n",
-		"5:1: key 'asn' in [acl x]" LATER},
+	    {SITE "[acl x]\nmatch = path ~ x\n[global]\nkey_isolation = on\n",
+		"6:1: key 'key_isolation' in [global]" LATER},
 	    {SITE "[listen a]\naddress = :80\nmode = transparent\n",
 		"5:8: mode = transparent: 'transparent'" LATER},
 	};

@@ -15,6 +15,7 @@
 #include "worker/acl/acl.h"
 #include "worker/acl/acl_time.h"
 #include "worker/exch/exch.h"
+#include "worker/exch/exch_geo.h"
 #include "worker/exch/match.h"
 
 /* What a term, an [acl] or a line says; of several that must all hold ACL_NO
@@ -132,6 +133,8 @@ acl_judge_f acl_judge_dst_ip; /* struct acl_nets */
 acl_judge_f acl_judge_user; /* struct acl_words */
 acl_judge_f acl_judge_group; /* struct acl_words */
 acl_judge_f acl_judge_domain; /* struct domains */
+acl_judge_f acl_judge_country; /* struct acl_words */
+acl_judge_f acl_judge_asn; /* struct acl_ranges */
 acl_judge_f acl_judge_category; /* struct acl_categories */
 acl_judge_f acl_judge_url; /* struct acl_texts */
 acl_judge_f acl_judge_method; /* struct acl_words */

@@ -89,6 +89,14 @@ acl_judge_time(const void *conf, const struct acl_look *l)
 	return ACL_NO;
 }
 
+enum acl_rc
+acl_judge_country(const void *conf, const struct acl_look *l)
+{
+	char scratch[GEO_COUNTRY_LEN];
+
+	return yes_if(words_have(conf, exch_client_country(l->x, scratch)));
+}
+
 /* --- where it goes -------------------------------------------------------- */
 
 enum acl_rc
@@ -155,6 +163,12 @@ acl_judge_port(const void *conf, const struct acl_look *l)
 
 	return yes_if(
 	    ranges_have(conf, to != NULL ? to->port : l->x->client.local_port));
+}
+
+enum acl_rc
+acl_judge_asn(const void *conf, const struct acl_look *l)
+{
+	return yes_if(ranges_have(conf, exch_client_asn(l->x)));
 }
 
 /* --- what is asked -------------------------------------------------------- */

@@ -642,6 +642,72 @@ keys_content_type(struct acl_build *b)
 	return keys_words(b, KEY_ACL_CONTENT_TYPE);
 }
 
+/* --- where clients are ---------------------------------------------------- */
+
+static void
+geo_check(struct acl_build *b, enum conf_key k)
+{
+	const struct conf_section *global =
+	    conf_first(b->all->conf, CONF_GLOBAL);
+
+	if (keys_has(b, k) &&
+	    (global == NULL ||
+		keys_line(global->first[KEY_GLOBAL_MMDB]) == NULL))
+		diag_error(b->d, b->s->first[k]->key_at,
+		    "%s needs a database: mmdb in [global]", conf_key_name(k));
+}
+
+static const void *
+keys_country(struct acl_build *b)
+{
+	geo_check(b, KEY_ACL_COUNTRY);
+	keys_foreach(v, b, KEY_ACL_COUNTRY)
+	{
+		for (uint32_t i = 0; i < v->n_words; i++) {
+			span w = v->words[i].text;
+
+			if (w.len != GEO_COUNTRY_LEN || w.p[0] < 'A' ||
+			    w.p[0] > 'Z' || w.p[1] < 'A' || w.p[1] > 'Z')
+				diag_error(b->d, v->words[i].at,
+				    "'%.*s' is no country; they are two "
+				    "capitals, for example DE",
+				    SPAN_FMT(w));
+		}
+	}
+	return keys_words(b, KEY_ACL_COUNTRY);
+}
+
+static const void *
+keys_asn(struct acl_build *b)
+{
+	uint32_t n = keys_count_words(b, KEY_ACL_ASN);
+	struct acl_ranges *c;
+
+	geo_check(b, KEY_ACL_ASN);
+	if (n == 0)
+		return NULL;
+	c = arena_zalloc(b->all->a, sizeof(*c));
+	c->at = arena_alloc(b->all->a, n * sizeof(*c->at));
+	keys_foreach(v, b, KEY_ACL_ASN)
+	{
+		for (uint32_t i = 0; i < v->n_words; i++) {
+			struct acl_range *r = &c->at[c->n];
+
+			/* 0 is nobody's (RFC 7607) */
+			if (span_u64(v->words[i].text, UINT32_MAX, &r->low) &&
+			    r->low > 0) {
+				r->high = r->low;
+				c->n++;
+				continue;
+			}
+			diag_error(b->d, v->words[i].at,
+			    "'%.*s' is no number of a network, such as 64500",
+			    SPAN_FMT(v->words[i].text));
+		}
+	}
+	return c;
+}
+
 /* --- time ----------------------------------------------------------------- */
 
 /* The zone of a section, or the system's; NULL: it was told that there is none
@@ -707,6 +773,8 @@ static const struct {
     {acl_judge_port, keys_port},
     {acl_judge_ip, keys_ip},
     {acl_judge_ja4, keys_ja4},
+    {acl_judge_country, keys_country},
+    {acl_judge_asn, keys_asn},
     {acl_judge_time, keys_time},
     {acl_judge_domain, keys_domain},
     {acl_judge_category, keys_category},

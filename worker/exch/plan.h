@@ -36,7 +36,8 @@ struct page_line; /* likewise */
 struct security_level; /* likewise */
 struct forward; /* worker/forward */
 struct rate; /* worker/rate */
-struct dns_conf; /* common/net/dns.h */
+struct dns_conf;
+struct geo; /* common/net/dns.h */
 struct match;
 struct route_table; /* worker/route */
 struct upstream; /* worker/up */
@@ -325,6 +326,7 @@ struct plan {
 	uint32_t n_caches;
 	uint32_t n_auths; /* [auth] sections */
 	const struct challenge *challenge;
+	struct geo *geo; /* of mmdb; or NULL */
 	struct dns_conf *dns; /* what the system says of names */
 	uint64_t compress_memory; /* bytes of codings, in each worker */
 };

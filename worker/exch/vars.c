@@ -10,6 +10,7 @@
 #include "common/base/num.h"
 #include "common/tls/tls_stream.h"
 #include "worker/exch/exch.h"
+#include "worker/exch/exch_geo.h"
 #include "worker/exch/plan.h"
 #include "worker/exch/vars_proxy.h"
 
@@ -314,6 +315,8 @@ var_get_number(const struct exch *x, enum var_id id, uint64_t *out)
 		return var_if_known(x->client.port, out);
 	case VAR_PEER_PORT:
 		return var_if_known(x->client.peer_port, out);
+	case VAR_ASN:
+		return var_if_known(exch_client_asn(x), out);
 	case VAR_PORT:
 		return var_if_known(x->client.local_port, out);
 	case VAR_ORIGIN_STATUS:
@@ -407,6 +410,8 @@ var_get_request(struct exch *x, const struct var *v, char *scratch)
 	case VAR_CLIENT_IP:
 	case VAR_PEER_IP:
 		return var_ip(x, v->id, scratch);
+	case VAR_COUNTRY:
+		return exch_client_country(x, scratch);
 	case VAR_SCHEME:
 		return x->client.scheme;
 	case VAR_HOST:
