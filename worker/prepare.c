@@ -171,7 +171,8 @@ static void
 prepare_upstreams(struct prepared *p, const struct boot *b, struct diag *d)
 {
 	struct plan *plan = &p->plan;
-	uint32_t n = prepare_count(plan->conf, CONF_UPSTREAM);
+	uint32_t n = prepare_count(plan->conf, CONF_UPSTREAM) +
+		     prepare_count_parents(plan->conf);
 
 	plan->upstreams =
 	    arena_zalloc(&p->arena, n * sizeof(struct upstream *));

@@ -114,6 +114,8 @@ void prepare_block_page(struct prepared *p, const struct conf_scope *s,
  * and to be given back. */
 void prepare_forwards(struct prepared *p, const struct boot *b, struct diag *d);
 void prepare_free_forwards(struct prepared *p);
+/* Upstreams of the plan that they may make of `parent`, at most. */
+uint32_t prepare_count_parents(const struct conf_tree *t);
 /* `cache` of a [forward]. */
 void prepare_forward_cache(
     struct prepared *p, const struct conf_scope *s, struct plan_cache *out);

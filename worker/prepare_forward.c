@@ -1,5 +1,6 @@
 /* prepare_forward: the [forward] of each listen that is a forward proxy. */
 #include "common/base/check.h"
+#include "common/base/domains.h"
 #include "worker/acl/acl.h"
 #include "worker/forward/forward.h"
 #include "worker/prepare.h"
@@ -22,6 +23,89 @@ forward_tunnels(const struct conf_scope *s, struct plan_tunnels *out)
 	};
 }
 
+/* --- parents -------------------------------------------------------------- */
+
+static void
+parent_check_hosts(const struct conf_value *v, struct diag *d)
+{
+	char name[DOMAINS_NAME_MAX];
+	span rest = up_parent_for(v);
+	span domain;
+
+	while (span_cut(&rest, ',', &domain)) {
+		if (span_starts(domain, SPAN_LIT(".")))
+			domain = span_from(domain, 1);
+		if (domains_normalize(domain, name) == 0)
+			diag_error(
+			    d, v->at, "'%.*s' is no domain", SPAN_FMT(domain));
+	}
+}
+
+/* The one for the same hosts; the end when there is none. */
+static uint32_t
+parent_find(const struct forward_parent *parents, uint32_t n,
+    const struct conf_value *v)
+{
+	uint32_t i = 0;
+
+	while (i < n && !span_eq(parents[i].hosts, up_parent_for(v)))
+		i++;
+	return i;
+}
+
+/* One for each group of lines that are for the same hosts. */
+static uint32_t
+forward_parents(struct prepared *p, const struct boot *b,
+    const struct conf_section *sec, struct forward_parent *out, struct diag *d)
+{
+	const struct conf_value *v = sec->first[KEY_FORWARD_PARENT];
+	uint32_t n = 0;
+
+	for (; v != NULL; v = v->next) {
+		uint32_t i = parent_find(out, n, v);
+
+		if (v->is_none)
+			continue;
+		parent_check_hosts(v, d);
+		if (i < n && out[i].upstream == NULL)
+			diag_error(d, v->at,
+			    "never asked: direct is for the same hosts (line "
+			    "%u)",
+			    out[i].at.line);
+		if (i < n)
+			continue;
+		out[n] = (struct forward_parent){
+		    .hosts = up_parent_for(v),
+		    .at = v->at,
+		};
+		if (!up_parent_is_direct(v)) {
+			struct plan *plan = &p->plan;
+			struct upstream *u = up_prepare_parent(
+			    b, sec, v, plan->n_upstreams, &p->arena, d);
+
+			plan->upstreams[plan->n_upstreams++] = u;
+			out[n].upstream = u;
+		}
+		n++;
+	}
+	return n;
+}
+
+uint32_t
+prepare_count_parents(const struct conf_tree *t)
+{
+	uint32_t n = 0;
+
+	for (const struct conf_section *s = conf_first(t, CONF_FORWARD);
+	     s != NULL; s = s->next)
+		for (const struct conf_value *v = s->first[KEY_FORWARD_PARENT];
+		     v != NULL; v = v->next)
+			n++;
+	return n;
+}
+
+/* --- one [forward] -------------------------------------------------------- */
+
 static struct prepared_forward *
 forward_begin(struct prepared *p, const struct boot *b,
     const struct conf_section *sec, struct diag *d)
@@ -29,9 +113,12 @@ forward_begin(struct prepared *p, const struct boot *b,
 	struct conf_scope s = conf_scope_of(b->conf, sec);
 	struct prepared_forward *f = arena_zalloc(&p->arena, sizeof(*f));
 	struct upstream *u = up_prepare_any(b, sec);
+	struct forward_parent *parents = arena_zalloc(
+	    &p->arena, prepare_count_parents(b->conf) * sizeof(*parents));
+	uint32_t n_parents = forward_parents(p, b, sec, parents, d);
 
 	vec_push(&p->forward_upstreams, u);
-	f->forward = forward_prepare(b, sec, &p->arena);
+	f->forward = forward_prepare(b, sec, parents, n_parents, &p->arena);
 	prepare_settings(p, &s, &f->set, d);
 	acls_list(p->acls, &s, true, &f->set.access, d);
 	f->set.access.is_log_only = conf_bool(&s, KEY_FORWARD_LOG_ONLY);

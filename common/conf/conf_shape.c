@@ -227,6 +227,31 @@ shape_server(span s, unsigned part, const char **why)
 	return check_server_authority(s, why);
 }
 
+/* A proxy that requests are passed to. */
+static bool
+shape_parent(span s, unsigned part, const char **why)
+{
+	span http = SPAN_LIT("http://");
+
+	(void)part;
+	if (span_eq(s, SPAN_LIT("direct")))
+		return true;
+	*why = "expected http://host:port, or direct";
+	if (!span_starts(s, http))
+		return false;
+	s = span_from(s, http.len);
+	if (span_chr(s, '@') >= 0) {
+		*why = "who it is asked by stands in a file: auth=FILE";
+		return false;
+	}
+	if (span_chr(s, '/') >= 0) {
+		*why = "a proxy has no path: http://host:port";
+		return false;
+	}
+	return !span_starts(s, SPAN_LIT("unix:")) &&
+	       check_server_authority(s, why);
+}
+
 /* Whom a certificate is for. */
 static bool
 shape_sni(span s, unsigned part, const char **why)
@@ -433,6 +458,7 @@ static const struct {
     {"<admin>", shape_admin},
     {"<host>", shape_host},
     {"<server>", shape_server},
+    {"<parent>", shape_parent},
     {"<sni>", shape_sni},
     {"<prefix>", shape_prefix},
     {"<dns>", shape_dns},

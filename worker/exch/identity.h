@@ -66,6 +66,9 @@ struct exch_destination {
 	/* What was judged is what is connected to: nobody asks for the name a
 	 * second time. */
 	struct ip ips[DESTINATION_IPS_MAX];
+	/* Who asks it in our place: a proxy behind this one; NULL: we do. */
+	const struct upstream *parent;
+	span via; /* of a tunnel: what the parent is told as Via; or empty */
 	/* Begins to resolve it or waits for that; of whoever made this. */
 	enum verdict (*resolve)(struct exch *x);
 };

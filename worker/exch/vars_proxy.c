@@ -54,13 +54,15 @@ squid_result(const struct exch *x)
 static span
 squid_peer(const struct exch *x, char *scratch)
 {
-	span direct = SPAN_LIT("HIER_DIRECT/");
+	span how = x->destination != NULL && x->destination->parent != NULL
+		       ? SPAN_LIT("FIRSTUP_PARENT/")
+		       : SPAN_LIT("HIER_DIRECT/");
 
 	if (!exch_has_origin_ip(x))
 		return SPAN_LIT("HIER_NONE/-");
-	memcpy(scratch, direct.p, direct.len);
-	return span_of(scratch,
-	    direct.len + ip_format(&x->origin.ip, scratch + direct.len));
+	memcpy(scratch, how.p, how.len);
+	return span_of(
+	    scratch, how.len + ip_format(&x->origin.ip, scratch + how.len));
 }
 
 span

@@ -12,6 +12,7 @@
 #include "worker/exch/worker.h"
 
 struct exch;
+struct upstream; /* worker/up */
 
 /* Request stages, in this order. */
 
@@ -20,9 +21,9 @@ struct exch;
  * spent (RFC 9110 7.6.2), loops (508). Afterwards Host and all that tells of the
  * target say what the target says (RFC 9112 3.2.2). */
 enum verdict stage_target(struct exch *x);
-/* The address of x->destination, once nobody is refused by rule any more; tunnels
- * to other ports than connect_ports and whatever has no address of the internet
- * are refused. */
+/* The address of x->destination, once nobody is refused by rule any more, or its
+ * parent; tunnels to other ports than connect_ports and whatever has no address
+ * of the internet are refused. */
 enum verdict stage_guard(struct exch *x);
 /* The fields of a plain request as its server gets them. */
 enum verdict stage_forward_fields(struct exch *x);
@@ -33,9 +34,18 @@ enum verdict stage_forward_answer(struct exch *x);
 /* The exchange is over: it waits for no name any more. */
 void guard_close(struct exch *x);
 
-/* A [forward] compiled for serving, in the arena. */
-const struct forward *forward_prepare(
-    const struct boot *b, const struct conf_section *s, struct arena *a);
+/* Who is asked for some hosts in place of their servers. */
+struct forward_parent {
+	span hosts; /* domains with commas between them; empty: all */
+	const struct upstream *upstream; /* NULL: the servers, all the same */
+	struct place at;
+};
+
+/* A [forward] compiled for serving, in the arena; the parents, in their order,
+ * must live as long. */
+const struct forward *forward_prepare(const struct boot *b,
+    const struct conf_section *s, const struct forward_parent *parents,
+    uint32_t n_parents, struct arena *a);
 
 /* Names that one worker has asked for. */
 struct forward_worker *forward_worker_new(struct worker *w);

@@ -113,6 +113,19 @@ fields_via(const struct exch *x, enum http_version v)
 			     : SPAN_LIT(FIELDS_VIA_1_1);
 }
 
+/* A parent must be able to tell that a tunnel comes through it twice. */
+static void
+fields_tell_parent(struct exch *x)
+{
+	span parts[3] = {
+	    span_of(NULL, 0), SPAN_LIT(", "), fields_via(x, x->req.version)};
+
+	if (x->listen->forward->anonymity == ANONYMITY_NONE)
+		parts[0] = fields_joined(&x->req.fields, FIELD_VIA, &x->arena);
+	x->destination->via =
+	    parts[0].len == 0 ? parts[2] : arena_concat(&x->arena, parts, 3);
+}
+
 /* --- stages --------------------------------------------------------------- */
 
 enum verdict
@@ -123,8 +136,11 @@ stage_forward_fields(struct exch *x)
 	bool has_trailers = !x->wants_tunnel &&
 			    fields_has_token(f, FIELD_TE, SPAN_LIT("trailers"));
 
-	if (x->req.method == METHOD_CONNECT)
+	if (x->req.method == METHOD_CONNECT) {
+		if (x->destination->parent != NULL && fwd->has_via)
+			fields_tell_parent(x);
 		return VERDICT_NEXT;
+	}
 	if (!hop_remove(f, false)) {
 		exch_fault_as(
 		    x, F_CLIENT_BAD, 0, "Connection names too many fields");
@@ -181,9 +197,14 @@ answer_tell_status(struct exch *x)
 			: SPAN_LIT("proxy");
 	span error = answer_error(x);
 
-	fields_add_id(&x->resp.fields, &x->arena, FIELD_PROXY_STATUS,
-	    arena_printf(&x->arena, "%.*s; error=%.*s; details=\"%s\"",
-		SPAN_FMT(name), SPAN_FMT(error), fault_row(x->fault)->word));
+	span text = arena_printf(&x->arena, "%.*s; error=%.*s; details=\"%s\"",
+	    SPAN_FMT(name), SPAN_FMT(error), fault_row(x->fault)->word);
+
+	/* RFC 9209 2.1.4 */
+	if (x->fault == F_PARENT_REFUSED)
+		text = arena_printf(&x->arena, "%.*s; received-status=%u",
+		    SPAN_FMT(text), x->origin.status);
+	fields_add_id(&x->resp.fields, &x->arena, FIELD_PROXY_STATUS, text);
 }
 
 /* --- answers -------------------------------------------------------------- */

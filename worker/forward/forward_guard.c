@@ -51,6 +51,7 @@ forward_judge(struct exch *x, const struct ip *ips, uint32_t n)
 	}
 	if (r->to.n_ips == 0 && r->why == F_NONE)
 		r->why = r->why_not != NULL ? F_PRIVATE_ADDRESS : F_ORIGIN_NAME;
+	r->n_judged = r->to.n_ips;
 	r->to.is_resolved = true;
 }
 
@@ -155,6 +156,8 @@ stage_guard(struct exch *x)
 		exch_fault(x, F_CONNECT_PORT, 0);
 		return VERDICT_FAULT;
 	}
+	if (f->n_parents > 0 && forward_has_parent(x))
+		return forward_guard_parent(x);
 	v = identity_need_address(x);
 	if (v != VERDICT_NEXT)
 		return v;

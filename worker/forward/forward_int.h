@@ -37,6 +37,8 @@ struct forward {
 	span user_agent; /* empty: the client's own */
 	bool has_proxy_status;
 	bool has_pac;
+	const struct forward_parent *parents;
+	uint32_t n_parents;
 	const struct forward_own *own;
 	uint32_t n_own;
 };
@@ -53,6 +55,8 @@ struct forward_request {
 	struct exch_destination to;
 	struct forward_wait wait;
 	enum fault_id why; /* there are no addresses; F_NONE: not known */
+	uint16_t n_judged; /* addresses that may be connected to, before rules
+	                      took some away */
 	const char *why_not; /* what an address is that was left out; or NULL */
 	bool has_literal; /* the target is an address, which is `literal` */
 	struct ip literal;
@@ -70,6 +74,14 @@ forward_request(const struct exch *x)
 enum verdict forward_resolve(struct exch *x);
 /* Keep those of the addresses that may be connected to. */
 void forward_judge(struct exch *x, const struct ip *ips, uint32_t n);
+
+/* --- forward_parent.c ----------------------------------------------------- */
+
+/* Choose who asks x->destination; false: we do. */
+bool forward_has_parent(struct exch *x);
+/* Whether the request may go to its parent, as far as is known here: as a
+ * stage. */
+enum verdict forward_guard_parent(struct exch *x);
 
 /* --- forward_pac.c -------------------------------------------------------- */
 

@@ -135,8 +135,8 @@ prepare_own(struct forward *f, const struct conf_tree *t, struct arena *a)
 }
 
 const struct forward *
-forward_prepare(
-    const struct boot *b, const struct conf_section *sec, struct arena *a)
+forward_prepare(const struct boot *b, const struct conf_section *sec,
+    const struct forward_parent *parents, uint32_t n_parents, struct arena *a)
 {
 	struct conf_scope s = conf_scope_of(b->conf, sec);
 	const struct conf_value *v = conf_get(&s, KEY_FORWARD_PRIVATE_NETWORKS);
@@ -156,6 +156,8 @@ forward_prepare(
 	f->user_agent = conf_text(&s, KEY_FORWARD_USER_AGENT);
 	f->has_proxy_status = conf_bool(&s, KEY_FORWARD_PROXY_STATUS);
 	f->has_pac = conf_bool(&s, KEY_FORWARD_PAC);
+	f->parents = parents;
+	f->n_parents = n_parents;
 	prepare_own(f, b->conf, a);
 	return f;
 }

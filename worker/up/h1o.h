@@ -71,6 +71,8 @@ h1o_wire(const struct up_try *t)
 
 /* h1o_send.c */
 bool h1o_prepare(struct up_try *t);
+/* The same, with another target in the first line. */
+bool h1o_prepare_for(struct up_try *t, span target);
 void h1o_explain(const struct up_try *t);
 void h1o_begin(struct up_try *t);
 bool h1o_send(struct up_try *t);
@@ -78,6 +80,11 @@ bool h1o_is_sent(const struct up_try *t);
 void h1o_shut(struct up_try *t);
 /* h1o_recv.c */
 bool h1o_recv_head(struct up_try *t);
+/* The same, with another taker of the final head; the place may be gone after
+ * it. */
+typedef void h1o_final_f(
+    struct up_try *t, const struct http_msg *m, bool is_chunked);
+bool h1o_recv_head_for(struct up_try *t, h1o_final_f *final);
 bool h1o_recv_body(struct up_try *t);
 
 #endif

@@ -24,7 +24,7 @@ h1o_final(struct up_try *t, const struct http_msg *m, bool is_chunked)
 
 /* A complete head is at hand. */
 static void
-h1o_head(struct up_try *t)
+h1o_head(struct up_try *t, h1o_final_f *final)
 {
 	struct exch *x = t->x;
 	struct h1_scan *scan = &h1o_wire(t)->scan;
@@ -45,7 +45,7 @@ h1o_head(struct up_try *t)
 	if (m.status < 200 && m.status != 101)
 		try_got_info(t, &m);
 	else
-		h1o_final(t, &m, is_chunked);
+		final(t, &m, is_chunked);
 }
 
 /* In TLS 1.3 a server may refuse our certificate behind the handshake. */
@@ -101,6 +101,12 @@ h1o_fill(struct up_try *t)
 bool
 h1o_recv_head(struct up_try *t)
 {
+	return h1o_recv_head_for(t, h1o_final);
+}
+
+bool
+h1o_recv_head_for(struct up_try *t, h1o_final_f *final)
+{
 	struct h1_scan *scan = &h1o_wire(t)->scan;
 	struct h1_origin *o = h1o_of(t->o);
 	bool moved = false;
@@ -117,7 +123,7 @@ h1o_recv_head(struct up_try *t)
 		switch (h1_scan(
 		    scan, H1_RESPONSE, inbuf_span(&o->in), &up_limits)) {
 		case H1_OK:
-			h1o_head(t);
+			h1o_head(t, final);
 			moved = true;
 			break;
 		case H1_BAD:

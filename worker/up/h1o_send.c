@@ -36,10 +36,15 @@ h1o_frame(struct up_try *t)
 bool
 h1o_prepare(struct up_try *t)
 {
+	return h1o_prepare_for(t, route_target(t->x));
+}
+
+bool
+h1o_prepare_for(struct up_try *t, span target)
+{
 	struct exch *x = t->x;
 	struct h1o_wire *w = arena_zalloc(&x->arena, sizeof(*w));
 	enum http_version told = x->req.version;
-	span target = route_target(x);
 	char *p;
 
 	t->wire = w;

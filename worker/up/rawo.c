@@ -21,7 +21,7 @@ rawo_wire(const struct up_try *t)
 	return t->wire;
 }
 
-static bool
+bool
 rawo_prepare(struct up_try *t)
 {
 	struct rawo_wire *w = arena_zalloc(&t->x->arena, sizeof(*w));
@@ -31,7 +31,7 @@ rawo_prepare(struct up_try *t)
 	return true;
 }
 
-static void
+void
 rawo_explain(const struct up_try *t)
 {
 	sink_note(t->x, "tunnel", SINK_NOWHERE, "to %.*s:%u%s",
@@ -41,7 +41,7 @@ rawo_explain(const struct up_try *t)
 		: "");
 }
 
-static struct origin *
+struct origin *
 rawo_take(struct up_try *t, enum origin_care care)
 {
 	(void)t;
@@ -142,7 +142,7 @@ rawo_look(struct up_try *t)
 
 /* --- both directions ------------------------------------------------------ */
 
-static bool
+bool
 rawo_send(struct up_try *t)
 {
 	if (t->x->state != EXCH_TUNNEL)
@@ -152,8 +152,8 @@ rawo_send(struct up_try *t)
 	return h1o_send(t);
 }
 
-static bool
-rawo_recv_head(struct up_try *t)
+void
+rawo_open(struct up_try *t)
 {
 	struct exch *x = t->x;
 	struct http_msg m = {
@@ -168,10 +168,16 @@ rawo_recv_head(struct up_try *t)
 		wire_in_init(
 		    &h1o_wire(t)->in, &x->resp_body, &x->resp, true, true);
 	x->origin.status = 0;
-	return true;
 }
 
 static bool
+rawo_recv_head(struct up_try *t)
+{
+	rawo_open(t);
+	return true;
+}
+
+bool
 rawo_recv_body(struct up_try *t)
 {
 	/* who may not speak is not answered either */

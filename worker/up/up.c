@@ -9,6 +9,7 @@
 #include "worker/up/rawo.h"
 #include "worker/up/up_any.h"
 #include "worker/up/up_hedge.h"
+#include "worker/up/up_parent.h"
 #include "worker/up/up_try.h"
 
 /* --- the handler ---------------------------------------------------------- */
@@ -229,11 +230,15 @@ const struct handler up_handler = {
 static enum verdict
 any_open(struct exch *x)
 {
+	const struct upstream *parent = x->destination->parent;
 	const struct upstream *u = x->set->handler_conf;
-	struct up_group *g = up_any_take(x->w->up->any, u, x->destination);
+	bool is_tunnel = x->req.method == METHOD_CONNECT;
 
-	return up_begin(
-	    x, g, x->req.method == METHOD_CONNECT ? &rawo_ops : u->wire);
+	if (parent != NULL)
+		return up_begin(x, &x->w->up->groups[parent->index],
+		    is_tunnel ? &parent_tunnel_ops : parent->wire);
+	return up_begin(x, up_any_take(x->w->up->any, u, x->destination),
+	    is_tunnel ? &rawo_ops : u->wire);
 }
 
 static void
@@ -245,7 +250,8 @@ any_close(struct exch *x)
 	/* for the log, which comes later */
 	x->origin.server = arena_span(&x->arena, x->origin.server);
 	up_close(x);
-	up_any_leave(x->w->up->any, g);
+	if (x->destination->parent == NULL)
+		up_any_leave(x->w->up->any, g);
 }
 
 const struct handler up_any_handler = {

@@ -38,6 +38,8 @@ struct up_server_conf {
 	bool is_far; /* it stands in another zone than its upstream */
 	uint64_t slow_start_ms; /* 0: none */
 	uint64_t resolve_ms; /* a name is believed no longer; 0: its TTL */
+	span proof; /* of a parent: the field that tells who we are, with its
+	               end of line; or empty */
 	uint32_t id; /* of its shared numbers; REGISTRY_NONE: nothing shared */
 	struct place at;
 };
@@ -103,6 +105,18 @@ void upstream_free(struct upstream *u);
 struct upstream *up_prepare_any(
     const struct boot *b, const struct conf_section *s);
 
+/* The proxies that requests are passed to by line v of `parent` in a [forward]
+ * and those of the same `for` behind it; `index` numbers it in the plan. Never
+ * NULL; upstream_free(). */
+struct upstream *up_prepare_parent(const struct boot *b,
+    const struct conf_section *s, const struct conf_value *v, uint32_t index,
+    struct arena *a, struct diag *d);
+/* What a line of `parent` is for: domains with commas between them; empty: all.
+ */
+span up_parent_for(const struct conf_value *v);
+/* "direct" stands in its place. */
+bool up_parent_is_direct(const struct conf_value *v);
+
 /* What all upstreams share while they are prepared. */
 struct up_tls_base {
 	const struct tls_policy *policy;
@@ -129,7 +143,8 @@ upstream_can_keep(const struct upstream *u)
 extern const struct handler up_handler;
 
 /* Handler "forward": x->destination is asked, over HTTP/1.1, or connected to for
- * a CONNECT. Its handler_conf is what up_prepare_any() gave. */
+ * a CONNECT; or its parent is, for it. Its handler_conf is what up_prepare_any()
+ * gave. */
 extern const struct handler up_any_handler;
 
 /* Request stage, in front of all that looks at cookies: which server of its
