@@ -185,8 +185,8 @@ explain_named_listen(const struct explain *e)
 	return NULL;
 }
 
-/* A tunnel is what a proxy is asked for. By the port that the URL asks for, else the first one with TLS for https and
- * without for http, else the first one. */
+/* A tunnel is what a proxy is asked for. By the port that the URL asks for, else
+ * the first one with TLS for https and without for http, else the first one. */
 static const struct plan_listen *
 explain_likely_listen(struct explain *e)
 {
@@ -336,22 +336,44 @@ explain_read(struct explain *e)
 	}
 }
 
+/* Whether a tunnel was granted: nothing comes through it, and nothing ends it. */
+static bool
+explain_has_tunnel(const struct explain *e)
+{
+	span got = span_of(e->answer, e->answer_len);
+	bool is_connect = strcmp(e->c->method, "CONNECT") == 0;
+
+	if (span_find(got, SPAN_LIT("\r\n\r\n")) < 0)
+		return false;
+	return span_starts(got, SPAN_LIT("HTTP/1.1 101 ")) ||
+	       (is_connect && span_starts(got, SPAN_LIT("HTTP/1.1 2")));
+}
+
 static void
 explain_turn(struct explain *e)
 {
 	uint64_t end_ms = clock_mono_ms(worker_clock(&e->w)) + EXPLAIN_MS;
+	struct sink_line **end = NULL;
 
-	while (!e->sink.is_over && !list_is_empty(&e->w.conns) &&
+	while (!e->sink.is_over && !explain_has_tunnel(e) &&
+	       !list_is_empty(&e->w.conns) &&
 	       clock_mono_ms(worker_clock(&e->w)) < end_ms) {
 		loop_step(e->w.loop, EXPLAIN_TURN_MS);
 		explain_read(e);
 	}
+	/* that it is cut off here is no part of its story */
+	if (explain_has_tunnel(e))
+		end = e->sink.last;
 	list_foreach_safe (n, &e->w.conns) {
 		struct conn *k = LIST_ENTRY(n, struct conn, node);
 
 		k->ops->expire(k, true, F_SHUTDOWN);
 	}
 	loop_step(e->w.loop, 0);
+	if (end != NULL) {
+		*end = NULL;
+		e->sink.last = end;
+	}
 	explain_read(e);
 }
 
