@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/check.h"
 #include "common/conf/conf_balance.h"
 #include "master/admin_client.h"
 
@@ -305,35 +306,74 @@ status_print(const json_t *j)
 	print_counters(json_object_get(j, "counters"));
 }
 
+/* --- who comes most often ------------------------------------------------- */
+
+static void
+print_top_kind(const json_t *all, const char *heading)
+{
+	const json_t *h;
+	size_t i;
+
+	(void)printf("\n%12s  %12s  %s\n", "REQUESTS", "AT LEAST", heading);
+	json_array_foreach(all, i, h)
+	{
+		(void)printf("%12lld  %12lld  %s\n", number_of(h, "count"),
+		    number_of(h, "count") - number_of(h, "error"),
+		    admin_text(h, "name"));
+	}
+}
+
+static void
+print_top(const json_t *j)
+{
+	(void)printf("sampled; counts are halved every %lld s\n",
+	    number_of(j, "half_life_s"));
+#define HITTER_KIND(id, name, heading) \
+	print_top_kind(json_object_get(j, name), heading);
+#include "common/store/hitter_kind.def"
+#undef HITTER_KIND
+}
+
 /* --- the command ---------------------------------------------------------- */
+
+enum status_form { STATUS_TABLES, STATUS_JSON, STATUS_TOP };
 
 static void
 status_on_answer(void *self, const json_t *j, span text)
 {
-	const bool *is_json = self;
+	const enum status_form *form = self;
 
-	if (*is_json)
+	switch (*form) {
+	case STATUS_JSON:
 		(void)fwrite(text.p, 1, text.len, stdout);
-	else
+		return;
+	case STATUS_TOP:
+		print_top(json_object_get(j, "top"));
+		return;
+	case STATUS_TABLES:
 		status_print(j);
+		return;
+	}
+	UNREACHED();
 }
 
 int
 cmd_status(const struct conf_source *of_main, int argc, char **argv)
 {
 	struct conf_source src = *of_main;
-	bool is_json = false;
-	struct admin_client c = {
-	    .on_answer = status_on_answer, .self = &is_json};
+	enum status_form form = STATUS_TABLES;
+	struct admin_client c = {.on_answer = status_on_answer, .self = &form};
 
 	for (int i = 0; i < argc; i++) {
 		if (strcmp(argv[i], "--json") == 0) {
-			is_json = true;
+			form = STATUS_JSON;
+		} else if (strcmp(argv[i], "--top") == 0) {
+			form = STATUS_TOP;
 		} else if (strcmp(argv[i], "-c") == 0 && i + 1 < argc) {
 			src.path = argv[++i];
 		} else {
-			(void)fputs(
-			    "usage: gatehouse status [--json] [-c FILE]\n",
+			(void)fputs("usage: gatehouse status [--json | --top] "
+				    "[-c FILE]\n",
 			    stderr);
 			return EXIT_USAGE;
 		}

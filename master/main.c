@@ -17,7 +17,7 @@ static const char usage[] =
     "       gatehouse [-c FILE] -T          print the effective one\n"
     "       gatehouse [-c FILE] -s WORD     signal the running one: reload\n"
     "                                       reopen upgrade quit stop drain\n"
-    "       gatehouse status [--json] [-c FILE]   ask the running one\n"
+    "       gatehouse status [--json | --top] [-c FILE]   ask the running one\n"
     "       gatehouse purge URL | 'URL*' | --tag TAG ... | --all\n"
     "                 [--soft] [--cache NAME] [-c FILE]\n"
     "       gatehouse server UPSTREAM SERVER [drain|down|up|ready|auto|\n"

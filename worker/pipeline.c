@@ -13,6 +13,7 @@
 #include "worker/filter/compress.h"
 #include "worker/forward/forward.h"
 #include "worker/log/access_log.h"
+#include "worker/log/hitter_feed.h"
 #include "worker/preset/preset.h"
 #include "worker/rate/rate.h"
 #include "worker/route/route.h"
@@ -100,4 +101,5 @@ pipeline_log(struct exch *x)
 	if (exch_is_granted(x))
 		counter_add(x->w->counters, COUNTER_TUNNELS, 1);
 	log_exchange(x);
+	hitter_feed(x);
 }

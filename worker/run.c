@@ -20,6 +20,7 @@
 #include "worker/exch/worker.h"
 #include "worker/front/conn.h"
 #include "worker/log/access_log.h"
+#include "worker/log/hitter_feed.h"
 #include "worker/setup.h"
 #include "worker/shed.h"
 #include "worker/up/mirror.h"
@@ -259,6 +260,7 @@ run_open(struct run *r, const struct boot *b)
 	if (setup_open(w, b) < 0)
 		return -1;
 	w->log = log_worker_new(w);
+	hitter_feed_open(w);
 	r->acceptor = acceptor_new(w);
 	if (r->acceptor == NULL || run_watch_signals(r) < 0)
 		return -1;

@@ -35,6 +35,7 @@ struct bans; /* common/store/bans.h */
 struct closures; /* common/store/closures.h */
 struct claims; /* common/store/tenants.h */
 struct headcount; /* common/store/headcount.h */
+struct hitters; /* common/store/hitters.h */
 struct names; /* common/store/names.h */
 struct sessions; /* common/store/sessions.h */
 struct staples; /* common/store/staples.h */
@@ -59,6 +60,7 @@ struct boot {
 	struct bans *bans; /* NULL: nothing is shared (-t) */
 	struct headcount *headcount;
 	struct closures *closures;
+	struct hitters *hitters; /* NULL: nothing is shared (-t) */
 	/* Called when nothing needs a path any more: none can be opened and no
 	 * program run after it. false with errno. */
 	bool (*confine)(void);

@@ -11,11 +11,22 @@
 #define LOCK_YIELDS 50
 
 static bool
-lock_try(struct shm_lock *l, uint64_t *found, struct slot_name me)
+lock_swap(struct shm_lock *l, uint64_t *found, struct slot_name me)
 {
 	*found = 0;
 	return atomic_compare_exchange_strong_explicit(&l->owner, found,
 	    slot_word(me), memory_order_acquire, memory_order_relaxed);
+}
+
+bool
+lock_try(struct shm_lock *l, struct slot_name me)
+{
+	uint64_t found;
+
+	if (!lock_swap(l, &found, me))
+		return false;
+	CRASH_POINT();
+	return true;
 }
 
 enum lock_rc
@@ -24,7 +35,7 @@ lock_take(struct shm_lock *l, const struct slots *t, struct slot_name me)
 	uint64_t found;
 
 	for (int i = 0; i < LOCK_SPINS + LOCK_YIELDS; i++) {
-		if (lock_try(l, &found, me)) {
+		if (lock_swap(l, &found, me)) {
 			CRASH_POINT();
 			return LOCK_OK;
 		}

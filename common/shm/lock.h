@@ -20,6 +20,8 @@ enum lock_rc {
 	LOCK_DEAD /* its owner is dead: only a repairer may have it */
 };
 
+/* Take it for `me` if it is free, without waiting. */
+bool lock_try(struct shm_lock *l, struct slot_name me);
 /* Take it for `me`, waiting a bounded time. */
 enum lock_rc lock_take(
     struct shm_lock *l, const struct slots *t, struct slot_name me);

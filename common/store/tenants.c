@@ -66,9 +66,10 @@ tenants_open(struct tenants *t, struct segment *s)
 	t->bans = bans_map(s, true);
 	t->headcount = headcount_map(s, true);
 	t->closures = closures_map(s, true);
+	t->hitters = hitters_map(s, true);
 	if (t->ticket_keys == NULL || t->strikes == NULL ||
 	    t->staples == NULL || t->sessions == NULL || t->bans == NULL ||
-	    t->headcount == NULL || t->closures == NULL)
+	    t->headcount == NULL || t->closures == NULL || t->hitters == NULL)
 		return false;
 	t->upstate = upstate_open(s, true);
 	if (t->upstate == NULL)
@@ -111,6 +112,7 @@ tenants_lend(const struct tenants *t, struct boot *b)
 	b->bans = t->bans;
 	b->headcount = t->headcount;
 	b->closures = t->closures;
+	b->hitters = t->hitters;
 }
 
 void
@@ -260,6 +262,25 @@ claims_headcount(
 		    "shared_memory");
 		return;
 	}
+}
+
+/* Who comes most often is counted once any generation asks for it. */
+static void
+claims_hitters(struct tenants *t, const struct conf_tree *conf, struct diag *d)
+{
+	struct conf_scope s =
+	    conf_scope_of(conf, conf_first(conf, CONF_GLOBAL));
+
+	const struct conf_value *budget;
+
+	if (!conf_bool(&s, KEY_GLOBAL_HEAVY_HITTERS) ||
+	    hitters_ready(t->hitters, t->segment))
+		return;
+	/* it is on where nothing tells it, too */
+	budget = conf_get(&s, KEY_GLOBAL_SHARED_MEMORY);
+	diag_error(d, budget != NULL ? budget->at : (struct place){0},
+	    "the tables of heavy hitters do not fit: raise shared_memory, or "
+	    "turn heavy_hitters off");
 }
 
 /* --- caches --------------------------------------------------------------- */
@@ -503,6 +524,7 @@ claims_new(struct tenants *t, const struct conf_tree *conf, bool is_dry,
 	claims_staples(t, conf, d);
 	claims_sessions(t, conf, d);
 	claims_headcount(t, conf, d);
+	claims_hitters(t, conf, d);
 	claims_memory(c, conf, is_dry, d);
 	for (const struct conf_section *s = conf_first(conf, CONF_UPSTREAM);
 	     s != NULL; s = s->next) {
@@ -595,9 +617,12 @@ tenants_care(const struct boot *b)
 	struct slot_name me = {b->slot, b->incarnation};
 	struct objects *o;
 	uint32_t at = 0;
+	struct clock now;
 	/* who has another one sweeps it, or the next beat does */
 	bool is_partial = false;
 
+	clock_update(&now);
+	hitters_age(b->hitters, b->slots, me, clock_mono_ms(&now));
 	while ((o = objects_walk(b->segment, b->slots, me, &at, &is_partial)) !=
 	       NULL) {
 		struct objects_view *v =
@@ -623,6 +648,7 @@ tenants_repair(const struct boot *b, uint32_t dead_slot)
 	sessions_repair(b->sessions, b->slots, me, dead_slot);
 	bans_repair(b->bans, b->slots, me, dead_slot);
 	headcount_repair(b->headcount, b->slots, me, dead_slot);
+	hitters_repair(b->hitters, b->slots, me, dead_slot);
 	strikes_repair(b->strikes, b->slots, me, dead_slot);
 	ticket_keys_repair(b->ticket_keys, b->slots, me, dead_slot);
 	health_repair(b->upstate, dead_slot);

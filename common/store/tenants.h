@@ -15,6 +15,7 @@
 #include "common/shm/slot.h"
 #include "common/store/bans.h"
 #include "common/store/headcount.h"
+#include "common/store/hitters.h"
 #include "common/store/limits.h"
 #include "common/store/names.h"
 #include "common/store/objects.h"
@@ -37,6 +38,7 @@ struct tenants {
 	struct sessions *sessions;
 	struct bans *bans;
 	struct headcount *headcount;
+	struct hitters *hitters;
 	struct upqueue *upqueue;
 	struct registry *servers;
 	struct registry *queues;

@@ -1,11 +1,14 @@
-/* Deaths at every step of counting connections by address and of banning
- * addresses, while others do the same. */
+/* Deaths at every step of counting connections by address, of banning addresses
+ * and of counting who comes most often, while others do the same. */
 #include <check.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "common/base/check.h"
+#include "common/base/num.h"
 #include "common/store/bans.h"
 #include "common/store/headcount.h"
+#include "common/store/hitters.h"
 #include "t/unit/crash.h"
 #include "t/unit/unit.h"
 
@@ -18,6 +21,8 @@ struct shared {
 	struct slots *t;
 	struct bans *bans;
 	struct headcount *heads;
+	struct hitters *hitters;
+	_Atomic uint64_t *now_ms; /* all see it */
 };
 
 static void *
@@ -32,6 +37,9 @@ guard_set_up(struct segment *s, struct slots *t)
 	ck_assert_ptr_nonnull(v->bans);
 	ck_assert_ptr_nonnull(v->heads);
 	ck_assert(headcount_ready(v->heads, s));
+	v->hitters = hitters_map(s, true);
+	ck_assert_ptr_nonnull(v->hitters);
+	ck_assert(hitters_ready(v->hitters, s));
 	return v;
 }
 
@@ -154,12 +162,167 @@ START_TEST(a_death_bans_nobody_else)
 }
 END_TEST
 
+/* --- who comes most often ------------------------------------------------- */
+
+/* More names than places, so that they push each other out. */
+#define NAMES (2 * HITTERS_PLACES)
+/* Few, so that all are counted when they fade. */
+#define FEW 4u
+#define WEIGHT 2u
+
+static void
+hitters_count(struct shared *v, struct slot_name me, uint64_t n)
+{
+	char text[20];
+	struct hitter_name name = {
+	    span_of(text, u64_format(n, text)), SPAN_LIT("/")};
+
+	hitters_note(
+	    v->hitters, me, HITTER_PATH, &name, WEIGHT, atomic_load(v->now_ms));
+}
+
+/* All places are taken. */
+static void *
+hitters_set_up(struct segment *s, struct slots *t)
+{
+	struct shared *v = guard_set_up(s, t);
+	struct slot_name me = {0, 1};
+
+	v->now_ms = mmap(NULL, sizeof(*v->now_ms), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ck_assert_ptr_ne(v->now_ms, MAP_FAILED);
+	atomic_store(v->now_ms, NOW);
+	for (uint64_t i = 0; i < HITTERS_PLACES; i++)
+		hitters_count(v, me, i);
+	return v;
+}
+
+static void
+hitters_tear_down(void *ctx)
+{
+	struct shared *v = ctx;
+
+	/* those who lived did not wait for the dead */
+	REQUIRE(hitters_dropped(v->hitters) > 0);
+	(void)munmap(v->now_ms, sizeof(*v->now_ms));
+	free(v);
+}
+
+static void
+hitters_work(void *ctx, struct slot_name me, uint64_t *done)
+{
+	struct shared *v = ctx;
+	struct hitter top[2];
+
+	/* one that has no place, if it comes in turn, and then has */
+	for (uint64_t i = 0; i < 4; i++)
+		hitters_count(v, me, (*done + HITTERS_PLACES + i / 2) % NAMES);
+	(void)hitters_top(
+	    v->hitters, v->t, me, HITTER_PATH, NOW, top, NELEMS(top));
+	++*done;
+}
+
+static bool
+hitters_mend(void *ctx, struct slot_name me, uint32_t dead)
+{
+	struct shared *v = ctx;
+
+	hitters_repair(v->hitters, v->t, me, dead);
+	return true;
+}
+
+/* Whoever is listed is one of those who came. */
+static bool
+hitters_are_whole(void *ctx)
+{
+	struct shared *v = ctx;
+	struct slot_name nobody = {SLOTS_MAX - 1, 1};
+	struct hitter top[16];
+	uint32_t n;
+
+	if (!hitters_check(v->hitters))
+		return false;
+	n = hitters_top(v->hitters, v->t, nobody, HITTER_PATH,
+	    atomic_load(v->now_ms), top, NELEMS(top));
+	for (uint32_t i = 0; i < n; i++) {
+		span text = span_of(top[i].text, top[i].len);
+		uint64_t which;
+
+		if (!span_ends(text, SPAN_LIT("/")) ||
+		    !span_u64(
+			span_first(text, text.len - 1), NAMES - 1, &which) ||
+		    top[i].error > top[i].count)
+			return false;
+	}
+	return true;
+}
+
+START_TEST(a_death_makes_up_no_names)
+{
+	static const struct crash_case c = {
+	    .name = "hitters",
+	    .set_up = hitters_set_up,
+	    .tear_down = hitters_tear_down,
+	    .work = hitters_work,
+	    .repair = hitters_mend,
+	    .check = hitters_are_whole,
+	    .others_go_on = true,
+	};
+
+	ck_assert_uint_ge(crash_run(&c), 20);
+}
+END_TEST
+
+/* Each turn counts are halved, and what is left is forgotten. */
+static void
+fading_work(void *ctx, struct slot_name me, uint64_t *done)
+{
+	struct shared *v = ctx;
+
+	for (uint64_t i = 0; i < FEW; i++)
+		hitters_count(v, me, i);
+	for (uint64_t i = 0; i < 2; i++)
+		hitters_age(v->hitters, v->t, me,
+		    atomic_fetch_add(v->now_ms, HITTERS_HALF_MS));
+	hitters_count(v, me, FEW);
+	hitters_forget(v->hitters, v->t, me);
+	++*done;
+}
+
+static void *
+fading_set_up(struct segment *s, struct slots *t)
+{
+	struct shared *v = hitters_set_up(s, t);
+
+	hitters_forget(v->hitters, v->t, (struct slot_name){0, 1});
+	return v;
+}
+
+START_TEST(a_death_while_counts_are_halved_leaves_none_of_them)
+{
+	static const struct crash_case c = {
+	    .name = "hitters that fade",
+	    .set_up = fading_set_up,
+	    .tear_down = hitters_tear_down,
+	    .work = fading_work,
+	    .repair = hitters_mend,
+	    .check = hitters_are_whole,
+	    .others_go_on = true,
+	    .repair_stride = 5,
+	};
+
+	ck_assert_uint_ge(crash_run(&c), 20);
+}
+END_TEST
+
 int
 main(void)
 {
 	const TTest *const tests[] = {
 	    a_death_gives_its_connections_back,
 	    a_death_bans_nobody_else,
+	    a_death_makes_up_no_names,
+	    a_death_while_counts_are_halved_leaves_none_of_them,
 	};
 
 	return unit_run("crash_guard", tests, NELEMS(tests));

@@ -25,6 +25,12 @@ struct turned_told {
 	uint64_t n; /* since then */
 };
 
+/* When the next exchange is noted among heavy hitters (worker/log). */
+struct hitter_turn {
+	uint32_t left; /* exchanges until then; 0: none is */
+	uint64_t seed; /* of what comes after it; never 0 when they are on */
+};
+
 /* What was shed since the log was told. */
 struct shed_state {
 	uint64_t told_ms; /* CLOCK_MONOTONIC; 0: never */
@@ -67,6 +73,7 @@ struct worker {
 	struct auth_worker *auth; /* verifies; NULL: in place */
 	struct forward_worker *forward; /* names that it has asked for */
 	struct log_worker *log;
+	struct hitter_turn hitter_turn;
 	struct turned_told turned[TURNED_N];
 	struct codec_pool *codecs; /* NULL before the first is needed */
 	struct list conns; /* client connections, for retiring */
