@@ -23,9 +23,10 @@ CONF = "etc/gatehouse/gatehouse.ini"
 FILES = {"usr/sbin/gatehouse", CONF, "usr/share/man/man8/gatehouse.8",
          "usr/share/doc/gatehouse/examples/gatehouse.ini"}
 DOCS = {f"usr/share/doc/gatehouse/{name}" for name in
-        ("README", "admin.md", "auth.md", "challenge.md", "config.md",
-         "design.md", "forward.md", "performance.md", "presets.md",
-         "reference.md", "resilience.md", "shm.md")}
+        ("README", "abuse.md", "acl.md", "admin.md", "auth.md",
+         "challenge.md", "compression.md", "config.md", "design.md",
+         "forward.md", "performance.md", "presets.md", "reference.md",
+         "resilience.md", "shm.md")}
 SECCOMP_FILTER = "2"
 SECCOMP_NONE = "0"
 
