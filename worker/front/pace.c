@@ -34,10 +34,11 @@ pace_wait(struct pace *p, const struct plan_listen *l, uint64_t now_us,
 	if (p->since_us == 0)
 		p->since_us = now_us;
 	spent_us = pace_spent_us(p, now_us);
-	/* a little later, so that it is over when it is looked at */
+	/* later by what a timer may be early, so that it is over when it is
+	 * looked at: both ends of the wait are cut to milliseconds */
 	return spent_us >= grace_us
 		   ? 0
-		   : u64_min(timeout_ms, (grace_us - spent_us) / US_PER_MS + 1);
+		   : u64_min(timeout_ms, (grace_us - spent_us) / US_PER_MS + 2);
 }
 
 void
