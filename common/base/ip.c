@@ -7,6 +7,9 @@
 
 #include "common/base/num.h"
 
+/* The network of a client of IPv6 (RFC 6177). */
+#define IP_CLIENT_BITS 64
+
 static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
 
 bool
@@ -97,6 +100,16 @@ ip_mask(struct ip *ip, unsigned bits)
 
 		ip->b[i] = (uint8_t)(ip->b[i] & ~(0xffu >> kept));
 	}
+}
+
+struct ip
+ip_client(const struct ip *ip)
+{
+	struct ip client = *ip;
+
+	if (!ip_is_v4(ip))
+		ip_mask(&client, IP_CLIENT_BITS);
+	return client;
 }
 
 bool

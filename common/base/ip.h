@@ -31,6 +31,9 @@ size_t ip_format(const struct ip *ip, char out[IP_TEXT_CAP]);
 bool ip_prefix_parse(span s, struct ip_prefix *out);
 /* Clear all but the first `bits` of its 128 bits. */
 void ip_mask(struct ip *ip, unsigned bits);
+/* What stands for one client: an address, or of IPv6 the /64 that a client is
+ * given as a whole, and any address of which it can take. */
+struct ip ip_client(const struct ip *ip);
 bool ip_prefix_has(const struct ip_prefix *p, const struct ip *ip);
 
 #endif

@@ -113,14 +113,12 @@ static struct bans_key
 bans_key(const struct bans *b, const struct ip *ip)
 {
 	struct bans *own = (struct bans *)(uintptr_t)b;
-	struct ip net = *ip;
+	struct ip net = ip_client(ip);
 	struct bans_key k;
 	uint32_t first;
 	uint32_t second;
 	uint64_t hash;
 
-	if (!ip_is_v4(&net))
-		ip_mask(&net, BANS_IPV6_PREFIX);
 	hash = siphash(&b->key, span_of((const char *)net.b, sizeof(net.b)));
 	first = (uint32_t)hash % BUCKETS;
 	second = (uint32_t)(hash >> 32) % BUCKETS;

@@ -15,8 +15,6 @@
 /* Bans at once. In a full table, or where its places are all taken, a new one
  * takes the place of the one that would end first. */
 #define BANS_MAX 40960u
-/* Bits of an IPv6 address that count. */
-#define BANS_IPV6_PREFIX 64u
 /* The longest: a year. */
 #define BANS_MS_MAX (UINT64_C(366) * 86400 * 1000)
 

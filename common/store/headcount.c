@@ -78,10 +78,8 @@ static uint64_t
 headcount_tag(const struct headcount *h, span name, const struct ip *ip)
 {
 	struct sipkey own = h->key[0];
-	struct ip net = *ip;
+	struct ip net = ip_client(ip);
 
-	if (!ip_is_v4(&net))
-		ip_mask(&net, HEADCOUNT_IPV6_PREFIX);
 	own.k1 ^= siphash(&h->key[1], name);
 	return siphash(&own, span_of((const char *)net.b, sizeof(net.b)));
 }

@@ -15,8 +15,6 @@
 
 /* Pairs of an address and a process that can be counted. */
 #define HEADCOUNT_PLACES 262144u
-/* Bits of an IPv6 address that count. */
-#define HEADCOUNT_IPV6_PREFIX 64u
 
 struct headcount;
 

@@ -69,10 +69,8 @@ auth_guard_prepare(struct auth_guard *g, const struct conf_scope *s,
 static span
 guard_key(struct exch *x)
 {
-	struct ip ip = x->client.ip;
+	struct ip ip = ip_client(&x->client.ip);
 
-	if (!ip_is_v4(&ip))
-		ip_mask(&ip, BANS_IPV6_PREFIX);
 	return arena_span(&x->arena, span_of((const char *)ip.b, sizeof(ip.b)));
 }
 

@@ -7,9 +7,6 @@
 #include "common/conf/conf.h"
 #include "common/store/hitters.h"
 
-/* Bits of an IPv6 address that tell one client from another. */
-#define CLIENT_IPV6_PREFIX 64u
-
 /* Numbers that look like chance: Marsaglia, "Xorshift RNGs", the triple 13, 7,
  * 17. */
 static uint64_t
@@ -61,12 +58,10 @@ feed_name(const struct exch *x, enum hitter_kind kind, span head, span tail)
 static void
 feed_client(const struct exch *x)
 {
-	struct ip net = x->client.ip;
+	struct ip net = ip_client(&x->client.ip);
 
 	if (!exch_client_has_ip(&x->client))
 		return;
-	if (!ip_is_v4(&net))
-		ip_mask(&net, CLIENT_IPV6_PREFIX);
 	feed_name(x, HITTER_CLIENT, span_of((const char *)net.b, sizeof(net.b)),
 	    span_of(NULL, 0));
 }

@@ -6,58 +6,17 @@
 #include <assert.h>
 #include <string.h>
 
+#include "common/base/base64.h"
+
 #define COOKIE_VERSION 1
 #define SERVER_AT 1u
 #define UNTIL_AT 9u
 #define SEAL_AT 17u
 #define SEAL_LEN 16u
 #define RAW_LEN (SEAL_AT + SEAL_LEN)
-#define RAW_GROUP 3u
-#define TEXT_GROUP 4u
-#define DIGIT_BITS 6
 
-static_assert(RAW_LEN % RAW_GROUP == 0 &&
-		  RAW_LEN / RAW_GROUP * TEXT_GROUP == STICKY_COOKIE_LEN,
+static_assert(RAW_LEN % 3 == 0 && BASE64_CHARS(RAW_LEN) == STICKY_COOKIE_LEN,
     "every digit is used whole");
-
-static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-			     "abcdefghijklmnopqrstuvwxyz0123456789-_";
-#define DIGIT_MASK 63u
-
-static void
-text_write(const uint8_t raw[RAW_LEN], char out[STICKY_COOKIE_LEN])
-{
-	for (size_t i = 0; i < RAW_LEN; i += RAW_GROUP) {
-		uint32_t group = (uint32_t)raw[i] << 16 |
-				 (uint32_t)raw[i + 1] << 8 | raw[i + 2];
-
-		for (int k = TEXT_GROUP - 1; k >= 0; k--)
-			*out++ = digits[group >> (k * DIGIT_BITS) & DIGIT_MASK];
-	}
-}
-
-static bool
-text_read(span text, uint8_t raw[RAW_LEN])
-{
-	for (size_t i = 0; i < STICKY_COOKIE_LEN; i += TEXT_GROUP) {
-		uint32_t group = 0;
-
-		for (size_t k = 0; k < TEXT_GROUP; k++) {
-			char c = text.p[i + k];
-			const char *digit =
-			    c == '\0' ? NULL : strchr(digits, c);
-
-			if (digit == NULL)
-				return false;
-			group =
-			    group << DIGIT_BITS | (uint32_t)(digit - digits);
-		}
-		*raw++ = (uint8_t)(group >> 16);
-		*raw++ = (uint8_t)(group >> 8);
-		*raw++ = (uint8_t)group;
-	}
-	return true;
-}
 
 /* Big-endian: the same on every machine. */
 static void
@@ -94,17 +53,19 @@ sticky_cookie_write(const struct session_secret *secret,
 	word_write(raw + UNTIL_AT, c->until_s);
 	word_write(raw + SEAL_AT, raw_seal(secret, 0, raw));
 	word_write(raw + SEAL_AT + 8, raw_seal(secret, 1, raw));
-	text_write(raw, out);
+	(void)base64url_write(span_of((const char *)raw, RAW_LEN), out);
 }
 
 bool
 sticky_cookie_read(
     const struct session_secret *secret, span text, struct sticky_cookie *out)
 {
-	uint8_t raw[RAW_LEN];
+	uint8_t raw[BASE64_BYTES(STICKY_COOKIE_LEN)];
 	uint64_t differs;
+	size_t len;
 
-	if (text.len != STICKY_COOKIE_LEN || !text_read(text, raw) ||
+	if (text.len != STICKY_COOKIE_LEN ||
+	    !base64url_read(text, (char *)raw, &len) || len != RAW_LEN ||
 	    raw[0] != COOKIE_VERSION)
 		return false;
 	/* as a whole: it takes the same time wherever it differs */
