@@ -17,7 +17,8 @@
 #define SEGMENT_MIB 64u
 #define MANY UP_SERVERS_MAX
 #define FEW 50u
-#define PICKS 20000u
+#define PICKS 2000u
+#define COST_ROUNDS 10
 #define WORDS ((MANY + 63) / 64)
 /* Of linear cost it would be MANY / FEW = 200 times. */
 #define DEARER_MAX 20
@@ -117,18 +118,36 @@ lb_skip(uint32_t i, bool is_out)
 }
 
 static uint64_t
-cost_ns(const struct lb_ops *lb, uint32_t n)
+picks_ns(void)
 {
 	struct timespec a, b;
+	uint32_t n = 0;
 
-	lb_begin(lb, n);
 	ck_assert_int_eq(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a), 0);
 	for (uint32_t k = 0; k < PICKS; k++)
-		ck_assert_int_ge(lb_pick(), 0);
+		n += lb_pick() >= 0;
 	ck_assert_int_eq(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b), 0);
-	lb_end();
+	ck_assert_uint_eq(n, PICKS);
 	return (uint64_t)(b.tv_sec - a.tv_sec) * 1000000000u +
 	       (uint64_t)b.tv_nsec - (uint64_t)a.tv_nsec;
+}
+
+/* Of the round that was disturbed the least: what else the machine does makes
+ * a round dearer, never cheaper. */
+static uint64_t
+cost_ns(const struct lb_ops *lb, uint32_t n)
+{
+	uint64_t least = UINT64_MAX;
+
+	lb_begin(lb, n);
+	for (int i = 0; i < COST_ROUNDS; i++) {
+		uint64_t ns = picks_ns();
+
+		if (ns < least)
+			least = ns;
+	}
+	lb_end();
+	return least;
 }
 
 START_TEST(a_choice_among_many_costs_little_more)
