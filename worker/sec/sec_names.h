@@ -31,7 +31,12 @@ enum sec_op {
 	SEC_N_OPS
 };
 
-enum sec_shape { SEC_SHAPE_ONE, SEC_SHAPE_MANY, SEC_SHAPE_STORE, SEC_SHAPE_DOC };
+enum sec_shape {
+	SEC_SHAPE_ONE,
+	SEC_SHAPE_MANY,
+	SEC_SHAPE_STORE,
+	SEC_SHAPE_DOC
+};
 
 enum sec_argument {
 	SEC_ARGUMENT_NONE,
@@ -40,6 +45,9 @@ enum sec_argument {
 	SEC_ARGUMENT_FILE,
 	SEC_ARGUMENT_ASK
 };
+
+/* The index of the word that is `name` but for case, or -1. */
+ptrdiff_t sec_word_find(span name, const char *const *words, size_t n);
 
 /* By name, without case; false when there is none. */
 bool sec_var_find(span name, enum sec_var *out);

@@ -22,12 +22,14 @@ struct sec_unicode;
 
 struct sec_part {
 	bool is_literal;
-	span text; /* the literal; else the selector, as written; may be empty */
+	span
+	    text; /* the literal; else the selector, as written; may be empty */
 	enum sec_var var;
 	int32_t slot; /* of TX: see sec_set.tx_names; else -1 */
 };
 
 struct sec_text {
+	span raw; /* as written; what regexes of messages and tags look at */
 	const struct sec_part *parts; /* one literal or none: a constant */
 	uint32_t n_parts;
 };
@@ -78,22 +80,13 @@ struct sec_open {
 };
 
 enum sec_ctl_kind {
-	SEC_CTL_RULE_ENGINE,
-	SEC_CTL_REMOVE_BY_ID,
-	SEC_CTL_REMOVE_BY_TAG,
-	SEC_CTL_REMOVE_BY_MSG,
-	SEC_CTL_REMOVE_TARGET_BY_ID,
-	SEC_CTL_REMOVE_TARGET_BY_TAG,
-	SEC_CTL_REMOVE_TARGET_BY_MSG,
-	SEC_CTL_BODY_PROCESSOR,
-	SEC_CTL_FORCE_BODY_VARIABLE,
-	SEC_CTL_AUDIT_ENGINE,
-	SEC_CTL_AUDIT_PARTS,
-	SEC_CTL_REQUEST_BODY_ACCESS,
-	SEC_CTL_RESPONSE_BODY_ACCESS
+#define SEC_CTL(kind, name, value) SEC_CTL_##kind,
+#include "worker/sec/sec_ctl.def"
+#undef SEC_CTL
+	SEC_N_CTLS
 };
 
-/* On and Off are 1 and 0; DetectionOnly, RelevantOnly are 2. */
+/* On and Off; DetectionOnly and RelevantOnly are SEC_PARTLY. */
 enum sec_switch { SEC_OFF, SEC_ON, SEC_PARTLY };
 
 enum sec_processor {
@@ -108,7 +101,7 @@ struct sec_ctl {
 	enum sec_ctl_kind kind;
 	enum sec_switch to; /* of switches */
 	enum sec_processor processor;
-	uint64_t first, last; /* ids */
+	uint64_t first, last; /* ids, both included */
 	const struct regex *regex; /* tags or messages */
 	struct sec_target target; /* of REMOVE_TARGET */
 	span text; /* parts of the audit log */
@@ -141,6 +134,7 @@ struct sec_rule {
 	bool is_chained; /* belongs to the one before */
 	uint64_t id; /* 0 inside a chain */
 	struct place at;
+	span file;
 
 	const struct sec_target *targets;
 	uint32_t n_targets;
@@ -151,10 +145,14 @@ struct sec_rule {
 	struct sec_text argument;
 
 	enum sec_disrupt disrupt;
-	uint16_t status; /* 0: that of the default action, else 403 */
+	/* What `block` means here: never BLOCK itself. It, the status and the
+	 * address are what SecDefaultAction said last for the phase before the
+	 * rule. */
+	enum sec_disrupt blocks_as;
+	uint16_t status; /* 0: nobody says */
 	struct sec_text redirect;
-	uint32_t skip; /* rules (chains) to leave out when it holds */
-	/* Index in rules[] of what is next when it holds; 0: simply the next. */
+	/* Index in rules[] of what is next when it holds (skip, skipAfter): what
+	 * begins a chain or marks, or n_rules; 0: simply the next. */
 	uint32_t skip_to;
 
 	struct sec_text msg, logdata;
@@ -183,20 +181,22 @@ enum sec_limit_action { SEC_LIMIT_REJECT, SEC_LIMIT_PARTIAL };
 
 /* Directives that hold for all rules; the last one said counts. */
 struct sec_options {
-	enum sec_switch engine;
-	enum sec_switch reads_request, reads_response;
+	enum sec_switch engine; /* On unless said */
+	enum sec_switch reads_request; /* On unless said */
+	enum sec_switch reads_response;
 	uint64_t request_max, request_no_files_max, response_max;
 	enum sec_limit_action request_over, response_over;
 	uint32_t request_json_depth; /* SecRequestBodyJsonDepthLimit */
 	uint32_t arguments_max; /* SecArgumentsLimit */
+	uint32_t files_max; /* SecUploadFileLimit */
 	uint32_t collection_timeout_s;
-	uint32_t match_limit;
+	uint32_t match_limit; /* of what is read behind it; 0: not said */
 	char argument_separator;
 	uint8_t cookie_format; /* 0 or 1 */
 	span signature; /* SecComponentSignature, joined by blanks */
 	const span *response_types;
 	uint32_t n_response_types;
-	enum sec_switch audit;
+	enum sec_switch audit; /* RelevantOnly unless said */
 	span audit_parts;
 	struct sec_unicode *unicode; /* may be NULL */
 };
@@ -210,11 +210,6 @@ struct sec_set {
 	 * markers are in all. */
 	uint32_t *by_phase[SEC_PHASES];
 	uint32_t n_by_phase[SEC_PHASES];
-	/* What `block` means in a phase: disruptive action and status. */
-	struct {
-		enum sec_disrupt disrupt;
-		uint16_t status;
-	} defaults[SEC_PHASES];
 	struct sec_chain *chains;
 	uint32_t n_chains;
 	/* Constant names of TX that some rule reads or writes, in lower case: a

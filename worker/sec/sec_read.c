@@ -1,0 +1,121 @@
+/* sec_read: the files of a set, one inside the other. */
+#include <glob.h>
+
+#include "common/base/linefile.h"
+#include "worker/sec/sec_int.h"
+
+/* Bytes that no rule has: a file with a NUL is another kind of file. */
+static bool
+text_is_good(struct sec_build *b, uint16_t file, span text)
+{
+	const char *nul = text.len == 0 ? NULL : memchr(text.p, '\0', text.len);
+	struct place at = {.file = file, .line = 1, .col = 1};
+
+	if (nul == NULL)
+		return true;
+	for (const char *p = text.p; p < nul; p++)
+		if (*p == '\n')
+			at.line++;
+	diag_error(b->d, at, "a NUL byte: is it another kind of file?");
+	return false;
+}
+
+void
+sec_read_text(struct sec_build *b, const char *path, span text)
+{
+	struct sec_lex *outer = b->x;
+	span outer_file = b->file;
+	struct sec_lex x;
+	span line;
+
+	sec_lex_init(&x, diag_file(b->d, path, text), text, b->d);
+	b->x = &x;
+	b->file = arena_span(b->a, span_str(path));
+	b->depth++;
+	b->n_files++;
+	if (text_is_good(b, x.file, text))
+		while (sec_lex_line(&x, &line))
+			sec_directive_read(b, line);
+	b->depth--;
+	b->file = outer_file;
+	b->x = outer;
+	sec_lex_fini(&x);
+}
+
+/* What stands before the last slash, or the folder that we are in. */
+static const char *
+folder_of(struct sec_build *b, const char *path)
+{
+	ptrdiff_t slash = span_rchr(span_str(path), '/');
+
+	if (slash < 0)
+		return ".";
+	if (slash == 0)
+		return "/";
+	return arena_span(b->a, span_of(path, (size_t)slash)).p;
+}
+
+void
+sec_read_file(struct sec_build *b, const char *path, struct place from)
+{
+	const char *outer = b->folder;
+	struct linefile f;
+	span text;
+
+	if (b->depth == SEC_DEPTH_MAX || b->n_files == SEC_FILES_MAX) {
+		diag_error(b->d, from,
+		    "more than %u files, or files %u deep inside each other",
+		    SEC_FILES_MAX, SEC_DEPTH_MAX);
+		return;
+	}
+	if (!linefile_open(&f, path, LINEFILE_WHOLE, from, b->d))
+		return;
+	text = span_of(f.text + f.at, f.len - f.at);
+	if (text.len > SEC_FILE_MAX)
+		diag_error(b->d, from, "%s is larger than 16m", path);
+	else {
+		b->folder = folder_of(b, path);
+		sec_read_text(b, path, text);
+		b->folder = outer;
+	}
+	linefile_close(&f);
+}
+
+span
+sec_beside(struct sec_build *b, span path)
+{
+	if (path.len > 0 && path.p[0] == '/')
+		return arena_span(b->a, path);
+	return arena_printf(b->a, "%s/%.*s", b->folder, SPAN_FMT(path));
+}
+
+static bool
+is_pattern(span s)
+{
+	return span_chr(s, '*') >= 0 || span_chr(s, '?') >= 0 ||
+	       span_chr(s, '[') >= 0;
+}
+
+void
+sec_read_pattern(struct sec_build *b, span word, bool is_needed)
+{
+	struct place at = sec_lex_place(b->x, word);
+	span pattern = sec_beside(b, word);
+	glob_t found;
+	int rc;
+
+	if (is_needed && !is_pattern(word)) {
+		sec_read_file(b, pattern.p, at);
+		return;
+	}
+	rc = glob(pattern.p, GLOB_ERR, NULL, &found);
+	if (rc == 0)
+		for (size_t i = 0; i < found.gl_pathc; i++)
+			sec_read_file(b, found.gl_pathv[i], at);
+	else if (rc != GLOB_NOMATCH)
+		diag_error(b->d, at, "%s cannot be searched", pattern.p);
+	else if (is_needed)
+		diag_error(b->d, at, "no file is called %s", pattern.p);
+	if (rc == 0)
+		globfree(&found);
+}
