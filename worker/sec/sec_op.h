@@ -23,21 +23,31 @@ enum sec_rc {
 };
 
 struct sec_hits {
-	/* Parts of the text that was asked, or of `told`; a group that took no
-	 * part is empty. */
+	/* Parts of the text that was asked, of `told`, or of the operator (pm);
+	 * a group that took no part is empty. */
 	span at[SEC_HITS_MAX];
-	uint8_t n; /* 0: the operator has none */
+	uint8_t n; /* 0: the operator has none, or rx has too many */
 	char told[SEC_HITS_TOLD];
 };
 
 /* An operator with its argument. */
 struct sec_test;
 
+/* Memory for matches of rx that nest deeply: one for all operators of a set. */
+struct sec_deep;
+
 /* What the rules say before an operator is made ready. */
 struct sec_test_env {
 	const char *folder; /* of the rule file: files of lists are beside it */
 	uint32_t match_limit; /* SecPcreMatchLimit; 0: REGEX_MATCH_LIMIT */
+	/* Must live longer than the operators; NULL: to nest deeply is a bound
+	 * of effort that is reached. */
+	struct sec_deep *deep;
 };
+
+struct sec_deep *sec_deep_new(void);
+/* NULL is allowed. */
+void sec_deep_free(struct sec_deep *deep);
 
 /* Make it ready. `at` is where the argument begins. NULL with a message. An
  * argument with %{macros} is allowed for TEXT and for rx: then the text of each
@@ -50,8 +60,8 @@ void sec_test_free(struct sec_test *t);
 /* Whether it holds for the text. `argument` is what a TEXT operator compares
  * with (its macros replaced); others ignore it. *hits is written when it is not
  * NULL and the answer is yes. Not for two threads at once. */
-enum sec_rc sec_test_run(const struct sec_test *t, span argument, span text,
-    struct sec_hits *hits);
+enum sec_rc sec_test_run(
+    const struct sec_test *t, span argument, span text, struct sec_hits *hits);
 
 /* detectSQLi and detectXSS (sec_sqli.c, sec_xss.c): whether the text would be
  * an attack if an application put it into a statement or a page. The first

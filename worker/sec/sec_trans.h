@@ -27,14 +27,14 @@ size_t sec_trans_room(enum sec_trans t, size_t len);
 /* Transform. Returns `in` itself when nothing changes (nothing was written),
  * else what was written to `out`, which has sec_trans_room() bytes and does not
  * overlap with it. `map` may be NULL. */
-span sec_trans_run(enum sec_trans t, span in, const struct sec_unicode *map,
-    char *out);
+span sec_trans_run(
+    enum sec_trans t, span in, const struct sec_unicode *map, char *out);
 
 /* Read the map `code_page` out of a file in the form of ModSecurity's
  * unicode.mapping ("20127 (US-ASCII)" lines followed by "00a0:20" pairs); the
  * caller frees. NULL with a message at `at`. */
-struct sec_unicode *sec_unicode_new(const char *path, uint32_t code_page,
-    struct place at, struct diag *d);
+struct sec_unicode *sec_unicode_new(
+    const char *path, uint32_t code_page, struct place at, struct diag *d);
 void sec_unicode_free(struct sec_unicode *map);
 
 #endif

@@ -1,0 +1,207 @@
+/* sec_rx: see the header. The match block and the pattern of a late one are
+ * what changes while serving: each process has its own copies after fork. */
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include "worker/sec/sec_rx.h"
+
+#include <pcre2.h>
+#include <stdlib.h>
+
+#include "common/base/check.h"
+#include "common/base/num.h"
+#include "common/base/regex.h"
+
+/* Room for the library's message. */
+#define RX_WHY_CAP 128
+/* The reference has numbers for fifteen groups; with more it captures none. */
+#define RX_GROUPS 15
+/* Stack of compiled patterns. Measured on 128 KiB of text with the patterns of
+ * the core rules: the deepest takes less than half of it. */
+#define RX_DEEP_MIN ((size_t)64 << 10)
+#define RX_DEEP_MAX ((size_t)4 << 20)
+
+struct sec_deep {
+	pcre2_jit_stack *stack;
+};
+
+struct sec_rx {
+	pcre2_code *code; /* NULL: not ready */
+	pcre2_match_data *match;
+	pcre2_match_context *limits;
+	pcre2_match_context *deep; /* NULL: there is no such stack */
+	bool is_compiled; /* to machine code */
+	enum sec_rx_kind kind;
+	char *pattern; /* of a late one */
+	size_t len;
+};
+
+struct sec_deep *
+sec_deep_new(void)
+{
+	struct sec_deep *deep = calloc(1, sizeof(*deep));
+
+	REQUIRE(deep != NULL);
+	/* NULL without machine code: nothing asks for it then */
+	deep->stack = pcre2_jit_stack_create(RX_DEEP_MIN, RX_DEEP_MAX, NULL);
+	return deep;
+}
+
+void
+sec_deep_free(struct sec_deep *deep)
+{
+	if (deep == NULL)
+		return;
+	pcre2_jit_stack_free(deep->stack);
+	free(deep);
+}
+
+static pcre2_match_context *
+new_limits(const struct sec_test_env *env)
+{
+	pcre2_match_context *limits = pcre2_match_context_create(NULL);
+
+	REQUIRE(limits != NULL);
+	(void)pcre2_set_match_limit(limits,
+	    env->match_limit > 0 ? env->match_limit : REGEX_MATCH_LIMIT);
+	return limits;
+}
+
+struct sec_rx *
+sec_rx_new_late(const struct sec_test_env *env)
+{
+	struct sec_rx *rx = calloc(1, sizeof(*rx));
+
+	REQUIRE(rx != NULL);
+	rx->match = pcre2_match_data_create(RX_GROUPS + 1, NULL);
+	REQUIRE(rx->match != NULL);
+	rx->limits = new_limits(env);
+	if (env->deep != NULL && env->deep->stack != NULL) {
+		rx->deep = new_limits(env);
+		pcre2_jit_stack_assign(rx->deep, NULL, env->deep->stack);
+	}
+	return rx;
+}
+
+static pcre2_code *
+compile(span pattern, enum sec_rx_kind kind, int *err, size_t *off)
+{
+	uint32_t how = PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY;
+
+	if (kind == SEC_RX_LINES)
+		how = PCRE2_DOTALL | PCRE2_MULTILINE;
+	/* an empty pattern may have no address at all */
+	return pcre2_compile((PCRE2_SPTR)(pattern.len == 0 ? "" : pattern.p),
+	    pattern.len, how, err, off, NULL);
+}
+
+struct sec_rx *
+sec_rx_new(span pattern, enum sec_rx_kind kind, const struct sec_test_env *env,
+    struct place at, struct diag *d)
+{
+	char why[RX_WHY_CAP];
+	size_t off;
+	int err;
+	pcre2_code *code = compile(pattern, kind, &err, &off);
+	struct sec_rx *rx;
+
+	if (code == NULL) {
+		(void)pcre2_get_error_message(
+		    err, (PCRE2_UCHAR *)why, sizeof(why));
+		at.col = (uint16_t)size_min(at.col + off, UINT16_MAX);
+		at.len = 1;
+		diag_error(d, at, "the pattern is malformed: %s", why);
+		return NULL;
+	}
+	rx = sec_rx_new_late(env);
+	rx->code = code;
+	rx->kind = kind;
+	rx->is_compiled = pcre2_jit_compile(code, PCRE2_JIT_COMPLETE) == 0;
+	return rx;
+}
+
+void
+sec_rx_free(struct sec_rx *rx)
+{
+	if (rx == NULL)
+		return;
+	pcre2_match_data_free(rx->match);
+	pcre2_match_context_free(rx->limits);
+	pcre2_match_context_free(rx->deep);
+	pcre2_code_free(rx->code);
+	free(rx->pattern);
+	free(rx);
+}
+
+bool
+sec_rx_set(struct sec_rx *rx, span pattern)
+{
+	size_t off;
+	int err;
+
+	if (pattern.len > SEC_RX_PATTERN_MAX)
+		return false;
+	if (rx->pattern != NULL &&
+	    span_eq(span_of(rx->pattern, rx->len), pattern))
+		return rx->code != NULL;
+	if (rx->pattern == NULL)
+		rx->pattern = malloc(SEC_RX_PATTERN_MAX);
+	REQUIRE(rx->pattern != NULL);
+	if (pattern.len > 0)
+		memcpy(rx->pattern, pattern.p, pattern.len);
+	rx->len = pattern.len;
+	pcre2_code_free(rx->code);
+	rx->code = compile(pattern, rx->kind, &err, &off);
+	return rx->code != NULL;
+}
+
+static int
+match(struct sec_rx *rx, span text, size_t from)
+{
+	/* an empty text may have no address at all */
+	PCRE2_SPTR p = (PCRE2_SPTR)(text.len == 0 ? "" : text.p);
+	uint32_t how = rx->kind == SEC_RX_LINES ? PCRE2_NOTEMPTY : 0;
+	int rc;
+
+	if (!rx->is_compiled)
+		return pcre2_match(
+		    rx->code, p, text.len, from, how, rx->match, rx->limits);
+	rc = pcre2_jit_match(
+	    rx->code, p, text.len, from, how, rx->match, rx->limits);
+	if (rc == PCRE2_ERROR_JIT_STACKLIMIT && rx->deep != NULL)
+		rc = pcre2_jit_match(
+		    rx->code, p, text.len, from, how, rx->match, rx->deep);
+	return rc;
+}
+
+/* `n`: the highest group that took part, and one; 0: there are too many. */
+static void
+take_hits(const struct sec_rx *rx, span text, unsigned n, struct sec_hits *hits)
+{
+	const PCRE2_SIZE *at = pcre2_get_ovector_pointer(rx->match);
+
+	if (n > RX_GROUPS)
+		n = 0;
+	hits->n = (uint8_t)size_min(n, SEC_HITS_MAX);
+	for (unsigned i = 0; i < hits->n; i++) {
+		PCRE2_SIZE begin = at[2 * i];
+		PCRE2_SIZE end = at[2 * i + 1];
+
+		/* \K can put the begin behind the end */
+		hits->at[i] = begin == PCRE2_UNSET || begin >= end
+				  ? span_of(text.p, 0)
+				  : span_of(text.p + begin, end - begin);
+	}
+}
+
+enum sec_rc
+sec_rx_find(struct sec_rx *rx, span text, size_t from, struct sec_hits *hits)
+{
+	int rc = match(rx, text, from);
+
+	if (rc == PCRE2_ERROR_NOMATCH)
+		return SEC_NO;
+	if (rc < 0)
+		return SEC_LIMIT;
+	if (hits != NULL)
+		take_hits(rx, text, (unsigned)rc, hits);
+	return SEC_YES;
+}
