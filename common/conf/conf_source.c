@@ -6,13 +6,13 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <glob.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/check.h"
+#include "common/base/filelist.h"
 #include "common/base/clock.h"
 
 #define READ_STEP 65536
@@ -281,66 +281,32 @@ conf_source_pop(struct conf_reader *r)
 	s->text = NULL;
 }
 
-static bool
-is_pattern(span s)
-{
-	return span_chr(s, '*') >= 0 || span_chr(s, '?') >= 0 ||
-	       span_chr(s, '[') >= 0;
-}
-
-/* The folder is no pattern, whatever its name holds. */
-static span
-glob_escape(struct conf_tree *t, span dir)
-{
-	char *out = arena_alloc(&t->arena, dir.len * 2 + 1);
-	size_t len = 0;
-
-	for (size_t i = 0; i < dir.len; i++) {
-		if (strchr("*?[\\", dir.p[i]) != NULL)
-			out[len++] = '\\';
-		out[len++] = dir.p[i];
-	}
-	out[len] = '\0';
-	return span_of(out, len);
-}
-
-/* A folder that is not there matches nothing; an unreadable one is told. */
-static int
-glob_error(const char *path, int err)
-{
-	(void)path;
-	return err != ENOENT && err != ENOTDIR;
-}
-
 static void
 include_word(struct conf_reader *r, const struct conf_word *w, span dir)
 {
+	enum filelist_rc rc;
 	glob_t found;
 	span pattern;
-	int rc;
 
-	if (!is_pattern(w->text)) {
+	if (!filelist_is_pattern(w->text)) {
 		conf_source_push(
 		    r, conf_path_join(r->tree, dir, w->text), w->at, true);
 		return;
 	}
-	pattern = conf_path_join(r->tree, glob_escape(r->tree, dir), w->text);
-	rc = glob(pattern.p, 0, glob_error, &found);
-	if (rc == GLOB_NOMATCH)
-		return;
-	if (rc != 0 || found.gl_pathc > CONF_FILES_MAX) {
+	pattern = conf_path_join(
+	    r->tree, filelist_escape(&r->tree->arena, dir), w->text);
+	rc = filelist_find(pattern.p, CONF_FILES_MAX, &found);
+	if (rc == FILELIST_MANY || rc == FILELIST_UNREADABLE)
 		diag_error(r->d, w->at, "include: cannot list '%.*s': %s",
 		    SPAN_FMT(pattern),
-		    rc == 0 ? "more than 1024 files"
-			    : "a folder cannot be read");
-	} else {
-		/* a stack: the first to be read goes on last */
-		for (size_t i = found.gl_pathc; i-- > 0;)
-			conf_source_push(
-			    r, span_str(found.gl_pathv[i]), w->at, true);
-	}
-	if (rc == 0)
-		globfree(&found);
+		    rc == FILELIST_MANY ? "more than 1024 files"
+					: "a folder cannot be read");
+	if (rc != FILELIST_GOOD)
+		return;
+	/* a stack: the first to be read goes on last */
+	for (size_t i = found.gl_pathc; i-- > 0;)
+		conf_source_push(r, span_str(found.gl_pathv[i]), w->at, true);
+	globfree(&found);
 }
 
 void

@@ -1,6 +1,5 @@
 /* sec_read: the files of a set, one inside the other. */
-#include <glob.h>
-
+#include "common/base/filelist.h"
 #include "common/base/linefile.h"
 #include "worker/sec/sec_int.h"
 
@@ -81,41 +80,50 @@ sec_read_file(struct sec_build *b, const char *path, struct place from)
 	linefile_close(&f);
 }
 
-span
-sec_beside(struct sec_build *b, span path)
+static span
+path_join(struct sec_build *b, span dir, span path)
 {
 	if (path.len > 0 && path.p[0] == '/')
 		return arena_span(b->a, path);
-	return arena_printf(b->a, "%s/%.*s", b->folder, SPAN_FMT(path));
+	return arena_printf(b->a, "%.*s/%.*s", SPAN_FMT(dir), SPAN_FMT(path));
 }
 
-static bool
-is_pattern(span s)
+span
+sec_beside(struct sec_build *b, span path)
 {
-	return span_chr(s, '*') >= 0 || span_chr(s, '?') >= 0 ||
-	       span_chr(s, '[') >= 0;
+	return path_join(b, span_str(b->folder), path);
 }
 
 void
 sec_read_pattern(struct sec_build *b, span word, bool is_needed)
 {
 	struct place at = sec_lex_place(b->x, word);
-	span pattern = sec_beside(b, word);
+	span dir = filelist_escape(b->a, span_str(b->folder));
+	span pattern = path_join(b, dir, word);
 	glob_t found;
-	int rc;
 
-	if (is_needed && !is_pattern(word)) {
-		sec_read_file(b, pattern.p, at);
+	if (is_needed && !filelist_is_pattern(word)) {
+		sec_read_file(b, sec_beside(b, word).p, at);
 		return;
 	}
-	rc = glob(pattern.p, GLOB_ERR, NULL, &found);
-	if (rc == 0)
+	switch (filelist_find(pattern.p, SEC_FILES_MAX, &found)) {
+	case FILELIST_GOOD:
 		for (size_t i = 0; i < found.gl_pathc; i++)
 			sec_read_file(b, found.gl_pathv[i], at);
-	else if (rc != GLOB_NOMATCH)
-		diag_error(b->d, at, "%s cannot be searched", pattern.p);
-	else if (is_needed)
-		diag_error(b->d, at, "no file is called %s", pattern.p);
-	if (rc == 0)
 		globfree(&found);
+		return;
+	case FILELIST_NONE:
+		if (is_needed)
+			diag_error(
+			    b->d, at, "no file is called %.*s", SPAN_FMT(word));
+		return;
+	case FILELIST_MANY:
+		diag_error(b->d, at, "more than %u files are called %.*s",
+		    SEC_FILES_MAX, SPAN_FMT(word));
+		return;
+	case FILELIST_UNREADABLE:
+		diag_error(b->d, at, "a folder of %.*s cannot be read",
+		    SPAN_FMT(word));
+		return;
+	}
 }
