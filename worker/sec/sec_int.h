@@ -45,6 +45,7 @@ struct sec_own {
 	struct arena arena;
 	struct vec tests;
 	struct vec regexes;
+	struct sec_deep *deep; /* of the tests */
 };
 
 /* A growing array in the set's arena. */

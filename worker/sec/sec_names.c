@@ -145,3 +145,17 @@ sec_op_suggest(span name)
 {
 	return diag_suggest(name, op_names, N_OF(op_names));
 }
+
+bool
+sec_has_macros(span text)
+{
+	ptrdiff_t at;
+
+	while ((at = span_find(text, SPAN_LIT("%{"))) >= 0) {
+		text = span_from(text, (size_t)at + 2);
+		if (text.len > 0 && ascii_lower(text.p[0]) >= 'a' &&
+		    ascii_lower(text.p[0]) <= 'z')
+			return true;
+	}
+	return false;
+}

@@ -61,6 +61,9 @@ const char *sec_op_name(enum sec_op o);
 enum sec_shape sec_var_shape(enum sec_var v);
 enum sec_argument sec_op_argument(enum sec_op o);
 
+/* Whether a text holds a macro: "%{" and a letter. "%{2}" is a regex. */
+bool sec_has_macros(span text);
+
 /* The likely slip of an unknown word (diag_suggest), or NULL. */
 const char *sec_var_suggest(span name);
 const char *sec_trans_suggest(span name);

@@ -33,8 +33,7 @@ static bool
 ready_rx(struct sec_test *t, span argument, const struct sec_test_env *env,
     struct place at, struct diag *d)
 {
-	t->is_late =
-	    t->op == SEC_OP_RX && span_find(argument, SPAN_LIT("%{")) >= 0;
+	t->is_late = t->op == SEC_OP_RX && sec_has_macros(argument);
 	if (t->is_late)
 		t->rx = sec_rx_new_late(env);
 	else

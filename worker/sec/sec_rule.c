@@ -178,21 +178,6 @@ settle(struct sec_build *b, struct sec_draft *r, const struct sec_actions *own)
 
 /* --- operators ------------------------------------------------------------ */
 
-/* "%{" and a letter: "%{2}" is a regex. */
-static bool
-looks_macro(span s)
-{
-	ptrdiff_t at;
-
-	while ((at = span_find(s, SPAN_LIT("%{"))) >= 0) {
-		s = span_from(s, (size_t)at + 2);
-		if (s.len > 0 && ascii_lower(s.p[0]) >= 'a' &&
-		    ascii_lower(s.p[0]) <= 'z')
-			return true;
-	}
-	return false;
-}
-
 static bool
 argument_read(struct sec_build *b, struct sec_draft *r, span argument)
 {
@@ -204,7 +189,7 @@ argument_read(struct sec_build *b, struct sec_draft *r, span argument)
 			r->op == SEC_OP_RX;
 
 	r->argument.raw = arena_span(b->a, argument);
-	if (may_vary && looks_macro(argument) &&
+	if (may_vary && sec_has_macros(argument) &&
 	    !sec_text_read(b, argument, &r->argument))
 		return false;
 	if (sec_text_varies(&r->argument))

@@ -16,6 +16,7 @@ build_begin(struct sec_build *b, struct diag *d)
 	struct sec_own *own = calloc(1, sizeof(*own));
 
 	REQUIRE(own != NULL);
+	own->deep = sec_deep_new();
 	arena_pool_init(&own->pool, 0);
 	arena_init(&own->arena, &own->pool);
 	*b = (struct sec_build){
@@ -81,6 +82,7 @@ sec_set_free(struct sec_set *set)
 		return;
 	for (uint32_t i = 0; i < own->tests.n; i++)
 		sec_test_free(own->tests.at[i]);
+	sec_deep_free(own->deep);
 	for (uint32_t i = 0; i < own->regexes.n; i++)
 		regex_free(own->regexes.at[i]);
 	sec_unicode_free(set->options.unicode);

@@ -145,14 +145,13 @@ struct sec_rule {
 	struct sec_text argument;
 
 	enum sec_disrupt disrupt;
-	/* What `block` means here: never BLOCK itself. It, the status and the
-	 * address are what SecDefaultAction said last for the phase before the
-	 * rule. */
+	/* What `block` means here, never BLOCK itself: what SecDefaultAction
+	 * said last for the phase before the rule. */
 	enum sec_disrupt blocks_as;
 	uint16_t status; /* 0: nobody says */
 	struct sec_text redirect;
-	/* Index in rules[] of what is next when it holds (skip, skipAfter): what
-	 * begins a chain or marks, or n_rules; 0: simply the next. */
+	/* Index in rules[] of what is next when it holds (skip, skipAfter):
+	 * what begins a chain or marks, or n_rules; 0: simply the next. */
 	uint32_t skip_to;
 
 	struct sec_text msg, logdata;
