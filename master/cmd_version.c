@@ -44,6 +44,11 @@ static const struct {
 #else
     {"maxminddb", false},
 #endif
+#ifdef HAVE_LIBXML2
+    {"libxml2", true},
+#else
+    {"libxml2", false},
+#endif
 #ifdef GH_STAGE_COSTS
     {"stage-costs", true},
 #else

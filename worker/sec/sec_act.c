@@ -1,0 +1,151 @@
+/* sec_act: what a rule does each time that it matches, but for refusing: names
+ * it writes and what it changes for the rest of this request. */
+#include "common/base/check.h"
+#include "common/base/num.h"
+#include "common/base/regex.h"
+#include "worker/sec/sec_tx_int.h"
+
+/* --- setvar --------------------------------------------------------------- */
+
+static struct sec_value *
+sum(struct sec_tx *tx, const struct sec_value *old, int64_t more)
+{
+	int64_t n = (old == NULL ? 0 : sec_number(old->text)) + more;
+
+	/* no counter goes below nothing */
+	return sec_value_number(tx, n > 0 ? (uint64_t)n : 0);
+}
+
+static struct sec_value *
+assigned(struct sec_tx *tx, const struct sec_assign *s,
+    const struct sec_value *old)
+{
+	span value = sec_expand(tx, &s->value);
+
+	switch (s->op) {
+	case SEC_SET_ASSIGN:
+		return sec_value_of(tx, value);
+	case SEC_SET_ADD:
+		return sum(tx, old, sec_number(value));
+	case SEC_SET_SUB:
+		return sum(tx, old, -sec_number(value));
+	case SEC_SET_UNSET:
+		return NULL;
+	}
+	UNREACHED();
+}
+
+static void
+assign(struct sec_tx *tx, const struct sec_assign *s)
+{
+	span name;
+
+	if (s->slot >= 0) {
+		sec_store_slot(
+		    tx, s->slot, assigned(tx, s, tx->slots[s->slot]));
+		return;
+	}
+	name = sec_expand(tx, &s->name);
+	sec_store_put(tx, s->store, name,
+	    assigned(tx, s, sec_store_get(tx, s->store, name)));
+}
+
+/* --- ctl ------------------------------------------------------------------ */
+
+static bool
+rule_is_meant(const struct sec_ctl *c, const struct sec_rule *r)
+{
+	switch ((int)c->kind) {
+	case SEC_CTL_REMOVE_BY_ID:
+		return r->id >= c->first && r->id <= c->last;
+	case SEC_CTL_REMOVE_BY_TAG:
+		for (uint32_t i = 0; i < r->n_tags; i++)
+			if (regex_find(c->regex, r->tags[i]) == REGEX_YES)
+				return true;
+		return false;
+	case SEC_CTL_REMOVE_BY_MSG:
+		return r->msg.n_parts == 1 && r->msg.parts[0].is_literal &&
+		    regex_find(c->regex, r->msg.parts[0].text) == REGEX_YES;
+	default:
+		return false;
+	}
+}
+
+static void
+remove_rules(struct sec_tx *tx, const struct sec_ctl *c)
+{
+	const struct sec_set *set = tx->set;
+
+	if (tx->removed == NULL)
+		tx->removed = arena_zalloc(
+		    tx->a, (set->n_rules + 63) / 64 * sizeof(uint64_t));
+	for (uint32_t i = 0; i < set->n_rules; i++)
+		if (set->rules[i].id != 0 && rule_is_meant(c, &set->rules[i]))
+			tx->removed[i / 64] |= UINT64_C(1) << (i % 64);
+}
+
+bool
+sec_act_is_removed(const struct sec_tx *tx, uint32_t rule)
+{
+	return tx->removed != NULL &&
+	    (tx->removed[rule / 64] >> (rule % 64) & 1) != 0;
+}
+
+static void
+remove_target(struct sec_tx *tx, const struct sec_ctl *c)
+{
+	struct sec_removal *m = arena_alloc(tx->a, sizeof(*m));
+
+	*m = (struct sec_removal){.ctl = c, .next = tx->removals};
+	tx->removals = m;
+}
+
+static void
+control(struct sec_tx *tx, const struct sec_ctl *c)
+{
+	switch (c->kind) {
+	case SEC_N_CTLS:
+		break;
+	case SEC_CTL_RULE_ENGINE:
+		tx->engine = c->to;
+		return;
+	case SEC_CTL_REMOVE_BY_ID:
+	case SEC_CTL_REMOVE_BY_TAG:
+	case SEC_CTL_REMOVE_BY_MSG:
+		remove_rules(tx, c);
+		return;
+	case SEC_CTL_REMOVE_TARGET_BY_ID:
+	case SEC_CTL_REMOVE_TARGET_BY_TAG:
+	case SEC_CTL_REMOVE_TARGET_BY_MSG:
+		remove_target(tx, c);
+		return;
+	case SEC_CTL_BODY_PROCESSOR:
+		tx->processor = c->processor;
+		return;
+	case SEC_CTL_FORCE_BODY_VARIABLE:
+		tx->forces_body_variable = c->to == SEC_ON;
+		return;
+	case SEC_CTL_AUDIT_ENGINE:
+		tx->audit = c->to;
+		return;
+	case SEC_CTL_AUDIT_PARTS:
+		/* the audit log has one form, with all of it */
+		return;
+	case SEC_CTL_REQUEST_BODY_ACCESS:
+		tx->reads_request = c->to;
+		return;
+	case SEC_CTL_RESPONSE_BODY_ACCESS:
+		tx->reads_response = c->to;
+		return;
+	}
+	UNREACHED();
+}
+
+void
+sec_act_match(struct sec_tx *tx, const struct sec_rule *r)
+{
+	for (uint32_t i = 0; i < r->n_sets; i++)
+		assign(tx, &r->sets[i]);
+	for (uint32_t i = 0; i < r->n_ctls; i++)
+		control(tx, &r->ctls[i]);
+}

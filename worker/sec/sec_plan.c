@@ -1,0 +1,119 @@
+/* sec_plan: what rules have in common, found once from a set. */
+#include <stdlib.h>
+
+#include "common/base/check.h"
+#include "worker/sec/sec_tx_int.h"
+
+/* Whether the values of a variable stay the same within a phase. */
+static bool
+var_is_steady(enum sec_var v)
+{
+	return sec_var_shape(v) != SEC_SHAPE_STORE &&
+	    v != SEC_VAR_MATCHED_VAR && v != SEC_VAR_MATCHED_VARS &&
+	    v != SEC_VAR_MATCHED_VARS_NAMES && v != SEC_VAR_MATCHED_VAR_NAME &&
+	    v != SEC_VAR_DURATION && v != SEC_VAR_REQBODY_PROCESSOR &&
+	    v != SEC_VAR_REQUEST_BODY;
+}
+
+static bool
+targets_are_equal(
+    const struct sec_target *a, const struct sec_target *b, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (a[i].var != b[i].var || a[i].select != b[i].select ||
+		    a[i].is_count != b[i].is_count ||
+		    a[i].is_excluded != b[i].is_excluded ||
+		    !span_eq(a[i].key, b[i].key))
+			return false;
+	return true;
+}
+
+static uint32_t
+list_find(const struct sec_plan *p, const struct sec_rule *r)
+{
+	for (uint32_t i = 0; i < p->n_lists; i++)
+		if (p->lists[i].n == r->n_targets &&
+		    targets_are_equal(
+			p->lists[i].targets, r->targets, r->n_targets))
+			return i;
+	return p->n_lists;
+}
+
+static void
+plan_rule(struct sec_plan *p, uint32_t rule)
+{
+	const struct sec_rule *r = &p->set->rules[rule];
+	uint32_t i = list_find(p, r);
+
+	p->list_of[rule] = i;
+	if (i < p->n_lists)
+		return;
+	p->lists[i] = (struct sec_list){
+	    .targets = r->targets, .n = r->n_targets, .is_steady = true};
+	for (uint32_t k = 0; k < r->n_targets; k++)
+		if (!var_is_steady(r->targets[k].var))
+			p->lists[i].is_steady = false;
+	p->n_lists++;
+}
+
+static int32_t
+slot_of(const struct sec_set *set, span name)
+{
+	for (uint32_t i = 0; i < set->n_tx_names; i++)
+		if (span_ieq(set->tx_names[i], name))
+			return (int32_t)i;
+	return -1;
+}
+
+static void
+plan_fixed(struct sec_plan *p)
+{
+	for (uint32_t i = 0; i < p->n_fixed; i++) {
+		p->fixed_slots[i] = slot_of(p->set, p->fixed[i].name);
+		if (p->fixed_slots[i] >= 0)
+			p->is_fixed[p->fixed_slots[i]] = true;
+	}
+}
+
+static void *
+room(size_t n, size_t size)
+{
+	void *p = calloc(n + 1, size);
+
+	REQUIRE(p != NULL);
+	return p;
+}
+
+struct sec_plan *
+sec_plan_new(
+    const struct sec_set *set, const struct sec_fixed *fixed, uint32_t n_fixed)
+{
+	struct sec_plan *p = room(1, sizeof(*p));
+
+	*p = (struct sec_plan){.set = set, .fixed = fixed, .n_fixed = n_fixed};
+	p->lists = room(set->n_rules, sizeof(*p->lists));
+	p->list_of = room(set->n_rules, sizeof(*p->list_of));
+	p->fixed_slots = room(n_fixed, sizeof(*p->fixed_slots));
+	p->is_fixed = room(set->n_tx_names, sizeof(*p->is_fixed));
+	for (uint32_t i = 0; i < set->n_rules; i++)
+		plan_rule(p, i);
+	for (uint32_t i = 0; i < SEC_HITS_MAX; i++) {
+		char digit = (char)('0' + i);
+
+		p->capture_slots[i] = slot_of(set, span_of(&digit, 1));
+	}
+	plan_fixed(p);
+	return p;
+}
+
+void
+sec_plan_free(struct sec_plan *p)
+{
+	if (p == NULL)
+		return;
+	free(p->lists);
+	free(p->list_of);
+	free(p->fixed_slots);
+	free(p->is_fixed);
+	free(p);
+}

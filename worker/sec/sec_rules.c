@@ -1,0 +1,285 @@
+/* sec_rules: the rules of a phase, in order: chains hold when all their rules
+ * do, each value of a target that matches is a match of its own, and what skips
+ * or allows is followed. After ModSecurity 2.9: what a rule writes it writes
+ * when itself matches, though the rest of its chain may not. */
+#include "common/base/check.h"
+#include "worker/sec/sec_tx_int.h"
+
+/* What is asked of one value. */
+struct trial {
+	const struct sec_rule *rule;
+	const struct sec_rule *first; /* what begins its chain */
+	bool is_last; /* of its chain */
+	span argument;
+	const struct sec_item *item;
+};
+
+/* --- a match -------------------------------------------------------------- */
+
+static void
+capture(struct sec_tx *tx, const struct sec_hits *hits)
+{
+	for (uint32_t i = 0; i < SEC_HITS_MAX; i++) {
+		int32_t slot = tx->plan->capture_slots[i];
+
+		if (slot < 0)
+			continue;
+		/* what an operator tells lies in the hits themselves */
+		sec_store_slot(tx, slot,
+		    i < hits->n
+			? sec_value_of(tx, arena_span(tx->a, hits->at[i]))
+			: NULL);
+	}
+}
+
+static void
+tell(struct sec_tx *tx, const struct sec_rule *first)
+{
+	struct sec_message *m = arena_alloc(tx->a, sizeof(*m));
+
+	*m = (struct sec_message){.rule = first,
+	    .phase = tx->phase,
+	    .msg = sec_expand(tx, &first->msg),
+	    .data = sec_expand(tx, &first->logdata),
+	    .var = tx->matched_name,
+	    .value = tx->matched_value == NULL ? (span){0}
+					       : tx->matched_value->text};
+	*tx->messages_end = m;
+	tx->messages_end = (struct sec_message **)(uintptr_t)&m->next;
+}
+
+static enum sec_outcome
+outcome_of(enum sec_disrupt d)
+{
+	switch (d) {
+	case SEC_DISRUPT_DENY:
+		return SEC_OUTCOME_DENY;
+	case SEC_DISRUPT_DROP:
+		return SEC_OUTCOME_DROP;
+	case SEC_DISRUPT_REDIRECT:
+		return SEC_OUTCOME_REDIRECT;
+	case SEC_DISRUPT_NONE:
+	case SEC_DISRUPT_PASS:
+	case SEC_DISRUPT_BLOCK:
+	case SEC_DISRUPT_ALLOW:
+	case SEC_DISRUPT_ALLOW_PHASE:
+	case SEC_DISRUPT_ALLOW_REQUEST:
+		return SEC_OUTCOME_PASS;
+	}
+	UNREACHED();
+}
+
+#define STATUS_FORBIDDEN 403
+#define STATUS_FOUND 302
+#define PHASE_LOGGING 5
+
+static void
+refuse(struct sec_tx *tx, const struct sec_rule *first, enum sec_outcome o)
+{
+	uint16_t status = first->status;
+
+	if (status == 0)
+		status = o == SEC_OUTCOME_REDIRECT ? STATUS_FOUND
+						   : STATUS_FORBIDDEN;
+	tx->outcome = o;
+	tx->status = status;
+	tx->refuser = first;
+	if (o == SEC_OUTCOME_REDIRECT)
+		tx->redirect = sec_expand(tx, &first->redirect);
+}
+
+static void
+disrupt(struct sec_tx *tx, const struct sec_rule *first)
+{
+	enum sec_disrupt d = first->disrupt;
+	enum sec_outcome o;
+
+	if (tx->engine != SEC_ON || tx->phase == PHASE_LOGGING)
+		return;
+	if (d == SEC_DISRUPT_BLOCK)
+		d = first->blocks_as;
+	if (d == SEC_DISRUPT_ALLOW || d == SEC_DISRUPT_ALLOW_PHASE ||
+	    d == SEC_DISRUPT_ALLOW_REQUEST) {
+		tx->allowed = d;
+		tx->allowed_phase = tx->phase;
+		return;
+	}
+	o = outcome_of(d);
+	if (o != SEC_OUTCOME_PASS)
+		refuse(tx, first, o);
+}
+
+static void
+matched(struct sec_tx *tx, const struct trial *t, struct sec_value *v,
+    const struct sec_hits *hits)
+{
+	if (t->item != NULL) {
+		tx->matched_value = v;
+		tx->matched_name = sec_item_name(tx, t->item);
+		sec_items_add(tx, &tx->matched,
+		    (struct sec_item){.var = t->item->var,
+			.key = tx->matched_name,
+			.value = v});
+	}
+	if ((t->rule->flags & SEC_RULE_CAPTURES) != 0 && hits != NULL &&
+	    hits->n > 0)
+		capture(tx, hits);
+	tx->rule = t->rule->id != 0 ? t->rule : t->first;
+	sec_act_match(tx, t->rule);
+	if (!t->is_last)
+		return;
+	if ((t->first->flags & SEC_RULE_LOGS) != 0)
+		tell(tx, t->first);
+	disrupt(tx, t->first);
+}
+
+/* --- one rule ------------------------------------------------------------- */
+
+static bool
+value_holds(struct sec_tx *tx, const struct trial *t, struct sec_value *v)
+{
+	struct sec_hits hits;
+	enum sec_rc rc;
+	bool is_negated = (t->rule->flags & SEC_RULE_IS_NEGATED) != 0;
+
+	hits.n = 0;
+	rc = sec_test_run(t->rule->test, t->argument, v->text, &hits);
+	if (rc == SEC_LIMIT) {
+		tx->is_over = true;
+		return false;
+	}
+	if ((rc == SEC_YES) == is_negated)
+		return false;
+	matched(tx, t, v, is_negated ? NULL : &hits);
+	return true;
+}
+
+/* Each step of the transformations that changes something is asked. */
+static bool
+steps_hold(struct sec_tx *tx, const struct trial *t, struct sec_value *v)
+{
+	const struct sec_chain *c = &tx->set->chains[t->rule->chain];
+	bool is_held = value_holds(tx, t, v);
+
+	for (uint32_t i = 0; i < c->n_steps; i++) {
+		struct sec_value *next = sec_value_step(tx, v, c->steps[i]);
+
+		if (next == v)
+			continue;
+		v = next;
+		if (tx->outcome == SEC_OUTCOME_PASS && value_holds(tx, t, v))
+			is_held = true;
+	}
+	return is_held;
+}
+
+static bool
+item_holds(struct sec_tx *tx, const struct trial *t)
+{
+	struct sec_value *v = t->item->value;
+
+	if ((t->rule->flags & SEC_RULE_MULTI_MATCH) != 0)
+		return steps_hold(tx, t, v);
+	return value_holds(
+	    tx, t, sec_value_chain(tx, v, t->rule->chain));
+}
+
+static bool
+rule_holds(struct sec_tx *tx, struct trial *t)
+{
+	const struct sec_rule *r = t->rule;
+	const struct sec_items *items;
+	bool is_held = false;
+
+	if (r->kind == SEC_KIND_ACTION) {
+		matched(tx, t, NULL, NULL);
+		return true;
+	}
+	if (r->test == NULL)
+		return false;
+	items = sec_vars_of_rule(tx, r);
+	if (items->n == 0)
+		return false;
+	t->argument = sec_expand(tx, &r->argument);
+	for (uint32_t i = 0; i < items->n; i++) {
+		struct sec_item item = items->at[i];
+
+		t->item = &item;
+		if (item_holds(tx, t))
+			is_held = true;
+		if (tx->outcome != SEC_OUTCOME_PASS)
+			break;
+	}
+	return is_held;
+}
+
+/* --- chains and phases ---------------------------------------------------- */
+
+static bool
+chain_holds(struct sec_tx *tx, uint32_t first)
+{
+	const struct sec_rule *r = &tx->set->rules[first];
+
+	tx->matched.n = 0;
+	for (uint32_t i = 0; i <= r->n_chained; i++) {
+		struct trial t = {.rule = r + i,
+		    .first = r,
+		    .is_last = i == r->n_chained};
+
+		if (!rule_holds(tx, &t))
+			return false;
+	}
+	return true;
+}
+
+static bool
+is_allowed(const struct sec_tx *tx)
+{
+	switch ((int)tx->allowed) {
+	case SEC_DISRUPT_ALLOW:
+		return tx->phase != PHASE_LOGGING;
+	case SEC_DISRUPT_ALLOW_PHASE:
+		return tx->phase == tx->allowed_phase;
+	case SEC_DISRUPT_ALLOW_REQUEST:
+		return tx->phase <= 2;
+	default:
+		return false;
+	}
+}
+
+/* The position in the phase's list to go on at. */
+static uint32_t
+next_after(const struct sec_tx *tx, const struct sec_rule *r, uint32_t i)
+{
+	const uint32_t *list = tx->set->by_phase[tx->phase - 1];
+	uint32_t n = tx->set->n_by_phase[tx->phase - 1];
+
+	i++;
+	while (i < n && list[i] < r->skip_to)
+		i++;
+	return i;
+}
+
+enum sec_outcome
+sec_tx_phase(struct sec_tx *tx, uint8_t phase)
+{
+	const uint32_t *list = tx->set->by_phase[phase - 1];
+	uint32_t n = tx->set->n_by_phase[phase - 1];
+	uint32_t i = 0;
+
+	REQUIRE(phase > tx->phase && phase <= SEC_PHASES);
+	tx->phase = phase;
+	tx->stamp++;
+	while (i < n && tx->engine != SEC_OFF && !is_allowed(tx) &&
+	    tx->outcome == SEC_OUTCOME_PASS) {
+		const struct sec_rule *r = &tx->set->rules[list[i]];
+
+		if (r->kind != SEC_KIND_MARKER &&
+		    !sec_act_is_removed(tx, list[i]) &&
+		    chain_holds(tx, list[i]))
+			i = next_after(tx, r, i);
+		else
+			i++;
+	}
+	return tx->outcome;
+}

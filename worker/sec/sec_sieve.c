@@ -1,0 +1,450 @@
+/* sec_sieve: the automaton over all patterns' positions. A state is the set of
+ * positions that the text so far may have reached; which state follows is found
+ * out when it is needed first, and remembered. */
+#include "worker/sec/sec_sieve.h"
+
+#include <stdlib.h>
+
+#include "common/base/check.h"
+#include "common/base/num.h"
+#include "worker/sec/sec_sieve_int.h"
+
+/* Times that the memory may be full in one text before it is given up. */
+#define FILLS_MAX 2
+/* What is not known yet, and the flag of states in which patterns end. */
+#define UNKNOWN UINT32_MAX
+#define ENDS_FLAG (UINT32_C(1) << 31)
+#define STATE_MASK (ENDS_FLAG - 1)
+
+/* A state; behind it its positions, then numbers of patterns. */
+struct state {
+	uint32_t n_positions;
+	uint32_t n_ends; /* patterns that match with what was taken last */
+	uint32_t hash;
+	uint32_t numbers[];
+};
+
+struct sec_sieve_memo {
+	const struct sec_sieve *s;
+	char *memory; /* states, from the start */
+	size_t cap, used;
+	struct state **states;
+	uint32_t *next; /* [state * n_classes + class] */
+	uint32_t n_states, cap_states;
+	uint32_t *table; /* by hash: state + 1 */
+	uint32_t table_mask;
+	uint32_t begin; /* state behind SIEVE_BEGIN */
+	uint64_t n_fills;
+	/* for making a state */
+	uint32_t *marks; /* by position: of the last time it was put in */
+	uint32_t *end_marks; /* by pattern */
+	uint32_t mark;
+	struct sieve_numbers found, ends;
+};
+
+/* --- patterns ------------------------------------------------------------- */
+
+struct sec_sieve *
+sec_sieve_new(void)
+{
+	struct sec_sieve *s = calloc(1, sizeof(*s));
+
+	REQUIRE(s != NULL);
+	return s;
+}
+
+void
+sec_sieve_free(struct sec_sieve *s)
+{
+	if (s == NULL)
+		return;
+	for (uint32_t i = 0; i < s->n_positions; i++)
+		free(s->positions[i].next.at);
+	for (uint32_t i = 0; i < s->n_lists; i++)
+		free(s->lists[i].at);
+	for (uint32_t i = 0; s->starts != NULL && i < s->n_classes; i++)
+		free(s->starts[i].at);
+	free(s->positions);
+	free(s->sets);
+	free(s->lists);
+	free(s->first.at);
+	free(s->takes);
+	free(s->starts);
+	free(s);
+}
+
+int32_t
+sec_sieve_add(struct sec_sieve *s, span pattern)
+{
+	if (!sieve_read(s, pattern, (int32_t)s->n_patterns))
+		return -1;
+	return (int32_t)s->n_patterns++;
+}
+
+uint32_t
+sec_sieve_count(const struct sec_sieve *s)
+{
+	return s->n_patterns;
+}
+
+uint32_t
+sec_sieve_size(const struct sec_sieve *s)
+{
+	return s->n_positions;
+}
+
+static bool
+set_takes(const struct sieve_set *set, unsigned symbol)
+{
+	return (set->w[symbol / 64] >> (symbol % 64) & 1) != 0;
+}
+
+static bool
+symbols_are_alike(const struct sec_sieve *s, unsigned a, unsigned b)
+{
+	for (uint32_t i = 0; i < s->n_sets; i++)
+		if (set_takes(&s->sets[i], a) != set_takes(&s->sets[i], b))
+			return false;
+	return true;
+}
+
+/* Symbols that no set tells apart get one class; `heads` is told a symbol of
+ * each. */
+static void
+make_classes(struct sec_sieve *s, unsigned heads[SIEVE_SYMBOLS])
+{
+	for (unsigned c = 0; c < SIEVE_SYMBOLS; c++) {
+		uint16_t k = 0;
+
+		while (k < s->n_classes && !symbols_are_alike(s, heads[k], c))
+			k++;
+		if (k == s->n_classes)
+			heads[s->n_classes++] = c;
+		s->class_of[c] = k;
+	}
+}
+
+static void *
+zeroed(size_t n, size_t size)
+{
+	void *p = calloc(n + 1, size);
+
+	REQUIRE(p != NULL);
+	return p;
+}
+
+void
+sec_sieve_done(struct sec_sieve *s)
+{
+	unsigned heads[SIEVE_SYMBOLS];
+
+	make_classes(s, heads);
+	s->takes = zeroed((size_t)s->n_sets * s->n_classes, 1);
+	for (uint32_t i = 0; i < s->n_sets; i++)
+		for (uint32_t k = 0; k < s->n_classes; k++)
+			s->takes[i * s->n_classes + k] =
+			    set_takes(&s->sets[i], heads[k]);
+	s->starts = zeroed(s->n_classes, sizeof(*s->starts));
+	for (uint32_t i = 0; i < s->first.n; i++) {
+		uint32_t p = s->first.at[i];
+		const uint8_t *takes =
+		    s->takes + s->positions[p].set * s->n_classes;
+
+		for (uint32_t k = 0; k < s->n_classes; k++)
+			if (takes[k])
+				sieve_push(&s->starts[k], p);
+	}
+}
+
+/* --- memory --------------------------------------------------------------- */
+
+/* Of a state on the average, with its row and places; measured over the core
+ * rule set. */
+#define STATE_BYTES 640u
+#define TABLE_PER_STATE 2u
+
+static uint32_t
+power_of_two(uint32_t n)
+{
+	uint32_t p = 1;
+
+	while (p < n)
+		p *= 2;
+	return p;
+}
+
+static void
+memo_clear(struct sec_sieve_memo *m)
+{
+	m->used = 0;
+	m->n_states = 0;
+	memset(m->table, 0,
+	    ((size_t)m->table_mask + 1) * sizeof(*m->table));
+	m->begin = UNKNOWN;
+}
+
+struct sec_sieve_memo *
+sec_sieve_memo_new(const struct sec_sieve *s, size_t bytes)
+{
+	struct sec_sieve_memo *m = zeroed(1, sizeof(*m));
+	size_t rest;
+
+	m->s = s;
+	m->cap_states = (uint32_t)(bytes / STATE_BYTES) + 2;
+	m->next = zeroed(
+	    (size_t)m->cap_states * s->n_classes, sizeof(*m->next));
+	m->states = zeroed(m->cap_states, sizeof(struct state *));
+	m->table_mask = power_of_two(m->cap_states * TABLE_PER_STATE) - 1;
+	m->table = zeroed((size_t)m->table_mask + 1, sizeof(*m->table));
+	rest = (size_t)m->cap_states * s->n_classes * sizeof(*m->next);
+	m->cap = bytes > rest ? bytes - rest : 0;
+	m->memory = zeroed(m->cap, 1);
+	m->marks = zeroed(s->n_positions, sizeof(*m->marks));
+	m->end_marks = zeroed(s->n_patterns, sizeof(*m->end_marks));
+	memo_clear(m);
+	return m;
+}
+
+void
+sec_sieve_memo_free(struct sec_sieve_memo *m)
+{
+	if (m == NULL)
+		return;
+	free(m->next);
+	free(m->states);
+	free(m->table);
+	free(m->memory);
+	free(m->marks);
+	free(m->end_marks);
+	free(m->found.at);
+	free(m->ends.at);
+	free(m);
+}
+
+uint64_t
+sec_sieve_memo_fills(const struct sec_sieve_memo *m)
+{
+	return m->n_fills;
+}
+
+/* --- states --------------------------------------------------------------- */
+
+static void
+reach(struct sec_sieve_memo *m, uint32_t position)
+{
+	const struct sieve_position *p = &m->s->positions[position];
+
+	if (m->marks[position] == m->mark)
+		return;
+	m->marks[position] = m->mark;
+	if (p->next.n > 0)
+		sieve_push(&m->found, position);
+	if (p->is_last && m->end_marks[p->pattern] != m->mark) {
+		m->end_marks[p->pattern] = m->mark;
+		sieve_push(&m->ends, (uint32_t)p->pattern);
+	}
+}
+
+static void
+reach_list(struct sec_sieve_memo *m, const struct sieve_numbers *list,
+    uint16_t class)
+{
+	const struct sec_sieve *s = m->s;
+
+	for (uint32_t i = 0; i < list->n; i++) {
+		uint32_t p = list->at[i];
+
+		if (s->takes[s->positions[p].set * s->n_classes + class])
+			reach(m, p);
+	}
+}
+
+static int
+compare_numbers(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Where a class leads from a state (NULL: from before the text) into m->found
+ * and m->ends, in order. */
+static void
+follow(struct sec_sieve_memo *m, const struct state *from, uint16_t class)
+{
+	const struct sec_sieve *s = m->s;
+
+	if (++m->mark == 0) {
+		memset(m->marks, 0, s->n_positions * sizeof(*m->marks));
+		memset(m->end_marks, 0, s->n_patterns * sizeof(*m->end_marks));
+		m->mark = 1;
+	}
+	m->found.n = 0;
+	m->ends.n = 0;
+	for (uint32_t i = 0; i < s->starts[class].n; i++)
+		reach(m, s->starts[class].at[i]);
+	for (uint32_t i = 0; from != NULL && i < from->n_positions; i++) {
+		const struct sieve_numbers *next =
+		    &s->positions[from->numbers[i]].next;
+
+		for (uint32_t k = 0; k < next->n; k++)
+			reach_list(m, &s->lists[next->at[k]], class);
+	}
+	if (m->found.n > 1)
+		qsort(m->found.at, m->found.n, sizeof(uint32_t),
+		    compare_numbers);
+	if (m->ends.n > 1)
+		qsort(m->ends.at, m->ends.n, sizeof(uint32_t),
+		    compare_numbers);
+}
+
+#define HASH_START 2166136261u
+#define HASH_STEP 16777619u
+
+static uint32_t
+numbers_hash(uint32_t h, const struct sieve_numbers *l)
+{
+	for (uint32_t i = 0; i < l->n; i++)
+		h = (h ^ l->at[i]) * HASH_STEP;
+	return h ^ h >> 15;
+}
+
+static bool
+state_is_found(const struct sec_sieve_memo *m, const struct state *st)
+{
+	return st->n_positions == m->found.n && st->n_ends == m->ends.n &&
+	    (m->found.n == 0 ||
+		memcmp(st->numbers, m->found.at,
+		    m->found.n * sizeof(uint32_t)) == 0) &&
+	    (m->ends.n == 0 ||
+		memcmp(st->numbers + st->n_positions, m->ends.at,
+		    m->ends.n * sizeof(uint32_t)) == 0);
+}
+
+/* A new state of m->found and m->ends; NULL when the memory is full. */
+static struct state *
+state_make(struct sec_sieve_memo *m, uint32_t hash)
+{
+	size_t len = sizeof(struct state) +
+	    ((size_t)m->found.n + m->ends.n) * sizeof(uint32_t);
+	struct state *st;
+
+	len = (len + 7) & ~(size_t)7;
+	if (m->n_states == m->cap_states || m->cap - m->used < len)
+		return NULL;
+	st = (void *)(m->memory + m->used);
+	m->used += len;
+	*st = (struct state){
+	    .n_positions = m->found.n, .n_ends = m->ends.n, .hash = hash};
+	if (m->found.n > 0)
+		memcpy(st->numbers, m->found.at,
+		    m->found.n * sizeof(uint32_t));
+	if (m->ends.n > 0)
+		memcpy(st->numbers + m->found.n, m->ends.at,
+		    m->ends.n * sizeof(uint32_t));
+	return st;
+}
+
+/* Number of the state of m->found and m->ends, with its flag; UNKNOWN when the
+ * memory is full. */
+static uint32_t
+state_number(struct sec_sieve_memo *m)
+{
+	uint32_t hash = numbers_hash(
+	    numbers_hash(HASH_START, &m->found), &m->ends);
+	uint32_t flag = m->ends.n > 0 ? ENDS_FLAG : 0;
+	uint32_t at = hash & m->table_mask;
+	struct state *st;
+
+	for (; m->table[at] != 0; at = (at + 1) & m->table_mask) {
+		st = m->states[m->table[at] - 1];
+		if (st->hash == hash && state_is_found(m, st))
+			return (m->table[at] - 1) | flag;
+	}
+	st = state_make(m, hash);
+	if (st == NULL)
+		return UNKNOWN;
+	m->states[m->n_states] = st;
+	memset(m->next + (size_t)m->n_states * m->s->n_classes, 0xff,
+	    m->s->n_classes * sizeof(*m->next));
+	m->table[at] = m->n_states + 1;
+	return m->n_states++ | flag;
+}
+
+/* The state behind `from`, found out now. When the memory is full all but the
+ * state that is reached is forgotten. */
+static uint32_t
+step_slow(struct sec_sieve_memo *m, uint32_t from, uint16_t class)
+{
+	uint32_t to;
+
+	follow(m, from == UNKNOWN ? NULL : m->states[from & STATE_MASK],
+	    class);
+	to = state_number(m);
+	if (to == UNKNOWN) {
+		m->n_fills++;
+		memo_clear(m);
+		return state_number(m);
+	}
+	if (from == UNKNOWN)
+		m->begin = to;
+	else
+		m->next[(size_t)(from & STATE_MASK) * m->s->n_classes +
+		    class] = to;
+	return to;
+}
+
+/* --- a text --------------------------------------------------------------- */
+
+static void
+set_ends(const struct sec_sieve_memo *m, uint32_t number, uint64_t *bits)
+{
+	const struct state *st = m->states[number & STATE_MASK];
+	const uint32_t *ends = st->numbers + st->n_positions;
+
+	for (uint32_t i = 0; i < st->n_ends; i++)
+		bits[ends[i] / 64] |= UINT64_C(1) << (ends[i] % 64);
+}
+
+static void
+set_all(const struct sec_sieve_memo *m, uint64_t *bits)
+{
+	for (uint32_t i = 0; i < m->s->n_patterns; i++)
+		bits[i / 64] |= UINT64_C(1) << (i % 64);
+}
+
+/* The state behind one symbol; UNKNOWN when the text is given up. */
+static uint32_t
+step(struct sec_sieve_memo *m, uint32_t state, uint16_t class, uint64_t give_up)
+{
+	uint32_t to = m->next[(size_t)(state & STATE_MASK) * m->s->n_classes +
+	    class];
+
+	if (to == UNKNOWN)
+		to = step_slow(m, state, class);
+	return m->n_fills > give_up ? UNKNOWN : to;
+}
+
+void
+sec_sieve_run(struct sec_sieve_memo *m, span text, uint64_t *bits)
+{
+	const struct sec_sieve *s = m->s;
+	uint64_t give_up = m->n_fills + FILLS_MAX;
+	uint32_t state = m->begin;
+
+	if (s->n_patterns == 0)
+		return;
+	if (state == UNKNOWN)
+		state = step_slow(m, UNKNOWN, s->class_of[SIEVE_BEGIN]);
+	for (size_t i = 0; state != UNKNOWN; i++) {
+		if ((state & ENDS_FLAG) != 0)
+			set_ends(m, state, bits);
+		if (i > text.len)
+			return;
+		state = step(m, state,
+		    s->class_of[i < text.len ? (uint8_t)text.p[i]
+					     : SIEVE_END],
+		    give_up);
+	}
+	set_all(m, bits);
+}

@@ -1,0 +1,120 @@
+/* sec_tx: a request's facts as they come, and what the rules made of them. */
+#include "worker/sec/sec_tx.h"
+
+#include "worker/sec/sec_tx_int.h"
+
+struct sec_tx *
+sec_tx_new(const struct sec_plan *p, struct arena *a,
+    const struct sec_request *request)
+{
+	struct sec_tx *tx = arena_zalloc(a, sizeof(*tx));
+
+	tx->begun = a->used;
+	tx->plan = p;
+	tx->set = p->set;
+	tx->a = a;
+	tx->request = request;
+	tx->slots =
+	    arena_zalloc(a, (p->set->n_tx_names + 1) * sizeof(*tx->slots));
+	tx->lists = arena_zalloc(a, (p->n_lists + 1) * sizeof(*tx->lists));
+	tx->engine = p->set->options.engine;
+	tx->audit = p->set->options.audit;
+	tx->reads_request = p->set->options.reads_request;
+	tx->reads_response = p->set->options.reads_response;
+	tx->messages_end = &tx->messages;
+	for (uint32_t i = 0; i < p->n_fixed; i++)
+		if (p->fixed_slots[i] >= 0)
+			tx->slots[p->fixed_slots[i]] =
+			    sec_value_of(tx, p->fixed[i].value);
+	sec_facts_request(tx);
+	return tx;
+}
+
+bool
+sec_tx_wants_body(const struct sec_tx *tx)
+{
+	return tx->engine != SEC_OFF && tx->reads_request == SEC_ON;
+}
+
+bool
+sec_tx_wants_answer_body(const struct sec_tx *tx, span media_type)
+{
+	const struct sec_options *o = &tx->set->options;
+
+	if (tx->engine == SEC_OFF || tx->reads_response != SEC_ON)
+		return false;
+	for (uint32_t i = 0; i < o->n_response_types; i++)
+		if (span_ieq(o->response_types[i], media_type))
+			return true;
+	return false;
+}
+
+void
+sec_tx_answer(struct sec_tx *tx, const struct sec_answer *answer)
+{
+	for (uint32_t i = 0; i < answer->n_fields; i++) {
+		const struct sec_field *f = &answer->fields[i];
+
+		sec_vars_item(
+		    tx, SEC_VAR_RESPONSE_HEADERS, f->name, f->value);
+		sec_vars_item(
+		    tx, SEC_VAR_RESPONSE_HEADERS_NAMES, f->name, f->name);
+	}
+	tx->one[SEC_VAR_RESPONSE_STATUS] =
+	    sec_value_number(tx, answer->status);
+	tx->one[SEC_VAR_RESPONSE_PROTOCOL] =
+	    sec_value_of(tx, answer->protocol);
+	tx->one[SEC_VAR_STATUS_LINE] = sec_value_of(tx,
+	    arena_printf(tx->a, "%.*s %u %.*s", SPAN_FMT(answer->protocol),
+		answer->status, SPAN_FMT(answer->reason)));
+}
+
+void
+sec_tx_answer_body(struct sec_tx *tx, span body)
+{
+	tx->one[SEC_VAR_RESPONSE_BODY] = sec_value_of(tx, body);
+}
+
+uint16_t
+sec_tx_status(const struct sec_tx *tx)
+{
+	return tx->status;
+}
+
+span
+sec_tx_redirect(const struct sec_tx *tx)
+{
+	return tx->redirect;
+}
+
+const struct sec_rule *
+sec_tx_refuser(const struct sec_tx *tx)
+{
+	return tx->refuser;
+}
+
+const struct sec_message *
+sec_tx_messages(const struct sec_tx *tx)
+{
+	return tx->messages;
+}
+
+span
+sec_tx_value(const struct sec_tx *tx, span name)
+{
+	const struct sec_value *v = sec_store_get(tx, SEC_VAR_TX, name);
+
+	return v == NULL ? (span){0} : v->text;
+}
+
+bool
+sec_tx_is_over(const struct sec_tx *tx)
+{
+	return tx->is_over;
+}
+
+bool
+sec_tx_is_audited(const struct sec_tx *tx)
+{
+	return tx->audit != SEC_OFF;
+}

@@ -1,0 +1,108 @@
+/* sec_tx: one request before the rules of a set, phase after phase. Knows
+ * nothing of exchanges, sockets or logs: facts come in as texts, and what the
+ * rules say comes out as an outcome and messages. Everything it needs lives in
+ * the arena it is given; nothing is freed one by one. */
+#ifndef GH_SEC_TX_H
+#define GH_SEC_TX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "common/base/arena.h"
+#include "common/base/span.h"
+#include "worker/sec/sec_set.h"
+
+struct sec_plan;
+struct sec_tx;
+
+/* What is made ready once from a set: which rules look at the same, where the
+ * captures go. Values that configuration fixes (`fixed`): rules read them and
+ * cannot change them. Both must outlive it. Read-only when made. */
+struct sec_fixed {
+	span name; /* of TX */
+	span value;
+};
+
+struct sec_plan *sec_plan_new(
+    const struct sec_set *set, const struct sec_fixed *fixed, uint32_t n_fixed);
+/* NULL is allowed. */
+void sec_plan_free(struct sec_plan *p);
+
+struct sec_field {
+	span name;
+	span value;
+};
+
+/* Facts of a request. The texts must outlive the sec_tx. */
+struct sec_request {
+	span method;
+	span target; /* as the client sent it */
+	span protocol; /* "HTTP/1.1" */
+	const struct sec_field *fields;
+	uint32_t n_fields;
+	span remote_addr, server_addr, server_name;
+	uint16_t remote_port, server_port;
+	span user; /* empty: nobody who is known */
+	span id;
+	struct timespec now; /* CLOCK_REALTIME */
+};
+
+struct sec_answer {
+	uint16_t status;
+	span reason;
+	span protocol;
+	const struct sec_field *fields;
+	uint32_t n_fields;
+};
+
+enum sec_outcome {
+	SEC_OUTCOME_PASS,
+	SEC_OUTCOME_DENY, /* with sec_tx_status() */
+	SEC_OUTCOME_DROP, /* the connection */
+	SEC_OUTCOME_REDIRECT /* to sec_tx_redirect(), with sec_tx_status() */
+};
+
+/* A rule that logged. */
+struct sec_message {
+	const struct sec_message *next; /* in the order of matches */
+	const struct sec_rule *rule; /* what begins the chain */
+	uint8_t phase;
+	span msg, data; /* with macros replaced */
+	span var; /* name of what matched last: "ARGS:a"; may be empty */
+	span value; /* what it was when it matched */
+};
+
+/* Bytes that one request may take of its arena: beyond, rules see no more
+ * values, and sec_tx_is_over() says so. */
+#define SEC_TX_BYTES_MAX (16u << 20)
+
+struct sec_tx *sec_tx_new(const struct sec_plan *p, struct arena *a,
+    const struct sec_request *request);
+
+/* The request's body, whole or its first part, before phase 2. */
+void sec_tx_body(struct sec_tx *tx, span body);
+/* Whether phase 2 and 4 want to see a body, as directives and ctl have it. */
+bool sec_tx_wants_body(const struct sec_tx *tx);
+bool sec_tx_wants_answer_body(const struct sec_tx *tx, span media_type);
+/* The answer, before phase 3, and its body, before phase 4. */
+void sec_tx_answer(struct sec_tx *tx, const struct sec_answer *answer);
+void sec_tx_answer_body(struct sec_tx *tx, span body);
+
+/* Run the rules of a phase (1 to 5), each at most once, in order. In phase 5
+ * nothing is refused any more. */
+enum sec_outcome sec_tx_phase(struct sec_tx *tx, uint8_t phase);
+
+uint16_t sec_tx_status(const struct sec_tx *tx);
+span sec_tx_redirect(const struct sec_tx *tx);
+/* The rule that refused, or NULL. */
+const struct sec_rule *sec_tx_refuser(const struct sec_tx *tx);
+const struct sec_message *sec_tx_messages(const struct sec_tx *tx);
+/* The value of a name in TX; empty when it is not set. */
+span sec_tx_value(const struct sec_tx *tx, span name);
+/* A bound was reached: of memory, or of effort of a pattern. */
+bool sec_tx_is_over(const struct sec_tx *tx);
+/* Whether matches of this request are to be told in the audit log. */
+bool sec_tx_is_audited(const struct sec_tx *tx);
+
+#endif

@@ -1,0 +1,170 @@
+/* sec_tx_int: what the files of the rule engine share. */
+#ifndef GH_SEC_TX_INT_H
+#define GH_SEC_TX_INT_H
+
+#include "worker/sec/sec_op.h"
+#include "worker/sec/sec_trans.h"
+#include "worker/sec/sec_tx.h"
+
+/* --- values --------------------------------------------------------------- */
+
+/* A text that rules look at, and what each transformation makes of it once
+ * somebody asked. Equal texts are one value. */
+struct sec_value {
+	span text;
+	uint64_t hash;
+	struct sec_value *next; /* of its bucket */
+	struct sec_value *after[SEC_N_TRANS];
+};
+
+/* A value under a name: ARGS:a. */
+struct sec_item {
+	enum sec_var var;
+	span key; /* empty for what has none */
+	struct sec_value *value;
+};
+
+struct sec_items {
+	struct sec_item *at;
+	uint32_t n;
+	uint32_t cap;
+};
+
+/* --- what is ready before requests ---------------------------------------- */
+
+/* Targets that several rules have in common. */
+struct sec_list {
+	const struct sec_target *targets;
+	uint32_t n;
+	/* Its values change only between phases. */
+	bool is_steady;
+};
+
+struct sec_plan {
+	const struct sec_set *set;
+	struct sec_list *lists;
+	uint32_t n_lists;
+	uint32_t *list_of; /* by rule */
+	int32_t capture_slots[SEC_HITS_MAX];
+	const struct sec_fixed *fixed;
+	uint32_t n_fixed;
+	int32_t *fixed_slots; /* -1: no rule names it */
+	bool *is_fixed; /* by slot */
+};
+
+/* --- a request ------------------------------------------------------------ */
+
+#define SEC_BUCKETS 256u
+/* Targets that ctl takes away from rules. */
+struct sec_removal {
+	const struct sec_ctl *ctl;
+	struct sec_removal *next;
+};
+
+struct sec_named {
+	enum sec_var store;
+	span name;
+	struct sec_value *value; /* NULL: unset again */
+	struct sec_named *next;
+};
+
+struct sec_resolved {
+	struct sec_items items;
+	uint8_t stamp; /* of tx->stamp when it was made; 0: never */
+};
+
+struct sec_tx {
+	const struct sec_plan *plan;
+	const struct sec_set *set;
+	struct arena *a;
+	size_t begun; /* of the arena's bytes */
+	const struct sec_request *request;
+
+	struct sec_value *buckets[SEC_BUCKETS];
+	char *scratch;
+	size_t scratch_cap;
+
+	struct sec_items many[SEC_N_VARS];
+	struct sec_value *one[SEC_N_VARS];
+	struct sec_value **slots; /* of TX */
+	struct sec_named *named; /* other names of TX, and other stores */
+	struct sec_resolved *lists;
+	struct sec_items counted; /* for &-targets, each time anew */
+	uint8_t stamp; /* of what is known: changes with each phase */
+
+	/* of the chain that is being tried */
+	struct sec_items matched;
+	struct sec_value *matched_value;
+	span matched_name;
+	const struct sec_rule *rule; /* what %{RULE.id} means */
+
+	uint8_t phase;
+	enum sec_switch engine, reads_request, reads_response, audit;
+	bool forces_body_variable;
+	bool no_auditlog;
+	enum sec_processor processor;
+	span body;
+	uint64_t *removed; /* bit by rule; NULL: none */
+	struct sec_removal *removals;
+	bool is_over;
+	/* how far an `allow` goes: rules of that scope are left out */
+	enum sec_disrupt allowed;
+	uint8_t allowed_phase;
+
+	enum sec_outcome outcome;
+	uint16_t status;
+	span redirect;
+	const struct sec_rule *refuser;
+	struct sec_message *messages;
+	struct sec_message **messages_end;
+};
+
+/* sec_value.c: the value of a text, which must live as long as the arena. */
+struct sec_value *sec_value_of(struct sec_tx *tx, span text);
+struct sec_value *sec_value_number(struct sec_tx *tx, uint64_t n);
+struct sec_value *sec_value_step(
+    struct sec_tx *tx, struct sec_value *v, enum sec_trans t);
+struct sec_value *sec_value_chain(
+    struct sec_tx *tx, struct sec_value *v, uint32_t chain);
+/* The number that a text begins with, as the C library's strtol has it; 0
+ * without one. */
+int64_t sec_number(span text);
+
+/* sec_vars.c */
+void sec_items_add(struct sec_tx *tx, struct sec_items *l, struct sec_item item);
+/* Another argument, of ARGS_GET or ARGS_POST, in all collections that hold it. */
+void sec_vars_argument(
+    struct sec_tx *tx, enum sec_var from, span name, span value);
+void sec_vars_item(struct sec_tx *tx, enum sec_var var, span key, span value);
+/* The value of a variable without a selector; NULL when it has none. */
+struct sec_value *sec_vars_one(struct sec_tx *tx, enum sec_var var);
+/* What the rule looks at. Valid until the next call. */
+const struct sec_items *sec_vars_of_rule(
+    struct sec_tx *tx, const struct sec_rule *r);
+/* "ARGS:a" */
+span sec_item_name(struct sec_tx *tx, const struct sec_item *item);
+
+/* sec_facts.c: fill in what a request says. */
+void sec_facts_request(struct sec_tx *tx);
+void sec_facts_arguments(struct sec_tx *tx, enum sec_var from, span text);
+
+/* sec_body.c: the body cannot be read as what it should be. */
+void sec_body_fault(struct sec_tx *tx, const char *why);
+
+/* sec_store.c: names that rules write. */
+struct sec_value *sec_store_get(
+    const struct sec_tx *tx, enum sec_var store, span name);
+/* NULL: unset. The name must live as long as the arena. */
+void sec_store_put(struct sec_tx *tx, enum sec_var store, span name,
+    struct sec_value *value);
+void sec_store_slot(struct sec_tx *tx, int32_t slot, struct sec_value *value);
+
+/* sec_expand.c: a text with its macros replaced. */
+span sec_expand(struct sec_tx *tx, const struct sec_text *t);
+
+/* sec_act.c: what a rule does when it holds, but for refusing. */
+void sec_act_match(struct sec_tx *tx, const struct sec_rule *r);
+/* Whether ctl took the rule away. */
+bool sec_act_is_removed(const struct sec_tx *tx, uint32_t rule);
+
+#endif

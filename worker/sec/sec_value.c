@@ -1,0 +1,157 @@
+/* sec_value: texts of a request, each once, with what transformations make of
+ * them: rules share that work. */
+#include "worker/sec/sec_tx_int.h"
+
+#include "common/base/num.h"
+
+/* Texts of this length and below are looked for among those that are there; a
+ * longer one costs more to compare than it would save. */
+#define SHARED_MAX 4096u
+/* Values looked at in a bucket: who makes them collide gains nothing. */
+#define BUCKET_MAX 16
+
+#define HASH_SEED UINT64_C(0x9e3779b97f4a7c15)
+#define HASH_STEP UINT64_C(0xff51afd7ed558ccd)
+
+static uint64_t
+text_hash(span s)
+{
+	uint64_t h = HASH_SEED ^ s.len;
+	size_t i = 0;
+
+	for (; i + 8 <= s.len; i += 8) {
+		uint64_t w;
+
+		memcpy(&w, s.p + i, sizeof(w));
+		h = (h ^ w) * HASH_STEP;
+		h ^= h >> 32;
+	}
+	for (; i < s.len; i++)
+		h = (h ^ (uint8_t)s.p[i]) * HASH_STEP;
+	return h ^ h >> 29;
+}
+
+static struct sec_value *
+value_find(const struct sec_value *first, span text, uint64_t hash)
+{
+	int n = 0;
+
+	for (const struct sec_value *v = first; v != NULL && n < BUCKET_MAX;
+	     v = v->next, n++)
+		if (v->hash == hash && span_eq(v->text, text))
+			return (struct sec_value *)(uintptr_t)v;
+	return NULL;
+}
+
+static struct sec_value *
+value_new(struct sec_tx *tx, span text, uint64_t hash)
+{
+	struct sec_value *v = arena_zalloc(tx->a, sizeof(*v));
+
+	v->text = text;
+	v->hash = hash;
+	return v;
+}
+
+static struct sec_value *
+value_shared(struct sec_tx *tx, span text, bool must_copy)
+{
+	uint64_t hash = text_hash(text);
+	struct sec_value **bucket = &tx->buckets[hash % SEC_BUCKETS];
+	struct sec_value *v = value_find(*bucket, text, hash);
+
+	if (v != NULL)
+		return v;
+	v = value_new(tx, must_copy ? arena_span(tx->a, text) : text, hash);
+	v->next = *bucket;
+	*bucket = v;
+	return v;
+}
+
+struct sec_value *
+sec_value_of(struct sec_tx *tx, span text)
+{
+	if (text.len > SHARED_MAX)
+		return value_new(tx, text, 0);
+	return value_shared(tx, text, false);
+}
+
+struct sec_value *
+sec_value_number(struct sec_tx *tx, uint64_t n)
+{
+	char digits[20];
+
+	return value_shared(tx, span_of(digits, u64_format(n, digits)), true);
+}
+
+/* Room for a result. NULL when the request has used up its memory. */
+static char *
+value_scratch(struct sec_tx *tx, size_t room)
+{
+	if (room <= tx->scratch_cap)
+		return tx->scratch;
+	if (tx->a->used - tx->begun + 2 * room > SEC_TX_BYTES_MAX) {
+		tx->is_over = true;
+		return NULL;
+	}
+	tx->scratch = arena_alloc(tx->a, room);
+	tx->scratch_cap = room;
+	return tx->scratch;
+}
+
+/* The result stands in scratch: it stays there if it is large, and the next
+ * one gets other room. */
+static struct sec_value *
+value_keep(struct sec_tx *tx, span result)
+{
+	if (result.len <= SHARED_MAX)
+		return value_shared(tx, result, true);
+	tx->scratch = NULL;
+	tx->scratch_cap = 0;
+	return value_new(tx, result, 0);
+}
+
+struct sec_value *
+sec_value_step(struct sec_tx *tx, struct sec_value *v, enum sec_trans t)
+{
+	char *out;
+	span result;
+
+	if (v->after[t] != NULL)
+		return v->after[t];
+	out = value_scratch(tx, sec_trans_room(t, v->text.len));
+	if (out == NULL)
+		return v;
+	result = sec_trans_run(t, v->text, tx->set->options.unicode, out);
+	v->after[t] = result.p == v->text.p && result.len == v->text.len
+	    ? v
+	    : value_keep(tx, result);
+	return v->after[t];
+}
+
+struct sec_value *
+sec_value_chain(struct sec_tx *tx, struct sec_value *v, uint32_t chain)
+{
+	const struct sec_chain *c = &tx->set->chains[chain];
+
+	for (uint32_t i = 0; i < c->n_steps; i++)
+		v = sec_value_step(tx, v, c->steps[i]);
+	return v;
+}
+
+int64_t
+sec_number(span text)
+{
+	bool is_negative = false;
+	uint64_t n = 0;
+	size_t i = 0;
+
+	while (i < text.len &&
+	    (text.p[i] == ' ' || (text.p[i] >= '\t' && text.p[i] <= '\r')))
+		i++;
+	if (i < text.len && (text.p[i] == '-' || text.p[i] == '+'))
+		is_negative = text.p[i++] == '-';
+	for (; i < text.len && text.p[i] >= '0' && text.p[i] <= '9'; i++)
+		n = u64_min(n * 10 + (uint64_t)(text.p[i] - '0'), INT32_MAX);
+	return is_negative ? -(int64_t)n : (int64_t)n;
+}

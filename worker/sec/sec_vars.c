@@ -1,0 +1,256 @@
+/* sec_vars: what a rule looks at: the values of its targets, in the order of
+ * the rule, without what it or ctl excludes. Lists that several rules have in
+ * common are made once a phase. */
+#include "worker/sec/sec_tx_int.h"
+
+#include "common/base/check.h"
+#include "common/base/regex.h"
+
+#define ITEMS_FIRST 8u
+
+void
+sec_items_add(struct sec_tx *tx, struct sec_items *l, struct sec_item item)
+{
+	if (l->n == l->cap) {
+		uint32_t cap = l->cap == 0 ? ITEMS_FIRST : l->cap * 2;
+		struct sec_item *at = arena_alloc(tx->a, cap * sizeof(*at));
+
+		if (l->n > 0)
+			memcpy(at, l->at, l->n * sizeof(*at));
+		l->at = at;
+		l->cap = cap;
+	}
+	l->at[l->n++] = item;
+}
+
+void
+sec_vars_item(struct sec_tx *tx, enum sec_var var, span key, span value)
+{
+	sec_items_add(tx, &tx->many[var],
+	    (struct sec_item){
+	        .var = var, .key = key, .value = sec_value_of(tx, value)});
+}
+
+void
+sec_vars_argument(struct sec_tx *tx, enum sec_var from, span name, span value)
+{
+	sec_vars_item(tx, from, name, value);
+	sec_vars_item(tx, SEC_VAR_ARGS, name, value);
+	sec_vars_item(tx,
+	    from == SEC_VAR_ARGS_GET ? SEC_VAR_ARGS_GET_NAMES
+	                             : SEC_VAR_ARGS_POST_NAMES,
+	    name, name);
+	sec_vars_item(tx, SEC_VAR_ARGS_NAMES, name, name);
+}
+
+/* --- selecting ------------------------------------------------------------ */
+
+static bool
+key_is_selected(const struct sec_target *t, span key)
+{
+	switch (t->select) {
+	case SEC_SELECT_ALL:
+		return true;
+	case SEC_SELECT_KEY:
+		return span_ieq(t->key, key);
+	case SEC_SELECT_REGEX:
+		return regex_find(t->regex, key) == REGEX_YES;
+	}
+	UNREACHED();
+}
+
+static void
+collect_slots(struct sec_tx *tx, const struct sec_target *t,
+    struct sec_items *to)
+{
+	for (uint32_t i = 0; i < tx->set->n_tx_names; i++) {
+		span name = tx->set->tx_names[i];
+
+		if (tx->slots[i] != NULL && key_is_selected(t, name))
+			sec_items_add(tx, to,
+			    (struct sec_item){.var = SEC_VAR_TX,
+			        .key = name,
+			        .value = tx->slots[i]});
+	}
+}
+
+static void
+collect_store(struct sec_tx *tx, const struct sec_target *t,
+    struct sec_items *to)
+{
+	if (t->slot >= 0) {
+		if (tx->slots[t->slot] != NULL)
+			sec_items_add(tx, to,
+			    (struct sec_item){.var = SEC_VAR_TX,
+			        .key = t->key,
+			        .value = tx->slots[t->slot]});
+		return;
+	}
+	if (t->var == SEC_VAR_TX)
+		collect_slots(tx, t, to);
+	for (const struct sec_named *n = tx->named; n != NULL; n = n->next)
+		if (n->store == t->var && n->value != NULL &&
+		    key_is_selected(t, n->name))
+			sec_items_add(tx, to,
+			    (struct sec_item){.var = t->var,
+			        .key = n->name,
+			        .value = n->value});
+}
+
+static void
+collect_many(struct sec_tx *tx, const struct sec_target *t,
+    struct sec_items *to)
+{
+	const struct sec_items *from = t->var == SEC_VAR_MATCHED_VARS ||
+	        t->var == SEC_VAR_MATCHED_VARS_NAMES
+	    ? &tx->matched
+	    : &tx->many[t->var];
+	bool is_names = t->var == SEC_VAR_MATCHED_VARS_NAMES;
+
+	for (uint32_t i = 0; i < from->n; i++) {
+		struct sec_item item = from->at[i];
+
+		if (!key_is_selected(t, item.key))
+			continue;
+		item.var = t->var;
+		if (is_names)
+			item.value = sec_value_of(tx, item.key);
+		sec_items_add(tx, to, item);
+	}
+}
+
+static void
+collect(struct sec_tx *tx, const struct sec_target *t, struct sec_items *to)
+{
+	struct sec_value *v;
+
+	switch (sec_var_shape(t->var)) {
+	case SEC_SHAPE_ONE:
+		v = sec_vars_one(tx, t->var);
+		if (v != NULL)
+			sec_items_add(tx, to,
+			    (struct sec_item){.var = t->var, .value = v});
+		return;
+	case SEC_SHAPE_STORE:
+		collect_store(tx, t, to);
+		return;
+	case SEC_SHAPE_MANY:
+	case SEC_SHAPE_DOC:
+		collect_many(tx, t, to);
+		return;
+	}
+	UNREACHED();
+}
+
+static void
+collect_target(struct sec_tx *tx, const struct sec_target *t,
+    struct sec_items *to)
+{
+	if (!t->is_count) {
+		collect(tx, t, to);
+		return;
+	}
+	tx->counted.n = 0;
+	collect(tx, t, &tx->counted);
+	sec_items_add(tx, to,
+	    (struct sec_item){.var = t->var,
+	        .key = t->key,
+	        .value = sec_value_number(tx, tx->counted.n)});
+}
+
+static void
+take_away(struct sec_items *l, const struct sec_target *t)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < l->n; i++)
+		if (l->at[i].var != t->var || !key_is_selected(t, l->at[i].key))
+			l->at[n++] = l->at[i];
+	l->n = n;
+}
+
+static void
+resolve(struct sec_tx *tx, const struct sec_list *list, struct sec_items *to)
+{
+	to->n = 0;
+	/* an exclusion means what stands before it */
+	for (uint32_t i = 0; i < list->n; i++)
+		if (list->targets[i].is_excluded)
+			take_away(to, &list->targets[i]);
+		else
+			collect_target(tx, &list->targets[i], to);
+}
+
+/* --- what ctl takes away -------------------------------------------------- */
+
+static bool
+removal_means(const struct sec_ctl *c, const struct sec_rule *r)
+{
+	switch ((int)c->kind) {
+	case SEC_CTL_REMOVE_TARGET_BY_ID:
+		return r->id >= c->first && r->id <= c->last;
+	case SEC_CTL_REMOVE_TARGET_BY_TAG:
+		for (uint32_t i = 0; i < r->n_tags; i++)
+			if (regex_find(c->regex, r->tags[i]) == REGEX_YES)
+				return true;
+		return false;
+	case SEC_CTL_REMOVE_TARGET_BY_MSG:
+		return r->msg.n_parts == 1 && r->msg.parts[0].is_literal &&
+		    regex_find(c->regex, r->msg.parts[0].text) == REGEX_YES;
+	default:
+		return false;
+	}
+}
+
+static const struct sec_rule *
+rule_first(const struct sec_rule *r)
+{
+	while (r->is_chained)
+		r--;
+	return r;
+}
+
+static bool
+take_removed(const struct sec_tx *tx, const struct sec_rule *r,
+    struct sec_items *l)
+{
+	bool is_changed = false;
+
+	for (const struct sec_removal *m = tx->removals; m != NULL;
+	     m = m->next) {
+		if (!removal_means(m->ctl, rule_first(r)))
+			continue;
+		take_away(l, &m->ctl->target);
+		is_changed = true;
+	}
+	return is_changed;
+}
+
+const struct sec_items *
+sec_vars_of_rule(struct sec_tx *tx, const struct sec_rule *r)
+{
+	uint32_t i = tx->plan->list_of[r - tx->set->rules];
+	struct sec_resolved *known = &tx->lists[i];
+
+	if (known->stamp != tx->stamp || !tx->plan->lists[i].is_steady) {
+		resolve(tx, &tx->plan->lists[i], &known->items);
+		known->stamp = tx->stamp;
+	}
+	if (tx->removals != NULL && take_removed(tx, r, &known->items))
+		known->stamp = 0;
+	return &known->items;
+}
+
+span
+sec_item_name(struct sec_tx *tx, const struct sec_item *item)
+{
+	const char *name = sec_var_name(item->var);
+
+	/* the name of a matched variable is a whole one already */
+	if (item->var == SEC_VAR_MATCHED_VARS ||
+	    item->var == SEC_VAR_MATCHED_VARS_NAMES)
+		return item->key;
+	if (item->key.len == 0)
+		return span_str(name);
+	return arena_printf(tx->a, "%s:%.*s", name, SPAN_FMT(item->key));
+}
