@@ -68,12 +68,17 @@ word_read(struct sec_build *b, span value, const char *const *words, size_t n,
 static bool
 phase_read(struct sec_build *b, span value, struct sec_actions *out)
 {
-	if (!word_read(b, value, phases, SEC_PHASES + 1, &out->phase))
+	uint8_t phase;
+
+	if (!word_read(b, value, phases, SEC_PHASES + 1, &phase))
 		return false;
-	if (out->phase > 0)
-		return true;
-	sec_lex_error(b->x, value, "the first phase is 1");
-	return false;
+	if (phase == 0) {
+		sec_lex_error(b->x, value, "the first phase is 1");
+		return false;
+	}
+	out->said |= SEC_SAYS_PHASE;
+	out->phase = phase;
+	return true;
 }
 
 static bool
@@ -309,7 +314,6 @@ action_do(struct sec_build *b, enum sec_action action, span v,
 	case SEC_ACTION_PASS:
 		return disrupt(out, SEC_DISRUPT_PASS);
 	case SEC_ACTION_PHASE:
-		out->said |= SEC_SAYS_PHASE;
 		return phase_read(b, v, out);
 	case SEC_ACTION_REDIRECT:
 		(void)disrupt(out, SEC_DISRUPT_REDIRECT);
