@@ -154,6 +154,91 @@ write_hidden(FILE *out)
 }
 
 static void
+write_directives(FILE *out)
+{
+	static const char *const known[][2] = {
+#define SEC_DIRECTIVE(id, name, min, max, what) {name, what},
+#define SEC_IGNORED(name, why)
+#include "worker/sec/sec_directive.def"
+#undef SEC_DIRECTIVE
+#undef SEC_IGNORED
+	};
+	static const char *const ignored[][2] = {
+#define SEC_DIRECTIVE(id, name, min, max, what)
+#define SEC_IGNORED(name, why) {name, why},
+#include "worker/sec/sec_directive.def"
+#undef SEC_DIRECTIVE
+#undef SEC_IGNORED
+	};
+
+	(void)fputs("\n## Directives of rule files\n\nWhat files of rules for "
+		    "the firewall may hold ([waf.md](waf.md)).\n\n"
+		    "| directive | what it is for |\n|---|---|\n",
+	    out);
+	for (size_t i = 0; i < NELEMS(known); i++)
+		(void)fprintf(out, "| `%s` | %s |\n", known[i][0], known[i][1]);
+	(void)fputs("\nThese are accepted and mean nothing here:\n\n"
+		    "| directive | because |\n|---|---|\n",
+	    out);
+	for (size_t i = 0; i < NELEMS(ignored); i++)
+		(void)fprintf(
+		    out, "| `%s` | %s |\n", ignored[i][0], ignored[i][1]);
+}
+
+static void
+write_words(FILE *out, const char *what, const char *const *words, size_t n)
+{
+	(void)fprintf(out, "\n%s: ", what);
+	for (size_t i = 0; i < n; i++)
+		(void)fprintf(
+		    out, "`%s`%s", words[i], i + 1 < n ? ", " : ".\n");
+}
+
+static void
+write_rule_words(FILE *out)
+{
+	static const char *const actions[] = {
+#define SEC_ACTION(id, name, value, place) name,
+#include "worker/sec/sec_action.def"
+#undef SEC_ACTION
+	};
+	static const char *const ctls[] = {
+#define SEC_CTL(kind, name, value) name,
+#include "worker/sec/sec_ctl.def"
+#undef SEC_CTL
+	};
+	static const char *const vars[] = {
+#define SEC_VAR(id, name, shape) name,
+#define SEC_VAR_ALIAS(id, name) name,
+#include "worker/sec/sec_var.def"
+#undef SEC_VAR
+#undef SEC_VAR_ALIAS
+	};
+	static const char *const ops[] = {
+#define SEC_OP(id, name, argument) name,
+#define SEC_OP_ALIAS(id, name) name,
+#include "worker/sec/sec_op.def"
+#undef SEC_OP
+#undef SEC_OP_ALIAS
+	};
+	static const char *const trans[] = {
+	    "none",
+#define SEC_TRANS(id, name, num, den) name,
+#define SEC_TRANS_ALIAS(id, name) name,
+#include "worker/sec/sec_trans.def"
+#undef SEC_TRANS
+#undef SEC_TRANS_ALIAS
+	};
+
+	(void)fputs("\n## Words of rules\n", out);
+	write_words(out, "Variables", vars, NELEMS(vars));
+	write_words(out, "Operators", ops, NELEMS(ops));
+	write_words(out, "Transformations", trans, NELEMS(trans));
+	write_words(out, "Actions", actions, NELEMS(actions));
+	write_words(out, "What `ctl` changes", ctls, NELEMS(ctls));
+}
+
+static void
 write_reference(FILE *out)
 {
 	(void)fputs(
@@ -167,6 +252,8 @@ write_reference(FILE *out)
 	write_purge(out);
 	write_security(out);
 	write_hidden(out);
+	write_directives(out);
+	write_rule_words(out);
 }
 
 static const struct {

@@ -26,7 +26,7 @@ DOCS = {f"usr/share/doc/gatehouse/{name}" for name in
         ("README", "abuse.md", "acl.md", "admin.md", "auth.md",
          "challenge.md", "compression.md", "config.md", "design.md",
          "forward.md", "performance.md", "presets.md", "reference.md",
-         "resilience.md", "shm.md")}
+         "resilience.md", "shm.md", "waf.md")}
 SECCOMP_FILTER = "2"
 SECCOMP_NONE = "0"
 

@@ -96,6 +96,19 @@ START_TEST(each_variable_is_known_by_its_name)
 }
 END_TEST
 
+START_TEST(some_variables_have_another_name)
+{
+	struct sec_set *set =
+	    sec_must_load("SecRule REQBODY_PROCESSOR_ERROR x \"id:1,"
+			  "msg:%{REQBODY_PROCESSOR_ERROR_MSG}\"");
+
+	ck_assert_int_eq(LAST(set)->targets[0].var, SEC_VAR_REQBODY_ERROR);
+	ck_assert_int_eq(
+	    LAST(set)->msg.parts[0].var, SEC_VAR_REQBODY_ERROR_MSG);
+	sec_set_free(set);
+}
+END_TEST
+
 /* --- operators ------------------------------------------------------------ */
 
 START_TEST(operators_are_negated_and_named)
@@ -343,6 +356,7 @@ main(void)
 	    quotes_and_backslashes_are_read_as_apache_does,
 	    targets_have_keys_regexes_counts_and_exclusions,
 	    each_variable_is_known_by_its_name,
+	    some_variables_have_another_name,
 	    operators_are_negated_and_named,
 	    a_rule_says_what_it_is,
 	    each_disruptive_action_is_known,

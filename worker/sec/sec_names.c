@@ -6,19 +6,31 @@
 
 #define N_OF(array) (sizeof(array) / sizeof((array)[0]))
 
+/* Names first, aliases behind them. */
 static const char *const var_names[] = {
 #define SEC_VAR(id, name, shape) name,
+#define SEC_VAR_ALIAS(id, name) name,
 #include "worker/sec/sec_var.def"
 #undef SEC_VAR
+#undef SEC_VAR_ALIAS
+};
+
+static const uint8_t var_ids[] = {
+#define SEC_VAR(id, name, shape) SEC_VAR_##id,
+#define SEC_VAR_ALIAS(id, name) SEC_VAR_##id,
+#include "worker/sec/sec_var.def"
+#undef SEC_VAR
+#undef SEC_VAR_ALIAS
 };
 
 static const uint8_t var_shapes[] = {
 #define SEC_VAR(id, name, shape) SEC_SHAPE_##shape,
+#define SEC_VAR_ALIAS(id, name)
 #include "worker/sec/sec_var.def"
 #undef SEC_VAR
+#undef SEC_VAR_ALIAS
 };
 
-/* Names first, aliases behind them. */
 static const char *const trans_names[] = {
 #define SEC_TRANS(id, name, num, den) name,
 #define SEC_TRANS_ALIAS(id, name) name,
@@ -74,7 +86,7 @@ sec_var_find(span name, enum sec_var *out)
 	ptrdiff_t i = sec_word_find(name, var_names, N_OF(var_names));
 
 	if (i >= 0)
-		*out = (enum sec_var)i;
+		*out = (enum sec_var)var_ids[i];
 	return i >= 0;
 }
 

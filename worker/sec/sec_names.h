@@ -8,8 +8,10 @@
 
 enum sec_var {
 #define SEC_VAR(id, name, shape) SEC_VAR_##id,
+#define SEC_VAR_ALIAS(id, name)
 #include "worker/sec/sec_var.def"
 #undef SEC_VAR
+#undef SEC_VAR_ALIAS
 	SEC_N_VARS
 };
 
