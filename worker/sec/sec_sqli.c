@@ -1,10 +1,748 @@
-/* sec_sqli: detectSQLi. Knows no SQL yet: it finds nothing. */
+/* sec_sqli: detectSQLi. A text is read as what it would be in a statement: on
+ * its own, and as the end of a string in either kind of quotes. It is an attack
+ * when it goes on with the statement as the grammar allows it, and does what no
+ * value does: another select, a statement behind a semicolon, a condition that
+ * always holds, the rest as a comment. Prose breaks the grammar after a word or
+ * two. */
+#include <assert.h>
+
+#include "common/base/check.h"
+#include "common/http/chars.h"
+#include "common/base/num.h"
 #include "worker/sec/sec_op.h"
+#include "worker/sec/sec_scan.h"
+#include "worker/sec/sec_sqli.h"
+
+/* Tokens that are read of a text: an attack is one long before. */
+#define TOKENS_MAX 200
+/* Letters of a fingerprint. */
+#define TOLD_MAX 16
+/* Bytes of a string that is left open for the quote behind it. */
+#define OPEN_MAX 32
+
+enum step { STEP_ON, STEP_ATTACK, STEP_END, STEP_ODD };
+
+/* What a text begins with. */
+enum from { FROM_STRING, FROM_LITERAL, FROM_NAME, FROM_START };
+
+#define SEEN_LOGIC 1u
+#define SEEN_COMPARE 2u
+#define SEEN_LITERALS 4u /* compared with one another, in a condition */
+#define SEEN_CALL 8u
+#define SEEN_SORT 16u
+#define SEEN_WHERE 32u
+#define SEEN_SELECT 64u
+#define SEEN_FROM 128u
+#define SEEN_SEMICOLON 256u
+#define SEEN_CLOSE 512u /* a bracket that was not opened */
+#define SEEN_SIGN 1024u
+#define SEEN_COMMENT 2048u
+
+struct reading {
+	struct sqli_lexer lex;
+	enum from from;
+	unsigned seen;
+	bool wants_value;
+	bool is_first; /* nothing was read */
+	bool is_condition; /* behind AND, OR, WHERE */
+	unsigned depth;
+	unsigned n_cases;
+	unsigned n_betweens;
+	enum sqli_class last;
+	enum sqli_class left; /* of a comparison; STOP: there is none */
+	span open; /* the string that was left open last */
+	bool is_open;
+	span before; /* the string that the text began in */
+	span comment;
+	bool is_hash; /* it began with # */
+	char *told;
+	size_t n_told;
+};
+
+static bool
+has(const struct reading *r, unsigned what)
+{
+	return (r->seen & what) != 0;
+}
+
+/* --- looking ahead ------------------------------------------------------ */
+
+static struct sqli_token
+peek(const struct reading *r)
+{
+	struct sqli_lexer l = r->lex;
+
+	return sqli_next(&l);
+}
+
+/* The class of the nth token from here, the next one being 1. */
+static enum sqli_class
+peek_class(const struct reading *r, unsigned n)
+{
+	struct sqli_lexer l = r->lex;
+	enum sqli_class class = SQLI_STOP;
+
+	while (n-- > 0)
+		class = sqli_next(&l).class;
+	return class;
+}
+
+static bool is_literal(enum sqli_class class)
+{
+	return class == SQLI_NUMBER || class == SQLI_STRING ||
+	       class == SQLI_VARIABLE;
+}
+
+static bool is_call(enum sqli_class class)
+{
+	return class == SQLI_CALL || class == SQLI_DELAY;
+}
+
+/* Whether a class is one of those whose letters stand in `set`. */
+static bool
+is_one_of(enum sqli_class class, const char *set)
+{
+	return strchr(set, (int)class) != NULL;
+}
+
+static bool
+is_word(struct sqli_token t, const char *word)
+{
+	return span_ieq(t.text, span_str(word));
+}
+
+/* Behind a value, where prose does not get. */
+static bool
+is_apart(const struct reading *r)
+{
+	return r->from == FROM_STRING || r->from == FROM_LITERAL ||
+	       (r->seen & SEEN_SEMICOLON) != 0;
+}
+
+/* --- statements --------------------------------------------------------- */
+
+/* Behind UNION: whether a select follows that selects something. */
+static enum step
+on_union(const struct reading *r)
+{
+	struct sqli_lexer l = r->lex;
+	struct sqli_token t = sqli_next(&l);
+
+	while (t.class == SQLI_EACH || t.class == SQLI_OPEN)
+		t = sqli_next(&l);
+	if (t.class != SQLI_SELECT)
+		return STEP_ODD;
+	t = sqli_next(&l);
+	if (t.class == SQLI_EACH)
+		t = sqli_next(&l);
+	/* behind a value no prose has got so far */
+	if (t.class == SQLI_NAME && !is_apart(r))
+		return is_one_of(sqli_next(&l).class, "n1s") ? STEP_ODD
+							     : STEP_ATTACK;
+	return is_one_of(t.class, "n1svfd(*+q!c.gl") ? STEP_ATTACK : STEP_ODD;
+}
+
+/* Whether what a select selects is no prose. */
+static bool
+is_select(const struct reading *r)
+{
+	bool has_value = is_apart(r);
+	struct sqli_lexer l = r->lex;
+	struct sqli_token t = sqli_next(&l);
+	enum sqli_class next;
+
+	while (t.class == SQLI_EACH)
+		t = sqli_next(&l);
+	if (is_call(t.class) || t.class == SQLI_CASE)
+		return true;
+	if (t.class == SQLI_VARIABLE && span_starts(t.text, SPAN_LIT("@@")))
+		return true;
+	next = sqli_next(&l).class;
+	if (t.class == SQLI_STAR)
+		return next == SQLI_FROM;
+	if (is_literal(t.class))
+		return is_one_of(next, ",r)cwu&=") ||
+		       (has_value && next == SQLI_STOP);
+	if (t.class == SQLI_OPEN)
+		return next == SQLI_SELECT;
+	return has_value && (t.class == SQLI_NAME || t.class == SQLI_OBJECT) &&
+	       is_one_of(next, ",r(");
+}
+
+static enum step
+on_select(struct reading *r)
+{
+	r->seen |= SEEN_SELECT;
+	r->wants_value = true;
+	return is_select(r) ? STEP_ATTACK : STEP_ON;
+}
+
+/* Procedures of the system, of MSSQL. */
+static bool
+is_procedure(struct sqli_token t)
+{
+	span first = span_first(t.text, 3);
+
+	return span_ieq(first, SPAN_LIT("xp_")) ||
+	       span_ieq(first, SPAN_LIT("sp_")) ||
+	       span_find(t.text, SPAN_LIT("..")) > 0;
+}
+
+/* Verbs that need their object: whether the token behind is one. */
+static bool
+has_object(
+    const struct reading *r, struct sqli_token verb, struct sqli_token object)
+{
+	if (is_word(verb, "insert") || is_word(verb, "replace") ||
+	    is_word(verb, "merge"))
+		return is_word(object, "into");
+	if (is_word(verb, "delete"))
+		return object.class == SQLI_FROM;
+	if (is_word(verb, "drop") || is_word(verb, "alter") ||
+	    is_word(verb, "create") || is_word(verb, "truncate") ||
+	    is_word(verb, "rename"))
+		return object.class == SQLI_OBJECT ||
+		       is_word(object, "procedure");
+	if (is_word(verb, "exec") || is_word(verb, "execute"))
+		return is_one_of(object.class, "v(f") || is_procedure(object);
+	/* the others are words of prose, too */
+	if (!has(r, SEEN_SEMICOLON))
+		return false;
+	if (is_word(verb, "shutdown"))
+		return is_one_of(object.class, ".c;n");
+	if (is_word(verb, "set"))
+		return object.class == SQLI_VARIABLE;
+	return is_one_of(object.class, "nsv1gap");
+}
+
+/* Whether a text that begins with a verb is a statement beyond doubt. */
+static bool
+is_whole_statement(const struct reading *r, struct sqli_token verb)
+{
+	struct sqli_token object = peek(r);
+	enum sqli_class second = peek_class(r, 2);
+	enum sqli_class third = peek_class(r, 3);
+
+	if (is_word(verb, "insert") || is_word(verb, "replace"))
+		return is_word(object, "into") && second == SQLI_NAME &&
+		       is_one_of(third, "(e");
+	if (is_word(verb, "delete"))
+		return object.class == SQLI_FROM && second == SQLI_NAME &&
+		       third == SQLI_WHERE && peek_class(r, 5) == SQLI_COMPARE;
+	if (is_word(verb, "drop") || is_word(verb, "truncate"))
+		return object.class == SQLI_OBJECT && second == SQLI_NAME &&
+		       is_one_of(third, "c;");
+	return (is_word(verb, "exec") || is_word(verb, "execute")) &&
+	       is_procedure(object);
+}
+
+/* A verb where a statement may begin. `is_behind`: a value or a semicolon. */
+static enum step
+on_verb(const struct reading *r, struct sqli_token verb, bool is_behind)
+{
+	struct sqli_token object = peek(r);
+
+	if (is_word(verb, "waitfor"))
+		return is_word(object, "delay") || is_word(object, "time")
+			   ? STEP_ATTACK
+			   : STEP_ODD;
+	if (is_word(verb, "declare"))
+		return object.class == SQLI_VARIABLE ? STEP_ATTACK : STEP_ODD;
+	if (is_word(verb, "update"))
+		return object.class == SQLI_NAME &&
+			       peek_class(r, 2) == SQLI_VERB &&
+			       peek_class(r, 4) == SQLI_COMPARE
+			   ? STEP_ATTACK
+			   : STEP_ODD;
+	if (is_behind && r->from != FROM_NAME && has_object(r, verb, object))
+		return STEP_ATTACK;
+	return is_whole_statement(r, verb) ? STEP_ATTACK : STEP_ODD;
+}
+
+static enum step
+on_semicolon(struct reading *r)
+{
+	struct sqli_token t = peek(r);
+
+	r->seen |= SEEN_SEMICOLON;
+	r->wants_value = true;
+	r->is_condition = false;
+	r->left = SQLI_STOP;
+	if (t.class != SQLI_VERB)
+		return STEP_ON;
+	r->lex.at = (size_t)(t.text.p - r->lex.in.p) + t.text.len;
+	return on_verb(r, t, true);
+}
+
+static enum step
+on_comment(struct reading *r, struct sqli_token t)
+{
+	r->seen |= SEEN_COMMENT;
+	r->comment = t.text;
+	r->is_hash =
+	    t.text.len > 0 && t.text.p > r->lex.in.p && t.text.p[-1] == '#';
+	return STEP_END;
+}
+
+/* --- where a value is wanted -------------------------------------------- */
+
+static void
+take_value(struct reading *r, struct sqli_token t)
+{
+	bool is_plain = is_literal(t.class) || is_call(t.class);
+	bool was_plain = is_literal(r->left) || is_call(r->left);
+
+	if (r->left != SQLI_STOP && is_plain && was_plain && r->is_condition)
+		r->seen |= SEEN_LITERALS;
+	r->left = SQLI_STOP;
+	if (t.class == SQLI_STRING && t.is_open) {
+		r->open = t.text;
+		r->is_open = true;
+	}
+	r->wants_value = false;
+}
+
+/* A function that takes its time: with a number for it, or where prose has no
+ * word at all. */
+static enum step
+on_delay(struct reading *r)
+{
+	enum sqli_class argument = peek_class(r, 2);
+
+	r->seen |= SEEN_CALL;
+	if (is_apart(r) || (r->seen & (SEEN_LOGIC | SEEN_SELECT)) != 0)
+		return STEP_ATTACK;
+	if (is_one_of(argument, "1v") && is_one_of(peek_class(r, 3), "),+*o.c"))
+		return STEP_ATTACK;
+	return argument == SQLI_OPEN || is_call(argument) ? STEP_ATTACK
+							  : STEP_ON;
+}
+
+static enum step
+on_logic(struct reading *r)
+{
+	r->seen |= SEEN_LOGIC;
+	r->is_condition = true;
+	r->left = SQLI_STOP;
+	r->wants_value = true;
+	return STEP_ON;
+}
+
+static enum step
+on_value_rare(struct reading *r, struct sqli_token t)
+{
+	switch ((unsigned)t.class) {
+	case SQLI_CLOSE:
+		if (r->last != SQLI_OPEN || r->depth == 0)
+			return STEP_ODD;
+		r->depth--;
+		r->wants_value = false;
+		return STEP_ON;
+	case SQLI_STAR:
+		if (!is_one_of(r->last, "ea,("))
+			return STEP_ODD;
+		r->wants_value = false;
+		return STEP_ON;
+	case SQLI_CASE:
+		r->n_cases++;
+		return STEP_ON;
+	case SQLI_WHEN:
+		r->is_condition = true;
+		return r->n_cases > 0 ? STEP_ON : STEP_ODD;
+	case SQLI_COMPARE:
+		/* sounds like */
+		return r->last == SQLI_COMPARE ? STEP_ON : STEP_ODD;
+	case SQLI_VERB:
+		return r->is_first ? on_verb(r, t, false) : STEP_ODD;
+	case SQLI_UNION:
+		return r->is_first ? on_union(r) : STEP_ODD;
+	case SQLI_LOGIC:
+		return r->is_first ? on_logic(r) : STEP_ODD;
+	case SQLI_SEMICOLON:
+		return r->last == SQLI_SEMICOLON ? STEP_ON : STEP_ODD;
+	default:
+		return STEP_ODD;
+	}
+}
+
+static enum step
+on_value(struct reading *r, struct sqli_token t)
+{
+	switch ((unsigned)t.class) {
+	case SQLI_NUMBER:
+	case SQLI_STRING:
+	case SQLI_VARIABLE:
+	case SQLI_NAME:
+	case SQLI_OBJECT:
+		/* if exists (...) */
+		if (r->is_first && is_word(t, "if"))
+			return STEP_ON;
+		take_value(r, t);
+		return STEP_ON;
+	case SQLI_CALL:
+		take_value(r, t);
+		r->seen |= SEEN_CALL;
+		return STEP_ON;
+	case SQLI_DELAY:
+		take_value(r, t);
+		return on_delay(r);
+	case SQLI_OPEN:
+		r->depth++;
+		return STEP_ON;
+	case SQLI_SIGN:
+	case SQLI_NOT:
+		return STEP_ON;
+	case SQLI_EACH:
+		return is_one_of(r->last, "eu(=,") ? STEP_ON : STEP_ODD;
+	case SQLI_SELECT:
+		return on_select(r);
+	case SQLI_COMMENT:
+		return on_comment(r, t);
+	case SQLI_STOP:
+		return STEP_END;
+	default:
+		return on_value_rare(r, t);
+	}
+}
+
+/* --- where an operator is wanted ---------------------------------------- */
+
+static enum step
+on_clause(struct reading *r, struct sqli_token t)
+{
+	struct sqli_token next = peek(r);
+
+	if (is_word(t, "into"))
+		return is_word(next, "outfile") || is_word(next, "dumpfile")
+			   ? STEP_ATTACK
+			   : STEP_ODD;
+	if (is_word(t, "procedure"))
+		return is_word(next, "analyse") ? STEP_ATTACK : STEP_ODD;
+	r->wants_value = true;
+	return is_one_of(next.class, "1vfd(") ? STEP_ON : STEP_ODD;
+}
+
+static enum step
+on_sort(struct reading *r)
+{
+	if (peek(r).class != SQLI_BY)
+		return STEP_ODD;
+	(void)sqli_next(&r->lex);
+	r->seen |= SEEN_SORT;
+	r->wants_value = true;
+	/* only of numbers and calls: prose orders by names */
+	if (is_call(peek(r).class) || peek(r).class == SQLI_OPEN)
+		r->seen |= SEEN_CALL;
+	return STEP_ON;
+}
+
+/* A word behind a value. */
+static enum step
+on_word(struct reading *r, struct sqli_token t)
+{
+	bool is_select = (r->seen & SEEN_SELECT) != 0;
+
+	switch ((unsigned)t.class) {
+	case SQLI_NAME:
+	case SQLI_OBJECT:
+		/* an alias */
+		return is_select && is_one_of(r->last, "n)") ? STEP_ON
+							     : STEP_ODD;
+	case SQLI_STRING:
+		if (r->last != SQLI_STRING || r->is_first)
+			return STEP_ODD;
+		take_value(r, t);
+		return STEP_ON;
+	case SQLI_DELAY:
+		/* what is pasted together: " sleep(10.to_i) " */
+		return r->from == FROM_STRING && r->is_first &&
+			       is_one_of(peek_class(r, 2), "1n")
+			   ? STEP_ATTACK
+			   : STEP_ODD;
+	case SQLI_FROM:
+		if (!is_select && r->depth == 0)
+			return STEP_ODD;
+		r->seen |= SEEN_FROM;
+		r->wants_value = true;
+		return STEP_ON;
+	case SQLI_WHERE:
+		r->seen |= SEEN_WHERE;
+		r->is_condition = true;
+		r->wants_value = true;
+		return STEP_ON;
+	case SQLI_AS:
+		r->wants_value = true;
+		return is_select || r->depth > 0 ? STEP_ON : STEP_ODD;
+	case SQLI_AFTER:
+		return (r->seen & SEEN_SORT) != 0 ? STEP_ON : STEP_ODD;
+	case SQLI_WHEN:
+		r->wants_value = true;
+		return r->n_cases > 0 ? STEP_ON : STEP_ODD;
+	case SQLI_END:
+		return r->n_cases > 0 ? STEP_ON : STEP_ODD;
+	default:
+		return STEP_ODD;
+	}
+}
+
+static enum step
+on_compare(struct reading *r)
+{
+	r->seen |= SEEN_COMPARE;
+	r->left = r->last;
+	r->wants_value = true;
+	return STEP_ON;
+}
+
+static enum step
+on_bracket(struct reading *r, struct sqli_token t)
+{
+	if (t.class == SQLI_OPEN) {
+		r->depth++;
+		r->wants_value = true;
+		if (is_one_of(r->last, "nfdi"))
+			return STEP_ON;
+		return r->from == FROM_STRING && r->is_first &&
+			       peek(r).class == SQLI_SELECT
+			   ? STEP_ON
+			   : STEP_ODD;
+	}
+	if (r->depth > 0)
+		r->depth--;
+	else
+		r->seen |= SEEN_CLOSE;
+	return STEP_ON;
+}
+
+static enum step
+on_operator_rare(struct reading *r, struct sqli_token t)
+{
+	switch ((unsigned)t.class) {
+	case SQLI_UNION:
+		return on_union(r);
+	case SQLI_SEMICOLON:
+		return on_semicolon(r);
+	case SQLI_SORT:
+		return on_sort(r);
+	case SQLI_CLAUSE:
+		return on_clause(r, t);
+	case SQLI_VERB:
+		return on_verb(r, t, true);
+	case SQLI_COMMENT:
+		return on_comment(r, t);
+	case SQLI_STOP:
+		return STEP_END;
+	default:
+		return on_word(r, t);
+	}
+}
+
+static enum step
+on_operator(struct reading *r, struct sqli_token t)
+{
+	switch ((unsigned)t.class) {
+	case SQLI_SIGN:
+		if (t.text.p[0] == '!' || t.text.p[0] == '~')
+			return STEP_ODD;
+		r->seen |= SEEN_SIGN;
+		r->wants_value = true;
+		return STEP_ON;
+	case SQLI_BINARY:
+	case SQLI_STAR:
+		r->seen |= SEEN_SIGN;
+		r->wants_value = true;
+		return STEP_ON;
+	case SQLI_COMPARE:
+	case SQLI_IN:
+		return on_compare(r);
+	case SQLI_BETWEEN:
+		r->n_betweens++;
+		return on_compare(r);
+	case SQLI_NOT:
+		return STEP_ON;
+	case SQLI_LOGIC:
+		if (r->n_betweens == 0)
+			return on_logic(r);
+		r->n_betweens--;
+		r->wants_value = true;
+		return STEP_ON;
+	case SQLI_OPEN:
+	case SQLI_CLOSE:
+		return on_bracket(r, t);
+	case SQLI_COMMA:
+		r->wants_value = true;
+		return STEP_ON;
+	default:
+		return on_operator_rare(r, t);
+	}
+}
+
+/* --- what was read ------------------------------------------------------ */
+
+/* A word or nothing, as it is in front of a quote to come. */
+static bool
+is_word_open(const struct reading *r)
+{
+	if (!r->is_open || r->last != SQLI_STRING || r->open.len > OPEN_MAX)
+		return false;
+	for (size_t i = 0; i < r->open.len; i++) {
+		if (!char_is(r->open.p[i], CHAR_TOKEN))
+			return false;
+	}
+	return true;
+}
+
+static bool
+has_blank(span s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		if (sec_white(s.p[i]))
+			return true;
+	}
+	return false;
+}
+
+/* At most two words, none of which is quoted: what is left of a statement, or
+ * of what hides it. */
+static bool
+is_bare_comment(const struct reading *r)
+{
+	span rest = r->comment;
+	span word;
+	unsigned n = 0;
+
+	if (span_chr(rest, '\'') >= 0 || span_chr(rest, '"') >= 0)
+		return false;
+	while (span_word(&rest, &word))
+		n++;
+	return n <= (r->is_hash ? 0 : 2);
+}
+
+static bool
+ends_string(const struct reading *r)
+{
+	if (has(r, SEEN_LOGIC) &&
+	    (has(r, SEEN_COMPARE | SEEN_CALL) || r->last == SQLI_NUMBER ||
+		is_word_open(r)))
+		return true;
+	if (has(r, SEEN_COMMENT))
+		return is_bare_comment(r) ||
+		       (has(r, SEEN_LOGIC) && !r->is_hash);
+	return has(r, SEEN_SIGN | SEEN_COMPARE) && is_word_open(r) &&
+	       !has_blank(r->before);
+}
+
+static bool
+ends_literal(const struct reading *r)
+{
+	if (has(r, SEEN_LOGIC))
+		return has(r, SEEN_COMPARE | SEEN_COMMENT | SEEN_CALL) ||
+		       r->last == SQLI_VARIABLE;
+	if (has(r, SEEN_SORT))
+		return is_literal(r->last) || has(r, SEEN_CALL | SEEN_COMMENT);
+	if (has(r, SEEN_COMMENT))
+		return has(r, SEEN_CLOSE) || span_trim(r->comment).len <= 1;
+	return false;
+}
+
+/* The text was read to its end. */
+static bool
+is_attack_whole(const struct reading *r)
+{
+	if (has(r, SEEN_SELECT) && has(r, SEEN_FROM))
+		return has(r, SEEN_SEMICOLON | SEEN_COMMENT) ||
+		       (has(r, SEEN_WHERE) && has(r, SEEN_COMPARE));
+	switch (r->from) {
+	case FROM_STRING:
+		return ends_string(r);
+	case FROM_LITERAL:
+		return ends_literal(r);
+	case FROM_NAME:
+		return has(r, SEEN_SORT) && has(r, SEEN_CALL);
+	case FROM_START:
+		return has(r, SEEN_LOGIC) && has(r, SEEN_COMPARE) &&
+		       (has(r, SEEN_COMMENT) || r->is_open);
+	}
+	UNREACHED();
+}
+
+static void
+tell(struct reading *r, enum sqli_class class)
+{
+	if (r->n_told < TOLD_MAX && class != SQLI_STOP)
+		r->told[r->n_told++] = (char)class;
+	r->told[r->n_told] = '\0';
+}
+
+static enum from begins_with(enum sqli_class class)
+{
+	if (is_literal(class))
+		return FROM_LITERAL;
+	return class == SQLI_NAME || class == SQLI_OBJECT ? FROM_NAME
+							  : FROM_START;
+}
+
+static bool
+read_on(struct reading *r)
+{
+	for (unsigned n = 0; n < TOKENS_MAX; n++) {
+		struct sqli_token t = sqli_next(&r->lex);
+		enum step step;
+
+		if (r->is_first && r->from != FROM_STRING)
+			r->from = begins_with(t.class);
+		step = r->wants_value ? on_value(r, t) : on_operator(r, t);
+		tell(r, t.class);
+		if (step == STEP_ATTACK)
+			return true;
+		if (step == STEP_END && is_attack_whole(r))
+			return true;
+		/* a condition that always holds needs no end */
+		if (step != STEP_ON)
+			return has(r, SEEN_LITERALS);
+		r->last = t.class;
+		r->is_first = false;
+	}
+	return has(r, SEEN_LITERALS);
+}
+
+/* On its own, or (`quote`) from inside of a string. */
+static bool
+is_attack(span text, char quote, char *told)
+{
+	struct reading r = {.lex = {.in = text, .last = SQLI_STOP},
+	    .from = FROM_START,
+	    .wants_value = quote == '\0',
+	    .is_first = true,
+	    .last = SQLI_STOP,
+	    .left = SQLI_STOP,
+	    .told = told};
+
+	if (quote != '\0') {
+		struct sqli_token t = sqli_rest_of_string(&r.lex, quote);
+
+		if (t.is_open)
+			return false;
+		r.lex.is_quoted = true;
+		r.from = FROM_STRING;
+		r.last = SQLI_STRING;
+		r.before = t.text;
+		tell(&r, SQLI_STRING);
+	}
+	return read_on(&r);
+}
 
 bool
 sec_sqli_find(span text, char told[SEC_HITS_TOLD])
 {
-	(void)text;
+	static_assert(TOLD_MAX < SEC_HITS_TOLD, "room for a fingerprint");
+
+	if (is_attack(text, '\0', told))
+		return true;
+	if (sec_chr(text, 0, '\'') < text.len && is_attack(text, '\'', told))
+		return true;
+	if (sec_chr(text, 0, '"') < text.len && is_attack(text, '"', told))
+		return true;
 	told[0] = '\0';
 	return false;
 }
