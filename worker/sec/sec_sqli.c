@@ -65,7 +65,7 @@ has(const struct reading *r, unsigned what)
 	return (r->seen & what) != 0;
 }
 
-/* --- looking ahead ------------------------------------------------------ */
+/* --- looking ahead -------------------------------------------------------- */
 
 static struct sqli_token
 peek(const struct reading *r)
@@ -119,7 +119,7 @@ is_apart(const struct reading *r)
 	       (r->seen & SEEN_SEMICOLON) != 0;
 }
 
-/* --- statements --------------------------------------------------------- */
+/* --- statements ----------------------------------------------------------- */
 
 /* Behind UNION: whether a select follows that selects something. */
 static enum step
@@ -137,8 +137,8 @@ on_union(const struct reading *r)
 		t = sqli_next(&l);
 	/* behind a value no prose has got so far */
 	if (t.class == SQLI_NAME && !is_apart(r))
-		return is_one_of(sqli_next(&l).class, "n1s") ? STEP_ODD
-							     : STEP_ATTACK;
+		return is_one_of(sqli_next(&l).class, ",r(c") ? STEP_ATTACK
+							      : STEP_ODD;
 	return is_one_of(t.class, "n1svfd(*+q!c.gl") ? STEP_ATTACK : STEP_ODD;
 }
 
@@ -284,7 +284,7 @@ on_comment(struct reading *r, struct sqli_token t)
 	return STEP_END;
 }
 
-/* --- where a value is wanted -------------------------------------------- */
+/* --- where a value is wanted ---------------------------------------------- */
 
 static void
 take_value(struct reading *r, struct sqli_token t)
@@ -405,7 +405,7 @@ on_value(struct reading *r, struct sqli_token t)
 	}
 }
 
-/* --- where an operator is wanted ---------------------------------------- */
+/* --- where an operator is wanted ------------------------------------------ */
 
 static enum step
 on_clause(struct reading *r, struct sqli_token t)
@@ -577,7 +577,7 @@ on_operator(struct reading *r, struct sqli_token t)
 	}
 }
 
-/* --- what was read ------------------------------------------------------ */
+/* --- what was read -------------------------------------------------------- */
 
 /* A word or nothing, as it is in front of a quote to come. */
 static bool

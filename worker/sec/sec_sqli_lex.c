@@ -53,7 +53,7 @@ take(struct sqli_lexer *l, enum sqli_class class, size_t n)
 	return t;
 }
 
-/* --- strings ------------------------------------------------------------ */
+/* --- strings -------------------------------------------------------------- */
 
 /* As far as the quote that ends it: not one behind a backslash, nor one of
  * two. */
@@ -99,7 +99,7 @@ lex_quoted_name(struct sqli_lexer *l, char end)
 	return take(l, SQLI_NAME, size_min(stop + 1, l->in.len) - l->at);
 }
 
-/* --- words and numbers -------------------------------------------------- */
+/* --- words and numbers ---------------------------------------------------- */
 
 static enum sqli_class
 word_class(span text)
@@ -232,7 +232,7 @@ lex_variable(struct sqli_lexer *l)
 	return take(l, SQLI_VARIABLE, n);
 }
 
-/* --- comments and signs ------------------------------------------------- */
+/* --- comments and signs --------------------------------------------------- */
 
 static struct sqli_token
 rest_as_comment(struct sqli_lexer *l, size_t mark)
