@@ -17,8 +17,8 @@ sum(struct sec_tx *tx, const struct sec_value *old, int64_t more)
 }
 
 static struct sec_value *
-assigned(struct sec_tx *tx, const struct sec_assign *s,
-    const struct sec_value *old)
+assigned(
+    struct sec_tx *tx, const struct sec_assign *s, const struct sec_value *old)
 {
 	span value = sec_expand(tx, &s->value);
 
@@ -65,7 +65,7 @@ rule_is_meant(const struct sec_ctl *c, const struct sec_rule *r)
 		return false;
 	case SEC_CTL_REMOVE_BY_MSG:
 		return r->msg.n_parts == 1 && r->msg.parts[0].is_literal &&
-		    regex_find(c->regex, r->msg.parts[0].text) == REGEX_YES;
+		       regex_find(c->regex, r->msg.parts[0].text) == REGEX_YES;
 	default:
 		return false;
 	}
@@ -88,7 +88,7 @@ bool
 sec_act_is_removed(const struct sec_tx *tx, uint32_t rule)
 {
 	return tx->removed != NULL &&
-	    (tx->removed[rule / 64] >> (rule % 64) & 1) != 0;
+	       (tx->removed[rule / 64] >> (rule % 64) & 1) != 0;
 }
 
 static void

@@ -9,8 +9,8 @@ static span
 media_type(const struct sec_tx *tx)
 {
 	for (uint32_t i = 0; i < tx->request->n_fields; i++)
-		if (span_ieq(tx->request->fields[i].name,
-			SPAN_LIT("Content-Type")))
+		if (span_ieq(
+			tx->request->fields[i].name, SPAN_LIT("Content-Type")))
 			return tx->request->fields[i].value;
 	return (span){0};
 }
@@ -18,12 +18,15 @@ media_type(const struct sec_tx *tx)
 static bool
 begins_with(span s, span prefix)
 {
-	return s.len >= prefix.len && span_ieq(span_first(s, prefix.len), prefix);
+	return s.len >= prefix.len &&
+	       span_ieq(span_first(s, prefix.len), prefix);
 }
 
-static enum sec_processor
-processor_of(span type)
+enum sec_processor
+sec_body_processor(const struct sec_tx *tx)
 {
+	span type = media_type(tx);
+
 	if (begins_with(type, SPAN_LIT("application/x-www-form-urlencoded")))
 		return SEC_BODY_URLENCODED;
 	if (begins_with(type, SPAN_LIT("multipart/form-data")))
@@ -57,16 +60,14 @@ read_json(struct sec_tx *tx)
 	    tx->body, tx->set->options.request_json_depth, tx->a, &sink);
 
 	if (wrong != NULL)
-		sec_body_fault(tx,
-		    arena_printf(tx->a, "JSON parsing error: %s", wrong).p);
+		sec_body_fault(
+		    tx, arena_printf(tx->a, "JSON parsing error: %s", wrong).p);
 }
 
 void
 sec_tx_body(struct sec_tx *tx, span body)
 {
 	tx->body = body;
-	if (tx->processor == SEC_BODY_NONE)
-		tx->processor = processor_of(media_type(tx));
 	switch (tx->processor) {
 	case SEC_BODY_NONE:
 		return;

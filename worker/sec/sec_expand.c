@@ -14,8 +14,7 @@ rule_word(struct sec_tx *tx, span word)
 	if (r == NULL)
 		return (span){0};
 	if (span_ieq(word, SPAN_LIT("id")))
-		return arena_printf(
-		    tx->a, "%llu", (unsigned long long)r->id);
+		return arena_printf(tx->a, "%llu", (unsigned long long)r->id);
 	if (span_ieq(word, SPAN_LIT("severity")))
 		return arena_printf(tx->a, "%u", r->severity);
 	if (span_ieq(word, SPAN_LIT("rev")))

@@ -17,17 +17,16 @@ argument_text(struct sec_tx *tx, span raw)
 static bool
 is_hex(char c)
 {
-	return (c >= '0' && c <= '9') || (ascii_lower(c) >= 'a' &&
-	    ascii_lower(c) <= 'f');
+	return (c >= '0' && c <= '9') ||
+	       (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'f');
 }
 
 static bool
 has_bad_escape(span s)
 {
 	for (size_t i = 0; i < s.len; i++)
-		if (s.p[i] == '%' &&
-		    (i + 2 >= s.len || !is_hex(s.p[i + 1]) ||
-			!is_hex(s.p[i + 2])))
+		if (s.p[i] == '%' && (i + 2 >= s.len || !is_hex(s.p[i + 1]) ||
+					 !is_hex(s.p[i + 2])))
 			return true;
 	return false;
 }
@@ -122,6 +121,60 @@ target_path(span target)
 	return at < 0 ? s : span_first(s, (size_t)at);
 }
 
+static int
+hex_value(char c)
+{
+	c = ascii_lower(c);
+	return c <= '9' ? c - '0' : c - 'a' + 10;
+}
+
+/* Percent-encoding, and nothing else, undone; what is no escape stays. */
+static span
+percent_decoded(struct sec_tx *tx, span s)
+{
+	char *to = arena_alloc(tx->a, s.len);
+	size_t n = 0;
+
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.p[i] == '%' && i + 2 < s.len && is_hex(s.p[i + 1]) &&
+		    is_hex(s.p[i + 2])) {
+			to[n++] = (char)(hex_value(s.p[i + 1]) * 16 +
+					 hex_value(s.p[i + 2]));
+			i += 2;
+		} else {
+			to[n++] = s.p[i];
+		}
+	}
+	return span_of(to, n);
+}
+
+/* As Apache has it in REQUEST_FILENAME and REQUEST_URI: decoded, without dot
+ * segments and repeated slashes. */
+static span
+target_plain_path(struct sec_tx *tx)
+{
+	span s = target_path(tx->request->target);
+
+	if (span_chr(s, '%') >= 0)
+		s = percent_decoded(tx, s);
+	if (span_find(s, SPAN_LIT("/.")) < 0 &&
+	    span_find(s, SPAN_LIT("//")) < 0)
+		return s;
+	return sec_value_step(tx, sec_value_of(tx, s), SEC_TRANS_NORMALIZE_PATH)
+	    ->text;
+}
+
+/* The query stays as it came. */
+static span
+plain_uri(struct sec_tx *tx)
+{
+	span query = target_query(tx->request->target);
+	const span parts[] = {target_plain_path(tx), SPAN_LIT("?"), query};
+
+	return query.p == NULL ? parts[0]
+			       : arena_concat(tx->a, parts, NELEMS(parts));
+}
+
 static span
 path_basename(span path)
 {
@@ -139,8 +192,7 @@ sec_facts_request(struct sec_tx *tx)
 	for (uint32_t i = 0; i < r->n_fields; i++) {
 		const struct sec_field *f = &r->fields[i];
 
-		sec_vars_item(
-		    tx, SEC_VAR_REQUEST_HEADERS, f->name, f->value);
+		sec_vars_item(tx, SEC_VAR_REQUEST_HEADERS, f->name, f->value);
 		sec_vars_item(
 		    tx, SEC_VAR_REQUEST_HEADERS_NAMES, f->name, f->name);
 		if (span_ieq(f->name, SPAN_LIT("Cookie")))
@@ -155,8 +207,8 @@ static span
 request_line(struct sec_tx *tx)
 {
 	const struct sec_request *r = tx->request;
-	const span parts[] = {r->method, SPAN_LIT(" "), r->target,
-	    SPAN_LIT(" "), r->protocol};
+	const span parts[] = {
+	    r->method, SPAN_LIT(" "), r->target, SPAN_LIT(" "), r->protocol};
 
 	return arena_concat(tx->a, parts, NELEMS(parts));
 }
@@ -168,7 +220,7 @@ items_size(const struct sec_items *l, bool with_names)
 
 	for (uint32_t i = 0; i < l->n; i++)
 		n += l->at[i].value->text.len +
-		    (with_names ? l->at[i].key.len : 0);
+		     (with_names ? l->at[i].key.len : 0);
 	return n;
 }
 
@@ -193,9 +245,8 @@ one_of_time(struct sec_tx *tx, enum sec_var var)
 		return NULL;
 	switch ((int)var) {
 	case SEC_VAR_TIME:
-		return sec_value_of(tx,
-		    arena_printf(tx->a, "%02d:%02d:%02d", tm.tm_hour,
-			tm.tm_min, tm.tm_sec));
+		return sec_value_of(tx, arena_printf(tx->a, "%02d:%02d:%02d",
+					    tm.tm_hour, tm.tm_min, tm.tm_sec));
 	case SEC_VAR_TIME_DAY:
 		return sec_value_number(tx, (uint64_t)tm.tm_mday);
 	case SEC_VAR_TIME_EPOCH:
@@ -225,8 +276,8 @@ one_of_rules(struct sec_tx *tx, enum sec_var var)
 		return tx->matched_value;
 	case SEC_VAR_MATCHED_VAR_NAME:
 		return tx->matched_name.len == 0
-		    ? NULL
-		    : sec_value_of(tx, tx->matched_name);
+			   ? NULL
+			   : sec_value_of(tx, tx->matched_name);
 	case SEC_VAR_DURATION: {
 		struct timespec t;
 		int64_t us;
@@ -234,7 +285,7 @@ one_of_rules(struct sec_tx *tx, enum sec_var var)
 		if (clock_gettime(CLOCK_REALTIME, &t) != 0)
 			return NULL;
 		us = (t.tv_sec - tx->request->now.tv_sec) * 1000000 +
-		    (t.tv_nsec - tx->request->now.tv_nsec) / 1000;
+		     (t.tv_nsec - tx->request->now.tv_nsec) / 1000;
 		return sec_value_number(tx, us > 0 ? (uint64_t)us : 0);
 	}
 	default:
@@ -274,14 +325,14 @@ span_of_request(struct sec_tx *tx, enum sec_var var)
 	case SEC_VAR_REMOTE_USER:
 		return r->user;
 	case SEC_VAR_REQUEST_BASENAME:
-		return path_basename(target_path(r->target));
+		return path_basename(target_plain_path(tx));
 	case SEC_VAR_REQUEST_BODY:
 		return tx->processor == SEC_BODY_URLENCODED ||
-		        tx->forces_body_variable
-		    ? tx->body
-		    : (span){0};
+			       tx->forces_body_variable
+			   ? tx->body
+			   : (span){0};
 	case SEC_VAR_REQUEST_FILENAME:
-		return target_path(r->target);
+		return target_plain_path(tx);
 	case SEC_VAR_REQBODY_PROCESSOR:
 		return processor_name(tx->processor);
 	case SEC_VAR_REQUEST_LINE:
@@ -291,7 +342,7 @@ span_of_request(struct sec_tx *tx, enum sec_var var)
 	case SEC_VAR_REQUEST_PROTOCOL:
 		return r->protocol;
 	case SEC_VAR_REQUEST_URI:
-		return target_relative(r->target);
+		return plain_uri(tx);
 	case SEC_VAR_REQUEST_URI_RAW:
 		return r->target;
 	case SEC_VAR_SERVER_ADDR:

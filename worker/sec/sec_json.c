@@ -36,8 +36,8 @@ fail(struct json *j, const char *why)
 static void
 skip_blanks(struct json *j)
 {
-	while (j->p < j->end &&
-	    (*j->p == ' ' || *j->p == '\t' || *j->p == '\n' || *j->p == '\r'))
+	while (j->p < j->end && (*j->p == ' ' || *j->p == '\t' ||
+				    *j->p == '\n' || *j->p == '\r'))
 		j->p++;
 }
 
@@ -244,9 +244,9 @@ name_leave(struct json *j, bool keeps_key)
 		return;
 	dot = span_rchr(span_of(j->prefix, j->prefix_len), '.');
 	if (!keeps_key) {
-		j->key = arena_span(j->a,
-		    span_from(span_of(j->prefix, j->prefix_len),
-			(size_t)(dot + 1)));
+		j->key = arena_span(
+		    j->a, span_from(span_of(j->prefix, j->prefix_len),
+			      (size_t)(dot + 1)));
 		j->has_key = true;
 	}
 	j->has_prefix = dot >= 0;
@@ -258,13 +258,13 @@ name_leave(struct json *j, bool keeps_key)
 static bool
 tell(struct json *j, span value)
 {
-	const span parts[] = {span_of(j->prefix, j->prefix_len),
-	    SPAN_LIT("."), j->key};
-	span name = j->has_prefix ? arena_concat(j->a, parts, NELEMS(parts))
-				  : j->key;
+	const span parts[] = {
+	    span_of(j->prefix, j->prefix_len), SPAN_LIT("."), j->key};
+	span name =
+	    j->has_prefix ? arena_concat(j->a, parts, NELEMS(parts)) : j->key;
 
 	return j->sink->value(j->sink->self, name, value) ||
-	    fail(j, "too many values");
+	       fail(j, "too many values");
 }
 
 /* --- values --------------------------------------------------------------- */
@@ -315,8 +315,8 @@ read_number(struct json *j)
 static bool
 read_word(struct json *j)
 {
-	static const span words[] = {SPAN_LIT("true"), SPAN_LIT("false"),
-	    SPAN_LIT("null")};
+	static const span words[] = {
+	    SPAN_LIT("true"), SPAN_LIT("false"), SPAN_LIT("null")};
 	span rest = span_of(j->p, (size_t)(j->end - j->p));
 
 	for (size_t i = 0; i < NELEMS(words); i++) {
@@ -346,7 +346,7 @@ enter(struct json *j, bool is_array)
 	if (is_array)
 		j->is_array[j->depth / 8] |= (uint8_t)(1 << j->depth % 8);
 	else
-		j->is_array[j->depth / 8] &= (uint8_t)~(1 << j->depth % 8);
+		j->is_array[j->depth / 8] &= (uint8_t) ~(1 << j->depth % 8);
 	j->depth++;
 	j->p++;
 	return true;
@@ -355,8 +355,7 @@ enter(struct json *j, bool is_array)
 static bool
 in_array(const struct json *j)
 {
-	return (j->is_array[(j->depth - 1) / 8] >> (j->depth - 1) % 8 & 1) !=
-	    0;
+	return (j->is_array[(j->depth - 1) / 8] >> (j->depth - 1) % 8 & 1) != 0;
 }
 
 static bool
@@ -437,8 +436,7 @@ static bool
 read_first(struct json *j, bool *is_empty)
 {
 	skip_blanks(j);
-	*is_empty =
-	    j->p < j->end && *j->p == (in_array(j) ? ']' : '}');
+	*is_empty = j->p < j->end && *j->p == (in_array(j) ? ']' : '}');
 	return *is_empty ? leave(j) : in_array(j) || read_key(j);
 }
 

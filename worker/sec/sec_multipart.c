@@ -47,8 +47,8 @@ static bool
 is_boundary_byte(char c)
 {
 	return (c >= '0' && c <= '9') ||
-	    (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z') ||
-	    (c != '\0' && strchr("'()+_,-./:=?", c) != NULL);
+	       (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z') ||
+	       (c != '\0' && strchr("'()+_,-./:=?", c) != NULL);
 }
 
 static bool
@@ -81,8 +81,6 @@ read_boundary(struct multipart *m, span type)
 	if (at < 0)
 		return false;
 	v = span_from(type, (size_t)at + 8);
-	if (find_caseless(v, SPAN_LIT("boundary")) >= 0)
-		return false;
 	if (v.len != span_trim(v).len || span_chr(v, '=') != 0)
 		flag(m, SEC_VAR_MULTIPART_BOUNDARY_WHITESPACE);
 	v = span_trim(v);
@@ -98,12 +96,16 @@ read_boundary(struct multipart *m, span type)
 		end = span_chr(v, '"');
 		if (end < 0)
 			return false;
-		m->boundary = span_first(v, (size_t)end);
-		return boundary_is_good(m->boundary);
+	} else {
+		end = span_chr(v, ';');
+		if (end < 0)
+			end = (ptrdiff_t)v.len;
 	}
-	end = span_chr(v, ';');
-	m->boundary = span_trim(end < 0 ? v : span_first(v, (size_t)end));
-	return boundary_is_good(m->boundary);
+	m->boundary = span_trim(span_first(v, (size_t)end));
+	/* two of them: who knows which one the origin takes */
+	return boundary_is_good(m->boundary) &&
+	       find_caseless(span_from(v, (size_t)end), SPAN_LIT("boundary")) <
+		   0;
 }
 
 /* --- lines ---------------------------------------------------------------- */
@@ -177,7 +179,7 @@ read_value(struct multipart *m, span *s, span *out)
 		size_t n = 0;
 
 		while (n < s->len && s->p[n] != ';' && s->p[n] != ' ' &&
-		    s->p[n] != '\t')
+		       s->p[n] != '\t')
 			n++;
 		*out = span_first(*s, n);
 		*s = span_from(*s, n);
@@ -230,7 +232,7 @@ read_disposition(struct multipart *m, struct form_part *p, span s)
 		else
 			flag(m, SEC_VAR_MULTIPART_MISSING_SEMICOLON);
 		while (n < s.len && s.p[n] != '=' && s.p[n] != ';' &&
-		    s.p[n] != ' ' && s.p[n] != '\t')
+		       s.p[n] != ' ' && s.p[n] != '\t')
 			n++;
 		name = span_first(s, n);
 		s = span_trim(span_from(s, n));
@@ -299,8 +301,8 @@ read_fields(struct multipart *m, struct form_part *p)
 	if (!p->has_name && !m->is_failed)
 		fault(m, "Multipart: Invalid part (no name)");
 	for (uint32_t i = 0; i < n; i++)
-		sec_vars_item(m->tx, SEC_VAR_MULTIPART_PART_HEADERS, p->name,
-		    fields[i]);
+		sec_vars_item(
+		    m->tx, SEC_VAR_MULTIPART_PART_HEADERS, p->name, fields[i]);
 }
 
 /* --- parts ---------------------------------------------------------------- */
@@ -318,8 +320,7 @@ take_file(struct multipart *m, const struct form_part *p, size_t len)
 	sec_vars_item(tx, SEC_VAR_FILES, p->name, p->filename);
 	sec_vars_item(tx, SEC_VAR_FILES_NAMES, p->name, p->name);
 	sec_vars_item(tx, SEC_VAR_FILES_SIZES, p->name, size->text);
-	sec_vars_item(
-	    tx, SEC_VAR_MULTIPART_FILENAME, (span){0}, p->filename);
+	sec_vars_item(tx, SEC_VAR_MULTIPART_FILENAME, (span){0}, p->filename);
 	sec_vars_item(tx, SEC_VAR_MULTIPART_NAME, (span){0}, p->name);
 }
 
@@ -336,7 +337,7 @@ take_part(struct multipart *m, const struct form_part *p, const char *end)
 	if (p->has_filename)
 		take_file(m, p, value.len);
 	else if (m->tx->many[SEC_VAR_ARGS].n <
-	    m->tx->set->options.arguments_max)
+		 m->tx->set->options.arguments_max)
 		sec_vars_argument(m->tx, SEC_VAR_ARGS_POST, p->name, value);
 	else
 		m->tx->is_over = true;
@@ -395,14 +396,12 @@ read_parts(struct multipart *m)
 static void
 flag_strict(struct multipart *m)
 {
-	static const enum sec_var strict[] = {
-	    SEC_VAR_MULTIPART_BOUNDARY_QUOTED,
+	static const enum sec_var strict[] = {SEC_VAR_MULTIPART_BOUNDARY_QUOTED,
 	    SEC_VAR_MULTIPART_BOUNDARY_WHITESPACE,
 	    SEC_VAR_MULTIPART_DATA_BEFORE, SEC_VAR_MULTIPART_DATA_AFTER,
 	    SEC_VAR_MULTIPART_HEADER_FOLDING, SEC_VAR_MULTIPART_LF_LINE,
 	    SEC_VAR_MULTIPART_MISSING_SEMICOLON,
-	    SEC_VAR_MULTIPART_INVALID_QUOTING,
-	    SEC_VAR_MULTIPART_INVALID_PART,
+	    SEC_VAR_MULTIPART_INVALID_QUOTING, SEC_VAR_MULTIPART_INVALID_PART,
 	    SEC_VAR_MULTIPART_INVALID_HEADER_FOLDING,
 	    SEC_VAR_MULTIPART_FILE_LIMIT_EXCEEDED};
 

@@ -9,10 +9,10 @@ static bool
 var_is_steady(enum sec_var v)
 {
 	return sec_var_shape(v) != SEC_SHAPE_STORE &&
-	    v != SEC_VAR_MATCHED_VAR && v != SEC_VAR_MATCHED_VARS &&
-	    v != SEC_VAR_MATCHED_VARS_NAMES && v != SEC_VAR_MATCHED_VAR_NAME &&
-	    v != SEC_VAR_DURATION && v != SEC_VAR_REQBODY_PROCESSOR &&
-	    v != SEC_VAR_REQUEST_BODY;
+	       v != SEC_VAR_MATCHED_VAR && v != SEC_VAR_MATCHED_VARS &&
+	       v != SEC_VAR_MATCHED_VARS_NAMES &&
+	       v != SEC_VAR_MATCHED_VAR_NAME && v != SEC_VAR_DURATION &&
+	       v != SEC_VAR_REQBODY_PROCESSOR && v != SEC_VAR_REQUEST_BODY;
 }
 
 static bool

@@ -79,8 +79,8 @@ refuse(struct sec_tx *tx, const struct sec_rule *first, enum sec_outcome o)
 	uint16_t status = first->status;
 
 	if (status == 0)
-		status = o == SEC_OUTCOME_REDIRECT ? STATUS_FOUND
-						   : STATUS_FORBIDDEN;
+		status =
+		    o == SEC_OUTCOME_REDIRECT ? STATUS_FOUND : STATUS_FORBIDDEN;
 	tx->outcome = o;
 	tx->status = status;
 	tx->refuser = first;
@@ -180,8 +180,7 @@ item_holds(struct sec_tx *tx, const struct trial *t)
 
 	if ((t->rule->flags & SEC_RULE_MULTI_MATCH) != 0)
 		return steps_hold(tx, t, v);
-	return value_holds(
-	    tx, t, sec_value_chain(tx, v, t->rule->chain));
+	return value_holds(tx, t, sec_value_chain(tx, v, t->rule->chain));
 }
 
 static bool
@@ -200,7 +199,9 @@ rule_holds(struct sec_tx *tx, struct trial *t)
 	items = sec_vars_of_rule(tx, r);
 	if (items->n == 0)
 		return false;
-	t->argument = sec_expand(tx, &r->argument);
+	t->argument = (r->flags & SEC_RULE_HAS_MACROS) != 0
+			  ? sec_expand(tx, &r->argument)
+			  : r->argument.raw;
 	for (uint32_t i = 0; i < items->n; i++) {
 		struct sec_item item = items->at[i];
 
@@ -222,9 +223,8 @@ chain_holds(struct sec_tx *tx, uint32_t first)
 
 	tx->matched.n = 0;
 	for (uint32_t i = 0; i <= r->n_chained; i++) {
-		struct trial t = {.rule = r + i,
-		    .first = r,
-		    .is_last = i == r->n_chained};
+		struct trial t = {
+		    .rule = r + i, .first = r, .is_last = i == r->n_chained};
 
 		if (!rule_holds(tx, &t))
 			return false;
@@ -271,7 +271,7 @@ sec_tx_phase(struct sec_tx *tx, uint8_t phase)
 	tx->phase = phase;
 	tx->stamp++;
 	while (i < n && tx->engine != SEC_OFF && !is_allowed(tx) &&
-	    tx->outcome == SEC_OUTCOME_PASS) {
+	       tx->outcome == SEC_OUTCOME_PASS) {
 		const struct sec_rule *r = &tx->set->rules[list[i]];
 
 		if (r->kind != SEC_KIND_MARKER &&

@@ -178,8 +178,7 @@ memo_clear(struct sec_sieve_memo *m)
 {
 	m->used = 0;
 	m->n_states = 0;
-	memset(m->table, 0,
-	    ((size_t)m->table_mask + 1) * sizeof(*m->table));
+	memset(m->table, 0, ((size_t)m->table_mask + 1) * sizeof(*m->table));
 	m->begin = UNKNOWN;
 }
 
@@ -191,8 +190,8 @@ sec_sieve_memo_new(const struct sec_sieve *s, size_t bytes)
 
 	m->s = s;
 	m->cap_states = (uint32_t)(bytes / STATE_BYTES) + 2;
-	m->next = zeroed(
-	    (size_t)m->cap_states * s->n_classes, sizeof(*m->next));
+	m->next =
+	    zeroed((size_t)m->cap_states * s->n_classes, sizeof(*m->next));
 	m->states = zeroed(m->cap_states, sizeof(struct state *));
 	m->table_mask = power_of_two(m->cap_states * TABLE_PER_STATE) - 1;
 	m->table = zeroed((size_t)m->table_mask + 1, sizeof(*m->table));
@@ -246,8 +245,8 @@ reach(struct sec_sieve_memo *m, uint32_t position)
 }
 
 static void
-reach_list(struct sec_sieve_memo *m, const struct sieve_numbers *list,
-    uint16_t class)
+reach_list(
+    struct sec_sieve_memo *m, const struct sieve_numbers *list, uint16_t class)
 {
 	const struct sec_sieve *s = m->s;
 
@@ -291,11 +290,10 @@ follow(struct sec_sieve_memo *m, const struct state *from, uint16_t class)
 			reach_list(m, &s->lists[next->at[k]], class);
 	}
 	if (m->found.n > 1)
-		qsort(m->found.at, m->found.n, sizeof(uint32_t),
-		    compare_numbers);
+		qsort(
+		    m->found.at, m->found.n, sizeof(uint32_t), compare_numbers);
 	if (m->ends.n > 1)
-		qsort(m->ends.at, m->ends.n, sizeof(uint32_t),
-		    compare_numbers);
+		qsort(m->ends.at, m->ends.n, sizeof(uint32_t), compare_numbers);
 }
 
 #define HASH_START 2166136261u
@@ -313,12 +311,11 @@ static bool
 state_is_found(const struct sec_sieve_memo *m, const struct state *st)
 {
 	return st->n_positions == m->found.n && st->n_ends == m->ends.n &&
-	    (m->found.n == 0 ||
-		memcmp(st->numbers, m->found.at,
-		    m->found.n * sizeof(uint32_t)) == 0) &&
-	    (m->ends.n == 0 ||
-		memcmp(st->numbers + st->n_positions, m->ends.at,
-		    m->ends.n * sizeof(uint32_t)) == 0);
+	       (m->found.n == 0 || memcmp(st->numbers, m->found.at,
+				       m->found.n * sizeof(uint32_t)) == 0) &&
+	       (m->ends.n == 0 ||
+		   memcmp(st->numbers + st->n_positions, m->ends.at,
+		       m->ends.n * sizeof(uint32_t)) == 0);
 }
 
 /* A new state of m->found and m->ends; NULL when the memory is full. */
@@ -326,7 +323,7 @@ static struct state *
 state_make(struct sec_sieve_memo *m, uint32_t hash)
 {
 	size_t len = sizeof(struct state) +
-	    ((size_t)m->found.n + m->ends.n) * sizeof(uint32_t);
+		     ((size_t)m->found.n + m->ends.n) * sizeof(uint32_t);
 	struct state *st;
 
 	len = (len + 7) & ~(size_t)7;
@@ -337,8 +334,7 @@ state_make(struct sec_sieve_memo *m, uint32_t hash)
 	*st = (struct state){
 	    .n_positions = m->found.n, .n_ends = m->ends.n, .hash = hash};
 	if (m->found.n > 0)
-		memcpy(st->numbers, m->found.at,
-		    m->found.n * sizeof(uint32_t));
+		memcpy(st->numbers, m->found.at, m->found.n * sizeof(uint32_t));
 	if (m->ends.n > 0)
 		memcpy(st->numbers + m->found.n, m->ends.at,
 		    m->ends.n * sizeof(uint32_t));
@@ -350,8 +346,8 @@ state_make(struct sec_sieve_memo *m, uint32_t hash)
 static uint32_t
 state_number(struct sec_sieve_memo *m)
 {
-	uint32_t hash = numbers_hash(
-	    numbers_hash(HASH_START, &m->found), &m->ends);
+	uint32_t hash =
+	    numbers_hash(numbers_hash(HASH_START, &m->found), &m->ends);
 	uint32_t flag = m->ends.n > 0 ? ENDS_FLAG : 0;
 	uint32_t at = hash & m->table_mask;
 	struct state *st;
@@ -378,8 +374,7 @@ step_slow(struct sec_sieve_memo *m, uint32_t from, uint16_t class)
 {
 	uint32_t to;
 
-	follow(m, from == UNKNOWN ? NULL : m->states[from & STATE_MASK],
-	    class);
+	follow(m, from == UNKNOWN ? NULL : m->states[from & STATE_MASK], class);
 	to = state_number(m);
 	if (to == UNKNOWN) {
 		m->n_fills++;
@@ -389,8 +384,8 @@ step_slow(struct sec_sieve_memo *m, uint32_t from, uint16_t class)
 	if (from == UNKNOWN)
 		m->begin = to;
 	else
-		m->next[(size_t)(from & STATE_MASK) * m->s->n_classes +
-		    class] = to;
+		m->next[(size_t)(from & STATE_MASK) * m->s->n_classes + class] =
+		    to;
 	return to;
 }
 
@@ -417,8 +412,8 @@ set_all(const struct sec_sieve_memo *m, uint64_t *bits)
 static uint32_t
 step(struct sec_sieve_memo *m, uint32_t state, uint16_t class, uint64_t give_up)
 {
-	uint32_t to = m->next[(size_t)(state & STATE_MASK) * m->s->n_classes +
-	    class];
+	uint32_t to =
+	    m->next[(size_t)(state & STATE_MASK) * m->s->n_classes + class];
 
 	if (to == UNKNOWN)
 		to = step_slow(m, state, class);
@@ -442,8 +437,7 @@ sec_sieve_run(struct sec_sieve_memo *m, span text, uint64_t *bits)
 		if (i > text.len)
 			return;
 		state = step(m, state,
-		    s->class_of[i < text.len ? (uint8_t)text.p[i]
-					     : SIEVE_END],
+		    s->class_of[i < text.len ? (uint8_t)text.p[i] : SIEVE_END],
 		    give_up);
 	}
 	set_all(m, bits);

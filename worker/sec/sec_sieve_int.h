@@ -45,7 +45,8 @@ struct sec_sieve {
 	uint16_t class_of[SIEVE_SYMBOLS]; /* symbols that no set tells apart */
 	uint16_t n_classes;
 	uint8_t *takes; /* [set * n_classes + class] */
-	struct sieve_numbers *starts; /* by class: of `first`, those that take it */
+	struct sieve_numbers
+	    *starts; /* by class: of `first`, those that take it */
 };
 
 void sieve_push(struct sieve_numbers *l, uint32_t n);

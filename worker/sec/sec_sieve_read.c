@@ -252,9 +252,8 @@ part_empty(void)
 static struct part
 part_anything(void)
 {
-	return (struct part){.is_optional = true,
-	    .is_cut_before = true,
-	    .is_cut_behind = true};
+	return (struct part){
+	    .is_optional = true, .is_cut_before = true, .is_cut_behind = true};
 }
 
 /* --- classes -------------------------------------------------------------- */
@@ -338,8 +337,7 @@ read_hex(struct reader *r)
 
 	if (has_brace)
 		r->p++;
-	while (r->p < r->end && hex_value(*r->p) >= 0 &&
-	    (has_brace || n < 2)) {
+	while (r->p < r->end && hex_value(*r->p) >= 0 && (has_brace || n < 2)) {
 		v = v * 16 + (unsigned)hex_value(*r->p++);
 		if (++n > 8)
 			r->is_bad = true;
@@ -400,12 +398,11 @@ struct posix_class {
 	const char *ranges; /* pairs */
 };
 
-static const struct posix_class posix_classes[] = {
-    {"alpha", "azAZ"}, {"digit", "09"}, {"alnum", "azAZ09"},
-    {"upper", "AZ"}, {"lower", "az"}, {"space", "\t\r  "},
-    {"blank", "\t\t  "}, {"punct", "!/:@[`{~"}, {"xdigit", "09afAF"},
-    {"word", "azAZ09__"}, {"print", " ~"}, {"graph", "!~"},
-    {"cntrl", "\x01\x1f\x7f\x7f"}};
+static const struct posix_class posix_classes[] = {{"alpha", "azAZ"},
+    {"digit", "09"}, {"alnum", "azAZ09"}, {"upper", "AZ"}, {"lower", "az"},
+    {"space", "\t\r  "}, {"blank", "\t\t  "}, {"punct", "!/:@[`{~"},
+    {"xdigit", "09afAF"}, {"word", "azAZ09__"}, {"print", " ~"},
+    {"graph", "!~"}, {"cntrl", "\x01\x1f\x7f\x7f"}};
 
 /* "[:name:]" at r->p; false when it is not there. */
 static bool
@@ -469,8 +466,8 @@ read_class_byte(struct reader *r, struct sieve_set *to)
 	if (c >= '0' && c <= '7') {
 		r->p--;
 		b = 0;
-		for (int n = 0; n < 3 && r->p < r->end && *r->p >= '0' &&
-		     *r->p <= '7';
+		for (int n = 0;
+		     n < 3 && r->p < r->end && *r->p >= '0' && *r->p <= '7';
 		     n++)
 			b = b * 8 + (*r->p++ - '0');
 		return b & 255;
@@ -952,8 +949,7 @@ read_stretch(struct reader *r, struct part p)
 		const char *from = r->p;
 		struct part next = read_piece(r);
 
-		if (next.is_cut_before &&
-		    (p.first.n > 0 || p.weight > 0)) {
+		if (next.is_cut_before && (p.first.n > 0 || p.weight > 0)) {
 			/* it is read again, as the first of its own */
 			part_fini(&next);
 			r->p = from;
@@ -1027,7 +1023,7 @@ sieve_read(struct sec_sieve *s, span pattern, int32_t number)
 	    .is_at_start = true};
 	struct part p = read_either(&r);
 	bool is_good = !r.is_bad && r.p == r.end && !p.is_optional &&
-	    p.weight >= WEIGHT_MIN;
+		       p.weight >= WEIGHT_MIN;
 
 	if (is_good) {
 		numbers_add(&s->first, &p.first);

@@ -43,8 +43,8 @@ sec_store_slot(struct sec_tx *tx, int32_t slot, struct sec_value *value)
 }
 
 void
-sec_store_put(struct sec_tx *tx, enum sec_var store, span name,
-    struct sec_value *value)
+sec_store_put(
+    struct sec_tx *tx, enum sec_var store, span name, struct sec_value *value)
 {
 	struct sec_named *n;
 

@@ -21,6 +21,7 @@ sec_tx_new(const struct sec_plan *p, struct arena *a,
 	tx->audit = p->set->options.audit;
 	tx->reads_request = p->set->options.reads_request;
 	tx->reads_response = p->set->options.reads_response;
+	tx->processor = sec_body_processor(tx);
 	tx->messages_end = &tx->messages;
 	for (uint32_t i = 0; i < p->n_fixed; i++)
 		if (p->fixed_slots[i] >= 0)
@@ -55,18 +56,15 @@ sec_tx_answer(struct sec_tx *tx, const struct sec_answer *answer)
 	for (uint32_t i = 0; i < answer->n_fields; i++) {
 		const struct sec_field *f = &answer->fields[i];
 
-		sec_vars_item(
-		    tx, SEC_VAR_RESPONSE_HEADERS, f->name, f->value);
+		sec_vars_item(tx, SEC_VAR_RESPONSE_HEADERS, f->name, f->value);
 		sec_vars_item(
 		    tx, SEC_VAR_RESPONSE_HEADERS_NAMES, f->name, f->name);
 	}
-	tx->one[SEC_VAR_RESPONSE_STATUS] =
-	    sec_value_number(tx, answer->status);
-	tx->one[SEC_VAR_RESPONSE_PROTOCOL] =
-	    sec_value_of(tx, answer->protocol);
-	tx->one[SEC_VAR_STATUS_LINE] = sec_value_of(tx,
-	    arena_printf(tx->a, "%.*s %u %.*s", SPAN_FMT(answer->protocol),
-		answer->status, SPAN_FMT(answer->reason)));
+	tx->one[SEC_VAR_RESPONSE_STATUS] = sec_value_number(tx, answer->status);
+	tx->one[SEC_VAR_RESPONSE_PROTOCOL] = sec_value_of(tx, answer->protocol);
+	tx->one[SEC_VAR_STATUS_LINE] = sec_value_of(
+	    tx, arena_printf(tx->a, "%.*s %u %.*s", SPAN_FMT(answer->protocol),
+		    answer->status, SPAN_FMT(answer->reason)));
 }
 
 void

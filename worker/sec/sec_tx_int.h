@@ -131,7 +131,8 @@ struct sec_value *sec_value_chain(
 int64_t sec_number(span text);
 
 /* sec_vars.c */
-void sec_items_add(struct sec_tx *tx, struct sec_items *l, struct sec_item item);
+void sec_items_add(
+    struct sec_tx *tx, struct sec_items *l, struct sec_item item);
 /* Another argument, of ARGS_GET or ARGS_POST, in all collections that hold it. */
 void sec_vars_argument(
     struct sec_tx *tx, enum sec_var from, span name, span value);
@@ -148,15 +149,18 @@ span sec_item_name(struct sec_tx *tx, const struct sec_item *item);
 void sec_facts_request(struct sec_tx *tx);
 void sec_facts_arguments(struct sec_tx *tx, enum sec_var from, span text);
 
-/* sec_body.c: the body cannot be read as what it should be. */
+/* sec_body.c: what reads the body, by its media type; a rule may say otherwise
+ * before it comes. */
+enum sec_processor sec_body_processor(const struct sec_tx *tx);
+/* The body cannot be read as what it should be. */
 void sec_body_fault(struct sec_tx *tx, const char *why);
 
 /* sec_store.c: names that rules write. */
 struct sec_value *sec_store_get(
     const struct sec_tx *tx, enum sec_var store, span name);
 /* NULL: unset. The name must live as long as the arena. */
-void sec_store_put(struct sec_tx *tx, enum sec_var store, span name,
-    struct sec_value *value);
+void sec_store_put(
+    struct sec_tx *tx, enum sec_var store, span name, struct sec_value *value);
 void sec_store_slot(struct sec_tx *tx, int32_t slot, struct sec_value *value);
 
 /* sec_expand.c: a text with its macros replaced. */

@@ -124,8 +124,8 @@ sec_value_step(struct sec_tx *tx, struct sec_value *v, enum sec_trans t)
 		return v;
 	result = sec_trans_run(t, v->text, tx->set->options.unicode, out);
 	v->after[t] = result.p == v->text.p && result.len == v->text.len
-	    ? v
-	    : value_keep(tx, result);
+			  ? v
+			  : value_keep(tx, result);
 	return v->after[t];
 }
 
@@ -147,7 +147,7 @@ sec_number(span text)
 	size_t i = 0;
 
 	while (i < text.len &&
-	    (text.p[i] == ' ' || (text.p[i] >= '\t' && text.p[i] <= '\r')))
+	       (text.p[i] == ' ' || (text.p[i] >= '\t' && text.p[i] <= '\r')))
 		i++;
 	if (i < text.len && (text.p[i] == '-' || text.p[i] == '+'))
 		is_negative = text.p[i++] == '-';

@@ -28,7 +28,7 @@ sec_vars_item(struct sec_tx *tx, enum sec_var var, span key, span value)
 {
 	sec_items_add(tx, &tx->many[var],
 	    (struct sec_item){
-	        .var = var, .key = key, .value = sec_value_of(tx, value)});
+		.var = var, .key = key, .value = sec_value_of(tx, value)});
 }
 
 void
@@ -38,7 +38,7 @@ sec_vars_argument(struct sec_tx *tx, enum sec_var from, span name, span value)
 	sec_vars_item(tx, SEC_VAR_ARGS, name, value);
 	sec_vars_item(tx,
 	    from == SEC_VAR_ARGS_GET ? SEC_VAR_ARGS_GET_NAMES
-	                             : SEC_VAR_ARGS_POST_NAMES,
+				     : SEC_VAR_ARGS_POST_NAMES,
 	    name, name);
 	sec_vars_item(tx, SEC_VAR_ARGS_NAMES, name, name);
 }
@@ -60,8 +60,8 @@ key_is_selected(const struct sec_target *t, span key)
 }
 
 static void
-collect_slots(struct sec_tx *tx, const struct sec_target *t,
-    struct sec_items *to)
+collect_slots(
+    struct sec_tx *tx, const struct sec_target *t, struct sec_items *to)
 {
 	for (uint32_t i = 0; i < tx->set->n_tx_names; i++) {
 		span name = tx->set->tx_names[i];
@@ -69,21 +69,21 @@ collect_slots(struct sec_tx *tx, const struct sec_target *t,
 		if (tx->slots[i] != NULL && key_is_selected(t, name))
 			sec_items_add(tx, to,
 			    (struct sec_item){.var = SEC_VAR_TX,
-			        .key = name,
-			        .value = tx->slots[i]});
+				.key = name,
+				.value = tx->slots[i]});
 	}
 }
 
 static void
-collect_store(struct sec_tx *tx, const struct sec_target *t,
-    struct sec_items *to)
+collect_store(
+    struct sec_tx *tx, const struct sec_target *t, struct sec_items *to)
 {
 	if (t->slot >= 0) {
 		if (tx->slots[t->slot] != NULL)
 			sec_items_add(tx, to,
 			    (struct sec_item){.var = SEC_VAR_TX,
-			        .key = t->key,
-			        .value = tx->slots[t->slot]});
+				.key = t->key,
+				.value = tx->slots[t->slot]});
 		return;
 	}
 	if (t->var == SEC_VAR_TX)
@@ -93,18 +93,19 @@ collect_store(struct sec_tx *tx, const struct sec_target *t,
 		    key_is_selected(t, n->name))
 			sec_items_add(tx, to,
 			    (struct sec_item){.var = t->var,
-			        .key = n->name,
-			        .value = n->value});
+				.key = n->name,
+				.value = n->value});
 }
 
 static void
-collect_many(struct sec_tx *tx, const struct sec_target *t,
-    struct sec_items *to)
+collect_many(
+    struct sec_tx *tx, const struct sec_target *t, struct sec_items *to)
 {
-	const struct sec_items *from = t->var == SEC_VAR_MATCHED_VARS ||
-	        t->var == SEC_VAR_MATCHED_VARS_NAMES
-	    ? &tx->matched
-	    : &tx->many[t->var];
+	const struct sec_items *from =
+	    t->var == SEC_VAR_MATCHED_VARS ||
+		    t->var == SEC_VAR_MATCHED_VARS_NAMES
+		? &tx->matched
+		: &tx->many[t->var];
 	bool is_names = t->var == SEC_VAR_MATCHED_VARS_NAMES;
 
 	for (uint32_t i = 0; i < from->n; i++) {
@@ -143,8 +144,8 @@ collect(struct sec_tx *tx, const struct sec_target *t, struct sec_items *to)
 }
 
 static void
-collect_target(struct sec_tx *tx, const struct sec_target *t,
-    struct sec_items *to)
+collect_target(
+    struct sec_tx *tx, const struct sec_target *t, struct sec_items *to)
 {
 	if (!t->is_count) {
 		collect(tx, t, to);
@@ -154,8 +155,8 @@ collect_target(struct sec_tx *tx, const struct sec_target *t,
 	collect(tx, t, &tx->counted);
 	sec_items_add(tx, to,
 	    (struct sec_item){.var = t->var,
-	        .key = t->key,
-	        .value = sec_value_number(tx, tx->counted.n)});
+		.key = t->key,
+		.value = sec_value_number(tx, tx->counted.n)});
 }
 
 static void
@@ -196,7 +197,7 @@ removal_means(const struct sec_ctl *c, const struct sec_rule *r)
 		return false;
 	case SEC_CTL_REMOVE_TARGET_BY_MSG:
 		return r->msg.n_parts == 1 && r->msg.parts[0].is_literal &&
-		    regex_find(c->regex, r->msg.parts[0].text) == REGEX_YES;
+		       regex_find(c->regex, r->msg.parts[0].text) == REGEX_YES;
 	default:
 		return false;
 	}
@@ -211,8 +212,8 @@ rule_first(const struct sec_rule *r)
 }
 
 static bool
-take_removed(const struct sec_tx *tx, const struct sec_rule *r,
-    struct sec_items *l)
+take_removed(
+    const struct sec_tx *tx, const struct sec_rule *r, struct sec_items *l)
 {
 	bool is_changed = false;
 

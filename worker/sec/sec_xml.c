@@ -92,8 +92,8 @@ on_start(void *self, const xmlChar *name, const xmlChar *prefix,
 }
 
 static void
-on_end(void *self, const xmlChar *name, const xmlChar *prefix,
-    const xmlChar *uri)
+on_end(
+    void *self, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri)
 {
 	struct xml *x = self;
 
@@ -104,8 +104,8 @@ on_end(void *self, const xmlChar *name, const xmlChar *prefix,
 }
 
 static void
-on_doctype(void *self, const xmlChar *name, const xmlChar *id,
-    const xmlChar *system)
+on_doctype(
+    void *self, const xmlChar *name, const xmlChar *id, const xmlChar *system)
 {
 	(void)name;
 	(void)id;
@@ -132,14 +132,13 @@ sec_xml_read(struct sec_tx *tx)
 	x.text = arena_alloc(tx->a, 4 * tx->body.len);
 	x.parser = xmlCreatePushParserCtxt(&on, &x, NULL, 0, NULL);
 	REQUIRE(x.parser != NULL);
-	xmlCtxtUseOptions(x.parser, XML_PARSE_NONET | XML_PARSE_NOERROR |
-		XML_PARSE_NOWARNING);
+	xmlCtxtUseOptions(x.parser,
+	    XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
 	rc = xmlParseChunk(x.parser, tx->body.p, (int)tx->body.len, 1);
 	if (rc != 0 || x.is_refused || !x.parser->wellFormed)
 		sec_body_fault(tx, "XML parsing error: not well-formed");
 	xmlFreeParserCtxt(x.parser);
-	sec_vars_item(
-	    tx, SEC_VAR_XML, SPAN_LIT("/*"), span_of(x.text, x.len));
+	sec_vars_item(tx, SEC_VAR_XML, SPAN_LIT("/*"), span_of(x.text, x.len));
 }
 
 #endif
