@@ -137,6 +137,11 @@ START_TEST(targets_and_ctl_have_their_form)
 	    {"SecRule ARGS:/a(/ x id:1",
 		"1:17: error: the regex is malformed: missing closing "
 		"parenthesis"},
+	    {"SecRule ARGS \"@detectSQLi x\" id:1",
+		"1:27: error: detectSQLi takes no argument"},
+	    {"SecRule ARGS \"@rx a(\" id:1",
+		"1:21: error: the pattern is malformed: missing closing "
+		"parenthesis"},
 	    {"SecAction id:1,ctl:ruleEngine",
 		"1:20: error: ruleEngine needs =VALUE"},
 	    {"SecAction id:1,ctl:ruleEngine=Maybe",

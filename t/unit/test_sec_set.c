@@ -1,9 +1,11 @@
 /* Unit tests of sec/sec_set: what rule files say, as a set. */
 #include <stdio.h>
+#include <string.h>
 
 #include "common/base/regex.h"
 #include "t/unit/sec_text.h"
 #include "t/unit/unit.h"
+#include "worker/sec/sec_op.h"
 
 #define LAST(set) (&(set)->rules[(set)->n_rules - 1])
 
@@ -149,6 +151,28 @@ START_TEST(operators_are_negated_and_named)
 		ck_assert_int_eq(r->test == NULL, r->op == SEC_OP_RBL);
 		sec_set_free(set);
 	}
+}
+END_TEST
+
+/* The set has a stack for them, and hands the limit of steps on. */
+START_TEST(a_pattern_may_nest_as_deep_as_the_limit_says)
+{
+	static char text[(size_t)64 << 10];
+	span asked = span_of(text, sizeof(text));
+	struct sec_set *set =
+	    sec_must_load("SecRule ARGS ^(?:a|(b)|c)*$ id:1\n"
+			  "SecPcreMatchLimit 10000000\n"
+			  "SecRule ARGS ^(?:a|(b)|c)*$ id:2\n"
+			  "SecPcreMatchLimit 1000\n"
+			  "SecRule ARGS (?:a+)+b|(a|aa)+$c id:3\n");
+	const struct sec_rule *r = set->rules;
+
+	memset(text, 'a', sizeof(text));
+	ck_assert_int_eq(
+	    sec_test_run(r[1].test, SPAN_LIT(""), asked, NULL), SEC_YES);
+	ck_assert_int_eq(
+	    sec_test_run(r[2].test, SPAN_LIT(""), asked, NULL), SEC_LIMIT);
+	sec_set_free(set);
 }
 END_TEST
 
@@ -358,6 +382,7 @@ main(void)
 	    each_variable_is_known_by_its_name,
 	    some_variables_have_another_name,
 	    operators_are_negated_and_named,
+	    a_pattern_may_nest_as_deep_as_the_limit_says,
 	    a_rule_says_what_it_is,
 	    each_disruptive_action_is_known,
 	    nolog_is_for_both_logs_unless_more_is_said,

@@ -181,13 +181,19 @@ settle(struct sec_build *b, struct sec_draft *r, const struct sec_actions *own)
 static bool
 argument_read(struct sec_build *b, struct sec_draft *r, span argument)
 {
-	const struct sec_test_env env = {
-	    .folder = b->folder, .match_limit = b->set->options.match_limit};
+	const struct sec_test_env env = {.folder = b->folder,
+	    .match_limit = b->set->options.match_limit,
+	    .deep = b->own->deep};
 	struct sec_test *test;
 	bool may_vary = sec_op_argument(r->op) == SEC_ARGUMENT_TEXT ||
 			sec_op_argument(r->op) == SEC_ARGUMENT_ASK ||
 			r->op == SEC_OP_RX;
 
+	if (sec_op_argument(r->op) == SEC_ARGUMENT_NONE && argument.len > 0) {
+		sec_lex_error(
+		    b->x, argument, "%s takes no argument", sec_op_name(r->op));
+		return false;
+	}
 	r->argument.raw = arena_span(b->a, argument);
 	if (may_vary && sec_has_macros(argument) &&
 	    !sec_text_read(b, argument, &r->argument))
