@@ -148,20 +148,14 @@ percent_decoded(struct sec_tx *tx, span s)
 	return span_of(to, n);
 }
 
-/* As Apache has it in REQUEST_FILENAME and REQUEST_URI: decoded, without dot
- * segments and repeated slashes. */
+/* Decoded, as Apache has it in REQUEST_FILENAME and REQUEST_URI; dot segments and
+ * repeated slashes stay, since the origin may see them. */
 static span
 target_plain_path(struct sec_tx *tx)
 {
 	span s = target_path(tx->request->target);
 
-	if (span_chr(s, '%') >= 0)
-		s = percent_decoded(tx, s);
-	if (span_find(s, SPAN_LIT("/.")) < 0 &&
-	    span_find(s, SPAN_LIT("//")) < 0)
-		return s;
-	return sec_value_step(tx, sec_value_of(tx, s), SEC_TRANS_NORMALIZE_PATH)
-	    ->text;
+	return span_chr(s, '%') >= 0 ? percent_decoded(tx, s) : s;
 }
 
 /* The query stays as it came. */

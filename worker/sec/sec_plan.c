@@ -56,6 +56,34 @@ plan_rule(struct sec_plan *p, uint32_t rule)
 	p->n_lists++;
 }
 
+static uint32_t
+group_find(struct sec_plan *p, uint32_t list, uint32_t chain)
+{
+	uint32_t i = 0;
+
+	while (i < p->n_groups &&
+	       (p->groups[i].list != list || p->groups[i].chain != chain))
+		i++;
+	if (i == p->n_groups)
+		p->groups[p->n_groups++] = (struct sec_group){list, chain};
+	return i;
+}
+
+/* Patterns whose text is known now go into the sieve. */
+static void
+plan_pattern(struct sec_plan *p, uint32_t rule)
+{
+	const struct sec_rule *r = &p->set->rules[rule];
+
+	p->pattern_of[rule] = -1;
+	if (r->kind != SEC_KIND_RULE || r->op != SEC_OP_RX ||
+	    (r->flags & SEC_RULE_HAS_MACROS) != 0)
+		return;
+	p->pattern_of[rule] = sec_sieve_add(p->sieve, r->argument.raw);
+	if (p->pattern_of[rule] >= 0)
+		p->group_of[rule] = group_find(p, p->list_of[rule], r->chain);
+}
+
 static int32_t
 slot_of(const struct sec_set *set, span name)
 {
@@ -95,8 +123,16 @@ sec_plan_new(
 	p->list_of = room(set->n_rules, sizeof(*p->list_of));
 	p->fixed_slots = room(n_fixed, sizeof(*p->fixed_slots));
 	p->is_fixed = room(set->n_tx_names, sizeof(*p->is_fixed));
-	for (uint32_t i = 0; i < set->n_rules; i++)
+	p->sieve = sec_sieve_new();
+	p->pattern_of = room(set->n_rules, sizeof(*p->pattern_of));
+	p->group_of = room(set->n_rules, sizeof(*p->group_of));
+	p->groups = room(set->n_rules, sizeof(*p->groups));
+	for (uint32_t i = 0; i < set->n_rules; i++) {
 		plan_rule(p, i);
+		plan_pattern(p, i);
+	}
+	sec_sieve_done(p->sieve);
+	p->n_words = sec_sieve_count(p->sieve) / 64 + 1;
 	for (uint32_t i = 0; i < SEC_HITS_MAX; i++) {
 		char digit = (char)('0' + i);
 
@@ -111,9 +147,19 @@ sec_plan_free(struct sec_plan *p)
 {
 	if (p == NULL)
 		return;
+	sec_sieve_free(p->sieve);
+	free(p->pattern_of);
+	free(p->group_of);
+	free(p->groups);
 	free(p->lists);
 	free(p->list_of);
 	free(p->fixed_slots);
 	free(p->is_fixed);
 	free(p);
+}
+
+struct sec_sieve_memo *
+sec_plan_memo(const struct sec_plan *p, size_t bytes)
+{
+	return sec_sieve_memo_new(p->sieve, bytes);
 }

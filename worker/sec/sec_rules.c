@@ -10,6 +10,7 @@ struct trial {
 	const struct sec_rule *rule;
 	const struct sec_rule *first; /* what begins its chain */
 	bool is_last; /* of its chain */
+	int32_t pattern; /* in the sieve, or -1 */
 	span argument;
 	const struct sec_item *item;
 };
@@ -143,7 +144,9 @@ value_holds(struct sec_tx *tx, const struct trial *t, struct sec_value *v)
 	bool is_negated = (t->rule->flags & SEC_RULE_IS_NEGATED) != 0;
 
 	hits.n = 0;
-	rc = sec_test_run(t->rule->test, t->argument, v->text, &hits);
+	rc = t->pattern >= 0 && !sec_value_may(tx, v, t->pattern)
+		 ? SEC_NO
+		 : sec_test_run(t->rule->test, t->argument, v->text, &hits);
 	if (rc == SEC_LIMIT) {
 		tx->is_over = true;
 		return false;
@@ -194,7 +197,7 @@ rule_holds(struct sec_tx *tx, struct trial *t)
 		matched(tx, t, NULL, NULL);
 		return true;
 	}
-	if (r->test == NULL)
+	if (r->test == NULL || !sec_group_may(tx, r))
 		return false;
 	items = sec_vars_of_rule(tx, r);
 	if (items->n == 0)
@@ -223,8 +226,10 @@ chain_holds(struct sec_tx *tx, uint32_t first)
 
 	tx->matched.n = 0;
 	for (uint32_t i = 0; i <= r->n_chained; i++) {
-		struct trial t = {
-		    .rule = r + i, .first = r, .is_last = i == r->n_chained};
+		struct trial t = {.rule = r + i,
+		    .first = r,
+		    .is_last = i == r->n_chained,
+		    .pattern = tx->plan->pattern_of[first + i]};
 
 		if (!rule_holds(tx, &t))
 			return false;
@@ -270,6 +275,7 @@ sec_tx_phase(struct sec_tx *tx, uint8_t phase)
 	REQUIRE(phase > tx->phase && phase <= SEC_PHASES);
 	tx->phase = phase;
 	tx->stamp++;
+	memset(tx->groups, 0, tx->plan->n_groups * sizeof(*tx->groups));
 	while (i < n && tx->engine != SEC_OFF && !is_allowed(tx) &&
 	       tx->outcome == SEC_OUTCOME_PASS) {
 		const struct sec_rule *r = &tx->set->rules[list[i]];

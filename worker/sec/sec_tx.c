@@ -4,8 +4,8 @@
 #include "worker/sec/sec_tx_int.h"
 
 struct sec_tx *
-sec_tx_new(const struct sec_plan *p, struct arena *a,
-    const struct sec_request *request)
+sec_tx_new(const struct sec_plan *p, struct sec_sieve_memo *memo,
+    struct arena *a, const struct sec_request *request)
 {
 	struct sec_tx *tx = arena_zalloc(a, sizeof(*tx));
 
@@ -17,6 +17,8 @@ sec_tx_new(const struct sec_plan *p, struct arena *a,
 	tx->slots =
 	    arena_zalloc(a, (p->set->n_tx_names + 1) * sizeof(*tx->slots));
 	tx->lists = arena_zalloc(a, (p->n_lists + 1) * sizeof(*tx->lists));
+	tx->memo = memo;
+	tx->groups = arena_alloc(a, (p->n_groups + 1) * sizeof(*tx->groups));
 	tx->engine = p->set->options.engine;
 	tx->audit = p->set->options.audit;
 	tx->reads_request = p->set->options.reads_request;

@@ -14,6 +14,7 @@
 #include "worker/sec/sec_set.h"
 
 struct sec_plan;
+struct sec_sieve_memo;
 struct sec_tx;
 
 /* What is made ready once from a set: which rules look at the same, where the
@@ -28,6 +29,9 @@ struct sec_plan *sec_plan_new(
     const struct sec_set *set, const struct sec_fixed *fixed, uint32_t n_fixed);
 /* NULL is allowed. */
 void sec_plan_free(struct sec_plan *p);
+/* What one process remembers of the plan's patterns, in at most `bytes`
+ * (sec_sieve_memo_free()). */
+struct sec_sieve_memo *sec_plan_memo(const struct sec_plan *p, size_t bytes);
 
 struct sec_field {
 	span name;
@@ -77,8 +81,9 @@ struct sec_message {
  * values, and sec_tx_is_over() says so. */
 #define SEC_TX_BYTES_MAX (16u << 20)
 
-struct sec_tx *sec_tx_new(const struct sec_plan *p, struct arena *a,
-    const struct sec_request *request);
+/* The memo is the process's, of this plan. */
+struct sec_tx *sec_tx_new(const struct sec_plan *p, struct sec_sieve_memo *memo,
+    struct arena *a, const struct sec_request *request);
 
 /* The request's body, whole or its first part, before phase 2. */
 void sec_tx_body(struct sec_tx *tx, span body);

@@ -3,6 +3,7 @@
 #define GH_SEC_TX_INT_H
 
 #include "worker/sec/sec_op.h"
+#include "worker/sec/sec_sieve.h"
 #include "worker/sec/sec_trans.h"
 #include "worker/sec/sec_tx.h"
 
@@ -15,6 +16,8 @@ struct sec_value {
 	uint64_t hash;
 	struct sec_value *next; /* of its bucket */
 	struct sec_value *after[SEC_N_TRANS];
+	/* Bits of patterns that may match it (sec_sieve); NULL: not asked. */
+	uint64_t *may;
 };
 
 /* A value under a name: ARGS:a. */
@@ -40,8 +43,20 @@ struct sec_list {
 	bool is_steady;
 };
 
+/* Rules whose patterns look at the same values: a list, transformed alike. */
+struct sec_group {
+	uint32_t list;
+	uint32_t chain;
+};
+
 struct sec_plan {
 	const struct sec_set *set;
+	struct sec_sieve *sieve;
+	uint32_t n_words; /* of 64 bits for its patterns */
+	int32_t *pattern_of; /* by rule: its number in the sieve, or -1 */
+	struct sec_group *groups;
+	uint32_t n_groups;
+	uint32_t *group_of; /* by rule with a pattern */
 	struct sec_list *lists;
 	uint32_t n_lists;
 	uint32_t *list_of; /* by rule */
@@ -89,6 +104,8 @@ struct sec_tx {
 	struct sec_value **slots; /* of TX */
 	struct sec_named *named; /* other names of TX, and other stores */
 	struct sec_resolved *lists;
+	struct sec_sieve_memo *memo;
+	uint64_t **groups; /* bits of any value of a group; NULL: not asked */
 	struct sec_items counted; /* for &-targets, each time anew */
 	uint8_t stamp; /* of what is known: changes with each phase */
 
@@ -126,6 +143,8 @@ struct sec_value *sec_value_step(
     struct sec_tx *tx, struct sec_value *v, enum sec_trans t);
 struct sec_value *sec_value_chain(
     struct sec_tx *tx, struct sec_value *v, uint32_t chain);
+/* Whether the pattern may match the value; false is certain. */
+bool sec_value_may(struct sec_tx *tx, struct sec_value *v, int32_t pattern);
 /* The number that a text begins with, as the C library's strtol has it; 0
  * without one. */
 int64_t sec_number(span text);
@@ -142,6 +161,9 @@ struct sec_value *sec_vars_one(struct sec_tx *tx, enum sec_var var);
 /* What the rule looks at. Valid until the next call. */
 const struct sec_items *sec_vars_of_rule(
     struct sec_tx *tx, const struct sec_rule *r);
+/* Whether the rule may hold: false is certain, and found out for all rules of
+ * its group at once. */
+bool sec_group_may(struct sec_tx *tx, const struct sec_rule *r);
 /* "ARGS:a" */
 span sec_item_name(struct sec_tx *tx, const struct sec_item *item);
 

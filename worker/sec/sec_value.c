@@ -139,6 +139,60 @@ sec_value_chain(struct sec_tx *tx, struct sec_value *v, uint32_t chain)
 	return v;
 }
 
+static uint64_t *
+value_bits(struct sec_tx *tx, struct sec_value *v)
+{
+	if (v->may == NULL) {
+		v->may =
+		    arena_zalloc(tx->a, tx->plan->n_words * sizeof(*v->may));
+		sec_sieve_run(tx->memo, v->text, v->may);
+	}
+	return v->may;
+}
+
+bool
+sec_value_may(struct sec_tx *tx, struct sec_value *v, int32_t pattern)
+{
+	return (value_bits(tx, v)[pattern / 64] >> (pattern % 64) & 1) != 0;
+}
+
+static uint64_t *
+group_bits(struct sec_tx *tx, const struct sec_rule *r, uint32_t group)
+{
+	uint32_t n_words = tx->plan->n_words;
+	const struct sec_items *items = sec_vars_of_rule(tx, r);
+	uint64_t *bits = arena_zalloc(tx->a, n_words * sizeof(*bits));
+
+	for (uint32_t i = 0; i < items->n; i++) {
+		const uint64_t *may =
+		    value_bits(tx, sec_value_chain(tx, items->at[i].value,
+				       tx->plan->groups[group].chain));
+
+		for (uint32_t k = 0; k < n_words; k++)
+			bits[k] |= may[k];
+	}
+	tx->groups[group] = bits;
+	return bits;
+}
+
+bool
+sec_group_may(struct sec_tx *tx, const struct sec_rule *r)
+{
+	size_t i = (size_t)(r - tx->set->rules);
+	int32_t pattern = tx->plan->pattern_of[i];
+	uint32_t group = tx->plan->group_of[i];
+	const uint64_t *bits;
+
+	if (pattern < 0 || (r->flags & SEC_RULE_IS_NEGATED) != 0 ||
+	    (r->flags & SEC_RULE_MULTI_MATCH) != 0 || tx->removals != NULL ||
+	    !tx->plan->lists[tx->plan->list_of[i]].is_steady)
+		return true;
+	bits = tx->groups[group];
+	if (bits == NULL)
+		bits = group_bits(tx, r, group);
+	return (bits[pattern / 64] >> (pattern % 64) & 1) != 0;
+}
+
 int64_t
 sec_number(span text)
 {
