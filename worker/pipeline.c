@@ -82,6 +82,7 @@ const struct stage pipeline_response[] = {
     {"forward-rewrite", STAGE_FORWARD, stage_forward_answer},
     {"sticky", STAGE_REVERSE, stage_sticky_answer},
     {"compress", STAGE_REVERSE | STAGE_INTERNAL, stage_compress},
+    {"pace", STAGE_CLIENTS, stage_pace},
     {"send", STAGE_CLIENTS, stage_send},
     {NULL, 0, NULL},
 };

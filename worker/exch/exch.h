@@ -39,6 +39,7 @@ struct rate_wait;
 struct auth_asked;
 struct auth_wait;
 struct mirror;
+struct pacer;
 struct tls_facts;
 struct upstream;
 
@@ -163,6 +164,7 @@ struct exch {
 	struct body *out; /* as the front sends it: resp_body, or what
 	                     filters make of it */
 	struct bfilters *filters; /* NULL: there are none */
+	struct pacer *pacer; /* behind them; NULL: nothing holds them back */
 	enum coding coding; /* an internal one: to be made of its content */
 	span path; /* normalized: what rules compare */
 	bool path_is_ambiguous;

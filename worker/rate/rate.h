@@ -18,6 +18,17 @@ struct rate;
 struct rate *rate_prepare(const struct boot *b, const struct conf_section *s,
     struct arena *a, struct diag *d);
 
+struct claims;
+struct plan_bandwidth; /* worker/exch/plan.h */
+
+/* From a line of `limit_bandwidth` that holds in the scope; as above. */
+struct plan_bandwidth *bandwidth_prepare(const struct claims *c,
+    const struct conf_scope *s, const struct conf_value *v, struct arena *a,
+    struct diag *d);
+/* Response stage, the last before the answer goes out: from here on it goes as
+ * fast as it may. */
+enum verdict stage_pace(struct exch *x);
+
 /* Refuses while the worker is over its share of memory_limit. */
 enum verdict stage_memory(struct exch *x);
 

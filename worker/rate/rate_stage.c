@@ -43,7 +43,7 @@ rate_close(struct exch *x)
 /* An address, or of one of IPv6 the network that a client is given as a whole:
  * it can take any address in it. */
 static span
-rate_address(struct exch *x, const struct rate *r, const struct var *v)
+rate_address(struct exch *x, const struct var *v, unsigned ipv6_prefix)
 {
 	struct ip ip;
 	char *text = arena_alloc(&x->arena, IP_TEXT_CAP);
@@ -51,32 +51,32 @@ rate_address(struct exch *x, const struct rate *r, const struct var *v)
 	if (!var_get_ip(x, v->id, &ip))
 		return span_of(NULL, 0);
 	if (!ip_is_v4(&ip))
-		ip_mask(&ip, r->ipv6_prefix);
+		ip_mask(&ip, ipv6_prefix);
 	return span_of(text, ip_format(&ip, text));
 }
 
 static span
-rate_piece(struct exch *x, const struct rate *r, const struct tmpl_part *part)
+rate_piece(struct exch *x, const struct tmpl_part *part, unsigned ipv6_prefix)
 {
 	if (!part->is_var)
 		return part->text;
 	if (var_kind(part->var.id) == VAR_KIND_ADDRESS)
-		return rate_address(x, r, &part->var);
+		return rate_address(x, &part->var, ipv6_prefix);
 	return var_get(x, &part->var, arena_alloc(&x->arena, VAR_SCRATCH));
 }
 
 /* Every piece ends with the end of a line, which none can hold: no client can
  * make its key look like another one's. */
-static span
-rate_key(struct exch *x, const struct rate *r)
+span
+rate_key(struct exch *x, const struct tmpl *key, unsigned ipv6_prefix)
 {
-	span *parts = arena_alloc(&x->arena, 2 * r->key.n * sizeof(*parts));
+	span *parts = arena_alloc(&x->arena, 2 * key->n * sizeof(*parts));
 
-	for (uint32_t i = 0; i < r->key.n; i++) {
-		parts[2 * i] = rate_piece(x, r, &r->key.parts[i]);
+	for (uint32_t i = 0; i < key->n; i++) {
+		parts[2 * i] = rate_piece(x, &key->parts[i], ipv6_prefix);
 		parts[2 * i + 1] = SPAN_LIT("\n");
 	}
-	return arena_concat(&x->arena, parts, (size_t)2 * r->key.n);
+	return arena_concat(&x->arena, parts, (size_t)2 * key->n);
 }
 
 /* --- counting ------------------------------------------------------------- */
@@ -206,7 +206,7 @@ rate_run(struct exch *x, const struct plan_limits *all)
 		const struct rate *r = all->at[i];
 		struct limits_answer a;
 
-		keys[i] = rate_key(x, r);
+		keys[i] = rate_key(x, &r->key, r->ipv6_prefix);
 		a = rate_count(x, r, keys[i]);
 		if (a.rc == LIMITS_REFUSED) {
 			rate_undo(x, all, keys, i);
@@ -227,7 +227,7 @@ rate_explain(struct exch *x, const struct plan_limits *all)
 {
 	for (uint32_t i = 0; i < all->n; i++) {
 		const struct rate *r = all->at[i];
-		span key = rate_key(x, r);
+		span key = rate_key(x, &r->key, r->ipv6_prefix);
 
 		/* its pieces end with ends of lines */
 		key.len -= key.len > 0;
