@@ -58,6 +58,7 @@ const struct stage pipeline_request[] = {
     {"moves", STAGE_REVERSE, stage_moves},
     {"canonical", STAGE_REVERSE, stage_canon},
     {"auth", STAGE_CLIENTS, stage_auth},
+    {"rate-user", STAGE_CLIENTS, stage_rate_user},
     {"challenge", STAGE_REVERSE, stage_challenge},
     {"guard", STAGE_FORWARD, stage_guard},
     {"admit", STAGE_CLIENTS, stage_admit},

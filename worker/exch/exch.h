@@ -35,7 +35,7 @@ struct plan_settings;
 struct plan_site;
 struct sink;
 struct handler;
-struct rate_wait;
+struct rate_state;
 struct auth_asked;
 struct auth_wait;
 struct mirror;
@@ -172,7 +172,7 @@ struct exch {
 	span cache_result; /* how it met a cache, one word; or empty */
 	span limit; /* name of the [limit] that had a say in it; or empty */
 	span limit_result; /* what it said, one word */
-	struct rate_wait *rate_wait; /* it waits its turn, or has; or NULL */
+	struct rate_state *rate; /* what limits did with it; or NULL */
 	struct auth_asked *auth_asked; /* what a server says of it; or NULL */
 	struct auth_wait
 	    *auth_wait; /* its credentials are being verified, or were */

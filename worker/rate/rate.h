@@ -37,8 +37,10 @@ enum verdict stage_memory(struct exch *x);
 enum verdict stage_ban(struct exch *x);
 
 /* Count the request with each of its limits: it goes on, waits its turn, or is
- * refused, and then none of them has counted it. */
+ * refused, and then none of them has counted it. The second one is for limits
+ * whose key tells who it is from, and stands where that is known. */
 enum verdict stage_rate(struct exch *x);
+enum verdict stage_rate_user(struct exch *x);
 /* The exchange is over: it waits no more. */
 void rate_close(struct exch *x);
 

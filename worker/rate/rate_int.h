@@ -17,6 +17,7 @@ struct rate {
 	unsigned status; /* of refusals */
 	unsigned ipv6_prefix; /* bits of an address that count */
 	uint64_t ban_ms; /* of who goes over it; 0: nobody is banned */
+	bool is_by_user; /* its key tells who it is: counted behind `auth` */
 	bool is_dry; /* what would be refused or held is only told */
 };
 
