@@ -58,6 +58,7 @@ const struct stage pipeline_request[] = {
     {"moves", STAGE_REVERSE, stage_moves},
     {"canonical", STAGE_REVERSE, stage_canon},
     {"auth", STAGE_CLIENTS, stage_auth},
+    {"rate-user", STAGE_CLIENTS, stage_rate_user},
     {"challenge", STAGE_REVERSE, stage_challenge},
     {"guard", STAGE_FORWARD, stage_guard},
     {"admit", STAGE_CLIENTS, stage_admit},
@@ -82,6 +83,7 @@ const struct stage pipeline_response[] = {
     {"forward-rewrite", STAGE_FORWARD, stage_forward_answer},
     {"sticky", STAGE_REVERSE, stage_sticky_answer},
     {"compress", STAGE_REVERSE | STAGE_INTERNAL, stage_compress},
+    {"pace", STAGE_CLIENTS, stage_pace},
     {"send", STAGE_CLIENTS, stage_send},
     {NULL, 0, NULL},
 };

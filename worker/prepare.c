@@ -363,6 +363,7 @@ worker_prepare(const struct boot *b, struct diag *d)
 	map_init(&p->upstreams, false);
 	map_init(&p->caches, false);
 	map_init(&p->rates, false);
+	map_init(&p->bandwidths, false);
 	map_init(&p->users, false);
 	map_init(&p->auths, false);
 	vec_init(&p->forward_upstreams);
@@ -374,6 +375,7 @@ worker_prepare(const struct boot *b, struct diag *d)
 	map_init(&p->page_files, false);
 	map_init(&p->certificate_names, false);
 	p->plan.conf = b->conf;
+	p->claims = b->claims;
 	p->plan.compress_memory =
 	    (uint64_t)conf_num(&s, KEY_GLOBAL_COMPRESS_MEMORY);
 	prepare_dns(p, &s, d);
@@ -418,6 +420,7 @@ worker_prepare_free(struct prepared *p)
 		access_log_fini(p->plan.logs[i]);
 	map_fini(&p->caches);
 	map_fini(&p->rates);
+	map_fini(&p->bandwidths);
 	map_foreach (s, &p->users)
 		auth_fini_users(s->value);
 	map_fini(&p->users);

@@ -18,6 +18,9 @@ struct prepared {
 	struct map upstreams; /* of the plan, by name */
 	struct map caches; /* likewise */
 	struct map rates; /* likewise: of [limit] */
+	struct map bandwidths; /* struct plan_bandwidth, by the address of their
+	                          line */
+	const struct claims *claims; /* of the boot; or NULL */
 	struct map users; /* struct users, by name */
 	struct map auths; /* struct plan_auth, by name */
 	struct acls *acls;

@@ -349,6 +349,24 @@ set_limits(
 	out->at = prepare_keep(p, &found);
 }
 
+/* Compiled once however many routes inherit the line. NULL: there is none. */
+static const struct plan_bandwidth *
+set_bandwidth(struct prepared *p, const struct conf_scope *s, struct diag *d)
+{
+	const struct conf_value *v = conf_get(s, KEY_SCOPE_LIMIT_BANDWIDTH);
+	span key = span_of((const char *)&v, sizeof(v));
+	struct plan_bandwidth *b;
+
+	if (v == NULL)
+		return NULL;
+	b = map_get(&p->bandwidths, key);
+	if (b == NULL) {
+		b = bandwidth_prepare(p->claims, s, v, &p->arena, d);
+		(void)map_put(&p->bandwidths, arena_span(&p->arena, key), b);
+	}
+	return b->flow.rate > 0 ? b : NULL;
+}
+
 void
 prepare_settings(struct prepared *p, const struct conf_scope *s,
     struct plan_settings *set, struct diag *d)
@@ -365,6 +383,7 @@ prepare_settings(struct prepared *p, const struct conf_scope *s,
 	set->hsts = set_hsts(p, s);
 	acls_list(p->acls, s, false, &set->access, d);
 	set_limits(p, s, &set->limits);
+	set->bandwidth = set_bandwidth(p, s, d);
 	/* one that is not there has been told */
 	v = conf_get(s, KEY_SCOPE_AUTH);
 	if (v != NULL)

@@ -7,6 +7,7 @@
 
 #include "common/base/check.h"
 #include "common/conf/conf_health.h"
+#include "common/conf/conf_per.h"
 #include "common/conf/conf_share.h"
 
 struct checker {
@@ -486,12 +487,15 @@ static void
 check_shares(const struct checker *c)
 {
 	static const enum conf_type types[] = {
-	    CONF_DEFAULTS, CONF_SITE, CONF_ROUTE, CONF_RULE};
+	    CONF_DEFAULTS, CONF_SITE, CONF_ROUTE, CONF_RULE, CONF_FORWARD};
 
-	for (size_t i = 0; i < NELEMS(types); i++)
+	for (size_t i = 0; i < NELEMS(types); i++) {
 		for (const struct conf_section *s = c->tree->first[types[i]];
-		     s != NULL; s = s->next)
+		     s != NULL; s = s->next) {
 			conf_share_check(s, c->d);
+			conf_per_check(s, c->d);
+		}
+	}
 }
 
 void

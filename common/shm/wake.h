@@ -13,7 +13,8 @@
 enum {
 	WAKE_DEATH = 1, /* to a steward: a slot is DEAD */
 	WAKE_ACCEPT, /* to a worker: connections wait that another leaves it */
-	WAKE_PLACE /* to a worker: a server may have room for who waits first */
+	WAKE_PLACE, /* to a worker: a server may have room for who waits first */
+	WAKE_REACHED /* to a worker: a server that was away was reached */
 };
 
 /* One eventfd for each slot, made before the first fork and inherited. */

@@ -27,7 +27,8 @@
 #define LIMITS_TRIES 64
 /* Words to people about a table are so far apart. */
 #define TELL_US UINT64_C(60000000)
-#define UNITS_PER_DAY (UINT64_C(86400) * 1000000 * LIMITS_UNITS_PER_US)
+#define UNITS_PER_S (UINT64_C(1000000) * LIMITS_UNITS_PER_US)
+#define UNITS_PER_DAY (86400 * UNITS_PER_S)
 
 /* The second word, from the top: 1 claimed, 8 version, 55 time; of one that is
  * claimed the lowest 8 are the slot of who writes it. */
@@ -384,9 +385,8 @@ limits_take(struct limits *l, const struct slots *slots, struct slot_name me,
 	return a;
 }
 
-void
-limits_give_back(
-    struct limits *l, span key, const struct limits_rule *r, uint64_t now_us)
+static void
+key_give_back(struct limits *l, span key, uint64_t units, uint64_t now_us)
 {
 	struct limits_key k = limits_key(l, key);
 	uint64_t now = now_us * LIMITS_UNITS_PER_US;
@@ -403,9 +403,74 @@ limits_give_back(
 		if (time <= now)
 			return;
 		if (atomic_compare_exchange_strong(&c->word, &word,
-			word_of(word, time - u64_min(r->gap, time))))
+			word_of(word, time - u64_min(units, time))))
 			return;
 	}
+}
+
+void
+limits_give_back(
+    struct limits *l, span key, const struct limits_rule *r, uint64_t now_us)
+{
+	key_give_back(l, key, r->gap, now_us);
+}
+
+/* --- bytes ---------------------------------------------------------------- */
+
+/* Rounded up: never more than the rate. */
+static uint64_t
+flow_units(const struct limits_flow *f, uint64_t bytes)
+{
+	return (bytes * UNITS_PER_S + f->rate - 1) / f->rate;
+}
+
+uint64_t
+limits_flow_pass(
+    const struct limits_flow *f, uint64_t *tat, uint64_t bytes, uint64_t now_us)
+{
+	uint64_t now = now_us * LIMITS_UNITS_PER_US;
+	uint64_t ahead;
+
+	*tat = u64_max(*tat, now) + flow_units(f, bytes);
+	ahead = *tat - now;
+	return ahead <= f->ahead ? 0
+				 : (ahead - f->ahead) / LIMITS_UNITS_PER_US + 1;
+}
+
+bool
+limits_flow_take(struct limits *l, const struct slots *slots,
+    struct slot_name me, span key, const struct limits_flow *f, uint64_t bytes,
+    uint64_t now_us, uint64_t *wait_us)
+{
+	struct limits_key k = limits_key(l, key);
+	struct limits_answer a = {.rc = LIMITS_OK};
+
+	for (int i = 0; i < LIMITS_TRIES && a.rc == LIMITS_OK; i++) {
+		uint64_t word = 0;
+		struct limits_cell *c = key_find(&k, &word);
+		uint64_t tat = c == NULL ? 0 : word & WORD_TIME;
+
+		*wait_us = limits_flow_pass(f, &tat, bytes, now_us);
+		if (c == NULL) {
+			if (key_begin(l, &k, slots, me,
+				now_us * LIMITS_UNITS_PER_US, tat, &a) &&
+			    a.rc == LIMITS_OK)
+				return true;
+		} else if (atomic_compare_exchange_strong(
+			       &c->word, &word, word_of(word, tat))) {
+			CRASH_POINT();
+			return true;
+		}
+	}
+	limits_note(l, me.slot, LIMITS_COUNT_UNKNOWN);
+	return false;
+}
+
+void
+limits_flow_give_back(struct limits *l, span key, const struct limits_flow *f,
+    uint64_t bytes, uint64_t now_us)
+{
+	key_give_back(l, key, flow_units(f, bytes), now_us);
 }
 
 /* --- repair --------------------------------------------------------------- */

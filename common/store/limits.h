@@ -67,6 +67,29 @@ struct limits_answer limits_take(struct limits *l, const struct slots *slots,
 void limits_give_back(
     struct limits *l, span key, const struct limits_rule *r, uint64_t now_us);
 
+/* What holds for a key whose bytes are counted: they go one after the other,
+ * each at its time, whoever sends them. */
+struct limits_flow {
+	uint64_t rate; /* bytes a second; at least 1 */
+	uint64_t ahead; /* units of bytes that may go at once */
+};
+
+/* Bytes that may go at once to a key that was idle: those of this time. */
+#define LIMITS_FLOW_AHEAD_US 125000u
+
+/* So many bytes (at most 2^32) when all before them are gone at `tat`, the time
+ * of a cell, which is put on. Microseconds until they may go; 0: now. */
+uint64_t limits_flow_pass(const struct limits_flow *f, uint64_t *tat,
+    uint64_t bytes, uint64_t now_us);
+/* The same for a key of the table; *wait_us as above. false: nothing was
+ * counted (LIMITS_UNKNOWN). */
+bool limits_flow_take(struct limits *l, const struct slots *slots,
+    struct slot_name me, span key, const struct limits_flow *f, uint64_t bytes,
+    uint64_t now_us, uint64_t *wait_us);
+/* Bytes that were counted did not go after all. */
+void limits_flow_give_back(struct limits *l, span key,
+    const struct limits_flow *f, uint64_t bytes, uint64_t now_us);
+
 enum limits_count {
 	LIMITS_COUNT_REFUSED,
 	LIMITS_COUNT_HELD,

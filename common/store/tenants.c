@@ -11,6 +11,7 @@
 #include "common/base/clock.h"
 #include "common/base/map.h"
 #include "common/base/num.h"
+#include "common/conf/conf_per.h"
 #include "common/conf/conf_places.h"
 #include "common/conf/conf_sticky.h"
 #include "common/store/closures.h"
@@ -30,6 +31,10 @@
 #define GUARD_PREFIX "auth "
 #define GUARD_NAME_MAX (LIMITS_NAME_MAX - (sizeof(GUARD_PREFIX) - 1))
 
+/* Who shares a bandwidth; the same. */
+#define BANDWIDTH_KEYS (UINT64_C(16) << 10)
+#define BANDWIDTH_NAME "limit_bandwidth all"
+
 struct claims {
 	struct segment *segment;
 	const struct registry *queues;
@@ -37,6 +42,7 @@ struct claims {
 	struct map caches; /* of struct cache_claim */
 	struct map limits; /* of struct limits */
 	struct map guards; /* likewise */
+	struct limits *bandwidths; /* NULL: none is shared */
 };
 
 struct cache_claim {
@@ -317,6 +323,13 @@ guard_memory(const struct conf_tree *conf, const struct conf_section *s)
 	return v != NULL && !v->is_none ? limits_size(GUARD_KEYS) : 0;
 }
 
+/* So have all shared bandwidths together. */
+static uint64_t
+bandwidth_memory(const struct conf_tree *conf)
+{
+	return conf_per_is_shared(conf) ? limits_size(BANDWIDTH_KEYS) : 0;
+}
+
 uint64_t
 tenants_budget(const struct conf_tree *conf, uint64_t committed)
 {
@@ -336,7 +349,7 @@ tenants_budget(const struct conf_tree *conf, uint64_t committed)
 	for (const struct conf_section *s = conf_first(conf, CONF_AUTH);
 	     s != NULL; s = s->next)
 		budget += guard_memory(conf, s);
-	return budget;
+	return budget + bandwidth_memory(conf);
 }
 
 static void
@@ -348,6 +361,14 @@ memory_refuse(const char *what, const struct conf_section *s, struct diag *d)
 	    : errno == EFBIG ? "the machine has less free"
 			     : "too many caches and limits, or too large, in "
 			       "all");
+}
+
+static void
+bandwidth_refuse(struct diag *d)
+{
+	diag_error(d, (struct place){0},
+	    "the table of `limit_bandwidth ... per` does not fit: raise "
+	    "shared_memory");
 }
 
 static void
@@ -392,6 +413,9 @@ claims_dry(const struct claims *c, const struct conf_tree *conf, struct diag *d)
 		if (!segment_fits(c->segment, more))
 			memory_refuse("auth", s, d);
 	}
+	more += bandwidth_memory(conf);
+	if (bandwidth_memory(conf) > 0 && !segment_fits(c->segment, more))
+		bandwidth_refuse(d);
 }
 
 void
@@ -457,6 +481,24 @@ claims_guard(const struct claims *c, span name)
 	return c == NULL ? NULL : map_get(&c->guards, name);
 }
 
+static void
+claims_add_bandwidths(
+    struct claims *c, const struct conf_tree *conf, struct diag *d)
+{
+	if (bandwidth_memory(conf) == 0)
+		return;
+	c->bandwidths =
+	    limits_claim(c->segment, SPAN_LIT(BANDWIDTH_NAME), BANDWIDTH_KEYS);
+	if (c->bandwidths == NULL)
+		bandwidth_refuse(d);
+}
+
+struct limits *
+claims_bandwidths(const struct claims *c)
+{
+	return c == NULL ? NULL : c->bandwidths;
+}
+
 /* --- all of a configuration ----------------------------------------------- */
 
 static void
@@ -505,6 +547,7 @@ claims_memory(
 	     s != NULL; s = s->next)
 		if (guard_memory(conf, s) > 0 && s->name.len <= GUARD_NAME_MAX)
 			claims_add_guard(c, s, d);
+	claims_add_bandwidths(c, conf, d);
 }
 
 struct claims *
@@ -572,6 +615,7 @@ claims_free(struct tenants *t, struct claims *c)
 	map_foreach (slot, &c->guards)
 		limits_unclaim(t->segment, slot->value);
 	map_fini(&c->guards);
+	limits_unclaim(t->segment, c->bandwidths);
 	free(c);
 }
 

@@ -95,6 +95,8 @@ struct limits *claims_limit(const struct claims *c, span name);
 /* The same for the failures that an [auth NAME] with `ban` counts: a table of
  * limits by the name "auth NAME". */
 struct limits *claims_guard(const struct claims *c, span name);
+/* The same for what all shared bandwidths count. */
+struct limits *claims_bandwidths(const struct claims *c);
 
 /* Mend whatever a dead slot left, in the name of the boot's own slot. false:
  * call again later. Steward only. */

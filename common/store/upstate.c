@@ -51,7 +51,7 @@ struct upstate {
 
 static const struct segment_want upstate_want = {
     .kind = SEGMENT_KIND_UPSTATE,
-    .version = 7,
+    .version = 8,
     .size = sizeof(struct upstate_table),
     .commit = 0,
     .name = "upstate",

@@ -57,6 +57,9 @@ enum upstate_word {
 	UPSTATE_LATENCY, /* until the head of an answer (store/latency) */
 	UPSTATE_TAIL, /* of the first server of an upstream: what most of its
 	                 answers do not exceed (store/latency) */
+	UPSTATE_AWAITED, /* of the first server of an upstream: requests wait
+	                    until one can be reached (store/reach) */
+	UPSTATE_REACHED, /* the same: when one was */
 	UPSTATE_WORDS
 };
 

@@ -25,8 +25,13 @@ FILES = {"usr/sbin/gatehouse", CONF, "usr/share/man/man8/gatehouse.8",
 DOCS = {f"usr/share/doc/gatehouse/{name}" for name in
         ("README", "abuse.md", "acl.md", "admin.md", "auth.md",
          "challenge.md", "compression.md", "config.md", "design.md",
-         "forward.md", "performance.md", "presets.md", "reference.md",
+         "examples.md", "forward.md", "performance.md", "presets.md", "reference.md",
          "resilience.md", "shm.md", "waf.md")}
+SCRIPTS = {"gateway/prepare", "gateway/token", "cdn/prepare"}
+FILES |= {f"usr/share/doc/gatehouse/examples/{name}" for name in SCRIPTS | {
+    "gateway/gateway.ini", "gateway/problem.json", "cdn/app.js",
+    "cdn/cdn-edge.conf", "cdn/cdn-listen.conf", "cdn/edge.ini",
+    "cdn/internal.ini", "cdn/nginx.conf", "cdn/sorry.html"}}
 SECCOMP_FILTER = "2"
 SECCOMP_NONE = "0"
 
@@ -108,7 +113,8 @@ def test_each_file_is_in_its_place(installed):
     assert files(installed) == FILES | DOCS
     for name in FILES | DOCS:
         mode = stat.S_IMODE((installed / name).stat().st_mode)
-        assert mode == (0o755 if "sbin" in name else 0o644), name
+        is_run = "sbin" in name or name.partition("examples/")[2] in SCRIPTS
+        assert mode == (0o755 if is_run else 0o644), name
 
 
 def test_the_installed_binary_tells_its_version(source, binary):

@@ -20,6 +20,7 @@ struct shared {
 	struct slots *t;
 	struct limits *l;
 	struct limits_rule rule;
+	struct limits_flow flow;
 };
 
 static void *
@@ -33,6 +34,7 @@ limits_set_up(struct segment *s, struct slots *t)
 	v->l = limits_claim(s, SPAN_LIT("a"), KEYS);
 	ck_assert_ptr_nonnull(v->l);
 	ck_assert(limits_rule_make(&v->rule, 86400u * 100, BURST, 0));
+	v->flow = (struct limits_flow){1000000, LIMITS_UNITS_PER_US};
 	return v;
 }
 
@@ -58,12 +60,20 @@ static void
 limits_work(void *ctx, struct slot_name me, uint64_t *done)
 {
 	struct shared *v = ctx;
+	uint64_t wait_us = 0;
 	char key[16];
 
 	(void)snprintf(key, sizeof(key), "%u", (unsigned)(*done % ASKED));
 	if (limits_take(v->l, v->t, me, span_str(key), &v->rule, now_us()).rc ==
 	    LIMITS_OK)
 		limits_give_back(v->l, span_str(key), &v->rule, now_us());
+	/* bytes of keys that come as often; of a million a second */
+	key[0] = 'b';
+	if (limits_flow_take(v->l, v->t, me, span_str(key), &v->flow, 1000,
+		now_us(), &wait_us) &&
+	    wait_us > 0)
+		limits_flow_give_back(
+		    v->l, span_str(key), &v->flow, 1000, now_us());
 	++*done;
 }
 

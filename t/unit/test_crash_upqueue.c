@@ -1,10 +1,11 @@
-/* Deaths at every step of taking a place, waiting for one and judging samples,
- * while others do the same. */
+/* Deaths at every step of taking a place, waiting for one, judging samples and
+ * telling that a server was reached, while others do the same. */
 #include <check.h>
 #include <stdlib.h>
 
 #include "common/base/check.h"
 #include "common/store/adaptive.h"
+#include "common/store/reach.h"
 #include "common/store/upqueue.h"
 #include "common/store/upstate.h"
 #include "t/unit/crash.h"
@@ -61,7 +62,8 @@ queue_work(void *ctx, struct slot_name me, uint64_t *done)
 	for (uint32_t i = 0; i < ADAPTIVE_SAMPLES_MIN; i++)
 		(void)adaptive_sample(
 		    a, 0, SAMPLE_US + *done * ADAPTIVE_WINDOW_US, PLACES);
-	++*done;
+	reach_await(v->u, 0);
+	reach_tell(v->u, 0, v->t, &v->fds, me.slot, ++*done);
 }
 
 static bool

@@ -266,6 +266,87 @@ START_TEST(all_processes_together_get_what_one_would)
 }
 END_TEST
 
+static struct limits_flow
+flow(uint64_t rate)
+{
+	return (struct limits_flow){
+	    rate, UINT64_C(1) * LIMITS_FLOW_AHEAD_US * LIMITS_UNITS_PER_US};
+}
+
+static uint64_t
+go(const struct limits_flow *f, uint64_t bytes, uint64_t now_us)
+{
+	uint64_t wait_us = UINT64_MAX;
+
+	ck_assert(limits_flow_take(
+	    table, slots, me, SPAN_LIT("k"), f, bytes, now_us, &wait_us));
+	return wait_us;
+}
+
+/* An eighth of a second at once, then each piece when its time has come. */
+START_TEST(bytes_go_at_their_rate)
+{
+	struct limits_flow f = flow(80000);
+	uint64_t tat = 0;
+
+	ck_assert_uint_eq(go(&f, 5000, T0), 0);
+	ck_assert_uint_eq(go(&f, 5000, T0), 0);
+	for (unsigned i = 1; i <= 10; i++) {
+		uint64_t wait_us = go(&f, 800, T0);
+
+		ck_assert_uint_ge(wait_us, i * 10000);
+		ck_assert_uint_le(wait_us, i * 10000 + 1);
+	}
+	ck_assert_uint_eq(go(&f, 10000, T0 + SECOND), 0);
+	/* the same for who counts alone */
+	ck_assert_uint_eq(limits_flow_pass(&f, &tat, 10000, T0), 0);
+	ck_assert_uint_ge(limits_flow_pass(&f, &tat, 800, T0), 10000);
+}
+END_TEST
+
+START_TEST(bytes_that_did_not_go_are_given_back)
+{
+	struct limits_flow f = flow(80000);
+
+	ck_assert_uint_eq(go(&f, 10000, T0), 0);
+	ck_assert_uint_gt(go(&f, 80000, T0), SECOND);
+	limits_flow_give_back(table, SPAN_LIT("k"), &f, 80000, T0);
+	ck_assert_uint_le(go(&f, 800, T0), 10001);
+	for (int i = 0; i < 10; i++)
+		limits_flow_give_back(table, SPAN_LIT("k"), &f, 80000, T0);
+	ck_assert_uint_eq(go(&f, 10000, T0), 0);
+	ck_assert_uint_gt(go(&f, 1, T0), 0);
+}
+END_TEST
+
+/* From a byte a second to very many, in pieces as large as they come: nothing
+ * overflows, and never is the rate passed. */
+START_TEST(flows_have_bounds)
+{
+	static const uint64_t rates[] = {
+	    1, 2, 7, 1000, 1000003, UINT64_C(1) << 30};
+
+	for (size_t i = 0; i < NELEMS(rates); i++) {
+		struct limits_flow f = flow(rates[i]);
+		uint64_t tat = 0;
+		uint64_t wait_us = 0;
+		uint64_t bytes = 1 + rates[i] / 16;
+
+		if (bytes > 65536)
+			bytes = 65536;
+		for (unsigned n = 1; n <= 1000; n++) {
+			wait_us = limits_flow_pass(&f, &tat, bytes, T0);
+			ck_assert_uint_ge(
+			    (wait_us + LIMITS_FLOW_AHEAD_US + 1) * rates[i],
+			    n * bytes * SECOND);
+		}
+		/* and within 1 per cent of it */
+		ck_assert_uint_le(wait_us * rates[i],
+		    1010 * bytes * SECOND + rates[i] * 1010);
+	}
+}
+END_TEST
+
 int
 main(void)
 {
@@ -278,6 +359,9 @@ main(void)
 	    a_full_table_says_so,
 	    a_table_is_found_by_its_name,
 	    all_processes_together_get_what_one_would,
+	    bytes_go_at_their_rate,
+	    bytes_that_did_not_go_are_given_back,
+	    flows_have_bounds,
 	};
 
 	return unit_run_in("limits", tests, NELEMS(tests), set_up, tear_down);

@@ -9,6 +9,7 @@
 #include "worker/exch/bfilter.h"
 #include "worker/exch/grpc.h"
 #include "worker/exch/handler.h"
+#include "worker/exch/pacer.h"
 #include "worker/exch/plan.h"
 #include "worker/exch/reply.h"
 #include "worker/exch/reqid.h"
@@ -361,6 +362,8 @@ exch_finish(struct exch *x)
 	task_cancel(&x->task);
 	loop_timer_clear(x->w->loop, &x->timer);
 	x->front->done(x->front_self, x);
+	if (x->pacer != NULL)
+		pacer_drop(x);
 	if (x->filters != NULL)
 		bfilters_drop(x);
 	body_fini(&x->req_body);
@@ -481,6 +484,8 @@ exch_move(struct exch *x)
 	}
 	if (x->filters != NULL && !x->is_failing)
 		moved |= bfilters_run(x);
+	if (x->pacer != NULL && !x->is_failing)
+		moved |= pacer_run(x);
 	if (!x->is_failing && x->is_begun && !x->is_sent)
 		moved |= x->front->send(x->front_self, x);
 	return moved;

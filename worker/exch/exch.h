@@ -35,10 +35,11 @@ struct plan_settings;
 struct plan_site;
 struct sink;
 struct handler;
-struct rate_wait;
+struct rate_state;
 struct auth_asked;
 struct auth_wait;
 struct mirror;
+struct pacer;
 struct tls_facts;
 struct upstream;
 
@@ -163,6 +164,7 @@ struct exch {
 	struct body *out; /* as the front sends it: resp_body, or what
 	                     filters make of it */
 	struct bfilters *filters; /* NULL: there are none */
+	struct pacer *pacer; /* behind them; NULL: nothing holds them back */
 	enum coding coding; /* an internal one: to be made of its content */
 	span path; /* normalized: what rules compare */
 	bool path_is_ambiguous;
@@ -170,7 +172,7 @@ struct exch {
 	span cache_result; /* how it met a cache, one word; or empty */
 	span limit; /* name of the [limit] that had a say in it; or empty */
 	span limit_result; /* what it said, one word */
-	struct rate_wait *rate_wait; /* it waits its turn, or has; or NULL */
+	struct rate_state *rate; /* what limits did with it; or NULL */
 	struct auth_asked *auth_asked; /* what a server says of it; or NULL */
 	struct auth_wait
 	    *auth_wait; /* its credentials are being verified, or were */

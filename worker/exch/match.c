@@ -133,8 +133,7 @@ match_eval(const struct match *m, struct exch *x)
 {
 	enum match_rc rc;
 
-	if ((m->var.id == VAR_USER || m->var.id == VAR_CLAIM) &&
-	    match_waits_for_user(x))
+	if (var_is_of_user(m->var.id) && match_waits_for_user(x))
 		return MATCH_WAIT_USER;
 	if (var_is_number(m->var.id))
 		rc = match_number(m, x);

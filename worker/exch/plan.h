@@ -16,6 +16,7 @@
 #include "common/http/coding.h"
 #include "common/http/freshness.h"
 #include "common/http/h1.h"
+#include "common/store/limits.h"
 #include "common/tls/tls.h"
 #include "worker/exch/access.h"
 #include "worker/exch/field_rule.h"
@@ -91,6 +92,16 @@ struct plan_pages {
 
 /* Whether clients must have worked (`challenge`). */
 enum plan_work { PLAN_WORK_OFF, PLAN_WORK_ON, PLAN_WORK_SUSPICIOUS };
+
+/* How fast content goes to clients (`limit_bandwidth`). */
+struct plan_bandwidth {
+	struct limits_flow flow;
+	bool is_shared; /* by all with the same key; else each has it all */
+	struct tmpl key; /* with is_shared */
+	span of; /* what tells its keys from those of other lines */
+	struct limits *table; /* with is_shared; NULL: a check */
+	struct place at;
+};
 
 /* What holds in tunnels. */
 struct plan_tunnels {
@@ -178,6 +189,7 @@ struct plan_settings {
 	const struct plan_auth *auth; /* NULL: nobody is asked who they are */
 	enum plan_work asks_work;
 	struct plan_limits limits;
+	const struct plan_bandwidth *bandwidth; /* NULL: as fast as it goes */
 	struct plan_cache cache;
 	struct plan_compress compress;
 	struct plan_logs logs;
@@ -216,6 +228,7 @@ enum {
 	RULE_LIMITS_ALL = 1 << 18,
 	RULE_SPLIT = 1 << 19,
 	RULE_MIRROR = 1 << 20,
+	RULE_BANDWIDTH = 1 << 21,
 	RULE_AUTH = 1 << 28,
 	RULE_ACCESS_ALL = 1 << 29,
 	RULE_WORK = 1 << 30,

@@ -5,6 +5,7 @@
 #include "worker/exch/bfilter.h"
 #include "worker/exch/exch.h"
 #include "worker/exch/grpc.h"
+#include "worker/exch/pacer.h"
 
 /* Who meets a limit may come again so soon. */
 #define RETRY_AFTER_S "1"
@@ -22,6 +23,8 @@ reply_begin(struct exch *x, unsigned status)
 {
 	uint32_t high = x->resp_body.high;
 
+	if (x->pacer != NULL)
+		pacer_drop(x);
 	if (x->filters != NULL)
 		bfilters_drop(x);
 	body_fini(&x->resp_body);

@@ -51,6 +51,12 @@ var_name(enum var_id id)
 	return rows[id].name;
 }
 
+bool
+var_is_of_user(enum var_id id)
+{
+	return id == VAR_USER || id == VAR_CLAIM;
+}
+
 enum var_kind
 var_kind(enum var_id id)
 {

@@ -84,6 +84,8 @@ bool var_get_ip(const struct exch *x, enum var_id id, struct ip *out);
 
 const char *var_name(enum var_id id);
 enum var_kind var_kind(enum var_id id);
+/* It has no value before somebody has said who the request is from. */
+bool var_is_of_user(enum var_id id);
 bool var_is_number(enum var_id id);
 enum var_when var_when(enum var_id id);
 const char *var_doc(enum var_id id);

@@ -18,6 +18,17 @@ struct rate;
 struct rate *rate_prepare(const struct boot *b, const struct conf_section *s,
     struct arena *a, struct diag *d);
 
+struct claims;
+struct plan_bandwidth; /* worker/exch/plan.h */
+
+/* From a line of `limit_bandwidth` that holds in the scope; as above. */
+struct plan_bandwidth *bandwidth_prepare(const struct claims *c,
+    const struct conf_scope *s, const struct conf_value *v, struct arena *a,
+    struct diag *d);
+/* Response stage, the last before the answer goes out: from here on it goes as
+ * fast as it may. */
+enum verdict stage_pace(struct exch *x);
+
 /* Refuses while the worker is over its share of memory_limit. */
 enum verdict stage_memory(struct exch *x);
 
@@ -26,8 +37,10 @@ enum verdict stage_memory(struct exch *x);
 enum verdict stage_ban(struct exch *x);
 
 /* Count the request with each of its limits: it goes on, waits its turn, or is
- * refused, and then none of them has counted it. */
+ * refused, and then none of them has counted it. The second one is for limits
+ * whose key tells who it is from, and stands where that is known. */
 enum verdict stage_rate(struct exch *x);
+enum verdict stage_rate_user(struct exch *x);
 /* The exchange is over: it waits no more. */
 void rate_close(struct exch *x);
 

@@ -17,7 +17,12 @@ struct rate {
 	unsigned status; /* of refusals */
 	unsigned ipv6_prefix; /* bits of an address that count */
 	uint64_t ban_ms; /* of who goes over it; 0: nobody is banned */
+	bool is_by_user; /* its key tells who it is: counted behind `auth` */
 	bool is_dry; /* what would be refused or held is only told */
 };
+
+/* rate_stage.c: whom a template counts, in the exchange's arena; so many bits of
+ * an address of IPv6 tell one from another. */
+span rate_key(struct exch *x, const struct tmpl *key, unsigned ipv6_prefix);
 
 #endif

@@ -12,6 +12,10 @@ prepare_rate_key(
 	    v == NULL ? r->at : v->at, VAR_WHEN_REQUEST};
 
 	(void)tmpl_prepare(&r->key, a, &src, d);
+	for (uint32_t i = 0; i < r->key.n; i++)
+		if (r->key.parts[i].is_var &&
+		    var_is_of_user(r->key.parts[i].var.id))
+			r->is_by_user = true;
 }
 
 static void

@@ -1,6 +1,7 @@
-/* rate/rate_stage: stage `rate`. Each limit of the scope counts the request in
- * the order in which they are written; the first that refuses it ends that, and
- * those before it give back what they counted. */
+/* rate/rate_stage: stages `rate` and `rate-user`. Each limit of the scope counts
+ * the request in the order in which they are written, those that ask who it is
+ * from when that is known; the first that refuses it ends that, and those before
+ * it give back what they counted. */
 #include <inttypes.h>
 
 #include "common/base/check.h"
@@ -15,10 +16,13 @@
 #define RATE_US_PER_MS 1000u
 #define RATE_US_PER_S 1000000u
 
-/* A request that waits its turn. */
-struct rate_wait {
+/* What the limits of a request's scope did with it. */
+struct rate_state {
 	struct timer timer;
-	bool is_over;
+	bool is_waiting; /* for its turn */
+	bool has_run; /* stage rate; and the other one: */
+	bool has_run_by_user;
+	span *keys; /* under which each has counted it; NULL: it has not */
 };
 
 static void
@@ -27,15 +31,15 @@ rate_on_timer(void *self)
 	struct exch *x = self;
 
 	OBJ_CHECK(x, MAGIC_EXCH);
-	x->rate_wait->is_over = true;
+	x->rate->is_waiting = false;
 	exch_kick(x);
 }
 
 void
 rate_close(struct exch *x)
 {
-	if (x->rate_wait != NULL)
-		loop_timer_clear(x->w->loop, &x->rate_wait->timer);
+	if (x->rate != NULL)
+		loop_timer_clear(x->w->loop, &x->rate->timer);
 }
 
 /* --- keys ----------------------------------------------------------------- */
@@ -43,7 +47,7 @@ rate_close(struct exch *x)
 /* An address, or of one of IPv6 the network that a client is given as a whole:
  * it can take any address in it. */
 static span
-rate_address(struct exch *x, const struct rate *r, const struct var *v)
+rate_address(struct exch *x, const struct var *v, unsigned ipv6_prefix)
 {
 	struct ip ip;
 	char *text = arena_alloc(&x->arena, IP_TEXT_CAP);
@@ -51,32 +55,32 @@ rate_address(struct exch *x, const struct rate *r, const struct var *v)
 	if (!var_get_ip(x, v->id, &ip))
 		return span_of(NULL, 0);
 	if (!ip_is_v4(&ip))
-		ip_mask(&ip, r->ipv6_prefix);
+		ip_mask(&ip, ipv6_prefix);
 	return span_of(text, ip_format(&ip, text));
 }
 
 static span
-rate_piece(struct exch *x, const struct rate *r, const struct tmpl_part *part)
+rate_piece(struct exch *x, const struct tmpl_part *part, unsigned ipv6_prefix)
 {
 	if (!part->is_var)
 		return part->text;
 	if (var_kind(part->var.id) == VAR_KIND_ADDRESS)
-		return rate_address(x, r, &part->var);
+		return rate_address(x, &part->var, ipv6_prefix);
 	return var_get(x, &part->var, arena_alloc(&x->arena, VAR_SCRATCH));
 }
 
 /* Every piece ends with the end of a line, which none can hold: no client can
  * make its key look like another one's. */
-static span
-rate_key(struct exch *x, const struct rate *r)
+span
+rate_key(struct exch *x, const struct tmpl *key, unsigned ipv6_prefix)
 {
-	span *parts = arena_alloc(&x->arena, 2 * r->key.n * sizeof(*parts));
+	span *parts = arena_alloc(&x->arena, 2 * key->n * sizeof(*parts));
 
-	for (uint32_t i = 0; i < r->key.n; i++) {
-		parts[2 * i] = rate_piece(x, r, &r->key.parts[i]);
+	for (uint32_t i = 0; i < key->n; i++) {
+		parts[2 * i] = rate_piece(x, &key->parts[i], ipv6_prefix);
 		parts[2 * i + 1] = SPAN_LIT("\n");
 	}
-	return arena_concat(&x->arena, parts, (size_t)2 * r->key.n);
+	return arena_concat(&x->arena, parts, (size_t)2 * key->n);
 }
 
 /* --- counting ------------------------------------------------------------- */
@@ -176,42 +180,55 @@ rate_refuse(struct exch *x, const struct rate *r, uint64_t wait_us)
 static enum verdict
 rate_hold(struct exch *x, uint64_t wait_us)
 {
-	struct rate_wait *w = arena_zalloc(&x->arena, sizeof(*w));
-
 	counter_add(x->w->counters, COUNTER_LIMIT_HELD, 1);
-	timer_init(&w->timer, rate_on_timer, x);
-	x->rate_wait = w;
-	loop_timer_set(x->w->loop, &w->timer,
+	x->rate->is_waiting = true;
+	loop_timer_set(x->w->loop, &x->rate->timer,
 	    (wait_us + RATE_US_PER_MS - 1) / RATE_US_PER_MS);
 	return VERDICT_WAIT;
 }
 
-/* The first `n` limits have counted a request that does not happen. */
-static void
-rate_undo(
-    struct exch *x, const struct plan_limits *all, const span *keys, uint32_t n)
+static struct rate_state *
+rate_state_new(struct exch *x, uint32_t n)
 {
-	for (uint32_t i = 0; i < n; i++)
-		limits_give_back(all->at[i]->table, keys[i], &all->at[i]->rule,
-		    rate_now_us(x));
+	struct rate_state *s = arena_zalloc(&x->arena, sizeof(*s));
+
+	timer_init(&s->timer, rate_on_timer, x);
+	s->keys = arena_zalloc(&x->arena, n * sizeof(*s->keys));
+	return s;
+}
+
+/* They have counted a request that does not happen. */
+static void
+rate_undo(struct exch *x, const struct plan_limits *all)
+{
+	for (uint32_t i = 0; i < all->n; i++) {
+		span key = x->rate->keys[i];
+
+		if (key.p != NULL)
+			limits_give_back(all->at[i]->table, key,
+			    &all->at[i]->rule, rate_now_us(x));
+	}
 }
 
 static enum verdict
-rate_run(struct exch *x, const struct plan_limits *all)
+rate_run(struct exch *x, const struct plan_limits *all, bool is_by_user)
 {
-	span *keys = arena_alloc(&x->arena, all->n * sizeof(*keys));
 	uint64_t wait_us = 0;
 
 	for (uint32_t i = 0; i < all->n; i++) {
 		const struct rate *r = all->at[i];
 		struct limits_answer a;
+		span key;
 
-		keys[i] = rate_key(x, r);
-		a = rate_count(x, r, keys[i]);
+		if (r->is_by_user != is_by_user)
+			continue;
+		key = rate_key(x, &r->key, r->ipv6_prefix);
+		a = rate_count(x, r, key);
 		if (a.rc == LIMITS_REFUSED) {
-			rate_undo(x, all, keys, i);
+			rate_undo(x, all);
 			return rate_refuse(x, r, a.wait_us);
 		}
+		x->rate->keys[i] = key;
 		if (a.rc != LIMITS_HELD || a.wait_us <= wait_us)
 			continue;
 		wait_us = a.wait_us;
@@ -223,12 +240,15 @@ rate_run(struct exch *x, const struct plan_limits *all)
 
 /* What would be counted, for who wants to know. */
 static void
-rate_explain(struct exch *x, const struct plan_limits *all)
+rate_explain(struct exch *x, const struct plan_limits *all, bool is_by_user)
 {
 	for (uint32_t i = 0; i < all->n; i++) {
 		const struct rate *r = all->at[i];
-		span key = rate_key(x, r);
+		span key;
 
+		if (r->is_by_user != is_by_user)
+			continue;
+		key = rate_key(x, &r->key, r->ipv6_prefix);
 		/* its pieces end with ends of lines */
 		key.len -= key.len > 0;
 		sink_note(x, "limit", r->at, "%.*s counts '%.*s'%s%s",
@@ -240,18 +260,35 @@ rate_explain(struct exch *x, const struct plan_limits *all)
 	}
 }
 
-enum verdict
-stage_rate(struct exch *x)
+static enum verdict
+rate_step(struct exch *x, bool is_by_user)
 {
 	const struct plan_limits *all = &x->set->limits;
+	bool *has_run;
 
 	if (all->n == 0)
 		return VERDICT_NEXT;
 	if (x->sink != NULL) {
-		rate_explain(x, all);
+		rate_explain(x, all, is_by_user);
 		return VERDICT_NEXT;
 	}
-	if (x->rate_wait != NULL)
-		return x->rate_wait->is_over ? VERDICT_NEXT : VERDICT_WAIT;
-	return rate_run(x, all);
+	if (x->rate == NULL)
+		x->rate = rate_state_new(x, all->n);
+	has_run = is_by_user ? &x->rate->has_run_by_user : &x->rate->has_run;
+	if (*has_run)
+		return x->rate->is_waiting ? VERDICT_WAIT : VERDICT_NEXT;
+	*has_run = true;
+	return rate_run(x, all, is_by_user);
+}
+
+enum verdict
+stage_rate(struct exch *x)
+{
+	return rate_step(x, false);
+}
+
+enum verdict
+stage_rate_user(struct exch *x)
+{
+	return rate_step(x, true);
 }

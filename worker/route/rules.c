@@ -204,6 +204,8 @@ rules_apply(struct exch *x, struct plan_settings *to, const struct plan_rule *r)
 		to->split = from->split;
 	if (r->says & RULE_AUTH)
 		to->auth = from->auth;
+	if (r->says & RULE_BANDWIDTH)
+		to->bandwidth = from->bandwidth;
 	if (r->says & RULE_WORK)
 		to->asks_work = from->asks_work;
 	if (r->says & RULE_MIRROR)

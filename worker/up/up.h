@@ -158,7 +158,8 @@ enum verdict stage_sticky_answer(struct exch *x);
 struct up_worker *up_worker_new(struct worker *w);
 /* Close all pooled connections and forget. Exchanges must be gone. */
 void up_worker_free(struct up_worker *u);
-/* Another process says that a place may be free (shm/wake); 0: look at all. */
+/* Another process says that a place may be free, or that a server was reached
+ * (shm/wake); 0: look at all. */
 void up_worker_woken(struct up_worker *u, uint64_t token);
 /* Retiring: pooled connections close, and none is pooled from now on. */
 void up_worker_retire(struct up_worker *u);

@@ -4,6 +4,7 @@
 #include "worker/up/up_pause.h"
 
 #include "common/base/num.h"
+#include "common/store/reach.h"
 #include "worker/exch/plan.h"
 #include "worker/up/up_try.h"
 
@@ -18,6 +19,13 @@
 /* How many go on because a connection came about; each of theirs wakes so many
  * more, so that a server which just began is not run down. */
 #define PAUSE_WAKES 4u
+
+/* Where it stands that some worker waits. */
+static uint32_t
+pause_id(const struct up_group *g)
+{
+	return g->conf->servers[0].id;
+}
 
 void
 pause_init(struct up_group *g)
@@ -118,6 +126,7 @@ pause_begin(struct up_try *t, enum fault_id why, int err)
 		counter_add(t->x->w->counters, COUNTER_AWAITED, 1);
 	t->state = UP_PAUSE;
 	t->pause.err = err;
+	reach_await(t->x->w->boot->upstate, pause_id(t->group));
 	a->n_waiting += !t->pause.is_counted;
 	t->pause.is_counted = true;
 	list_push_back(&a->waiting, &t->pause.node);
@@ -144,18 +153,49 @@ pause_over(struct up_try *t)
 		try_give_up(t, t->why, t->pause.err);
 }
 
-void
-pause_reached(struct up_group *g)
+/* How many were woken. */
+static uint32_t
+pause_wake(struct up_group *g)
 {
 	struct up_away *a = &g->away;
+	uint32_t n = 0;
 
-	a->reached_ms = clock_mono_ms(worker_clock(g->w));
-	for (uint32_t i = 0; i < PAUSE_WAKES && !list_is_empty(&a->waiting);
-	     i++) {
+	for (; n < PAUSE_WAKES && !list_is_empty(&a->waiting); n++) {
 		struct up_try *t =
 		    LIST_ENTRY(a->waiting.next, struct up_try, pause.node);
 
 		list_del(&t->pause.node);
 		loop_timer_set(g->w->loop, &t->timer, 1);
 	}
+	return n;
+}
+
+void
+pause_reached(struct up_group *g)
+{
+	const struct boot *b = g->w->boot;
+	struct up_away *a = &g->away;
+
+	a->reached_ms = clock_mono_ms(worker_clock(g->w));
+	(void)pause_wake(g);
+	if (reach_is_awaited(b->upstate, pause_id(g)))
+		reach_tell(b->upstate, pause_id(g), b->slots, b->wakes, b->slot,
+		    a->reached_ms);
+}
+
+/* What was reached may be gone by now: that is for those who are woken to see,
+ * whose time goes on until they do. */
+void
+pause_look(struct up_group *g)
+{
+	struct up_away *a = &g->away;
+	uint64_t told_ms;
+
+	if (list_is_empty(&a->waiting))
+		return;
+	told_ms = reach_last_ms(g->w->boot->upstate, pause_id(g));
+	if (told_ms == a->told_ms)
+		return;
+	a->told_ms = told_ms;
+	counter_add(g->w->counters, COUNTER_AWAITED_TOLD, pause_wake(g));
 }

@@ -19,6 +19,7 @@ struct up_away {
 	uint64_t since_ms; /* none did, if that was later */
 	uint64_t seen_ms; /* the last failure */
 	uint64_t seed; /* of pauses, never 0 */
+	uint64_t told_ms; /* when another worker reached one, as far as seen */
 	uint32_t n_waiting; /* in a pause, or trying behind one */
 	struct list waiting; /* those that nobody woke, the first first */
 };
@@ -42,7 +43,9 @@ void pause_over(struct up_try *t);
 /* The exchange has found a server, or goes away. */
 void pause_leave(struct up_try *t);
 /* A new connection to a server came about: some of those that wait need wait no
- * longer, and the others when these go on. */
+ * longer, and the others when these go on; in all workers. */
 void pause_reached(struct up_group *g);
+/* Another worker may have said so. */
+void pause_look(struct up_group *g);
 
 #endif

@@ -93,10 +93,12 @@ queue_on_look(void *self)
 void
 up_worker_woken(struct up_worker *u, uint64_t token)
 {
-	if (token != WAKE_PLACE && token != 0)
-		return;
-	for (uint32_t i = 0; i < u->n_groups; i++)
-		queue_kick_own(&u->groups[i]);
+	for (uint32_t i = 0; i < u->n_groups; i++) {
+		if (token == WAKE_PLACE || token == 0)
+			queue_kick_own(&u->groups[i]);
+		if (token == WAKE_REACHED || token == 0)
+			pause_look(&u->groups[i]);
+	}
 }
 
 void

@@ -51,7 +51,7 @@ KEYS = {
     "forward x": """auth allow deny connect_ports connect_sni private_networks
         anonymize via user_agent block_page cache quota parent pac log_only
         proxy_status tunnel_idle_timeout tunnel_timeout error_page rate_limit
-        max_body timeout request_header response_header hide_header keepalive
+        max_body timeout limit_bandwidth request_header response_header hide_header keepalive
         idle_timeout connect_timeout response_timeout""",
     "tls": """min_version ciphers session_tickets ticket_rotation ticket_count
         ocsp_stapling early_data certificate_watch""",

@@ -1,6 +1,7 @@
 """Requests are held to their limits: how many, of whom, what the rest is told,
 and that all workers count as one."""
 import concurrent.futures
+import hashlib
 import re
 import subprocess
 import time
@@ -250,6 +251,26 @@ def test_mistakes_are_told_where_they_stand(tmp_path, limit, place, told):
     assert done.returncode == 1
     assert re.search(rf"x\.ini:{place}: error: .*{told}", done.stderr), \
         done.stderr
+
+
+def test_a_key_of_who_it_is_counts_behind_auth(limited, tmp_path):
+    """`{user}` has a value when `auth` has found out who it is: each has a limit of
+    their own, nobody who is refused takes from it, and who is over it costs the
+    other limits nothing."""
+    keys = tmp_path / "keys"
+    keys.write_text("".join(f"{k}:{hashlib.sha256(k.encode()).hexdigest()}\n"
+                            for k in ("anna", "ben")))
+    gh = limited("key = {user}\nrate = 1/h\nburst = 2",
+                 site="rate_limit = a sum\nauth = keys",
+                 more=f"[limit sum]\nkey = sum\nrate = 1/h\nburst = 6\n"
+                 f"[auth keys]\nscheme = apikey\nfile = {keys}\n")
+    assert statuses(gh, 3, X_Api_Key="anna") == [200, 200, 429]
+    assert statuses(gh, 1, X_Api_Key="nobody") == [401]
+    assert statuses(gh, 3, X_Api_Key="ben") == [200, 200, 429]
+    # five counted before: two of each who were served, and one
+    assert statuses(gh, 2, X_Api_Key="nobody") == [401, 429]
+    assert "a counts 'ben'" in run("explain", "GET", "http://test/", "-H",
+                                   "X-Api-Key: ben", "-c", gh.ini).stdout
 
 
 def test_explain_names_limits_and_keys(tmp_path):

@@ -70,6 +70,23 @@ def test_one_of_many_comes_back(front, origin, away):
         assert c.response().text == "back"
 
 
+def test_who_reaches_it_tells_the_other_workers(front, origin, away):
+    """A crowd waits in both workers; the first connection ends the waits of
+    the other one's, too, long before their own pauses are over."""
+    where = away()
+    gh = front([where], workers=2, site=admin.SECTION)
+    clients = [gh.client() for _ in range(40)]
+    for c in clients:
+        send(c)
+    waits(gh, len(clients))
+    origin(lambda conn, r: conn.send(ok(b"back")),
+           port=int(where.split(":")[1]))
+    for c in clients:
+        assert c.response().text == "back"
+        c.close()
+    assert numbers(gh)["awaited_told_total"] > 0
+
+
 @pytest.mark.parametrize("retry", ["none", "reset timeout"])
 def test_who_does_not_want_it_does_not_wait(front, away, retry):
     """retry = connect is what asks for it."""
