@@ -115,7 +115,7 @@ sec_directive_read(struct sec_build *b, span line)
 	size_t len = 0;
 	span name;
 
-	while (len < line.len && !sec_is_space(line.p[len]))
+	while (len < line.len && !sec_white(line.p[len]))
 		len++;
 	name = span_first(line, len);
 	d = sec_word_find(name, names, N_NAMES);

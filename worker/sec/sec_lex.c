@@ -24,18 +24,12 @@ sec_lex_fini(struct sec_lex *x)
 	x->where = NULL;
 }
 
-bool
-sec_is_space(char c)
-{
-	return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
 span
 sec_trim(span s)
 {
-	while (s.len > 0 && sec_is_space(s.p[0]))
+	while (s.len > 0 && sec_white(s.p[0]))
 		s = span_from(s, 1);
-	while (s.len > 0 && sec_is_space(s.p[s.len - 1]))
+	while (s.len > 0 && sec_white(s.p[s.len - 1]))
 		s.len--;
 	return s;
 }
@@ -171,7 +165,7 @@ quoted_word(struct sec_lex *x, span *rest, span *word)
 		return SEC_LEX_BAD;
 	}
 	*rest = span_from(inner, len + 1);
-	if (rest->len > 0 && !sec_is_space(rest->p[0])) {
+	if (rest->len > 0 && !sec_white(rest->p[0])) {
 		sec_lex_error(x, span_first(*rest, 1),
 		    "a blank must stand behind the closing quote");
 		return SEC_LEX_BAD;
@@ -190,7 +184,7 @@ sec_lex_word(struct sec_lex *x, span *rest, span *word)
 		return SEC_LEX_END;
 	if (rest->p[0] == '"' || rest->p[0] == '\'')
 		return quoted_word(x, rest, word);
-	while (len < rest->len && !sec_is_space(rest->p[len]))
+	while (len < rest->len && !sec_white(rest->p[len]))
 		len++;
 	*word = span_first(*rest, len);
 	*rest = span_from(*rest, len);
@@ -211,7 +205,7 @@ static void
 skip(span *rest, bool skips_bars)
 {
 	while (rest->len > 0 &&
-	       (sec_is_space(rest->p[0]) || (skips_bars && is_bar(rest->p[0]))))
+	       (sec_white(rest->p[0]) || (skips_bars && is_bar(rest->p[0]))))
 		*rest = span_from(*rest, 1);
 }
 
@@ -223,7 +217,7 @@ take_plain(span *rest, bool ends_at_colon)
 	size_t len = 0;
 
 	while (len < from.len && !is_bar(from.p[len]) &&
-	       !sec_is_space(from.p[len]) &&
+	       !sec_white(from.p[len]) &&
 	       !(ends_at_colon && from.p[len] == ':'))
 		len++;
 	*rest = span_from(from, len);

@@ -12,6 +12,7 @@
 
 #include "common/base/diag.h"
 #include "common/base/span.h"
+#include "worker/sec/sec_scan.h"
 
 /* Bytes of a line with its continuations. The longest of a core rule set has
  * 13 KiB. */
@@ -62,9 +63,7 @@ struct place sec_lex_place(const struct sec_lex *x, span part);
 #define sec_lex_error(x, part, ...) \
 	diag_error((x)->d, sec_lex_place((x), (part)), __VA_ARGS__)
 
-/* What the C locale calls a space. */
-bool sec_is_space(char c);
-/* Without the spaces around it. */
+/* Without the white space around it. */
 span sec_trim(span s);
 
 #endif

@@ -9,9 +9,9 @@
 #include "common/base/linefile.h"
 #include "common/base/num.h"
 #include "common/http/chars.h"
+#include "worker/sec/sec_lex.h"
 #include "worker/sec/sec_op_int.h"
 #include "worker/sec/sec_pm.h"
-#include "worker/sec/sec_scan.h"
 
 #define V4_BITS 32
 #define V6_BITS 128
@@ -111,20 +111,10 @@ sec_op_phrase(span s, char *room, span *out)
 	return true;
 }
 
-static span
-trimmed(span s)
-{
-	while (s.len > 0 && sec_white(s.p[0]))
-		s = span_from(s, 1);
-	while (s.len > 0 && sec_white(s.p[s.len - 1]))
-		s.len--;
-	return s;
-}
-
 span
 sec_op_unquoted(span argument)
 {
-	span s = trimmed(argument);
+	span s = sec_trim(argument);
 
 	if (s.len >= 2 && s.p[0] == '"' && s.p[s.len - 1] == '"')
 		return span_of(s.p + 1, s.len - 2);
@@ -240,7 +230,7 @@ phrase_line(struct lists *l, struct linefile *f, span line)
 
 	if (!sec_op_phrase(line, l->room, &phrase))
 		phrase = line;
-	phrase = trimmed(phrase);
+	phrase = sec_trim(phrase);
 	if (phrase.len < 2 || phrase.p[0] == '#')
 		return;
 	if (!sec_pm_add(l->pm, phrase))
@@ -302,7 +292,7 @@ sec_op_ips(span argument, struct place at, struct diag *d)
 	while (span_cut(&rest, ',', &part)) {
 		struct ip_prefix net;
 
-		part = trimmed(part);
+		part = sec_trim(part);
 		if (part.len == 0)
 			continue;
 		if (read_net(part, &net)) {

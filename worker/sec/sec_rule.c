@@ -219,16 +219,16 @@ operator_read(struct sec_build *b, struct sec_draft *r, span word)
 	if (word.len > 0 && word.p[0] == '!') {
 		r->flags |= SEC_RULE_IS_NEGATED;
 		word = span_from(word, 1);
-		while (word.len > 0 && sec_is_space(word.p[0]))
+		while (word.len > 0 && sec_white(word.p[0]))
 			word = span_from(word, 1);
 	}
 	r->op = SEC_OP_RX;
 	if (word.len == 0 || word.p[0] != '@')
 		return argument_read(b, r, word);
-	while (len < word.len && !sec_is_space(word.p[len]))
+	while (len < word.len && !sec_white(word.p[len]))
 		len++;
 	name = span_of(word.p + 1, len - 1);
-	while (len < word.len && sec_is_space(word.p[len]))
+	while (len < word.len && sec_white(word.p[len]))
 		len++;
 	if (!sec_op_find(name, &r->op)) {
 		sec_unknown(b, "operator", name, sec_op_suggest(name));
