@@ -95,35 +95,53 @@ error_log_open(struct gen *g)
 	g->boot.error_log_fd = g->error_log.fd;
 }
 
-void
-logfiles_open(struct gen *g)
+/* The log of a section, whose path stands under `key`. */
+static void
+logfiles_add(struct gen *g, const struct conf_section *sec, enum conf_key key)
+{
+	struct conf_scope s = conf_scope_of(g->conf, sec);
+	const struct conf_value *v = conf_get(&s, key);
+	uint32_t i = g->boot.n_logs;
+
+	logfile_init(&g->files[i], g, v->text, v->at);
+	g->logs[i] = (struct boot_log){sec, g->files[i].fd};
+	g->boot.n_logs++;
+}
+
+static uint32_t
+count_sections(const struct gen *g, enum conf_type type)
 {
 	uint32_t n = 0;
 
-	for (const struct conf_section *s = conf_first(g->conf, CONF_LOG);
+	for (const struct conf_section *s = conf_first(g->conf, type);
 	     s != NULL; s = s->next)
-		n += !is_error_log(s);
+		n++;
+	return n;
+}
+
+void
+logfiles_open(struct gen *g)
+{
+	uint32_t n = count_sections(g, CONF_LOG) + count_sections(g, CONF_WAF);
+
 	g->logs = calloc(n + 1u, sizeof(*g->logs));
 	g->files = calloc(n + 1u, sizeof(*g->files));
 	REQUIRE(g->logs != NULL && g->files != NULL);
 	g->boot.logs = g->logs;
-	for (const struct conf_section *sec = conf_first(g->conf, CONF_LOG);
-	     sec != NULL; sec = sec->next) {
-		struct conf_scope s = conf_scope_of(g->conf, sec);
-		const struct conf_value *v = conf_get(&s, KEY_LOG_PATH);
-		uint32_t i = g->boot.n_logs;
-
-		if (is_error_log(sec))
+	for (const struct conf_section *s = conf_first(g->conf, CONF_LOG);
+	     s != NULL; s = s->next) {
+		if (is_error_log(s))
 			continue;
-		if (v == NULL) {
-			diag_error(g->diag, sec->at, "[log %.*s] has no path",
-			    SPAN_FMT(sec->name));
-			continue;
-		}
-		logfile_init(&g->files[i], g, v->text, v->at);
-		g->logs[i] = (struct boot_log){sec, g->files[i].fd};
-		g->boot.n_logs++;
+		if (s->first[KEY_LOG_PATH] != NULL)
+			logfiles_add(g, s, KEY_LOG_PATH);
+		else
+			diag_error(g->diag, s->at, "[log %.*s] has no path",
+			    SPAN_FMT(s->name));
 	}
+	for (const struct conf_section *s = conf_first(g->conf, CONF_WAF);
+	     s != NULL; s = s->next)
+		if (s->first[KEY_WAF_AUDIT_LOG] != NULL)
+			logfiles_add(g, s, KEY_WAF_AUDIT_LOG);
 	error_log_open(g);
 }
 

@@ -3,6 +3,7 @@
 #include "common/base/check.h"
 #include "worker/acl/acl.h"
 #include "worker/auth/auth.h"
+#include "worker/audit.h"
 #include "worker/cache/cache.h"
 #include "worker/challenge/challenge.h"
 #include "worker/exch/exch.h"
@@ -19,6 +20,7 @@
 #include "worker/route/route.h"
 #include "worker/up/mirror.h"
 #include "worker/up/up.h"
+#include "worker/waf/waf.h"
 
 /* The last stage of a request: whoever the route names makes the answer. */
 static enum verdict
@@ -62,6 +64,8 @@ const struct stage pipeline_request[] = {
     {"challenge", STAGE_REVERSE, stage_challenge},
     {"guard", STAGE_FORWARD, stage_guard},
     {"admit", STAGE_CLIENTS, stage_admit},
+    {"waf-head", STAGE_REVERSE, stage_waf_head},
+    {"waf-body", STAGE_REVERSE, stage_waf_body},
     {"split", STAGE_REVERSE, stage_split},
     {"sticky", STAGE_REVERSE, stage_sticky},
     {"rewrite-fields", STAGE_REVERSE, stage_request_fields},
@@ -73,6 +77,7 @@ const struct stage pipeline_request[] = {
 };
 
 const struct stage pipeline_response[] = {
+    {"waf-resp", STAGE_REVERSE, stage_waf_answer},
     {"acl", STAGE_CLIENTS, stage_acl_answer},
     {"cache-put", STAGE_CLIENTS | STAGE_INTERNAL, stage_cache_put},
     {"rules", STAGE_REVERSE, stage_answer_rules},
@@ -102,6 +107,7 @@ pipeline_log(struct exch *x)
 	mirror_close(x);
 	if (exch_is_granted(x))
 		counter_add(x->w->counters, COUNTER_TUNNELS, 1);
+	audit_exchange(x);
 	log_exchange(x);
 	hitter_feed(x);
 }

@@ -17,6 +17,7 @@
 #include "worker/auth/auth.h"
 #include "worker/cache/cache.h"
 #include "worker/challenge/challenge.h"
+#include "worker/waf/waf.h"
 #include "worker/exch/match.h"
 #include "worker/log/access_log.h"
 #include "worker/rate/rate.h"
@@ -89,6 +90,7 @@ prepare_logs(struct prepared *p, struct diag *d)
 	struct plan *plan = &p->plan;
 	uint32_t n = prepare_count(plan->conf, CONF_LOG);
 
+	n += prepare_count(plan->conf, CONF_WAF);
 	plan->logs = arena_zalloc(&p->arena, n * sizeof(struct access_log *));
 	for (const struct conf_section *s = conf_first(plan->conf, CONF_LOG);
 	     s != NULL; s = s->next) {
@@ -100,6 +102,38 @@ prepare_logs(struct prepared *p, struct diag *d)
 		    plan->conf, s, plan->n_logs, &p->arena, d);
 		if (l != NULL)
 			plan->logs[plan->n_logs++] = l;
+	}
+}
+
+/* What rules find is told in a log of the section's own. */
+static void
+prepare_audit_log(
+    struct prepared *p, struct waf *waf, const struct conf_section *s)
+{
+	struct plan *plan = &p->plan;
+
+	if (s->first[KEY_WAF_AUDIT_LOG] == NULL)
+		return;
+	waf_set_log(waf, (int32_t)plan->n_logs);
+	plan->logs[plan->n_logs] = access_log_raw(s, plan->n_logs, &p->arena);
+	plan->n_logs++;
+}
+
+static void
+prepare_wafs(struct prepared *p, struct diag *d)
+{
+	struct plan *plan = &p->plan;
+	uint32_t n = prepare_count(plan->conf, CONF_WAF);
+
+	plan->wafs = arena_zalloc(&p->arena, n * sizeof(struct waf *));
+	for (const struct conf_section *s = conf_first(plan->conf, CONF_WAF);
+	     s != NULL; s = s->next) {
+		struct waf *waf =
+		    waf_prepare(plan->conf, s, plan->n_wafs, &p->arena, d);
+
+		plan->wafs[plan->n_wafs++] = waf;
+		prepare_audit_log(p, waf, s);
+		(void)map_put(&p->wafs, s->name, waf);
 	}
 }
 
@@ -363,6 +397,7 @@ worker_prepare(const struct boot *b, struct diag *d)
 	map_init(&p->upstreams, false);
 	map_init(&p->caches, false);
 	map_init(&p->rates, false);
+	map_init(&p->wafs, false);
 	map_init(&p->bandwidths, false);
 	map_init(&p->users, false);
 	map_init(&p->auths, false);
@@ -381,6 +416,7 @@ worker_prepare(const struct boot *b, struct diag *d)
 	prepare_dns(p, &s, d);
 	prepare_geo(p, &s, d);
 	prepare_logs(p, d);
+	prepare_wafs(p, d);
 	p->acls = acls_new(b->conf, &p->arena, d);
 	prepare_upstreams(p, b, d);
 	prepare_server_names(p);
@@ -418,6 +454,9 @@ worker_prepare_free(struct prepared *p)
 	prepare_free_forwards(p);
 	for (uint32_t i = 0; i < p->plan.n_logs; i++)
 		access_log_fini(p->plan.logs[i]);
+	for (uint32_t i = 0; i < p->plan.n_wafs; i++)
+		waf_fini(p->plan.wafs[i]);
+	map_fini(&p->wafs);
 	map_fini(&p->caches);
 	map_fini(&p->rates);
 	map_fini(&p->bandwidths);

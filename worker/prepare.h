@@ -18,6 +18,7 @@ struct prepared {
 	struct map upstreams; /* of the plan, by name */
 	struct map caches; /* likewise */
 	struct map rates; /* likewise: of [limit] */
+	struct map wafs; /* likewise: of [waf] */
 	struct map bandwidths; /* struct plan_bandwidth, by the address of their
 	                          line */
 	const struct claims *claims; /* of the boot; or NULL */

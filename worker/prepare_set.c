@@ -388,6 +388,9 @@ prepare_settings(struct prepared *p, const struct conf_scope *s,
 	v = conf_get(s, KEY_SCOPE_AUTH);
 	if (v != NULL)
 		set->auth = map_get(&p->auths, v->text);
+	v = conf_get(s, KEY_SCOPE_WAF);
+	if (v != NULL)
+		set->waf = map_get(&p->wafs, v->text);
 	set->asks_work = (enum plan_work)conf_num(s, KEY_SCOPE_CHALLENGE);
 	set_cache(p, s, &set->cache, d);
 	compress_prepare(s, &p->arena, &set->compress, d);

@@ -9,6 +9,7 @@
 #include "worker/forward/forward.h"
 #include "worker/prepare.h"
 #include "worker/tls_store.h"
+#include "worker/waf/waf.h"
 #include "worker/up/up.h"
 
 /* Blocks and chunks that stay for reuse when they are free. */
@@ -41,6 +42,7 @@ setup_open(struct worker *w, const struct boot *b)
 	w->up = up_worker_new(w);
 	w->forward = forward_worker_new(w);
 	w->cache = cache_worker_new(w);
+	w->waf = waf_worker_new(w);
 	stage_cost_open(w);
 	return 0;
 }
@@ -49,6 +51,7 @@ void
 setup_close(struct worker *w)
 {
 	stage_cost_close(w);
+	waf_worker_free(w->waf);
 	cache_worker_free(w->cache);
 	codec_pool_free(w->codecs);
 	forward_worker_free(w->forward);

@@ -42,6 +42,7 @@ struct mirror;
 struct pacer;
 struct tls_facts;
 struct upstream;
+struct waf_run;
 
 enum exch_state {
 	EXCH_REQUEST, /* request stages run or wait */
@@ -178,6 +179,7 @@ struct exch {
 	    *auth_wait; /* its credentials are being verified, or were */
 	struct cached *cached; /* what the cache has to do with it, or NULL */
 	struct cache_fill *fill; /* whom an internal one works for, or NULL */
+	struct waf_run *waf; /* before which rules it is; or NULL */
 	struct mirror *mirror; /* the copy that waits for content, or NULL */
 
 	enum fault_id fault; /* the first one; stays for the log */

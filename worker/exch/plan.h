@@ -28,6 +28,7 @@
 struct access_log; /* worker/log */
 struct cache; /* worker/cache */
 struct challenge; /* worker/challenge */
+struct waf; /* worker/waf */
 struct cookie_edit; /* worker/preset */
 struct cors; /* likewise */
 struct maintenance; /* likewise */
@@ -188,6 +189,7 @@ struct plan_settings {
 	struct plan_access access;
 	const struct plan_auth *auth; /* NULL: nobody is asked who they are */
 	enum plan_work asks_work;
+	const struct waf *waf; /* its rules judge; NULL: none */
 	struct plan_limits limits;
 	const struct plan_bandwidth *bandwidth; /* NULL: as fast as it goes */
 	struct plan_cache cache;
@@ -232,6 +234,7 @@ enum {
 	RULE_AUTH = 1 << 28,
 	RULE_ACCESS_ALL = 1 << 29,
 	RULE_WORK = 1 << 30,
+	RULE_WAF = 1 << 22,
 	/* what adds, and whether it empties first */
 	RULE_LOGS = 1 << 6,
 	RULE_LOGS_ALL = 1 << 7,
@@ -335,6 +338,8 @@ struct plan {
 	uint32_t n_upstreams;
 	struct access_log **logs;
 	uint32_t n_logs;
+	struct waf **wafs;
+	uint32_t n_wafs;
 	struct cache **caches;
 	uint32_t n_caches;
 	uint32_t n_auths; /* [auth] sections */

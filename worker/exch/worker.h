@@ -48,6 +48,7 @@ struct log_worker;
 struct sink;
 struct stage_costs;
 struct tls_io;
+struct waf_worker;
 
 /* Longest turn of the loop: a quiet worker still shows its heart. */
 #define WORKER_TURN_MS 500u
@@ -70,6 +71,7 @@ struct worker {
 	struct tls_shared tls_shared; /* with other processes */
 	struct up_worker *up; /* servers and pools of this worker */
 	struct cache_worker *cache; /* what it has of its caches */
+	struct waf_worker *waf;
 	struct auth_worker *auth; /* verifies; NULL: in place */
 	struct forward_worker *forward; /* names that it has asked for */
 	struct log_worker *log;

@@ -147,6 +147,18 @@ fail:
 	return NULL;
 }
 
+struct access_log *
+access_log_raw(const struct conf_section *s, uint32_t index, struct arena *a)
+{
+	struct access_log *l = arena_zalloc(a, sizeof(*l));
+
+	l->section = s;
+	l->index = index;
+	/* no [log] can be called so */
+	l->name = arena_printf(a, "waf %.*s", SPAN_FMT(s->name));
+	return l;
+}
+
 void
 access_log_fini(struct access_log *l)
 {
@@ -308,21 +320,35 @@ log_wants(const struct access_log *l, struct exch *x)
 	return false;
 }
 
-static void
-log_exchange_into(
-    struct log_worker *lw, const struct access_log *l, struct exch *x)
+char *
+log_room(struct log_worker *lw, const struct access_log *l, size_t *cap)
+{
+	return log_sink_room(&lw->outs[l->index].sink, cap);
+}
+
+void
+log_added(struct log_worker *lw, const struct access_log *l, size_t len)
 {
 	struct log_out *o = &lw->outs[l->index];
-	size_t cap;
-	char *room = log_sink_room(&o->sink, &cap);
 
-	if (room != NULL)
-		log_sink_added(
-		    &o->sink, log_line(&l->format, &lw->times, x, room, cap));
+	if (len > 0)
+		log_sink_added(&o->sink, len);
 	if (log_is_losing(&o->sink))
 		log_note_loss(lw, l->index);
 	if ((o->sink.len > 0 || o->is_failing) && !timer_is_set(&lw->timer))
 		loop_timer_set(lw->w->loop, &lw->timer, LOG_FLUSH_MS);
+}
+
+static void
+log_exchange_into(
+    struct log_worker *lw, const struct access_log *l, struct exch *x)
+{
+	size_t cap, len = 0;
+	char *room = log_room(lw, l, &cap);
+
+	if (room != NULL)
+		len = log_line(&l->format, &lw->times, x, room, cap);
+	log_added(lw, l, len);
 }
 
 void

@@ -206,6 +206,8 @@ rules_apply(struct exch *x, struct plan_settings *to, const struct plan_rule *r)
 		to->auth = from->auth;
 	if (r->says & RULE_BANDWIDTH)
 		to->bandwidth = from->bandwidth;
+	if (r->says & RULE_WAF)
+		to->waf = from->waf;
 	if (r->says & RULE_WORK)
 		to->asks_work = from->asks_work;
 	if (r->says & RULE_MIRROR)

@@ -100,8 +100,8 @@ remove_target(struct sec_tx *tx, const struct sec_ctl *c)
 	tx->removals = m;
 }
 
-static void
-control(struct sec_tx *tx, const struct sec_ctl *c)
+void
+sec_tx_control(struct sec_tx *tx, const struct sec_ctl *c)
 {
 	switch (c->kind) {
 	case SEC_N_CTLS:
@@ -147,5 +147,5 @@ sec_act_match(struct sec_tx *tx, const struct sec_rule *r)
 	for (uint32_t i = 0; i < r->n_sets; i++)
 		assign(tx, &r->sets[i]);
 	for (uint32_t i = 0; i < r->n_ctls; i++)
-		control(tx, &r->ctls[i]);
+		sec_tx_control(tx, &r->ctls[i]);
 }

@@ -20,7 +20,8 @@ sec_tx_new(const struct sec_plan *p, struct sec_sieve_memo *memo,
 	tx->memo = memo;
 	tx->groups = arena_alloc(a, (p->n_groups + 1) * sizeof(*tx->groups));
 	tx->engine = p->set->options.engine;
-	tx->audit = p->set->options.audit;
+	/* who wants no log names none; rules may still leave requests out */
+	tx->audit = SEC_ON;
 	tx->reads_request = p->set->options.reads_request;
 	tx->reads_response = p->set->options.reads_response;
 	tx->processor = sec_body_processor(tx);
@@ -31,6 +32,13 @@ sec_tx_new(const struct sec_plan *p, struct sec_sieve_memo *memo,
 			    sec_value_of(tx, p->fixed[i].value);
 	sec_facts_request(tx);
 	return tx;
+}
+
+void
+sec_tx_detect(struct sec_tx *tx)
+{
+	if (tx->engine == SEC_ON)
+		tx->engine = SEC_PARTLY;
 }
 
 bool

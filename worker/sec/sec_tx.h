@@ -85,6 +85,12 @@ struct sec_message {
 struct sec_tx *sec_tx_new(const struct sec_plan *p, struct sec_sieve_memo *memo,
     struct arena *a, const struct sec_request *request);
 
+/* Rules never refuse, as with SecRuleEngine DetectionOnly, unless they say
+ * themselves that they do. */
+void sec_tx_detect(struct sec_tx *tx);
+/* As if a rule had done this; it must outlive tx. */
+void sec_tx_control(struct sec_tx *tx, const struct sec_ctl *c);
+
 /* The request's body, whole or its first part, before phase 2. */
 void sec_tx_body(struct sec_tx *tx, span body);
 /* Whether phase 2 and 4 want to see a body, as directives and ctl have it. */

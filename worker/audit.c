@@ -1,0 +1,171 @@
+/* audit: a line of JSON for each exchange in which rules of a firewall matched.
+ * Who it was, what matched, and what came of it. */
+#include "worker/audit.h"
+
+#include "common/base/check.h"
+#include "common/base/num.h"
+#include "worker/exch/exch.h"
+#include "worker/exch/plan.h"
+#include "worker/log/access_log.h"
+#include "worker/log/log_line.h"
+#include "worker/sec/sec_tx.h"
+#include "worker/waf/waf.h"
+
+/* Longest value of one member; the rest is left out. */
+#define VALUE_MAX 1024u
+/* Room for what closes the line. */
+#define TAIL_ROOM 64u
+#define US_PER_MS 1000
+
+struct line {
+	char *p;
+	size_t len, cap;
+	bool is_full; /* what came next did not fit, and is left out */
+};
+
+static void
+put(struct line *l, span s)
+{
+	if (l->len + s.len + TAIL_ROOM > l->cap) {
+		l->is_full = true;
+		return;
+	}
+	memcpy(l->p + l->len, s.p, s.len);
+	l->len += s.len;
+}
+
+static void
+put_number(struct line *l, uint64_t n)
+{
+	char digits[20];
+
+	put(l, span_of(digits, u64_format(n, digits)));
+}
+
+static void
+put_text(struct line *l, span s)
+{
+	bool is_cut = false;
+
+	if (l->len + 2 + TAIL_ROOM > l->cap) {
+		l->is_full = true;
+		return;
+	}
+	l->p[l->len++] = '"';
+	l->len += log_escape_json(span_first(s, VALUE_MAX), l->p + l->len,
+	    l->cap - l->len - TAIL_ROOM, &is_cut);
+	l->p[l->len++] = '"';
+	l->is_full = l->is_full || is_cut;
+}
+
+static void
+put_member(struct line *l, const char *name, span value)
+{
+	put(l, SPAN_LIT(",\""));
+	put(l, span_str(name));
+	put(l, SPAN_LIT("\":"));
+	put_text(l, value);
+}
+
+static void
+put_message(struct line *l, const struct sec_message *m)
+{
+	put(l, SPAN_LIT("{\"id\":"));
+	put_number(l, m->rule->id);
+	put_member(l, "msg", m->msg);
+	put_member(l, "data", m->data);
+	put_member(l, "var", m->var);
+	if (m->rule->severity != SEC_SEVERITY_NONE) {
+		put(l, SPAN_LIT(",\"severity\":"));
+		put_number(l, m->rule->severity);
+	}
+	put(l, SPAN_LIT(",\"tags\":["));
+	for (uint32_t i = 0; i < m->rule->n_tags; i++) {
+		if (i > 0)
+			put(l, SPAN_LIT(","));
+		put_text(l, m->rule->tags[i]);
+	}
+	put(l, SPAN_LIT("]}"));
+}
+
+/* As many as there is room for, whole. */
+static void
+put_messages(struct line *l, const struct sec_message *first)
+{
+	put(l, SPAN_LIT(",\"messages\":["));
+	for (const struct sec_message *m = first; m != NULL; m = m->next) {
+		size_t before = l->len;
+
+		if (m != first)
+			put(l, SPAN_LIT(","));
+		put_message(l, m);
+		if (l->is_full) {
+			l->len = before;
+			break;
+		}
+	}
+	memcpy(l->p + l->len, "]", 1);
+	l->len++;
+}
+
+static void
+put_ids(struct line *l, const struct sec_message *first)
+{
+	put(l, SPAN_LIT(",\"rule_ids\":["));
+	for (const struct sec_message *m = first; m != NULL; m = m->next) {
+		if (m != first)
+			put(l, SPAN_LIT(","));
+		put_number(l, m->rule->id);
+	}
+	put(l, SPAN_LIT("]"));
+}
+
+static void
+put_request(struct line *l, struct exch *x, const struct waf_report *r)
+{
+	char client[IP_TEXT_CAP];
+
+	put(l, SPAN_LIT("{\"time_ms\":"));
+	put_number(l, (uint64_t)(x->t.begin_wall_us / US_PER_MS));
+	put_member(l, "client",
+	    exch_client_has_ip(&x->client)
+		? span_of(client, ip_format(&x->client.ip, client))
+		: SPAN_LIT("unix:"));
+	put_member(l, "request_id", x->request_id);
+	put_member(l, "method", x->req.method_text);
+	put_member(l, "uri", x->req.raw_target);
+	put_member(l, "site", x->site == NULL ? (span){0} : x->site->name);
+	put_member(l, "route", x->route == NULL ? (span){0} : x->route->text);
+	put_member(l, "waf", waf_name(r->waf));
+	put_member(l, "action", span_str(r->action));
+	if (r->score.len > 0) {
+		put(l, SPAN_LIT(",\"anomaly_score\":"));
+		put(l, r->score);
+	}
+}
+
+void
+audit_exchange(struct exch *x)
+{
+	struct waf_report r;
+	struct line l = {0};
+	const struct access_log *log;
+
+	if (!waf_close(x, &r) || waf_log(r.waf) < 0)
+		return;
+	log = x->w->plan->logs[waf_log(r.waf)];
+	l.p = log_room(x->w->log, log, &l.cap);
+	if (l.p == NULL) {
+		log_added(x->w->log, log, 0);
+		return;
+	}
+	put_request(&l, x, &r);
+	put_ids(&l, r.messages);
+	put_messages(&l, r.messages);
+	if (l.is_full) {
+		memcpy(l.p + l.len, ",\"is_cut\":true", 14);
+		l.len += 14;
+	}
+	memcpy(l.p + l.len, "}\n", 2);
+	log_added(x->w->log, log, l.len + 2);
+}

@@ -1,0 +1,32 @@
+/* waf_int: what the files of worker/waf share. */
+#ifndef GH_WAF_INT_H
+#define GH_WAF_INT_H
+
+#include "worker/sec/sec_tx.h"
+#include "worker/waf/waf.h"
+
+/* A line of `exclude`: what rules do not look at, below a path. */
+struct waf_exclude {
+	span path; /* empty: everywhere */
+	const struct sec_ctl *ctls;
+	uint32_t n_ctls;
+};
+
+struct waf {
+	const struct conf_section *section;
+	uint32_t index;
+	struct sec_set *set; /* NULL: its rules are wrong, which was told */
+	struct sec_plan *plan;
+	bool only_detects;
+	uint64_t body_limit;
+	const struct waf_exclude *excludes;
+	uint32_t n_excludes;
+	int32_t log;
+};
+
+/* waf_exclude.c */
+void waf_read_excludes(struct waf *waf, const struct conf_scope *s,
+    struct arena *a, struct diag *d);
+void waf_use_excludes(const struct waf *waf, span path, struct sec_tx *tx);
+
+#endif

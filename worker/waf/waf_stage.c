@@ -1,0 +1,319 @@
+/* waf_stage: an exchange before the rules of its scope, phase by phase. */
+#include <stdlib.h>
+
+#include "common/base/check.h"
+#include "worker/exch/exch.h"
+#include "worker/exch/plan.h"
+#include "worker/exch/reqid.h"
+#include "worker/exch/sink.h"
+#include "worker/sec/sec_sieve.h"
+#include "worker/waf/waf_int.h"
+
+/* Memory of one worker for the patterns of one [waf] (sec_sieve). */
+#define MEMO_BYTES (16u << 20)
+#define US_PER_S 1000000
+#define NS_PER_US 1000
+
+struct waf_worker {
+	uint32_t n;
+	struct sec_sieve_memo *memos[];
+};
+
+/* Where the exchange stands. */
+struct waf_run {
+	const struct waf *waf;
+	struct sec_tx *tx;
+	struct sec_request request;
+	char client[IP_TEXT_CAP], server[IP_TEXT_CAP];
+	uint32_t high; /* of the request's content, as it was before */
+	bool waits; /* for content */
+	bool has_body; /* phase 2 has run */
+	bool is_closed;
+	const char *action;
+};
+
+struct waf_worker *
+waf_worker_new(struct worker *w)
+{
+	uint32_t n = w->plan->n_wafs;
+	struct waf_worker *ww =
+	    calloc(1, sizeof(*ww) + n * sizeof(ww->memos[0]));
+
+	REQUIRE(ww != NULL);
+	ww->n = n;
+	for (uint32_t i = 0; i < n; i++)
+		ww->memos[i] =
+		    sec_plan_memo(w->plan->wafs[i]->plan, MEMO_BYTES);
+	return ww;
+}
+
+void
+waf_worker_free(struct waf_worker *ww)
+{
+	if (ww == NULL)
+		return;
+	for (uint32_t i = 0; i < ww->n; i++)
+		sec_sieve_memo_free(ww->memos[i]);
+	free(ww);
+}
+
+/* --- facts ---------------------------------------------------------------- */
+
+static const struct sec_field *
+take_fields(
+    struct exch *x, const struct http_fields *from, span host, uint32_t *n)
+{
+	struct sec_field *f =
+	    arena_alloc(&x->arena, (from->n + 1) * sizeof(*f));
+
+	*n = 0;
+	/* what HTTP/2 says of it in another way */
+	if (host.len > 0 && fields_find(from, FIELD_HOST) == NULL)
+		f[(*n)++] = (struct sec_field){SPAN_LIT("Host"), host};
+	fields_foreach(fld, from) f[(*n)++] =
+	    (struct sec_field){fld->name, fld->value};
+	return f;
+}
+
+static span
+protocol_of(enum http_version v)
+{
+	switch (v) {
+	case HTTP_1_0:
+		return SPAN_LIT("HTTP/1.0");
+	case HTTP_1_1:
+		return SPAN_LIT("HTTP/1.1");
+	case HTTP_2:
+		return SPAN_LIT("HTTP/2.0");
+	}
+	UNREACHED();
+}
+
+static void
+take_request(struct exch *x, struct waf_run *run)
+{
+	struct sec_request *r = &run->request;
+	struct sock_addr local;
+	struct ip ip;
+
+	r->method = x->req.method_text;
+	r->target = x->req.raw_target;
+	r->protocol = protocol_of(x->req.version);
+	r->fields =
+	    take_fields(x, &x->req.fields, x->req.authority, &r->n_fields);
+	if (exch_client_has_ip(&x->client))
+		r->remote_addr =
+		    span_of(run->client, ip_format(&x->client.ip, run->client));
+	r->remote_port = x->client.port;
+	r->server_port = x->client.local_port;
+	if (x->front->local_addr(x->front_self, &local) &&
+	    sock_addr_ip(&local, &ip, &r->server_port))
+		r->server_addr =
+		    span_of(run->server, ip_format(&ip, run->server));
+	r->server_name = x->req.host;
+	if (x->user != NULL)
+		r->user = x->user->name;
+	r->id = x->request_id;
+	r->now = (struct timespec){x->t.begin_wall_us / US_PER_S,
+	    x->t.begin_wall_us % US_PER_S * NS_PER_US};
+}
+
+/* --- verdicts ------------------------------------------------------------- */
+
+static enum verdict
+refuse(struct exch *x, struct waf_run *run, enum sec_outcome o)
+{
+	struct sec_tx *tx = run->tx;
+	uint16_t status = sec_tx_status(tx);
+
+	counter_add(x->w->counters, COUNTER_WAF_REFUSED, 1);
+	sink_note(x, "waf", run->waf->section->at, "rule %llu refuses",
+	    (unsigned long long)sec_tx_refuser(tx)->id);
+	switch (o) {
+	case SEC_OUTCOME_PASS:
+		break;
+	case SEC_OUTCOME_REDIRECT:
+		run->action = "redirect";
+		if (x->state != EXCH_REQUEST)
+			break;
+		exch_reply_status(x, status);
+		fields_add_id(&x->resp.fields, &x->arena, FIELD_LOCATION,
+		    sec_tx_redirect(tx));
+		return VERDICT_REPLY;
+	case SEC_OUTCOME_DROP:
+		run->action = "drop";
+		x->wants_close = x->is_unwelcome = true;
+		break;
+	case SEC_OUTCOME_DENY:
+		run->action = "deny";
+		break;
+	}
+	exch_fault_as(x, F_WAF, status, NULL);
+	return VERDICT_FAULT;
+}
+
+static enum verdict
+judge(struct exch *x, struct waf_run *run, uint8_t phase)
+{
+	enum sec_outcome o = sec_tx_phase(run->tx, phase);
+
+	if (o == SEC_OUTCOME_PASS || run->waf->only_detects)
+		return VERDICT_NEXT;
+	return refuse(x, run, o);
+}
+
+/* --- stages --------------------------------------------------------------- */
+
+enum verdict
+stage_waf_head(struct exch *x)
+{
+	const struct waf *waf = x->set->waf;
+	struct waf_run *run;
+
+	if (waf == NULL)
+		return VERDICT_NEXT;
+	reqid_make(x);
+	run = arena_zalloc(&x->arena, sizeof(*run));
+	run->waf = waf;
+	run->action = "pass";
+	take_request(x, run);
+	run->tx = sec_tx_new(
+	    waf->plan, x->w->waf->memos[waf->index], &x->arena, &run->request);
+	if (waf->only_detects)
+		sec_tx_detect(run->tx);
+	waf_use_excludes(waf, x->path, run->tx);
+	x->waf = run;
+	sink_note(x, "waf", waf->section->at, "%.*s: %s",
+	    SPAN_FMT(waf->section->name),
+	    waf->only_detects ? "its rules tell" : "its rules judge");
+	return judge(x, run, 1);
+}
+
+/* All content that is held, in one piece. */
+static span
+content_of(struct exch *x, uint64_t max)
+{
+	struct iovec iov[BODY_SLICES];
+	span parts[BODY_SLICES];
+	uint64_t bytes;
+	int n = body_peek(&x->req_body, iov, BODY_SLICES, max, &bytes);
+
+	for (int i = 0; i < n; i++)
+		parts[i] = span_of(iov[i].iov_base, iov[i].iov_len);
+	if (n == 1)
+		return parts[0];
+	return n == 0 ? (span){0} : arena_concat(&x->arena, parts, (size_t)n);
+}
+
+/* Whether all content that rules see is there. */
+static bool
+has_content(struct exch *x, struct waf_run *run)
+{
+	uint64_t limit = run->waf->body_limit;
+
+	if (!run->waits) {
+		run->waits = true;
+		run->high = x->req_body.high;
+		if (x->req_body.high <= limit)
+			x->req_body.high = (uint32_t)limit + 1;
+	}
+	while (x->req_body.state == BODY_OPEN && x->req_body.len <= limit &&
+	       x->front->pull(x->front_self, x))
+		;
+	return x->req_body.state != BODY_OPEN || x->req_body.len > limit;
+}
+
+static enum verdict
+content_too_long(struct exch *x, struct waf_run *run)
+{
+	if (run->waf->only_detects ||
+	    run->waf->set->options.request_over == SEC_LIMIT_PARTIAL)
+		return VERDICT_NEXT;
+	run->action = "deny";
+	exch_fault(x, F_BODY_TOO_LARGE, 0);
+	return VERDICT_FAULT;
+}
+
+static enum verdict
+take_content(struct exch *x, struct waf_run *run)
+{
+	enum verdict v = VERDICT_NEXT;
+
+	if (x->sink != NULL || x->req.body == LENGTH_NONE ||
+	    !sec_tx_wants_body(run->tx))
+		return VERDICT_NEXT;
+	if (!has_content(x, run))
+		return VERDICT_WAIT;
+	x->req_body.high = run->high;
+	if (x->req_body.state == BODY_ABORTED) {
+		exch_fault(x, x->req_body.fault, 0);
+		return VERDICT_FAULT;
+	}
+	if (x->req_body.len > run->waf->body_limit)
+		v = content_too_long(x, run);
+	if (v == VERDICT_NEXT)
+		sec_tx_body(run->tx, content_of(x, run->waf->body_limit));
+	return v;
+}
+
+enum verdict
+stage_waf_body(struct exch *x)
+{
+	struct waf_run *run = x->waf;
+	enum verdict v;
+
+	if (run == NULL)
+		return VERDICT_NEXT;
+	v = take_content(x, run);
+	if (v != VERDICT_NEXT)
+		return v;
+	run->has_body = true;
+	return judge(x, run, 2);
+}
+
+enum verdict
+stage_waf_answer(struct exch *x)
+{
+	struct waf_run *run = x->waf;
+	struct sec_answer *a;
+
+	/* what we say ourselves is no server's */
+	if (run == NULL || !run->has_body || x->is_own_answer || x->is_settled)
+		return VERDICT_NEXT;
+	a = arena_zalloc(&x->arena, sizeof(*a));
+	a->status = x->resp.status;
+	a->reason = x->resp.reason;
+	a->protocol = protocol_of(x->resp.version);
+	a->fields = take_fields(x, &x->resp.fields, (span){0}, &a->n_fields);
+	sec_tx_answer(run->tx, a);
+	return judge(x, run, 3);
+}
+
+/* --- what came of it ------------------------------------------------------ */
+
+static span
+score_of(const struct sec_tx *tx)
+{
+	span v = sec_tx_value(tx, SPAN_LIT("blocking_inbound_anomaly_score"));
+
+	return v.len > 0 ? v : sec_tx_value(tx, SPAN_LIT("anomaly_score"));
+}
+
+bool
+waf_close(struct exch *x, struct waf_report *out)
+{
+	struct waf_run *run = x->waf;
+
+	if (run == NULL || run->is_closed || x->sink != NULL)
+		return false;
+	run->is_closed = true;
+	(void)sec_tx_phase(run->tx, SEC_PHASES);
+	if (sec_tx_messages(run->tx) == NULL)
+		return false;
+	counter_add(x->w->counters, COUNTER_WAF_MATCHED, 1);
+	*out = (struct waf_report){.waf = run->waf,
+	    .action = run->action,
+	    .messages = sec_tx_messages(run->tx),
+	    .score = score_of(run->tx)};
+	return sec_tx_is_audited(run->tx);
+}
