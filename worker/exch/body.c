@@ -101,21 +101,41 @@ body_extends(const struct body *b, const struct slice *s)
 	return last->buf == s->buf && last->p + last->len == s->p;
 }
 
+/* The block that begins with the first slice and has room for the others, which
+ * nobody else holds; NULL when there is none. */
+static struct buf *
+body_roomy(const struct body *b)
+{
+	const struct slice *s = body_slot_const(b, 0);
+	struct buf *all = s->buf;
+
+	if (all == NULL || all->refs != 1 || s->p != all->data ||
+	    s->len != all->used || all->cap < b->held)
+		return NULL;
+	return buf_ref(all);
+}
+
 /* Put all that is held into one block: pieces that cannot be refused any more
- * have come in more parts than there are places. */
+ * have come in more parts than there are places. It has room for as much again,
+ * so that however small the pieces are, a byte is copied a few times at most. */
 static void
 body_squeeze(struct body *b)
 {
-	struct buf *all = buf_new_sized(NULL, b->held);
+	struct buf *all = body_roomy(b);
 	uint32_t consumed = b->at_off;
+	unsigned first = all == NULL ? 0 : 1;
 
+	if (all == NULL)
+		all = buf_new_sized(NULL, 2 * (size_t)b->held);
 	for (unsigned i = 0; i < b->n; i++) {
 		struct slice *s = body_slot(b, i);
 
 		if (i < b->at)
 			consumed += s->len;
-		memcpy(all->data + all->used, s->p, s->len);
-		all->used += s->len;
+		if (i >= first) {
+			memcpy(all->data + all->used, s->p, s->len);
+			all->used += s->len;
+		}
 		slice_drop(s);
 	}
 	b->n = 1;
@@ -150,6 +170,13 @@ body_push(struct body *b, struct slice *s)
 	b->len += len;
 	b->held += len;
 	b->total += len;
+}
+
+void
+body_gather(struct body *b)
+{
+	if (b->n == BODY_SLICES)
+		body_squeeze(b);
 }
 
 void

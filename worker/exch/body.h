@@ -61,6 +61,9 @@ uint32_t body_room(struct body *b);
  * wait for room may push all the same what he has bounded himself: where there
  * is no place left, what is held is copied into one block. */
 void body_push(struct body *b, struct slice *s);
+/* For who waits until all of it has come: there is a place for a slice again, if
+ * what is held was in too many parts. */
+void body_gather(struct body *b);
 /* The content is complete. */
 void body_end(struct body *b);
 /* An upgrade turns an ended body into the raw bytes of a tunnel. */

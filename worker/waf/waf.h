@@ -41,7 +41,7 @@ void waf_worker_free(struct waf_worker *ww);
 /* Rules of phase 1, then with the request's content those of phase 2. */
 enum verdict stage_waf_head(struct exch *x);
 enum verdict stage_waf_body(struct exch *x);
-/* Rules of phase 3, over the head of a server's answer. */
+/* Rules of phases 3 and 4, over a server's answer. */
 enum verdict stage_waf_answer(struct exch *x);
 
 /* --- what came of it ------------------------------------------------------ */

@@ -21,6 +21,7 @@ struct waf {
 	uint64_t body_limit;
 	const struct waf_exclude *excludes;
 	uint32_t n_excludes;
+	const struct conf_value *types; /* NULL: as the rules have it */
 	int32_t log;
 };
 

@@ -135,6 +135,7 @@ waf_prepare(const struct conf_tree *t, const struct conf_section *s,
 	waf->section = s;
 	waf->index = index;
 	waf->log = -1;
+	waf->types = conf_get(&scope, KEY_WAF_RESPONSE_TYPES);
 	waf->only_detects =
 	    span_eq(conf_text(&scope, KEY_WAF_MODE), SPAN_LIT("detect"));
 	waf->body_limit = (uint64_t)conf_num(&scope, KEY_WAF_BODY_LIMIT);

@@ -14,6 +14,11 @@
 #define US_PER_S 1000000
 #define NS_PER_US 1000
 
+#define PHASE_HEAD 1
+#define PHASE_BODY 2
+#define PHASE_ANSWER 3
+#define PHASE_ANSWER_BODY 4
+
 struct waf_worker {
 	uint32_t n;
 	struct sec_sieve_memo *memos[];
@@ -26,8 +31,9 @@ struct waf_run {
 	struct sec_request request;
 	char client[IP_TEXT_CAP], server[IP_TEXT_CAP];
 	uint32_t high; /* of the request's content, as it was before */
-	bool waits; /* for content */
+	struct body *waits_for; /* whose `high` was that */
 	bool has_body; /* phase 2 has run */
+	bool has_answer; /* and phase 3 */
 	bool is_closed;
 	const char *action;
 };
@@ -186,17 +192,17 @@ stage_waf_head(struct exch *x)
 	sink_note(x, "waf", waf->section->at, "%.*s: %s",
 	    SPAN_FMT(waf->section->name),
 	    waf->only_detects ? "its rules tell" : "its rules judge");
-	return judge(x, run, 1);
+	return judge(x, run, PHASE_HEAD);
 }
 
 /* All content that is held, in one piece. */
 static span
-content_of(struct exch *x, uint64_t max)
+content_of(struct exch *x, const struct body *b, uint64_t max)
 {
 	struct iovec iov[BODY_SLICES];
 	span parts[BODY_SLICES];
 	uint64_t bytes;
-	int n = body_peek(&x->req_body, iov, BODY_SLICES, max, &bytes);
+	int n = body_peek(b, iov, BODY_SLICES, max, &bytes);
 
 	for (int i = 0; i < n; i++)
 		parts[i] = span_of(iov[i].iov_base, iov[i].iov_len);
@@ -205,22 +211,55 @@ content_of(struct exch *x, uint64_t max)
 	return n == 0 ? (span){0} : arena_concat(&x->arena, parts, (size_t)n);
 }
 
+/* Let more of it be held than is usual, while rules wait for it. */
+static void
+hold(struct waf_run *run, struct body *b, uint64_t limit)
+{
+	if (run->waits_for == b)
+		return;
+	run->waits_for = b;
+	run->high = b->high;
+	if (b->high <= limit)
+		b->high = (uint32_t)limit + 1;
+}
+
+static bool
+is_enough(const struct body *b, uint64_t limit)
+{
+	return b->state != BODY_OPEN || b->len > limit;
+}
+
 /* Whether all content that rules see is there. */
 static bool
 has_content(struct exch *x, struct waf_run *run)
 {
 	uint64_t limit = run->waf->body_limit;
 
-	if (!run->waits) {
-		run->waits = true;
-		run->high = x->req_body.high;
-		if (x->req_body.high <= limit)
-			x->req_body.high = (uint32_t)limit + 1;
+	hold(run, &x->req_body, limit);
+	while (
+	    !is_enough(&x->req_body, limit) && x->front->pull(x->front_self, x))
+		body_gather(&x->req_body);
+	return is_enough(&x->req_body, limit);
+}
+
+/* The same of the answer; who is still sending the request may go on. */
+static bool
+has_answer(struct exch *x, struct waf_run *run)
+{
+	uint64_t limit = run->waf->set->options.response_max;
+	bool moved = true;
+
+	hold(run, &x->resp_body, limit);
+	while (moved && !is_enough(&x->resp_body, limit)) {
+		moved = false;
+		if (x->handler == NULL || x->handler->pump == NULL)
+			break;
+		if (body_room(&x->req_body) > 0)
+			moved = x->front->pull(x->front_self, x);
+		moved |= x->handler->pump(x);
+		body_gather(&x->resp_body);
 	}
-	while (x->req_body.state == BODY_OPEN && x->req_body.len <= limit &&
-	       x->front->pull(x->front_self, x))
-		;
-	return x->req_body.state != BODY_OPEN || x->req_body.len > limit;
+	return is_enough(&x->resp_body, limit);
 }
 
 static enum verdict
@@ -252,7 +291,8 @@ take_content(struct exch *x, struct waf_run *run)
 	if (x->req_body.len > run->waf->body_limit)
 		v = content_too_long(x, run);
 	if (v == VERDICT_NEXT)
-		sec_tx_body(run->tx, content_of(x, run->waf->body_limit));
+		sec_tx_body(
+		    run->tx, content_of(x, &x->req_body, run->waf->body_limit));
 	return v;
 }
 
@@ -268,25 +308,98 @@ stage_waf_body(struct exch *x)
 	if (v != VERDICT_NEXT)
 		return v;
 	run->has_body = true;
-	return judge(x, run, 2);
+	return judge(x, run, PHASE_BODY);
+}
+
+static enum verdict
+judge_head(struct exch *x, struct waf_run *run)
+{
+	struct sec_answer *a = arena_zalloc(&x->arena, sizeof(*a));
+
+	a->status = x->resp.status;
+	a->reason = x->resp.reason;
+	a->protocol = protocol_of(x->resp.version);
+	a->fields = take_fields(x, &x->resp.fields, (span){0}, &a->n_fields);
+	sec_tx_answer(run->tx, a);
+	return judge(x, run, PHASE_ANSWER);
+}
+
+static bool
+is_listed(const struct conf_value *types, span type)
+{
+	for (uint32_t i = 0; i < types->n_words; i++)
+		if (span_ieq(types->words[i].text, type))
+			return true;
+	return false;
+}
+
+/* Whether rules see its content: of a type that they ask for, and plain. */
+static bool
+wants_answer(struct exch *x, const struct waf_run *run)
+{
+	const struct http_field *type =
+	    fields_find(&x->resp.fields, FIELD_CONTENT_TYPE);
+	const struct http_field *coding =
+	    fields_find(&x->resp.fields, FIELD_CONTENT_ENCODING);
+	ptrdiff_t end;
+	span word;
+
+	if (type == NULL || x->req.method == METHOD_HEAD ||
+	    exch_is_granted(x) ||
+	    (coding != NULL && !span_ieq(coding->value, SPAN_LIT("identity"))))
+		return false;
+	end = span_chr(type->value, ';');
+	word = span_trim(
+	    end < 0 ? type->value : span_first(type->value, (size_t)end));
+	return run->waf->types != NULL
+		   ? is_listed(run->waf->types, word)
+		   : sec_tx_wants_answer_body(run->tx, word);
+}
+
+static enum verdict
+answer_too_long(struct exch *x, struct waf_run *run)
+{
+	if (run->waf->only_detects ||
+	    run->waf->set->options.response_over == SEC_LIMIT_PARTIAL)
+		return VERDICT_NEXT;
+	run->action = "deny";
+	exch_fault_as(x, F_WAF, 0, "the answer is too long for its rules");
+	return VERDICT_FAULT;
+}
+
+static enum verdict
+judge_content(struct exch *x, struct waf_run *run)
+{
+	uint64_t limit = run->waf->set->options.response_max;
+	enum verdict v = VERDICT_NEXT;
+
+	if (x->sink == NULL && wants_answer(x, run)) {
+		if (!has_answer(x, run))
+			return VERDICT_WAIT;
+		x->resp_body.high = run->high;
+		if (x->resp_body.len > limit)
+			v = answer_too_long(x, run);
+		if (v != VERDICT_NEXT)
+			return v;
+		sec_tx_answer_body(
+		    run->tx, content_of(x, &x->resp_body, limit));
+	}
+	return judge(x, run, PHASE_ANSWER_BODY);
 }
 
 enum verdict
 stage_waf_answer(struct exch *x)
 {
 	struct waf_run *run = x->waf;
-	struct sec_answer *a;
+	enum verdict v = VERDICT_NEXT;
 
 	/* what we say ourselves is no server's */
 	if (run == NULL || !run->has_body || x->is_own_answer || x->is_settled)
 		return VERDICT_NEXT;
-	a = arena_zalloc(&x->arena, sizeof(*a));
-	a->status = x->resp.status;
-	a->reason = x->resp.reason;
-	a->protocol = protocol_of(x->resp.version);
-	a->fields = take_fields(x, &x->resp.fields, (span){0}, &a->n_fields);
-	sec_tx_answer(run->tx, a);
-	return judge(x, run, 3);
+	if (!run->has_answer)
+		v = judge_head(x, run);
+	run->has_answer = true;
+	return v == VERDICT_NEXT ? judge_content(x, run) : v;
 }
 
 /* --- what came of it ------------------------------------------------------ */
