@@ -75,42 +75,6 @@ peek(const struct reading *r)
 	return sqli_next(&l);
 }
 
-/* The class of the nth token from here, the next one being 1. */
-static enum sqli_class
-peek_class(const struct reading *r, unsigned n)
-{
-	struct sqli_lexer l = r->lex;
-	enum sqli_class class = SQLI_STOP;
-
-	while (n-- > 0)
-		class = sqli_next(&l).class;
-	return class;
-}
-
-static bool is_literal(enum sqli_class class)
-{
-	return class == SQLI_NUMBER || class == SQLI_STRING ||
-	       class == SQLI_VARIABLE;
-}
-
-static bool is_call(enum sqli_class class)
-{
-	return class == SQLI_CALL || class == SQLI_DELAY;
-}
-
-/* Whether a class is one of those whose letters stand in `set`. */
-static bool
-is_one_of(enum sqli_class class, const char *set)
-{
-	return strchr(set, (int)class) != NULL;
-}
-
-static bool
-is_word(struct sqli_token t, const char *word)
-{
-	return span_ieq(t.text, span_str(word));
-}
-
 /* Behind a value, where prose does not get. */
 static bool
 is_apart(const struct reading *r)
@@ -121,52 +85,10 @@ is_apart(const struct reading *r)
 
 /* --- statements ----------------------------------------------------------- */
 
-/* Behind UNION: whether a select follows that selects something. */
 static enum step
 on_union(const struct reading *r)
 {
-	struct sqli_lexer l = r->lex;
-	struct sqli_token t = sqli_next(&l);
-
-	while (t.class == SQLI_EACH || t.class == SQLI_OPEN)
-		t = sqli_next(&l);
-	if (t.class != SQLI_SELECT)
-		return STEP_ODD;
-	t = sqli_next(&l);
-	if (t.class == SQLI_EACH)
-		t = sqli_next(&l);
-	/* behind a value no prose has got so far */
-	if (t.class == SQLI_NAME && !is_apart(r))
-		return is_one_of(sqli_next(&l).class, ",r(c") ? STEP_ATTACK
-							      : STEP_ODD;
-	return is_one_of(t.class, "n1svfd(*+q!c.gl") ? STEP_ATTACK : STEP_ODD;
-}
-
-/* Whether what a select selects is no prose. */
-static bool
-is_select(const struct reading *r)
-{
-	bool has_value = is_apart(r);
-	struct sqli_lexer l = r->lex;
-	struct sqli_token t = sqli_next(&l);
-	enum sqli_class next;
-
-	while (t.class == SQLI_EACH)
-		t = sqli_next(&l);
-	if (is_call(t.class) || t.class == SQLI_CASE)
-		return true;
-	if (t.class == SQLI_VARIABLE && span_starts(t.text, SPAN_LIT("@@")))
-		return true;
-	next = sqli_next(&l).class;
-	if (t.class == SQLI_STAR)
-		return next == SQLI_FROM;
-	if (is_literal(t.class))
-		return is_one_of(next, ",r)cwu&=") ||
-		       (has_value && next == SQLI_STOP);
-	if (t.class == SQLI_OPEN)
-		return next == SQLI_SELECT;
-	return has_value && (t.class == SQLI_NAME || t.class == SQLI_OBJECT) &&
-	       is_one_of(next, ",r(");
+	return sqli_is_union(r->lex, is_apart(r)) ? STEP_ATTACK : STEP_ODD;
 }
 
 static enum step
@@ -174,89 +96,20 @@ on_select(struct reading *r)
 {
 	r->seen |= SEEN_SELECT;
 	r->wants_value = true;
-	return is_select(r) ? STEP_ATTACK : STEP_ON;
+	return sqli_is_select(r->lex, is_apart(r)) ? STEP_ATTACK : STEP_ON;
 }
 
-/* Procedures of the system, of MSSQL. */
-static bool
-is_procedure(struct sqli_token t)
-{
-	span first = span_first(t.text, 3);
-
-	return span_ieq(first, SPAN_LIT("xp_")) ||
-	       span_ieq(first, SPAN_LIT("sp_")) ||
-	       span_find(t.text, SPAN_LIT("..")) > 0;
-}
-
-/* Verbs that need their object: whether the token behind is one. */
-static bool
-has_object(
-    const struct reading *r, struct sqli_token verb, struct sqli_token object)
-{
-	if (is_word(verb, "insert") || is_word(verb, "replace") ||
-	    is_word(verb, "merge"))
-		return is_word(object, "into");
-	if (is_word(verb, "delete"))
-		return object.class == SQLI_FROM;
-	if (is_word(verb, "drop") || is_word(verb, "alter") ||
-	    is_word(verb, "create") || is_word(verb, "truncate") ||
-	    is_word(verb, "rename"))
-		return object.class == SQLI_OBJECT ||
-		       is_word(object, "procedure");
-	if (is_word(verb, "exec") || is_word(verb, "execute"))
-		return is_one_of(object.class, "v(f") || is_procedure(object);
-	/* the others are words of prose, too */
-	if (!has(r, SEEN_SEMICOLON))
-		return false;
-	if (is_word(verb, "shutdown"))
-		return is_one_of(object.class, ".c;n");
-	if (is_word(verb, "set"))
-		return object.class == SQLI_VARIABLE;
-	return is_one_of(object.class, "nsv1gap");
-}
-
-/* Whether a text that begins with a verb is a statement beyond doubt. */
-static bool
-is_whole_statement(const struct reading *r, struct sqli_token verb)
-{
-	struct sqli_token object = peek(r);
-	enum sqli_class second = peek_class(r, 2);
-	enum sqli_class third = peek_class(r, 3);
-
-	if (is_word(verb, "insert") || is_word(verb, "replace"))
-		return is_word(object, "into") && second == SQLI_NAME &&
-		       is_one_of(third, "(e");
-	if (is_word(verb, "delete"))
-		return object.class == SQLI_FROM && second == SQLI_NAME &&
-		       third == SQLI_WHERE && peek_class(r, 5) == SQLI_COMPARE;
-	if (is_word(verb, "drop") || is_word(verb, "truncate"))
-		return object.class == SQLI_OBJECT && second == SQLI_NAME &&
-		       is_one_of(third, "c;");
-	return (is_word(verb, "exec") || is_word(verb, "execute")) &&
-	       is_procedure(object);
-}
-
-/* A verb where a statement may begin. `is_behind`: a value or a semicolon. */
+/* A verb where a statement may begin. */
 static enum step
-on_verb(const struct reading *r, struct sqli_token verb, bool is_behind)
+on_verb(const struct reading *r, struct sqli_token verb)
 {
-	struct sqli_token object = peek(r);
+	enum sqli_before before = SQLI_BEHIND_VALUE;
 
-	if (is_word(verb, "waitfor"))
-		return is_word(object, "delay") || is_word(object, "time")
-			   ? STEP_ATTACK
-			   : STEP_ODD;
-	if (is_word(verb, "declare"))
-		return object.class == SQLI_VARIABLE ? STEP_ATTACK : STEP_ODD;
-	if (is_word(verb, "update"))
-		return object.class == SQLI_NAME &&
-			       peek_class(r, 2) == SQLI_VERB &&
-			       peek_class(r, 4) == SQLI_COMPARE
-			   ? STEP_ATTACK
-			   : STEP_ODD;
-	if (is_behind && r->from != FROM_NAME && has_object(r, verb, object))
-		return STEP_ATTACK;
-	return is_whole_statement(r, verb) ? STEP_ATTACK : STEP_ODD;
+	if (r->from == FROM_NAME || (r->is_first && r->from != FROM_STRING))
+		before = SQLI_BEHIND_NOTHING;
+	else if (has(r, SEEN_SEMICOLON))
+		before = SQLI_BEHIND_SEMICOLON;
+	return sqli_is_statement(r->lex, verb, before) ? STEP_ATTACK : STEP_ODD;
 }
 
 static enum step
@@ -271,7 +124,7 @@ on_semicolon(struct reading *r)
 	if (t.class != SQLI_VERB)
 		return STEP_ON;
 	r->lex.at = (size_t)(t.text.p - r->lex.in.p) + t.text.len;
-	return on_verb(r, t, true);
+	return on_verb(r, t);
 }
 
 static enum step
@@ -289,8 +142,8 @@ on_comment(struct reading *r, struct sqli_token t)
 static void
 take_value(struct reading *r, struct sqli_token t)
 {
-	bool is_plain = is_literal(t.class) || is_call(t.class);
-	bool was_plain = is_literal(r->left) || is_call(r->left);
+	bool is_plain = sqli_is_literal(t.class) || sqli_is_call(t.class);
+	bool was_plain = sqli_is_literal(r->left) || sqli_is_call(r->left);
 
 	if (r->left != SQLI_STOP && is_plain && was_plain && r->is_condition)
 		r->seen |= SEEN_LITERALS;
@@ -307,15 +160,16 @@ take_value(struct reading *r, struct sqli_token t)
 static enum step
 on_delay(struct reading *r)
 {
-	enum sqli_class argument = peek_class(r, 2);
+	enum sqli_class argument = sqli_ahead(r->lex, 2);
 
 	r->seen |= SEEN_CALL;
 	if (is_apart(r) || (r->seen & (SEEN_LOGIC | SEEN_SELECT)) != 0)
 		return STEP_ATTACK;
-	if (is_one_of(argument, "1v") && is_one_of(peek_class(r, 3), "),+*o.c"))
+	if (sqli_is_one_of(argument, "1v") &&
+	    sqli_is_one_of(sqli_ahead(r->lex, 3), "),+*o.c"))
 		return STEP_ATTACK;
-	return argument == SQLI_OPEN || is_call(argument) ? STEP_ATTACK
-							  : STEP_ON;
+	return argument == SQLI_OPEN || sqli_is_call(argument) ? STEP_ATTACK
+							       : STEP_ON;
 }
 
 static enum step
@@ -339,7 +193,7 @@ on_value_rare(struct reading *r, struct sqli_token t)
 		r->wants_value = false;
 		return STEP_ON;
 	case SQLI_STAR:
-		if (!is_one_of(r->last, "ea,("))
+		if (!sqli_is_one_of(r->last, "ea,("))
 			return STEP_ODD;
 		r->wants_value = false;
 		return STEP_ON;
@@ -353,7 +207,7 @@ on_value_rare(struct reading *r, struct sqli_token t)
 		/* sounds like */
 		return r->last == SQLI_COMPARE ? STEP_ON : STEP_ODD;
 	case SQLI_VERB:
-		return r->is_first ? on_verb(r, t, false) : STEP_ODD;
+		return r->is_first ? on_verb(r, t) : STEP_ODD;
 	case SQLI_UNION:
 		return r->is_first ? on_union(r) : STEP_ODD;
 	case SQLI_LOGIC:
@@ -375,7 +229,7 @@ on_value(struct reading *r, struct sqli_token t)
 	case SQLI_NAME:
 	case SQLI_OBJECT:
 		/* if exists (...) */
-		if (r->is_first && is_word(t, "if"))
+		if (r->is_first && sqli_is_word(t, "if"))
 			return STEP_ON;
 		take_value(r, t);
 		return STEP_ON;
@@ -393,7 +247,7 @@ on_value(struct reading *r, struct sqli_token t)
 	case SQLI_NOT:
 		return STEP_ON;
 	case SQLI_EACH:
-		return is_one_of(r->last, "eu(=,") ? STEP_ON : STEP_ODD;
+		return sqli_is_one_of(r->last, "eu(=,") ? STEP_ON : STEP_ODD;
 	case SQLI_SELECT:
 		return on_select(r);
 	case SQLI_COMMENT:
@@ -412,14 +266,15 @@ on_clause(struct reading *r, struct sqli_token t)
 {
 	struct sqli_token next = peek(r);
 
-	if (is_word(t, "into"))
-		return is_word(next, "outfile") || is_word(next, "dumpfile")
+	if (sqli_is_word(t, "into"))
+		return sqli_is_word(next, "outfile") ||
+			       sqli_is_word(next, "dumpfile")
 			   ? STEP_ATTACK
 			   : STEP_ODD;
-	if (is_word(t, "procedure"))
-		return is_word(next, "analyse") ? STEP_ATTACK : STEP_ODD;
+	if (sqli_is_word(t, "procedure"))
+		return sqli_is_word(next, "analyse") ? STEP_ATTACK : STEP_ODD;
 	r->wants_value = true;
-	return is_one_of(next.class, "1vfd(") ? STEP_ON : STEP_ODD;
+	return sqli_is_one_of(next.class, "1vfd(") ? STEP_ON : STEP_ODD;
 }
 
 static enum step
@@ -431,7 +286,7 @@ on_sort(struct reading *r)
 	r->seen |= SEEN_SORT;
 	r->wants_value = true;
 	/* only of numbers and calls: prose orders by names */
-	if (is_call(peek(r).class) || peek(r).class == SQLI_OPEN)
+	if (sqli_is_call(peek(r).class) || peek(r).class == SQLI_OPEN)
 		r->seen |= SEEN_CALL;
 	return STEP_ON;
 }
@@ -446,8 +301,8 @@ on_word(struct reading *r, struct sqli_token t)
 	case SQLI_NAME:
 	case SQLI_OBJECT:
 		/* an alias */
-		return is_select && is_one_of(r->last, "n)") ? STEP_ON
-							     : STEP_ODD;
+		return is_select && sqli_is_one_of(r->last, "n)") ? STEP_ON
+								  : STEP_ODD;
 	case SQLI_STRING:
 		if (r->last != SQLI_STRING || r->is_first)
 			return STEP_ODD;
@@ -456,7 +311,7 @@ on_word(struct reading *r, struct sqli_token t)
 	case SQLI_DELAY:
 		/* what is pasted together: " sleep(10.to_i) " */
 		return r->from == FROM_STRING && r->is_first &&
-			       is_one_of(peek_class(r, 2), "1n")
+			       sqli_is_one_of(sqli_ahead(r->lex, 2), "1n")
 			   ? STEP_ATTACK
 			   : STEP_ODD;
 	case SQLI_FROM:
@@ -500,7 +355,7 @@ on_bracket(struct reading *r, struct sqli_token t)
 	if (t.class == SQLI_OPEN) {
 		r->depth++;
 		r->wants_value = true;
-		if (is_one_of(r->last, "nfdi"))
+		if (sqli_is_one_of(r->last, "nfdi"))
 			return STEP_ON;
 		return r->from == FROM_STRING && r->is_first &&
 			       peek(r).class == SQLI_SELECT
@@ -527,7 +382,7 @@ on_operator_rare(struct reading *r, struct sqli_token t)
 	case SQLI_CLAUSE:
 		return on_clause(r, t);
 	case SQLI_VERB:
-		return on_verb(r, t, true);
+		return on_verb(r, t);
 	case SQLI_COMMENT:
 		return on_comment(r, t);
 	case SQLI_STOP:
@@ -592,16 +447,6 @@ is_word_open(const struct reading *r)
 	return true;
 }
 
-static bool
-has_blank(span s)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		if (sec_white(s.p[i]))
-			return true;
-	}
-	return false;
-}
-
 /* At most two words, none of which is quoted: what is left of a statement, or
  * of what hides it. */
 static bool
@@ -629,7 +474,7 @@ ends_string(const struct reading *r)
 		return is_bare_comment(r) ||
 		       (has(r, SEEN_LOGIC) && !r->is_hash);
 	return has(r, SEEN_SIGN | SEEN_COMPARE) && is_word_open(r) &&
-	       !has_blank(r->before);
+	       span_chr(r->before, ' ') < 0;
 }
 
 static bool
@@ -639,7 +484,8 @@ ends_literal(const struct reading *r)
 		return has(r, SEEN_COMPARE | SEEN_COMMENT | SEEN_CALL) ||
 		       r->last == SQLI_VARIABLE;
 	if (has(r, SEEN_SORT))
-		return is_literal(r->last) || has(r, SEEN_CALL | SEEN_COMMENT);
+		return sqli_is_literal(r->last) ||
+		       has(r, SEEN_CALL | SEEN_COMMENT);
 	if (has(r, SEEN_COMMENT))
 		return has(r, SEEN_CLOSE) || span_trim(r->comment).len <= 1;
 	return false;
@@ -676,7 +522,7 @@ tell(struct reading *r, enum sqli_class class)
 
 static enum from begins_with(enum sqli_class class)
 {
-	if (is_literal(class))
+	if (sqli_is_literal(class))
 		return FROM_LITERAL;
 	return class == SQLI_NAME || class == SQLI_OBJECT ? FROM_NAME
 							  : FROM_START;

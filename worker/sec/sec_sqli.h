@@ -68,4 +68,50 @@ struct sqli_token sqli_next(struct sqli_lexer *l);
  * `quote` is there. */
 struct sqli_token sqli_rest_of_string(struct sqli_lexer *l, char quote);
 
+/* What stands before a verb. */
+enum sqli_before {
+	SQLI_BEHIND_NOTHING,
+	SQLI_BEHIND_VALUE,
+	SQLI_BEHIND_SEMICOLON
+};
+
+/* sec_sqli_verb.c: what follows, without moving on. `is_apart`: behind a value,
+ * where prose does not get. */
+
+/* The class of the nth token from here, the next one being 1. */
+enum sqli_class sqli_ahead(struct sqli_lexer l, unsigned n);
+/* Behind UNION: whether a select follows that selects something. */
+bool sqli_is_union(struct sqli_lexer l, bool is_apart);
+/* Behind SELECT: whether what it selects is no prose. */
+bool sqli_is_select(struct sqli_lexer l, bool is_apart);
+/* Behind a verb: whether it is a statement. */
+bool sqli_is_statement(
+    struct sqli_lexer l, struct sqli_token verb, enum sqli_before before);
+
+static inline bool
+sqli_is_literal(enum sqli_class kind)
+{
+	return kind == SQLI_NUMBER || kind == SQLI_STRING ||
+	       kind == SQLI_VARIABLE;
+}
+
+static inline bool
+sqli_is_call(enum sqli_class kind)
+{
+	return kind == SQLI_CALL || kind == SQLI_DELAY;
+}
+
+/* Whether a class is one of those whose letters stand in `set`. */
+static inline bool
+sqli_is_one_of(enum sqli_class kind, const char *set)
+{
+	return strchr(set, (int)kind) != NULL;
+}
+
+static inline bool
+sqli_is_word(struct sqli_token t, const char *word)
+{
+	return span_ieq(t.text, span_str(word));
+}
+
 #endif
