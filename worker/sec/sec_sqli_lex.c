@@ -380,8 +380,7 @@ lex(struct sqli_lexer *l)
 	char c;
 
 	if (!skip(l))
-		return (struct sqli_token){
-		    .class = SQLI_COMMENT, .is_open = true};
+		return rest_as_comment(l, 0);
 	if (l->at == l->in.len)
 		return (struct sqli_token){.class = SQLI_STOP};
 	c = l->in.p[l->at];
