@@ -134,6 +134,32 @@ matched(struct sec_tx *tx, const struct trial *t, struct sec_value *v,
 	disrupt(tx, t->first);
 }
 
+/* --- time ----------------------------------------------------------------- */
+
+#define US_PER_S 1000000u
+#define NS_PER_US 1000u
+#define US_PER_MS 1000u
+
+static uint64_t
+now_us(void)
+{
+	struct timespec t;
+
+	REQUIRE(clock_gettime(CLOCK_MONOTONIC, &t) == 0);
+	return (uint64_t)t.tv_sec * US_PER_S + (uint64_t)t.tv_nsec / NS_PER_US;
+}
+
+/* Some patterns need time that grows by the square of a text, which no bound of
+ * PCRE2's counts. */
+static void
+look_at_time(struct sec_tx *tx)
+{
+	uint64_t us = tx->spent_us + now_us() - tx->phase_us;
+
+	if (us > SEC_TX_MS_MAX * US_PER_MS)
+		tx->is_over = true;
+}
+
 /* --- one rule ------------------------------------------------------------- */
 
 static bool
@@ -148,7 +174,7 @@ value_holds(struct sec_tx *tx, const struct trial *t, struct sec_value *v)
 		 ? SEC_NO
 		 : sec_test_run(t->rule->test, t->argument, v->text, &hits);
 	if (rc == SEC_LIMIT) {
-		tx->is_over = true;
+		tx->n_limits++;
 		return false;
 	}
 	if ((rc == SEC_YES) == is_negated)
@@ -211,9 +237,10 @@ rule_holds(struct sec_tx *tx, struct trial *t)
 		t->item = &item;
 		if (item_holds(tx, t))
 			is_held = true;
-		if (tx->outcome != SEC_OUTCOME_PASS)
+		if (tx->outcome != SEC_OUTCOME_PASS || tx->is_over)
 			break;
 	}
+	look_at_time(tx);
 	return is_held;
 }
 
@@ -265,6 +292,13 @@ next_after(const struct sec_tx *tx, const struct sec_rule *r, uint32_t i)
 	return i;
 }
 
+static bool
+goes_on(const struct sec_tx *tx)
+{
+	return tx->engine != SEC_OFF && tx->outcome == SEC_OUTCOME_PASS &&
+	       !tx->is_over && !is_allowed(tx);
+}
+
 enum sec_outcome
 sec_tx_phase(struct sec_tx *tx, uint8_t phase)
 {
@@ -276,8 +310,8 @@ sec_tx_phase(struct sec_tx *tx, uint8_t phase)
 	tx->phase = phase;
 	tx->stamp++;
 	memset(tx->groups, 0, tx->plan->n_groups * sizeof(*tx->groups));
-	while (i < n && tx->engine != SEC_OFF && !is_allowed(tx) &&
-	       tx->outcome == SEC_OUTCOME_PASS) {
+	tx->phase_us = now_us();
+	while (i < n && goes_on(tx)) {
 		const struct sec_rule *r = &tx->set->rules[list[i]];
 
 		if (r->kind != SEC_KIND_MARKER &&
@@ -287,5 +321,6 @@ sec_tx_phase(struct sec_tx *tx, uint8_t phase)
 		else
 			i++;
 	}
+	tx->spent_us += now_us() - tx->phase_us;
 	return tx->outcome;
 }

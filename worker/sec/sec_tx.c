@@ -121,6 +121,12 @@ sec_tx_is_over(const struct sec_tx *tx)
 	return tx->is_over;
 }
 
+uint32_t
+sec_tx_limits(const struct sec_tx *tx)
+{
+	return tx->n_limits;
+}
+
 bool
 sec_tx_is_audited(const struct sec_tx *tx)
 {

@@ -77,9 +77,11 @@ struct sec_message {
 	span value; /* what it was when it matched */
 };
 
-/* Bytes that one request may take of its arena: beyond, rules see no more
- * values, and sec_tx_is_over() says so. */
+/* Bounds of one request: bytes of its arena, and time of all its rules, which is
+ * looked at between them. Beyond, no rule is tried any more, and
+ * sec_tx_is_over() says so. */
 #define SEC_TX_BYTES_MAX (16u << 20)
+#define SEC_TX_MS_MAX 500u
 
 /* The memo is the process's, of this plan. */
 struct sec_tx *sec_tx_new(const struct sec_plan *p, struct sec_sieve_memo *memo,
@@ -111,8 +113,11 @@ const struct sec_rule *sec_tx_refuser(const struct sec_tx *tx);
 const struct sec_message *sec_tx_messages(const struct sec_tx *tx);
 /* The value of a name in TX; empty when it is not set. */
 span sec_tx_value(const struct sec_tx *tx, span name);
-/* A bound was reached: of memory, or of effort of a pattern. */
+/* A bound was reached: of memory, of time, or of arguments. What rules were not
+ * tried or did not see is unknown. */
 bool sec_tx_is_over(const struct sec_tx *tx);
+/* Patterns that reached their bound of effort, and so did not match. */
+uint32_t sec_tx_limits(const struct sec_tx *tx);
 /* Whether matches of this request are to be told in the audit log. */
 bool sec_tx_is_audited(const struct sec_tx *tx);
 

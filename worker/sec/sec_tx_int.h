@@ -124,6 +124,9 @@ struct sec_tx {
 	uint64_t *removed; /* bit by rule; NULL: none */
 	struct sec_removal *removals;
 	bool is_over;
+	uint32_t n_limits; /* of patterns */
+	uint64_t spent_us; /* in earlier phases */
+	uint64_t phase_us; /* CLOCK_MONOTONIC: when this one began */
 	/* how far an `allow` goes: rules of that scope are left out */
 	enum sec_disrupt allowed;
 	uint8_t allowed_phase;

@@ -163,9 +163,17 @@ judge(struct exch *x, struct waf_run *run, uint8_t phase)
 {
 	enum sec_outcome o = sec_tx_phase(run->tx, phase);
 
-	if (o == SEC_OUTCOME_PASS || run->waf->only_detects)
+	if (run->waf->only_detects)
 		return VERDICT_NEXT;
-	return refuse(x, run, o);
+	if (o != SEC_OUTCOME_PASS)
+		return refuse(x, run, o);
+	if (!sec_tx_is_over(run->tx))
+		return VERDICT_NEXT;
+	/* what could not be judged is not let through */
+	run->action = "deny";
+	counter_add(x->w->counters, COUNTER_WAF_REFUSED, 1);
+	exch_fault_as(x, F_WAF, 0, "its rules reached a bound");
+	return VERDICT_FAULT;
 }
 
 /* --- stages --------------------------------------------------------------- */

@@ -129,7 +129,7 @@ def test_every_section_is_known(section, tmp_path):
     built = section.split()[0] in ("global", "defaults", "listen", "site",
                                    "route", "rule", "upstream", "log",
                                    "admin", "tls", "cache", "limit",
-                                   "users", "auth", "acl", "challenge", "forward")
+                                   "users", "auth", "acl", "challenge", "forward", "waf")
     assert any("not built yet" in text for text in said) != built
 
 
@@ -167,5 +167,6 @@ def test_the_examples_ask_for_nothing_unknown(name, tmp_path):
             "/etc/gatehouse/blocked.html: No such" not in t and
             ".htpasswd cannot be read" not in t and
             "/etc/gatehouse/lists/social.txt cannot be opened" not in t and
+            "/usr/share/gatehouse/crs cannot be opened: No such" not in t and
             "/etc/gatehouse/categories.db cannot be used: No such" not in t]
     assert not said
