@@ -3,22 +3,18 @@
  * by nobody else; what is in it is the steward's to write and to read. It takes
  * its name when it is whole, and until then the one before has it. */
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/base/check.h"
 #include "common/base/log.h"
 #include "common/store/quotas.h"
+#include "master/keptfile.h"
 #include "master/master.h"
 
-#define QUOTAFILE_MODE 0600
-/* What it is called until it is whole, and when it was refused. */
-#define QUOTAFILE_TEMP ".new"
+/* What it is called when it was refused. */
 #define QUOTAFILE_BAD ".refused"
 /* How much of what was used a crash of the machine may cost. */
 #define QUOTAFILE_EVERY_MS (UINT64_C(10) * 1000)
@@ -31,15 +27,6 @@ quotafile_check(const struct conf_tree *t, struct diag *d)
 
 	if (v != NULL && v->text.len + sizeof(QUOTAFILE_BAD) > PATH_MAX)
 		diag_error(d, v->at, "this path is too long");
-}
-
-static char *
-quotafile_path(span path, const char *more)
-{
-	char *text = NULL;
-
-	REQUIRE(asprintf(&text, "%.*s%s", SPAN_FMT(path), more) >= 0);
-	return text;
 }
 
 static void
@@ -59,26 +46,12 @@ quotafile_init(struct master *m)
 
 /* --- one that is under way ------------------------------------------------ */
 
-/* Whether the name still is the file's that is open: another master may have
- * begun one of its own. */
-static bool
-quotafile_is_ours(const struct quotafile *f)
-{
-	struct stat ours;
-	struct stat there;
-
-	if (fstat(f->fd, &ours) < 0 || lstat(f->temp, &there) < 0)
-		return false;
-	errno = ESTALE;
-	return ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
-}
-
 /* What is under way is nobody's business any more. */
 static void
 quotafile_drop(struct quotafile *f)
 {
 	if (f->fd >= 0) {
-		if (quotafile_is_ours(f))
+		if (keptfile_is_ours(f->fd, f->temp))
 			(void)unlink(f->temp);
 		(void)close(f->fd);
 	}
@@ -110,24 +83,6 @@ quotafile_tell(struct master *m, enum ctl_type type, int fd)
 	return true;
 }
 
-/* A file that others may write holds what others want. */
-static int
-quotafile_open(const char *path)
-{
-	int fd = open(
-	    path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct stat st;
-
-	if (fd < 0)
-		return -1;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-	    st.st_uid == geteuid() && (st.st_mode & (S_IWGRP | S_IWOTH)) == 0)
-		return fd;
-	(void)close(fd);
-	errno = EPERM;
-	return -1;
-}
-
 /* Once in the life of the table. Whether it is under way. */
 static bool
 quotafile_load(struct master *m)
@@ -138,7 +93,7 @@ quotafile_load(struct master *m)
 	if (quotas_is_loaded(m->tenants.quotas))
 		return false;
 	quotas_set_loaded(m->tenants.quotas);
-	fd = quotafile_open(f->path);
+	fd = keptfile_open(f->path);
 	if (fd < 0) {
 		if (errno != ENOENT)
 			quotafile_log(f, "not used");
@@ -158,10 +113,7 @@ quotafile_save(struct master *m)
 	f->due_ms = clock_mono_ms(loop_clock(m->loop)) + QUOTAFILE_EVERY_MS;
 	if (f->has_saved && f->changes == changes)
 		return false;
-	/* left by a master that was killed */
-	(void)unlink(f->temp);
-	f->fd = open(f->temp,
-	    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, QUOTAFILE_MODE);
+	f->fd = keptfile_begin(f->temp);
 	if (f->fd < 0 || !quotafile_tell(m, CTL_QUOTA_SAVE, f->fd)) {
 		quotafile_log(f, "not written");
 		quotafile_drop(f);
@@ -201,9 +153,9 @@ quotafile_use(const struct gen *g)
 	f->due_ms = 0;
 	if (path.len == 0)
 		return;
-	f->path = quotafile_path(path, "");
-	f->temp = quotafile_path(path, QUOTAFILE_TEMP);
-	f->bad = quotafile_path(path, QUOTAFILE_BAD);
+	f->path = keptfile_path(path, "");
+	f->temp = keptfile_path(path, KEPTFILE_TEMP);
+	f->bad = keptfile_path(path, QUOTAFILE_BAD);
 }
 
 /* Kept for who wants to see what was wrong with it; the next one takes its
@@ -230,8 +182,8 @@ quotafile_done(struct master *m, bool is_ok)
 		if (!is_ok)
 			quotafile_put_aside(f);
 	} else if (f->fd >= 0 && is_ok) {
-		f->has_saved =
-		    quotafile_is_ours(f) && rename(f->temp, f->path) == 0;
+		f->has_saved = keptfile_is_ours(f->fd, f->temp) &&
+			       rename(f->temp, f->path) == 0;
 		if (!f->has_saved)
 			quotafile_log(f, "not written");
 	}
