@@ -109,6 +109,11 @@ void admin_on_ban(void *self, struct serve_call *c);
 /* What status says of bans: numbers, and some of them; new. */
 json_t *admin_status_bans(const struct admin *a);
 
+/* --- in the steward: admin_quota.c ---------------------------------------- */
+
+/* For the status: what is used of quotas. */
+json_t *admin_status_quotas(const struct admin *a);
+
 /* --- in the steward: admin_top.c ------------------------------------------ */
 
 /* Clients, paths and user agents that come most often; new. */

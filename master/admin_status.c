@@ -505,6 +505,7 @@ admin_status(const struct admin *a)
 	(void)json_object_set_new(j, "upstreams", status_upstreams(a));
 	(void)json_object_set_new(j, "caches", status_caches(a));
 	(void)json_object_set_new(j, "limits", status_rate_limits(a));
+	(void)json_object_set_new(j, "quotas", admin_status_quotas(a));
 	(void)json_object_set_new(j, "bans", admin_status_bans(a));
 	(void)json_object_set_new(j, "top", admin_status_top(a));
 	(void)json_object_set_new(j, "maintenance", admin_status_sites(a));

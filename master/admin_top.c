@@ -14,7 +14,7 @@
 #define NAME_CAP (4 * HITTERS_TEXT + sizeof("..."))
 
 static const char *const kind_names[HITTERS_N] = {
-#define HITTER_KIND(id, name, heading) [HITTER_##id] = name,
+#define HITTER_KIND(id, name, heading, unit) [HITTER_##id] = name,
 #include "common/store/hitter_kind.def"
 #undef HITTER_KIND
 };

@@ -3,12 +3,10 @@
  * to write and to read. One at a time is under way. A file takes its name when
  * it is whole, and until then the one before has it. */
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/check.h"
@@ -16,11 +14,9 @@
 #include "common/base/log.h"
 #include "common/store/snapshot.h"
 #include "master/admin.h"
+#include "master/keptfile.h"
 #include "master/master.h"
 
-#define CACHEFILE_MODE 0600
-/* What a file is called until it is whole. */
-#define CACHEFILE_TEMP ".new"
 /* How much of a cache a crash may cost. */
 #define CACHEFILE_EVERY_MS (UINT64_C(10) * 60 * 1000)
 
@@ -51,7 +47,7 @@ cachefiles_check(const struct conf_tree *t, struct diag *d)
 
 		if (v == NULL || v->text.len == 0)
 			continue;
-		if (v->text.len + sizeof(CACHEFILE_TEMP) > PATH_MAX)
+		if (v->text.len + sizeof(KEPTFILE_TEMP) > PATH_MAX)
 			diag_error(d, v->at, "this path is too long");
 		for (const struct conf_section *o = conf_first(t, CONF_CACHE);
 		     o != s; o = o->next) {
@@ -65,24 +61,6 @@ cachefiles_check(const struct conf_tree *t, struct diag *d)
 	}
 }
 
-/* A file that others may write holds what others want. */
-static int
-cachefile_open(const char *path)
-{
-	int fd =
-	    open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct stat st;
-
-	if (fd < 0)
-		return -1;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-	    st.st_uid == geteuid() && (st.st_mode & (S_IWGRP | S_IWOTH)) == 0)
-		return fd;
-	(void)close(fd);
-	errno = EPERM;
-	return -1;
-}
-
 /* A new cache is to be filled from its file. */
 static void
 cachefile_look(struct cachefile *f, struct objects *made)
@@ -91,7 +69,7 @@ cachefile_look(struct cachefile *f, struct objects *made)
 
 	if (!objects_is_new(made))
 		return;
-	f->load_fd = cachefile_open(f->path);
+	f->load_fd = keptfile_open(f->path);
 	if (f->load_fd < 0) {
 		if (errno != ENOENT)
 			log_msg(LOG_WARN,
@@ -109,15 +87,6 @@ cachefile_look(struct cachefile *f, struct objects *made)
 	f->load_fd = -1;
 }
 
-static char *
-cachefile_path(span path, const char *more)
-{
-	char *text = NULL;
-
-	REQUIRE(asprintf(&text, "%.*s%s", SPAN_FMT(path), more) >= 0);
-	return text;
-}
-
 static void
 cachefile_init(struct cachefile *f, const struct gen *g,
     const struct conf_section *s, span path)
@@ -125,8 +94,8 @@ cachefile_init(struct cachefile *f, const struct gen *g,
 	struct objects *made = claims_cache(g->claims, s->name);
 
 	f->load_fd = -1;
-	f->path = cachefile_path(path, "");
-	f->temp = cachefile_path(path, CACHEFILE_TEMP);
+	f->path = keptfile_path(path, "");
+	f->temp = keptfile_path(path, KEPTFILE_TEMP);
 	if (made == NULL)
 		return;
 	/* our own: the cache must be there after its last generation */
@@ -189,26 +158,12 @@ cachefiles_free(struct cachefiles *c)
 
 /* --- one that is under way ------------------------------------------------ */
 
-/* Whether the name still is the file's that is open: another master may have
- * begun one of its own. */
-static bool
-cachejob_is_ours(const struct cachejob *j)
-{
-	struct stat ours;
-	struct stat there;
-
-	if (fstat(j->fd, &ours) < 0 || lstat(j->temp, &there) < 0)
-		return false;
-	errno = ESTALE;
-	return ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
-}
-
 /* Give up what is under way, if anything is. */
 static void
 cachejob_drop(struct cachejob *j)
 {
 	if (j->fd >= 0) {
-		if (cachejob_is_ours(j))
+		if (keptfile_is_ours(j->fd, j->temp))
 			(void)unlink(j->temp);
 		(void)close(j->fd);
 	}
@@ -245,7 +200,7 @@ cachejob_end(struct master *m, bool is_whole)
 	struct cachejob *j = &m->cachejob;
 
 	if (j->fd >= 0) {
-		bool is_ok = is_whole && cachejob_is_ours(j) &&
+		bool is_ok = is_whole && keptfile_is_ours(j->fd, j->temp) &&
 			     rename(j->temp, j->path) == 0;
 
 		cachejob_log(j, is_ok, is_whole ? errno : ECANCELED);
@@ -277,10 +232,7 @@ cachejob_save(struct master *m, const struct cachefile *f, bool is_last)
 	    .temp = strdup(f->temp),
 	};
 	REQUIRE(j->path != NULL && j->temp != NULL);
-	/* left by a master that was killed */
-	(void)unlink(j->temp);
-	j->fd = open(j->temp,
-	    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, CACHEFILE_MODE);
+	j->fd = keptfile_begin(j->temp);
 	if (j->fd >= 0 && cachejob_tell(m, CTL_CACHE_SAVE, f, is_last, j->fd)) {
 		j->is_busy = true;
 		return true;

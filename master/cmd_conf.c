@@ -40,6 +40,7 @@ cmd_prepare(struct cmd_boot *c, const struct conf_source *src)
 	priv_check(&global, c->diag);
 	admin_check(c->conf, c->diag);
 	cachefiles_check(c->conf, c->diag);
+	quotafile_check(c->conf, c->diag);
 	commands_check(c->conf, c->diag);
 	if (diag_count(c->diag, DIAG_ERROR) == 0)
 		prepare_shared(c);

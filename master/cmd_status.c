@@ -309,12 +309,12 @@ status_print(const json_t *j)
 /* --- who comes most often ------------------------------------------------- */
 
 static void
-print_top_kind(const json_t *all, const char *heading)
+print_top_kind(const json_t *all, const char *heading, const char *unit)
 {
 	const json_t *h;
 	size_t i;
 
-	(void)printf("\n%12s  %12s  %s\n", "REQUESTS", "AT LEAST", heading);
+	(void)printf("\n%12s  %12s  %s\n", unit, "AT LEAST", heading);
 	json_array_foreach(all, i, h)
 	{
 		(void)printf("%12lld  %12lld  %s\n", number_of(h, "count"),
@@ -328,8 +328,8 @@ print_top(const json_t *j)
 {
 	(void)printf("sampled; counts are halved every %lld s\n",
 	    number_of(j, "half_life_s"));
-#define HITTER_KIND(id, name, heading) \
-	print_top_kind(json_object_get(j, name), heading);
+#define HITTER_KIND(id, name, heading, unit) \
+	print_top_kind(json_object_get(j, name), heading, unit);
 #include "common/store/hitter_kind.def"
 #undef HITTER_KIND
 }

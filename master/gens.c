@@ -299,6 +299,7 @@ gen_check_privileges(struct gen *g)
 	priv_check(&s, g->diag);
 	admin_check(g->conf, g->diag);
 	cachefiles_check(g->conf, g->diag);
+	quotafile_check(g->conf, g->diag);
 	commands_check(g->conf, g->diag);
 }
 
@@ -511,6 +512,7 @@ gen_serve(struct gen *g)
 	commands_end(m);
 	admin_use(g);
 	cachefiles_use(g);
+	quotafile_use(g);
 	reload_end(g, NULL);
 	logfile_use_error_log(g, "master");
 	if (m->steward != NULL && m->steward->ctl >= 0)
@@ -528,6 +530,7 @@ gen_serve(struct gen *g)
 	certs_follow(g);
 	master_ready(m);
 	cachefiles_care(m);
+	quotafile_care(m);
 }
 
 void

@@ -149,7 +149,7 @@ master_signal_all(struct master *m, int sig)
 static void
 master_end_children(struct master *m)
 {
-	bool is_awaited = cachefiles_wants_last(m);
+	bool is_awaited = cachefiles_wants_last(m) || quotafile_wants_last(m);
 
 	list_foreach (n, &m->children) {
 		struct child *c = LIST_ENTRY(n, struct child, node);
@@ -165,6 +165,7 @@ master_on_deadline(void *self)
 	struct master *m = self;
 
 	cachefiles_give_up(m);
+	quotafile_give_up(m);
 	if (m->state == MASTER_QUITTING) {
 		log_msg(LOG_WARN, "stop shutdown_timeout is over");
 		master_stop(m, m->exit_code);
@@ -181,7 +182,7 @@ master_saves(struct master *m)
 {
 	bool was_begun = m->cache_round.is_last;
 
-	if (!cachefiles_last(m))
+	if (!quotafile_last(m) && !cachefiles_last(m))
 		return false;
 	if (!was_begun && m->state == MASTER_QUITTING)
 		loop_timer_set(m->loop, &m->deadline, SAVE_MS);
@@ -285,6 +286,7 @@ master_hand_over(struct master *m)
 	m->state = MASTER_QUITTING;
 	admin_hand_over(m);
 	cachefiles_close(m);
+	quotafile_close(m);
 	commands_end(m);
 	tell_state(m);
 	list_foreach_safe (n, &m->gens) {
@@ -308,6 +310,7 @@ master_on_beat(void *self)
 	commands_beat(m);
 	reap_listen_again(m);
 	cachefiles_care(m);
+	quotafile_care(m);
 	tell_again(m);
 	loop_timer_set(m->loop, &m->beat, BEAT_MS);
 }
@@ -424,6 +427,7 @@ master_init(struct master *m, const struct conf_source *src)
 	timer_init(&m->deadline, master_on_deadline, m);
 	timer_init(&m->steward_timer, master_on_steward_due, m);
 	cachefiles_init(m);
+	quotafile_init(m);
 	commands_init(m);
 	certs_init(m);
 	tell_init(m);
@@ -437,6 +441,7 @@ master_close(struct master *m)
 		pidfile_remove(m->pid_fd, m->pid_file);
 	admin_close(m, &m->admin);
 	cachefiles_close(m);
+	quotafile_close(m);
 	commands_close(m);
 	free(m->reload.problems);
 	list_foreach_safe (n, &m->gens)

@@ -212,6 +212,20 @@ struct cache_saved {
 	int64_t wall_us;
 };
 
+/* The file of quotas. */
+struct quotafile {
+	char *path; /* NULL: there is none */
+	char *temp;
+	char *bad;
+	int fd; /* that is written; -1: none */
+	bool is_busy; /* the steward has it */
+	bool is_loading;
+	bool has_saved; /* since this path was told */
+	bool is_over; /* it was written for the last time, or cannot be */
+	uint64_t due_ms; /* when it may be written again */
+	uint64_t changes; /* that are in it */
+};
+
 struct master {
 	enum master_state state;
 	uint64_t began_ms;
@@ -222,6 +236,7 @@ struct master {
 	struct cachejob cachejob;
 	struct cache_round cache_round;
 	struct cache_saved cache_saved;
+	struct quotafile quotafile;
 	struct loop *loop;
 	struct conf_source source;
 	struct segment *segment;
@@ -361,6 +376,25 @@ bool cachefiles_wants_last(const struct master *m);
 bool cachefiles_last(struct master *m);
 /* There is no more time for it. */
 void cachefiles_give_up(struct master *m);
+
+/* --- quotafile.c ---------------------------------------------------------- */
+/* Whether the file can be what it is to be; problems go to d. */
+void quotafile_check(const struct conf_tree *t, struct diag *d);
+void quotafile_init(struct master *m);
+/* No more of it: the master ends, or another one has it. */
+void quotafile_close(struct master *m);
+/* g serves: its file is the master's from now on. */
+void quotafile_use(const struct gen *g);
+/* Now and then: it is loaded, or written when it is time. */
+void quotafile_care(struct master *m);
+/* The steward is done with what it was given. */
+void quotafile_done(struct master *m, bool is_ok);
+/* The steward died. */
+void quotafile_lost(struct master *m);
+/* As those of cachefile.c. */
+bool quotafile_wants_last(const struct master *m);
+bool quotafile_last(struct master *m);
+void quotafile_give_up(struct master *m);
 
 /* --- gens.c --------------------------------------------------------------- */
 /* Start a generation of a reading (taken). false when it cannot be: the diag

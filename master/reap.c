@@ -93,6 +93,7 @@ child_dead(struct child *c)
 	if (c->kind == CHILD_STEWARD) {
 		m->steward = NULL;
 		cachefiles_lost(m);
+		quotafile_lost(m);
 		commands_end(m);
 		if (m->state <= MASTER_RUNNING)
 			loop_timer_set(
@@ -149,6 +150,12 @@ child_hear(struct child *c, const struct ctl_msg *msg, pid_t from, int *fd)
 		if (c->kind == CHILD_STEWARD)
 			cachefiles_done(c->master, msg->arg == 1);
 		break;
+	case CTL_QUOTA_DONE:
+		if (c->kind == CHILD_STEWARD)
+			quotafile_done(c->master, msg->arg == 1);
+		break;
+	case CTL_QUOTA_SAVE:
+	case CTL_QUOTA_LOAD:
 	case CTL_STATE:
 	case CTL_CONF:
 	case CTL_ADMIN:

@@ -19,6 +19,7 @@
 #include "master/keeper.h"
 #include "master/master.h"
 #include "master/priv.h"
+#include "master/quotakeeper.h"
 #include "master/stapler.h"
 #include "master/title.h"
 
@@ -84,6 +85,11 @@ steward_hear(struct steward *s, const struct ctl_msg *m, int fd)
 		if (fd >= 0)
 			keeper_hear(s->keeper, m, fd);
 		return;
+	case CTL_QUOTA_SAVE:
+	case CTL_QUOTA_LOAD:
+		if (fd >= 0)
+			quotakeeper_hear(&s->boot, m, fd);
+		return;
 	case CTL_RAN:
 		check_command_hear(&s->checks, m->arg);
 		break;
@@ -98,6 +104,7 @@ steward_hear(struct steward *s, const struct ctl_msg *m, int fd)
 	case CTL_CLOSE_IDLE:
 	case CTL_ASK:
 	case CTL_CACHE_DONE:
+	case CTL_QUOTA_DONE:
 	case CTL_RUN:
 		break;
 	}

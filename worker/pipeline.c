@@ -61,6 +61,7 @@ const struct stage pipeline_request[] = {
     {"canonical", STAGE_REVERSE, stage_canon},
     {"auth", STAGE_CLIENTS, stage_auth},
     {"rate-user", STAGE_CLIENTS, stage_rate_user},
+    {"quota", STAGE_FORWARD, stage_quota},
     {"challenge", STAGE_REVERSE, stage_challenge},
     {"guard", STAGE_FORWARD, stage_guard},
     {"admit", STAGE_CLIENTS, stage_admit},

@@ -4,6 +4,7 @@
 #include "worker/acl/acl.h"
 #include "worker/forward/forward.h"
 #include "worker/prepare.h"
+#include "worker/rate/rate.h"
 #include "worker/up/up.h"
 
 /* What one says of an exchange. Listens share it, but for what is theirs. */
@@ -124,6 +125,7 @@ forward_begin(struct prepared *p, const struct boot *b,
 	f->set.access.is_log_only = conf_bool(&s, KEY_FORWARD_LOG_ONLY);
 	/* one that is not there has been told */
 	f->set.auth = map_get(&p->auths, conf_text(&s, KEY_FORWARD_AUTH));
+	f->set.quota = quota_prepare(sec, &p->arena, d);
 	prepare_forward_cache(p, &s, &f->set.cache);
 	prepare_block_page(p, &s, &f->set.pages, d);
 	f->set.handler = &up_any_handler;

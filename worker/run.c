@@ -167,6 +167,9 @@ run_obey(struct run *r, const struct ctl_msg *m, int fd)
 	case CTL_CACHE_SAVE:
 	case CTL_CACHE_LOAD:
 	case CTL_CACHE_DONE:
+	case CTL_QUOTA_SAVE:
+	case CTL_QUOTA_LOAD:
+	case CTL_QUOTA_DONE:
 	case CTL_RUN:
 	case CTL_RAN:
 		log_msg(LOG_WARN, "control word=%u ignored=yes", m->type);

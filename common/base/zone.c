@@ -134,17 +134,35 @@ zone_load(struct zone *z, span name, int64_t from_s)
 	return true;
 }
 
-struct zone_time
-zone_at(const struct zone *z, int64_t s)
+/* What the clock shows, in seconds since its own 1970. */
+static int64_t
+zone_local(const struct zone *z, int64_t s)
 {
 	uint32_t i = z->n - 1;
-	int64_t local;
-	int64_t day;
 
 	while (i > 0 && z->at[i].from_s > s)
 		i--;
-	local = s + z->at[i].ahead_s;
-	day = local / DAY_S - (local % DAY_S < 0);
+	return s + z->at[i].ahead_s;
+}
+
+static int64_t
+local_day(int64_t local)
+{
+	return local / DAY_S - (local % DAY_S < 0);
+}
+
+int32_t
+zone_day(const struct zone *z, int64_t s, unsigned from_s)
+{
+	return (int32_t)local_day(zone_local(z, s) - from_s);
+}
+
+struct zone_time
+zone_at(const struct zone *z, int64_t s)
+{
+	int64_t local = zone_local(z, s);
+	int64_t day = local_day(local);
+
 	return (struct zone_time){
 	    .weekday =
 		(unsigned)(((day + EPOCH_WEEKDAY) % WEEK_DAYS + WEEK_DAYS) %

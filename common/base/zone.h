@@ -37,4 +37,8 @@ bool zone_load(struct zone *z, span name, int64_t from_s);
 /* What the clock shows at this time. Pure. */
 struct zone_time zone_at(const struct zone *z, int64_t s);
 
+/* The number of the day there, since 1970; days begin `from_s` seconds after
+ * midnight. Pure. */
+int32_t zone_day(const struct zone *z, int64_t s, unsigned from_s);
+
 #endif

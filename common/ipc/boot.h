@@ -37,6 +37,7 @@ struct claims; /* common/store/tenants.h */
 struct headcount; /* common/store/headcount.h */
 struct hitters; /* common/store/hitters.h */
 struct names; /* common/store/names.h */
+struct quotas; /* common/store/quotas.h */
 struct sessions; /* common/store/sessions.h */
 struct staples; /* common/store/staples.h */
 struct strikes; /* common/store/strikes.h */
@@ -61,6 +62,7 @@ struct boot {
 	struct headcount *headcount;
 	struct closures *closures;
 	struct hitters *hitters; /* NULL: nothing is shared (-t) */
+	struct quotas *quotas; /* likewise */
 	/* Called when nothing needs a path any more: none can be opened and no
 	 * program run after it. false with errno. */
 	bool (*confine)(void);

@@ -41,7 +41,11 @@ enum ctl_type {
 	CTL_CACHE_LOAD, /* arg: number of a cache; one fd: a snapshot to fill
 	                   it from. CTL_CACHE_FLAG: what it has is to be
 	                   validated before use */
+	CTL_QUOTA_SAVE, /* one fd: an empty file for what is used of quotas */
+	CTL_QUOTA_LOAD, /* one fd: such a file, to be counted */
 	/* from the steward */
+	CTL_QUOTA_DONE, /* with the last CTL_QUOTA_SAVE or CTL_QUOTA_LOAD; arg:
+	                  1: it is good */
 	CTL_ASK, /* arg: enum ctl_ask. CTL_STATE tells what came of it */
 	CTL_CACHE_DONE, /* with the last CTL_CACHE_SAVE or CTL_CACHE_LOAD; arg:
 	                  1: all of it */

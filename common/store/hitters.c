@@ -42,7 +42,7 @@ struct hitters {
 
 static const struct segment_want hitters_want = {
     .kind = SEGMENT_KIND_HITTERS,
-    .version = 1,
+    .version = 2,
     .size = sizeof(struct hitters),
     .commit = SEGMENT_PAGE,
     .name = "hitters",

@@ -22,7 +22,7 @@
 #define HITTERS_HALF_MS 60000u
 
 enum hitter_kind {
-#define HITTER_KIND(id, name, heading) HITTER_##id,
+#define HITTER_KIND(id, name, heading, unit) HITTER_##id,
 #include "common/store/hitter_kind.def"
 #undef HITTER_KIND
 	HITTERS_N

@@ -73,9 +73,11 @@ tenants_open(struct tenants *t, struct segment *s)
 	t->headcount = headcount_map(s, true);
 	t->closures = closures_map(s, true);
 	t->hitters = hitters_map(s, true);
+	t->quotas = quotas_map(s, true);
 	if (t->ticket_keys == NULL || t->strikes == NULL ||
 	    t->staples == NULL || t->sessions == NULL || t->bans == NULL ||
-	    t->headcount == NULL || t->closures == NULL || t->hitters == NULL)
+	    t->headcount == NULL || t->closures == NULL || t->hitters == NULL ||
+	    t->quotas == NULL)
 		return false;
 	t->upstate = upstate_open(s, true);
 	if (t->upstate == NULL)
@@ -119,6 +121,7 @@ tenants_lend(const struct tenants *t, struct boot *b)
 	b->headcount = t->headcount;
 	b->closures = t->closures;
 	b->hitters = t->hitters;
+	b->quotas = t->quotas;
 }
 
 void
@@ -287,6 +290,23 @@ claims_hitters(struct tenants *t, const struct conf_tree *conf, struct diag *d)
 	diag_error(d, budget != NULL ? budget->at : (struct place){0},
 	    "the tables of heavy hitters do not fit: raise shared_memory, or "
 	    "turn heavy_hitters off");
+}
+
+/* What is used of quotas is counted once any generation asks for it. */
+static void
+claims_quotas(struct tenants *t, const struct conf_tree *conf, struct diag *d)
+{
+	for (const struct conf_section *s = conf_first(conf, CONF_FORWARD);
+	     s != NULL; s = s->next) {
+		const struct conf_value *v = s->first[KEY_FORWARD_QUOTA];
+
+		if (v == NULL || v->is_none ||
+		    quotas_ready(t->quotas, t->segment))
+			continue;
+		diag_error(d, v->at,
+		    "the table of quotas does not fit: raise shared_memory");
+		return;
+	}
 }
 
 /* --- caches --------------------------------------------------------------- */
@@ -568,6 +588,7 @@ claims_new(struct tenants *t, const struct conf_tree *conf, bool is_dry,
 	claims_sessions(t, conf, d);
 	claims_headcount(t, conf, d);
 	claims_hitters(t, conf, d);
+	claims_quotas(t, conf, d);
 	claims_memory(c, conf, is_dry, d);
 	for (const struct conf_section *s = conf_first(conf, CONF_UPSTREAM);
 	     s != NULL; s = s->next) {
@@ -693,6 +714,7 @@ tenants_repair(const struct boot *b, uint32_t dead_slot)
 	bans_repair(b->bans, b->slots, me, dead_slot);
 	headcount_repair(b->headcount, b->slots, me, dead_slot);
 	hitters_repair(b->hitters, b->slots, me, dead_slot);
+	quotas_repair(b->quotas, b->slots, me, dead_slot);
 	strikes_repair(b->strikes, b->slots, me, dead_slot);
 	ticket_keys_repair(b->ticket_keys, b->slots, me, dead_slot);
 	health_repair(b->upstate, dead_slot);

@@ -19,6 +19,7 @@
 #include "common/store/limits.h"
 #include "common/store/names.h"
 #include "common/store/objects.h"
+#include "common/store/quotas.h"
 #include "common/store/sessions.h"
 #include "common/store/staples.h"
 #include "common/store/strikes.h"
@@ -39,6 +40,7 @@ struct tenants {
 	struct bans *bans;
 	struct headcount *headcount;
 	struct hitters *hitters;
+	struct quotas *quotas;
 	struct upqueue *upqueue;
 	struct registry *servers;
 	struct registry *queues;

@@ -112,6 +112,17 @@ def segment_bytes(pid):
     return max(found, key=lambda st: st.st_size).st_blocks * 512
 
 
+def replace_master(gh):
+    """USR2: another master takes over from the one that was started, whose INI
+    tells `pid_file = {dir}/pid`; it is put into gh.masters."""
+    old = gh.process.pid
+    pid_file = gh.dir / "pid"
+    gh.send_signal(signal.SIGUSR2)
+    until(lambda: int(pid_file.read_text()) != old, what="a new master")
+    gh.masters.append(int(pid_file.read_text()))
+    wait_gone(old)
+
+
 def end_masters(pids):
     """End masters whose parents have ended, with all that is below them."""
     for pid in pids:

@@ -1,11 +1,10 @@
 """What is known of addresses outlives whoever knew it: bans, the next
 generation, new workers, the next master; connections that are counted are
 those of the living."""
-import signal
 
 import pytest
 
-from lib.procs import (end_masters, kill_and_wait, until, wait_gone,
+from lib.procs import (end_masters, kill_and_wait, replace_master, until,
                        worker_pids)
 from lib.wire import Client
 
@@ -58,15 +57,6 @@ def kill_workers(gh):
         kill_and_wait(pid)
     until(lambda: (now := worker_pids(gh)) and len(now) == 2 and
           not set(now.values()) & set(before.values()), what="new workers")
-
-
-def replace_master(gh):
-    old = gh.process.pid
-    pid_file = gh.dir / "pid"
-    gh.send_signal(signal.SIGUSR2)
-    until(lambda: int(pid_file.read_text()) != old, what="a new master")
-    gh.masters.append(int(pid_file.read_text()))
-    wait_gone(old)
 
 
 def test_a_ban_outlives_whoever_made_it(gh):

@@ -1,13 +1,12 @@
 """A limit is what it says, whoever counts: two workers at full speed, the next
 generation, the one behind a dead worker, the next master ([limit])."""
 import re
-import signal
 import subprocess
 import time
 
 import pytest
 
-from lib.procs import (end_masters, kill_and_wait, until, wait_gone,
+from lib.procs import (end_masters, kill_and_wait, replace_master, until,
                        worker_pids)
 from lib.wire import WAIT_S
 
@@ -43,15 +42,6 @@ def start(gatehouse):
 def ask(gh):
     with gh.client() as c:
         return c.get("/").status
-
-
-def replace_master(gh):
-    old = gh.process.pid
-    pid_file = gh.dir / "pid"
-    gh.send_signal(signal.SIGUSR2)
-    until(lambda: int(pid_file.read_text()) != old, what="a new master")
-    gh.masters.append(int(pid_file.read_text()))
-    wait_gone(old)
 
 
 def test_what_was_counted_outlives_whoever_counted_it(start):

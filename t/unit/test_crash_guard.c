@@ -1,6 +1,8 @@
 /* Deaths at every step of counting connections by address, of banning addresses
- * and of counting who comes most often, while others do the same. */
+ * of counting who comes most often, and what is used of quotas, while others do
+ * the same. */
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -9,6 +11,7 @@
 #include "common/store/bans.h"
 #include "common/store/headcount.h"
 #include "common/store/hitters.h"
+#include "common/store/quotas.h"
 #include "t/unit/crash.h"
 #include "t/unit/unit.h"
 
@@ -22,6 +25,7 @@ struct shared {
 	struct bans *bans;
 	struct headcount *heads;
 	struct hitters *hitters;
+	struct quotas *quotas;
 	_Atomic uint64_t *now_ms; /* all see it */
 };
 
@@ -40,6 +44,9 @@ guard_set_up(struct segment *s, struct slots *t)
 	v->hitters = hitters_map(s, true);
 	ck_assert_ptr_nonnull(v->hitters);
 	ck_assert(hitters_ready(v->hitters, s));
+	v->quotas = quotas_map(s, true);
+	ck_assert_ptr_nonnull(v->quotas);
+	ck_assert(quotas_ready(v->quotas, s));
 	return v;
 }
 
@@ -315,6 +322,66 @@ START_TEST(a_death_while_counts_are_halved_leaves_none_of_them)
 }
 END_TEST
 
+/* --- quotas --------------------------------------------------------------- */
+
+/* A name that is new, and its next day. */
+static void
+quotas_work(void *ctx, struct slot_name me, uint64_t *done)
+{
+	struct shared *v = ctx;
+	char name[16];
+	uint64_t used;
+
+	(void)snprintf(name, sizeof(name), "%u", (unsigned)*done);
+	for (int32_t day = 1; day <= 3; day += 2)
+		(void)quotas_spend(
+		    v->quotas, v->t, me, span_str(name), day, 1, &used);
+	++*done;
+}
+
+static bool
+quotas_mend(void *ctx, struct slot_name me, uint32_t dead)
+{
+	struct shared *v = ctx;
+
+	quotas_repair(v->quotas, v->t, me, dead);
+	return true;
+}
+
+/* No place is held, and who is new has used nothing. */
+static bool
+quotas_are_whole(void *ctx)
+{
+	struct shared *v = ctx;
+	struct slot_name none = {0, 0};
+	uint64_t used = 0;
+
+	return quotas_check(v->quotas) &&
+	       quotas_spend(
+		   v->quotas, v->t, none, SPAN_LIT("new"), 1000000, 7, &used) &&
+	       used == 7 &&
+	       quotas_spend(
+		   v->quotas, v->t, none, SPAN_LIT("new"), 1000002, 0, &used) &&
+	       used == 0;
+}
+
+START_TEST(a_death_makes_up_no_use)
+{
+	static const struct crash_case c = {
+	    .name = "quotas",
+	    .set_up = guard_set_up,
+	    .tear_down = free,
+	    .work = quotas_work,
+	    .repair = quotas_mend,
+	    .check = quotas_are_whole,
+	    .others_go_on = true,
+	    .repair_stride = 5,
+	};
+
+	ck_assert_uint_ge(crash_run(&c), 6);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -323,6 +390,7 @@ main(void)
 	    a_death_bans_nobody_else,
 	    a_death_makes_up_no_names,
 	    a_death_while_counts_are_halved_leaves_none_of_them,
+	    a_death_makes_up_no_use,
 	};
 
 	return unit_run("crash_guard", tests, NELEMS(tests));

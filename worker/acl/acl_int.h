@@ -122,6 +122,12 @@ struct acl_times {
 	uint32_t n;
 };
 
+/* Of the quota. */
+struct acl_quota {
+	uint64_t bytes;
+	uint64_t tenths; /* of a per cent; 0: bytes tell it */
+};
+
 struct acl_matches {
 	struct match **at;
 	uint32_t n;
@@ -144,6 +150,7 @@ acl_judge_f acl_judge_port; /* struct acl_ranges */
 acl_judge_f acl_judge_ja4; /* struct acl_words */
 acl_judge_f acl_judge_time; /* struct acl_times */
 acl_judge_f acl_judge_match; /* struct acl_matches, all of them */
+acl_judge_f acl_judge_quota; /* struct acl_quota */
 acl_judge_f acl_judge_content_type; /* struct acl_words */
 acl_judge_f acl_judge_response_size; /* struct acl_ranges */
 

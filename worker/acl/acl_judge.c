@@ -4,7 +4,12 @@
 #include "common/http/uri.h"
 #include "common/tls/tls_stream.h"
 #include "worker/acl/acl_int.h"
+#include "worker/exch/meter.h"
+#include "worker/exch/plan.h"
 #include "worker/exch/readings.h"
+
+/* All of something, in tenths of a per cent. */
+#define TENTHS 1000u
 
 static bool
 words_have(const struct acl_words *w, span text)
@@ -55,6 +60,33 @@ acl_judge_group(const void *conf, const struct acl_look *l)
 		if (words_have(conf, u->groups[i]))
 			return ACL_YES;
 	return ACL_NO;
+}
+
+/* As much of a limit. */
+static uint64_t
+quota_share(const struct acl_quota *c, uint64_t limit)
+{
+	if (c->tenths == 0)
+		return c->bytes;
+	return limit / TENTHS * c->tenths + limit % TENTHS * c->tenths / TENTHS;
+}
+
+enum acl_rc
+acl_judge_quota(const void *conf, const struct acl_look *l)
+{
+	const struct plan_quota *q = l->x->set->quota;
+	uint64_t used = 0;
+
+	if (q == NULL)
+		return ACL_NO;
+	if (q->has_user && l->x->user == NULL && !l->st->knows_user)
+		return ACL_NEED_USER;
+	/* a dry run asks the configuration, not what clients did */
+	if (l->x->sink != NULL)
+		return ACL_NO;
+	if (!meter_used(l->x, q, &used))
+		return ACL_DOUBT;
+	return yes_if(used >= quota_share(conf, q->limit));
 }
 
 enum acl_rc

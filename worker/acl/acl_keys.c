@@ -642,6 +642,35 @@ keys_content_type(struct acl_build *b)
 	return keys_words(b, KEY_ACL_CONTENT_TYPE);
 }
 
+/* A quota cannot be passed by more than what is under way. */
+#define QUOTA_TENTHS_MAX 1000
+
+/* `80%`, or `500m`. */
+static const void *
+keys_quota(struct acl_build *b)
+{
+	const struct conf_value *v = keys_line(b->s->first[KEY_ACL_QUOTA]);
+	struct acl_quota *c;
+	const char *why = NULL;
+	int64_t n = 0;
+
+	if (v == NULL)
+		return NULL;
+	c = arena_zalloc(b->all->a, sizeof(*c));
+	if (span_ends(v->text, SPAN_LIT("%"))
+		? conf_parse_percent(v->text, &n, &why)
+		: conf_parse_size(v->text, &n, &why)) {
+		why = "expected a share of the quota to 100%, or bytes";
+		if (n > 0 && span_ends(v->text, SPAN_LIT("%")))
+			c->tenths = (uint64_t)n;
+		else
+			c->bytes = (uint64_t)n;
+	}
+	if (n <= 0 || (c->tenths > 0 && n > QUOTA_TENTHS_MAX))
+		diag_error(b->d, v->at, "quota: %s", why);
+	return c;
+}
+
 /* --- where clients are ---------------------------------------------------- */
 
 static void
@@ -785,6 +814,7 @@ static const struct {
     {acl_judge_dst_ip, keys_dst_ip},
     {acl_judge_user, keys_user},
     {acl_judge_group, keys_group},
+    {acl_judge_quota, keys_quota},
     {acl_judge_content_type, keys_content_type},
     {acl_judge_response_size, keys_response_size},
 };

@@ -9,6 +9,7 @@
 #include "worker/exch/bfilter.h"
 #include "worker/exch/grpc.h"
 #include "worker/exch/handler.h"
+#include "worker/exch/meter.h"
 #include "worker/exch/pacer.h"
 #include "worker/exch/plan.h"
 #include "worker/exch/reply.h"
@@ -356,6 +357,7 @@ exch_finish(struct exch *x)
 	exch_close_handler(x);
 	exch_goto(x, EXCH_DONE);
 	x->t.end_us = worker_clock(x->w)->mono_us;
+	meter_end(x);
 	pipeline_log(x);
 	if (x->sink != NULL)
 		x->sink->is_over = true;
@@ -488,6 +490,8 @@ exch_move(struct exch *x)
 		moved |= pacer_run(x);
 	if (!x->is_failing && x->is_begun && !x->is_sent)
 		moved |= x->front->send(x->front_self, x);
+	if (x->meter != NULL && !x->is_failing)
+		meter_run(x);
 	return moved;
 }
 

@@ -38,6 +38,7 @@ struct handler;
 struct rate_state;
 struct auth_asked;
 struct auth_wait;
+struct meter;
 struct mirror;
 struct pacer;
 struct tls_facts;
@@ -165,6 +166,7 @@ struct exch {
 	struct body *out; /* as the front sends it: resp_body, or what
 	                     filters make of it */
 	struct bfilters *filters; /* NULL: there are none */
+	struct meter *meter; /* counts its bytes; NULL: nothing does */
 	struct pacer *pacer; /* behind them; NULL: nothing holds them back */
 	enum coding coding; /* an internal one: to be made of its content */
 	span path; /* normalized: what rules compare */

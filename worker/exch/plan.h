@@ -43,6 +43,7 @@ struct geo; /* common/net/dns.h */
 struct match;
 struct route_table; /* worker/route */
 struct upstream; /* worker/up */
+struct zone; /* common/base/zone.h */
 
 #define PLAN_LOGS_MAX 8
 
@@ -101,6 +102,18 @@ struct plan_bandwidth {
 	struct tmpl key; /* with is_shared */
 	span of; /* what tells its keys from those of other lines */
 	struct limits *table; /* with is_shared; NULL: a check */
+	struct place at;
+};
+
+/* What may be moved in a day (`quota`). */
+struct plan_quota {
+	uint64_t limit; /* bytes */
+	struct tmpl key; /* whom it counts */
+	bool has_user; /* that is not known before the user is */
+	span of; /* name of the [forward] */
+	const struct zone *zone; /* where days begin */
+	unsigned from_s; /* and when */
+	span text; /* as written */
 	struct place at;
 };
 
@@ -192,6 +205,7 @@ struct plan_settings {
 	const struct waf *waf; /* its rules judge; NULL: none */
 	struct plan_limits limits;
 	const struct plan_bandwidth *bandwidth; /* NULL: as fast as it goes */
+	const struct plan_quota *quota; /* NULL: nothing is counted */
 	struct plan_cache cache;
 	struct plan_compress compress;
 	struct plan_logs logs;

@@ -29,6 +29,7 @@ struct turned_told {
 struct hitter_turn {
 	uint32_t left; /* exchanges until then; 0: none is */
 	uint64_t seed; /* of what comes after it; never 0 when they are on */
+	uint64_t bytes; /* moved, and stood for by nobody yet */
 };
 
 /* What was shed since the log was told. */

@@ -42,17 +42,50 @@ hitter_feed_open(struct worker *w)
 	/* from 0 nothing else would come */
 	w->hitter_turn.seed = chance.k0 | 1;
 	turn_next(&w->hitter_turn);
+	w->hitter_turn.bytes = turn_draw(&w->hitter_turn) % HITTER_BYTES;
 }
 
 static void
-feed_name(const struct exch *x, enum hitter_kind kind, span head, span tail)
+feed_weight(const struct exch *x, enum hitter_kind kind, span head, span tail,
+    uint64_t weight)
 {
 	const struct boot *b = x->w->boot;
 	struct slot_name me = {b->slot, b->incarnation};
 	struct hitter_name name = {head, tail};
 
-	hitters_note(b->hitters, me, kind, &name, HITTER_SAMPLE,
+	hitters_note(b->hitters, me, kind, &name, weight,
 	    clock_mono_ms(worker_clock(x->w)));
+}
+
+static void
+feed_name(const struct exch *x, enum hitter_kind kind, span head, span tail)
+{
+	feed_weight(x, kind, head, tail, HITTER_SAMPLE);
+}
+
+/* Whose it was, and where it went, of a forward proxy. */
+static void
+feed_proxied(const struct exch *x, enum hitter_kind user,
+    enum hitter_kind domain, uint64_t weight)
+{
+	span none = span_of(NULL, 0);
+
+	if (x->user != NULL)
+		feed_weight(x, user, x->user->name, none, weight);
+	feed_weight(x, domain, x->destination->host, none, weight);
+}
+
+void
+hitter_feed_bytes(struct exch *x)
+{
+	struct hitter_turn *t = &x->w->hitter_turn;
+	uint64_t weight;
+
+	t->bytes += x->bytes_in + x->bytes_out;
+	weight = t->bytes - t->bytes % HITTER_BYTES;
+	t->bytes -= weight;
+	if (weight > 0)
+		feed_proxied(x, HITTER_USER_BYTES, HITTER_DOMAIN_BYTES, weight);
 }
 
 static void
@@ -76,6 +109,8 @@ hitter_feed_note(struct exch *x)
 	/* one that could not be read has neither */
 	if (x->req.host.len + path.len > 0)
 		feed_name(x, HITTER_PATH, x->req.host, path);
+	if (x->destination != NULL)
+		feed_proxied(x, HITTER_USER, HITTER_DOMAIN, HITTER_SAMPLE);
 	feed_name(x, HITTER_AGENT, exch_req_field(x, FIELD_USER_AGENT),
 	    span_of(NULL, 0));
 }

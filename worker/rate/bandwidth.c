@@ -1,16 +1,14 @@
 /* rate/bandwidth: `limit_bandwidth`: which answers are paced, and whom they
  * count for. How is exch/pacer's business. */
+#include "common/base/check.h"
 #include "common/conf/conf_per.h"
 #include "common/store/tenants.h"
 #include "worker/exch/exch.h"
+#include "worker/exch/key.h"
 #include "worker/exch/pacer.h"
 #include "worker/exch/plan.h"
 #include "worker/exch/sink.h"
-#include "worker/rate/rate_int.h"
-
-/* Bits of an address of IPv6 that are one client: as `ipv6_prefix` of a [limit]
- * that does not tell it. */
-#define BANDWIDTH_IPV6_PREFIX 64u
+#include "worker/rate/rate.h"
 
 /* What tells keys of a line from those of others: the section it stands in, for
  * whichever routes it holds; it stays the same over a reload. */
@@ -61,7 +59,7 @@ bandwidth_key(struct exch *x, const struct plan_bandwidth *b)
 
 	if (!b->is_shared)
 		return span_of(NULL, 0);
-	parts[1] = rate_key(x, &b->key, BANDWIDTH_IPV6_PREFIX);
+	parts[1] = key_render(x, &b->key, KEY_IPV6_PREFIX);
 	return arena_concat(&x->arena, parts, 2);
 }
 

@@ -20,11 +20,18 @@ struct rate *rate_prepare(const struct boot *b, const struct conf_section *s,
 
 struct claims;
 struct plan_bandwidth; /* worker/exch/plan.h */
+struct plan_quota; /* likewise */
 
 /* From a line of `limit_bandwidth` that holds in the scope; as above. */
 struct plan_bandwidth *bandwidth_prepare(const struct claims *c,
     const struct conf_scope *s, const struct conf_value *v, struct arena *a,
     struct diag *d);
+/* `quota` of a [forward], or NULL: it has none. */
+const struct plan_quota *quota_prepare(
+    const struct conf_section *s, struct arena *a, struct diag *d);
+/* Behind `auth`: who has used up a quota is refused; else it is counted. */
+enum verdict stage_quota(struct exch *x);
+
 /* Response stage, the last before the answer goes out: from here on it goes as
  * fast as it may. */
 enum verdict stage_pace(struct exch *x);

@@ -21,8 +21,4 @@ struct rate {
 	bool is_dry; /* what would be refused or held is only told */
 };
 
-/* rate_stage.c: whom a template counts, in the exchange's arena; so many bits of
- * an address of IPv6 tell one from another. */
-span rate_key(struct exch *x, const struct tmpl *key, unsigned ipv6_prefix);
-
 #endif

@@ -1,6 +1,7 @@
 /* rate/rate_prepare: a [limit] section compiled for serving. */
 #include "common/base/check.h"
 #include "common/store/tenants.h"
+#include "worker/exch/key.h"
 #include "worker/rate/rate_int.h"
 
 static void
@@ -12,10 +13,7 @@ prepare_rate_key(
 	    v == NULL ? r->at : v->at, VAR_WHEN_REQUEST};
 
 	(void)tmpl_prepare(&r->key, a, &src, d);
-	for (uint32_t i = 0; i < r->key.n; i++)
-		if (r->key.parts[i].is_var &&
-		    var_is_of_user(r->key.parts[i].var.id))
-			r->is_by_user = true;
+	r->is_by_user = key_is_of_user(&r->key);
 }
 
 static void

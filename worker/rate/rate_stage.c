@@ -9,6 +9,7 @@
 #include "common/base/num.h"
 #include "worker/exch/ban.h"
 #include "worker/exch/exch.h"
+#include "worker/exch/key.h"
 #include "worker/exch/plan.h"
 #include "worker/exch/sink.h"
 #include "worker/rate/rate_int.h"
@@ -40,47 +41,6 @@ rate_close(struct exch *x)
 {
 	if (x->rate != NULL)
 		loop_timer_clear(x->w->loop, &x->rate->timer);
-}
-
-/* --- keys ----------------------------------------------------------------- */
-
-/* An address, or of one of IPv6 the network that a client is given as a whole:
- * it can take any address in it. */
-static span
-rate_address(struct exch *x, const struct var *v, unsigned ipv6_prefix)
-{
-	struct ip ip;
-	char *text = arena_alloc(&x->arena, IP_TEXT_CAP);
-
-	if (!var_get_ip(x, v->id, &ip))
-		return span_of(NULL, 0);
-	if (!ip_is_v4(&ip))
-		ip_mask(&ip, ipv6_prefix);
-	return span_of(text, ip_format(&ip, text));
-}
-
-static span
-rate_piece(struct exch *x, const struct tmpl_part *part, unsigned ipv6_prefix)
-{
-	if (!part->is_var)
-		return part->text;
-	if (var_kind(part->var.id) == VAR_KIND_ADDRESS)
-		return rate_address(x, &part->var, ipv6_prefix);
-	return var_get(x, &part->var, arena_alloc(&x->arena, VAR_SCRATCH));
-}
-
-/* Every piece ends with the end of a line, which none can hold: no client can
- * make its key look like another one's. */
-span
-rate_key(struct exch *x, const struct tmpl *key, unsigned ipv6_prefix)
-{
-	span *parts = arena_alloc(&x->arena, 2 * key->n * sizeof(*parts));
-
-	for (uint32_t i = 0; i < key->n; i++) {
-		parts[2 * i] = rate_piece(x, &key->parts[i], ipv6_prefix);
-		parts[2 * i + 1] = SPAN_LIT("\n");
-	}
-	return arena_concat(&x->arena, parts, (size_t)2 * key->n);
 }
 
 /* --- counting ------------------------------------------------------------- */
@@ -222,7 +182,7 @@ rate_run(struct exch *x, const struct plan_limits *all, bool is_by_user)
 
 		if (r->is_by_user != is_by_user)
 			continue;
-		key = rate_key(x, &r->key, r->ipv6_prefix);
+		key = key_render(x, &r->key, r->ipv6_prefix);
 		a = rate_count(x, r, key);
 		if (a.rc == LIMITS_REFUSED) {
 			rate_undo(x, all);
@@ -248,7 +208,7 @@ rate_explain(struct exch *x, const struct plan_limits *all, bool is_by_user)
 
 		if (r->is_by_user != is_by_user)
 			continue;
-		key = rate_key(x, &r->key, r->ipv6_prefix);
+		key = key_render(x, &r->key, r->ipv6_prefix);
 		/* its pieces end with ends of lines */
 		key.len -= key.len > 0;
 		sink_note(x, "limit", r->at, "%.*s counts '%.*s'%s%s",

@@ -22,7 +22,7 @@ SITE_ONLY = """hosts listen certificate certificate_key client_ca verify
 crl""".split()
 KEYS = {
     "global": """daemon pid_file workers cpu_affinity worker_connections user
-        group shared_memory memory_limit heavy_hitters shutdown_timeout
+        group quota_file shared_memory memory_limit heavy_hitters shutdown_timeout
         tunnel_timeout_on_reload worker_watchdog upgrade_timeout reload_window
         path_policy compress_memory dns_servers mmdb key_isolation include error_log
         log_level""",
@@ -59,7 +59,7 @@ KEYS = {
         response_types audit_log""",
     "acl x": """ip dst_ip user group domain domain_file url url_file method
         path header port time category category_db zone country asn ja4
-        content_type response_size match extend""",
+        content_type response_size quota match extend""",
     "challenge": "difficulty ttl secret cookie status",
     "users x": "file groups_file",
     "log x": "path format sample buffer level",

@@ -228,8 +228,8 @@ def test_what_is_wrong_is_told(tmp_path):
     for value, said in (
             ("2m", "2m: a bandwidth is a size a second, for example 2m/s"),
             ("2m/s for {user}", "unknown word 'for'; expected `per {variable}`"),
-            ("2m/s per", "behind `per` stands one word"),
-            ("2m/s per {user} x", "behind `per` stands one word"),
+            ("2m/s per", "behind `per` stands a word"),
+            ("2m/s per {user} x", "unknown word 'x'"),
             ("2m/s per {nobody}", "nobody"),
             ("2000g/s", "at most 1024g/s")):
         ini.write_text("[site test]\nrespond = 200 x\n"
