@@ -93,7 +93,8 @@ void admin_refuse(struct serve_call *c, unsigned status, const char *why);
 
 /* GET /v1/status */
 json_t *admin_status(const struct admin *a);
-/* What it says of one server of a->conf, with its history; new. */
+/* What it says of one server of a->conf, with its history; new. NULL: an empty
+ * spot of a name. */
 json_t *admin_status_server(const struct admin *a, const json_t *server);
 
 /* --- in the steward: admin_server.c --------------------------------------- */

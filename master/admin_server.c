@@ -7,7 +7,7 @@
 #include "common/base/check.h"
 #include "common/base/log.h"
 #include "common/conf/conf_balance.h"
-#include "common/serve/peer_addr.h"
+#include "common/http/peer_addr.h"
 #include "common/store/history.h"
 #include "master/admin.h"
 
@@ -38,14 +38,16 @@ find_upstream(const json_t *conf, const char *name)
 	return NULL;
 }
 
+/* The first one from *at on, which is moved behind it: a name is one for each
+ * address. NULL: there is no other. */
 static const json_t *
-find_server(const json_t *upstream, const char *address)
+next_server(const json_t *upstream, const char *address, size_t *at)
 {
-	const json_t *s;
-	size_t i;
+	const json_t *all = json_object_get(upstream, "servers");
 
-	json_array_foreach(json_object_get(upstream, "servers"), i, s)
-	{
+	while (*at < json_array_size(all)) {
+		const json_t *s = json_array_get(all, (*at)++);
+
 		if (is_same_server(
 			json_string_value(json_object_get(s, "address")),
 			address))
@@ -90,9 +92,11 @@ change_read(const char *word, const json_t *weight, struct server_change *out)
 }
 
 static void
-change_obey(
-    const struct admin *a, uint32_t id, const struct server_change *change)
+change_obey(const struct admin *a, const json_t *server,
+    const struct server_change *change)
 {
+	uint32_t id =
+	    (uint32_t)json_integer_value(json_object_get(server, "id"));
 	struct upstate *u = a->boot->upstate;
 	uint64_t now_ms = clock_mono_ms(loop_clock(a->loop));
 
@@ -131,12 +135,39 @@ struct server_order {
 	const json_t *weight; /* NULL: none */
 };
 
+/* The servers of that address as they are. */
+static void
+order_answer(const struct admin *a, struct serve_call *c, const json_t *u,
+    const struct server_order *o)
+{
+	json_t *others = json_array();
+	json_t *j = json_object();
+	const json_t *s;
+	size_t at = 0;
+
+	while ((s = next_server(u, o->server, &at)) != NULL) {
+		json_t *found = admin_status_server(a, s);
+
+		/* an empty spot */
+		if (found == NULL)
+			continue;
+		if (json_object_get(j, "server") == NULL)
+			(void)json_object_set_new(j, "server", found);
+		else
+			(void)json_array_append_new(others, found);
+	}
+	(void)json_object_set_new(j, "others", others);
+	(void)json_object_set(j, "balance", json_object_get(u, "balance"));
+	admin_answer(c, 200, j);
+}
+
 static void
 order_obey(const struct admin *a, struct serve_call *c,
     const struct server_order *o, const struct server_change *change)
 {
 	const json_t *u = find_upstream(a->conf, o->upstream);
-	const json_t *s = find_server(u, o->server);
+	size_t at = 0;
+	const json_t *s = next_server(u, o->server, &at);
 	uint64_t id = (uint64_t)json_integer_value(json_object_get(s, "id"));
 	json_t *j;
 
@@ -156,15 +187,11 @@ order_obey(const struct admin *a, struct serve_call *c,
 		    "configuration alone: another one would send clients of "
 		    "all servers elsewhere");
 	} else if (o->word == NULL) {
-		j = json_object();
-		(void)json_object_set_new(
-		    j, "server", admin_status_server(a, s));
-		(void)json_object_set(
-		    j, "balance", json_object_get(u, "balance"));
-		admin_answer(c, 200, j);
+		order_answer(a, c, u, o);
 	} else {
-		change_obey(a, (uint32_t)id, change);
 		change_log(c, o->upstream, s, o->word, change);
+		for (; s != NULL; s = next_server(u, o->server, &at))
+			change_obey(a, s, change);
 		j = json_object();
 		(void)json_object_set_new(j, "ok", json_true());
 		admin_answer(c, 200, j);

@@ -6,12 +6,14 @@
 #include "common/base/check.h"
 #include "common/base/date.h"
 #include "common/base/num.h"
+#include "common/http/peer_addr.h"
 #include "common/shm/counters.h"
 #include "common/shm/slot.h"
 #include "common/store/adaptive.h"
 #include "common/store/history.h"
 #include "common/store/limits.h"
 #include "common/store/objects.h"
+#include "common/store/spots.h"
 #include "common/store/upqueue.h"
 #include "common/store/upstate.h"
 #include "master/admin.h"
@@ -236,17 +238,6 @@ status_server(const struct admin *a, json_t *server, struct health_class *usual,
 	*n_changes += json_array_size(json_object_get(server, "history"));
 }
 
-json_t *
-admin_status_server(const struct admin *a, const json_t *server)
-{
-	struct health_class none = {0, 0};
-	json_t *j = json_deep_copy(server);
-	size_t n_changes = 0;
-
-	status_server(a, j, &none, &none, &n_changes);
-	return j;
-}
-
 /* Take an id from an object; the largest number when it is none below `cap`. */
 static uint32_t
 take_id(json_t *j, const char *key, uint32_t cap)
@@ -255,6 +246,65 @@ take_id(json_t *j, const char *key, uint32_t cap)
 
 	(void)json_object_del(j, key);
 	return id < cap ? (uint32_t)id : UINT32_MAX;
+}
+
+/* Its addresses: two where a host has both families. */
+static void
+status_set_at(json_t *server, const struct spot *spot)
+{
+	struct peer_addr peer;
+	struct dns_answer answer;
+	json_t *all = json_array();
+
+	(void)peer_addr_parse(
+	    span_str(json_string_value(json_object_get(server, "address"))),
+	    &peer);
+	spot_answer(spot, &answer);
+	for (uint32_t i = 0; i < answer.n; i++) {
+		char text[SOCK_ADDR_TEXT_CAP];
+		struct sock_addr addr;
+
+		dns_answer_addr(&answer, i, peer.port, &addr);
+		(void)sock_addr_format(&addr, text);
+		(void)json_array_append_new(all, json_string(text));
+	}
+	(void)json_object_set_new(server, "at", all);
+}
+
+/* Put what stands in its spot in the place of its id: null for what is no name,
+ * or is nowhere. false: it is none of the servers that there are. */
+static bool
+status_spot(const struct admin *a, json_t *server)
+{
+	uint32_t spot = take_id(server, "spot", SPOTS_PER_NAME);
+	uint32_t id = take_id(server, "spots", SPOTS_MAX);
+	struct spots_set set;
+
+	(void)json_object_set_new(server, "at", json_null());
+	if (id == UINT32_MAX || !spots_read(a->boot->spots, id, &set))
+		return id == UINT32_MAX || spot == 0;
+	if (set.at[spot].n == 0) {
+		for (uint32_t k = 0; k < SPOTS_PER_NAME; k++)
+			spot |= set.at[k].n;
+		return spot == 0;
+	}
+	status_set_at(server, &set.at[spot]);
+	return true;
+}
+
+json_t *
+admin_status_server(const struct admin *a, const json_t *server)
+{
+	struct health_class none = {0, 0};
+	json_t *j = json_deep_copy(server);
+	size_t n_changes = 0;
+
+	if (!status_spot(a, j)) {
+		json_decref(j);
+		return NULL;
+	}
+	status_server(a, j, &none, &none, &n_changes);
+	return j;
 }
 
 /* What an upstream may have at once, has, and refused. */
@@ -288,6 +338,17 @@ status_limits(const struct admin *a, json_t *j)
 	    j, "timeouts", upqueue_get(b->upqueue, queue, UPQUEUE_TIMEOUTS));
 }
 
+/* Leave out the spots of names where nothing is. */
+static void
+status_drop_spots(const struct admin *a, json_t *servers)
+{
+	for (size_t k = 0; k < json_array_size(servers);)
+		if (status_spot(a, json_array_get(servers, k)))
+			k++;
+		else
+			(void)json_array_remove(servers, k);
+}
+
 static json_t *
 status_upstreams(const struct admin *a)
 {
@@ -305,6 +366,7 @@ status_upstreams(const struct admin *a)
 		struct health_class usual = {0, 0};
 		struct health_class backup = {0, 0};
 
+		status_drop_spots(a, json_object_get(upstream, "servers"));
 		json_array_foreach(
 		    json_object_get(upstream, "servers"), k, server)
 		{

@@ -5,6 +5,7 @@
 #include "common/base/log.h"
 #include "common/base/service_name.h"
 #include "common/ipc/boot.h"
+#include "common/shm/registry.h"
 #include "master/checks.h"
 
 /* Protocols that are offered where requests are made. */
@@ -166,6 +167,11 @@ server_open(struct check_server *s, struct check_group *g, const json_t *j,
 	s->id = (uint32_t)json_integer_value(json_object_get(j, "id"));
 	s->number = (uint32_t)json_integer_value(json_object_get(j, "number"));
 	s->is_backup = json_is_true(json_object_get(j, "backup"));
+	s->spots =
+	    json_is_integer(json_object_get(j, "spots"))
+		? (uint32_t)json_integer_value(json_object_get(j, "spots"))
+		: REGISTRY_NONE;
+	s->spot = (uint32_t)json_integer_value(json_object_get(j, "spot"));
 	(void)peer_addr_parse(text_at(j, "address"), &s->at);
 	s->check = server_check(s, check);
 	if (g->tls != NULL && (g->what.kind == CHECK_TLS || s->at.is_tls))

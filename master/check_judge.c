@@ -119,20 +119,20 @@ log_change(const struct check_server *s, enum health_why why, uint32_t detail)
 {
 	const struct check_group *g = s->group;
 	bool is_good = why == HEALTH_WHY_NONE;
+	char text[CHECK_TEXT_CAP];
 
+	(void)check_name_text(s, text);
 	if (is_good)
-		log_msg(LOG_NOTICE, "server up upstream=%.*s server=%.*s",
-		    SPAN_FMT(g->name), SPAN_FMT(s->at.text));
+		log_msg(LOG_NOTICE, "server up upstream=%.*s server=%s",
+		    SPAN_FMT(g->name), text);
 	else if (detail != 0)
 		log_msg(LOG_WARN,
-		    "server down upstream=%.*s server=%.*s why=\"%s %u\"",
-		    SPAN_FMT(g->name), SPAN_FMT(s->at.text),
-		    health_why_name(why), detail);
+		    "server down upstream=%.*s server=%s why=\"%s %u\"",
+		    SPAN_FMT(g->name), text, health_why_name(why), detail);
 	else
 		log_msg(LOG_WARN,
-		    "server down upstream=%.*s server=%.*s why=\"%s\"",
-		    SPAN_FMT(g->name), SPAN_FMT(s->at.text),
-		    health_why_name(why));
+		    "server down upstream=%.*s server=%s why=\"%s\"",
+		    SPAN_FMT(g->name), text, health_why_name(why));
 }
 
 /* How many results of this kind in a row it takes. Of a server that nothing is

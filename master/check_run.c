@@ -5,7 +5,7 @@
 
 #include "common/base/check.h"
 #include "common/ipc/boot.h"
-#include "common/store/names.h"
+#include "common/shm/registry.h"
 #include "master/checks.h"
 
 /* A check that was just begun anew comes within this time; the intervals of all
@@ -17,10 +17,6 @@
 #define FAST_PART 4u
 /* An interval is longer or shorter by up to this part of it. */
 #define JITTER_PART 10u
-/* When too many names are being resolved. */
-#define AGAIN_MS 50u
-/* How long an answer of a name server is believed at least. */
-#define TTL_MIN_MS 1000u
 /* Addresses of one name that are tried. */
 #define ADDRS_MAX 4u
 /* Content that is looked at. */
@@ -68,16 +64,26 @@ check_rest(struct check_server *s)
 	    (due > least ? due : least) - now_ms(s));
 }
 
+/* A command knows the name alone: what it says is said of all its servers. */
+static uint32_t
+done_servers(const struct check_server *s)
+{
+	return s->spots != REGISTRY_NONE && s->group->what.kind == CHECK_COMMAND
+		   ? SPOTS_PER_NAME
+		   : 1;
+}
+
 void
 check_done(struct check_server *s, enum health_why why, uint32_t detail)
 {
-	check_noted(s, why, detail);
+	uint32_t n = done_servers(s);
+
+	for (uint32_t k = 0; k < n; k++)
+		check_noted(&s[k], why, detail);
 	check_rest(s);
 }
 
 /* --- asking --------------------------------------------------------------- */
-
-static void check_ask(struct check_server *s);
 
 /* What is wrong with ourselves says nothing of the server. */
 static bool
@@ -96,7 +102,8 @@ check_on_answer(void *self, const struct fetch_result *r)
 	uint32_t detail;
 
 	s->fetch = NULL;
-	if (is_our_own(r)) {
+	/* nor what another one of its name says */
+	if (is_our_own(r) || !check_name_stays(s)) {
 		check_rest(s);
 		return;
 	}
@@ -118,7 +125,7 @@ time_left_ms(const struct check_server *s)
 	return end > now_ms(s) ? (uint32_t)(end - now_ms(s)) : 1;
 }
 
-static void
+void
 check_ask(struct check_server *s)
 {
 	const struct check_group *g = s->group;
@@ -158,50 +165,7 @@ check_ask(struct check_server *s)
 	s->fetch = fetch_start(g->all->loop, &spec, check_on_answer, s);
 }
 
-/* --- its name ------------------------------------------------------------- */
-
-static void
-check_on_name(void *self, const struct dns_answer *a)
-{
-	struct check_server *s = self;
-	const struct boot *b = s->group->all->boot;
-	uint64_t ttl_ms = (uint64_t)a->ttl_s * 1000;
-
-	s->query = NULL;
-	loop_timer_clear(s->group->all->loop, &s->timer);
-	if (a->rc != DNS_OK || a->n == 0) {
-		check_done(s, HEALTH_WHY_NAME, 0);
-		return;
-	}
-	s->answer = *a;
-	s->good_until_ms =
-	    now_ms(s) + (ttl_ms > TTL_MIN_MS ? ttl_ms : TTL_MIN_MS);
-	names_put(b->names, b->slots,
-	    (struct slot_name){b->slot, b->incarnation}, s->at.host, a,
-	    s->good_until_ms);
-	check_ask(s);
-}
-
-static void
-check_find(struct check_server *s)
-{
-	struct checks *c = s->group->all;
-
-	s->n_addrs = 0;
-	if (s->at.host.len == 0 || now_ms(s) < s->good_until_ms ||
-	    names_get(c->boot->names, s->at.host, now_ms(s), &s->answer,
-		&s->good_until_ms)) {
-		check_ask(s);
-		return;
-	}
-	s->query = dns_resolve(c->dns, s->at.host, check_on_name, s);
-	if (s->query == NULL) {
-		loop_timer_set(c->loop, &s->timer, AGAIN_MS);
-		return;
-	}
-	s->state = CHECK_NAMES;
-	loop_timer_set(c->loop, &s->timer, s->group->what.timeout_ms);
-}
+/* --- when it is time ------------------------------------------------------ */
 
 static void
 check_on_timer(void *self)
@@ -209,9 +173,7 @@ check_on_timer(void *self)
 	struct check_server *s = self;
 
 	if (s->state == CHECK_NAMES) {
-		dns_cancel(s->query);
-		s->query = NULL;
-		check_done(s, HEALTH_WHY_NAME, 0);
+		check_name_late(s);
 		return;
 	}
 	if (s->state == CHECK_RUNS) {
@@ -219,10 +181,13 @@ check_on_timer(void *self)
 		return;
 	}
 	s->began_ms = now_ms(s);
+	s->n_addrs = 0;
 	if (s->group->what.kind == CHECK_COMMAND)
 		check_command_ask(s);
+	else if (s->spots != REGISTRY_NONE)
+		check_name(s);
 	else
-		check_find(s);
+		check_ask(s);
 }
 
 /* --- life ----------------------------------------------------------------- */
@@ -235,7 +200,8 @@ check_server_start(struct check_server *s)
 
 	timer_init(&s->timer, check_on_timer, s);
 	health_check_adopt(c->boot->upstate, s->id, s->check);
-	if (s->group->what.kind == CHECK_NONE)
+	if (s->group->what.kind == CHECK_NONE ||
+	    (s->group->what.kind == CHECK_COMMAND && s->spot > 0))
 		return;
 	/* what cannot be asked is not asked */
 	if ((s->group->what.kind == CHECK_TLS || s->at.is_tls) &&

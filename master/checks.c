@@ -66,17 +66,20 @@ server_look(struct check_server *s, struct health_class *usual,
 {
 	const struct checks *c = s->group->all;
 	uint64_t now_ms = clock_mono_ms(loop_clock(c->loop));
+	char text[CHECK_TEXT_CAP];
 	struct health h;
 	bool is_ejected;
 
+	if (!check_name_is_there(s))
+		return;
 	history_note(c->boot->upstate, s->id, now_ms);
 	health_look(c->boot->upstate, s->id, now_ms, &h);
 	health_class_add(s->is_backup ? backup : usual, &h);
 	is_ejected = h.state == HEALTH_EJECTED;
 	if (s->was_ejected && h.state == HEALTH_UP)
 		log_msg(LOG_NOTICE,
-		    "server back after ejection upstream=%.*s server=%.*s",
-		    SPAN_FMT(s->group->name), SPAN_FMT(s->at.text));
+		    "server back after ejection upstream=%.*s server=%s",
+		    SPAN_FMT(s->group->name), check_name_text(s, text));
 	s->was_ejected = is_ejected;
 }
 

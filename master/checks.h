@@ -16,8 +16,9 @@
 #include "common/net/loop.h"
 #include "common/net/proxyproto.h"
 #include "common/serve/fetch.h"
-#include "common/serve/peer_addr.h"
+#include "common/http/peer_addr.h"
 #include "common/store/history.h"
+#include "common/store/spots.h"
 #include "common/tls/tls_client.h"
 
 struct boot;
@@ -39,13 +40,16 @@ struct check_server {
 	uint32_t number; /* its line in the configuration: names its command */
 	struct list node; /* while it waits or runs, in checks.commands */
 	bool is_backup;
+	uint32_t spots; /* of a name: their id; REGISTRY_NONE: it is none */
+	uint32_t spot; /* which of them; the others stand behind the first */
+	struct spot asked; /* who stood there at the last check */
 	struct peer_addr at;
 	struct tls_remote *remote; /* NULL: no TLS is spoken in the check */
 	uint64_t check; /* of what is checked: see health_check_adopt() */
 	struct timer timer;
 	struct dns_query *query;
 	struct fetch *fetch;
-	struct dns_answer answer; /* of a server that is a name */
+	struct dns_answer answer; /* of a server that is a name: its own */
 	uint64_t good_until_ms; /* of the answer */
 	uint64_t began_ms; /* the check that runs */
 	uint32_t n_addrs; /* that it was tried at */
@@ -122,6 +126,25 @@ void check_server_stop(struct check_server *s);
  * the next one. */
 void check_done(struct check_server *s, enum health_why why, uint32_t detail);
 void check_rest(struct check_server *s);
+
+/* --- check_name.c: servers that are names ---------------------------------- */
+
+/* Ask for its addresses, if it is time; check_named() follows. Of a name the
+ * first server does so for all. */
+void check_name(struct check_server *s);
+/* The name servers say nothing in time. */
+void check_name_late(struct check_server *s);
+/* Whether it has an address, or stands for a name that has none. */
+bool check_name_is_there(const struct check_server *s);
+/* Whether it is still at the address that was asked. */
+bool check_name_stays(const struct check_server *s);
+/* What logs call it: its text, and where it is. */
+#define CHECK_TEXT_CAP 512
+const char *check_name_text(
+    const struct check_server *s, char out[CHECK_TEXT_CAP]);
+
+/* Its addresses are at hand: ask it. */
+void check_ask(struct check_server *s);
 
 /* --- check_command.c: checks that are commands ---------------------------- */
 

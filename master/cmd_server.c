@@ -49,28 +49,47 @@ print_weight(const json_t *s, const char *balance)
 	(void)putchar('\n');
 }
 
+static void
+print_server(const json_t *s, const char *balance)
+{
+	const json_t *why = json_object_get(s, "why");
+	const json_t *at;
+	const json_t *c;
+	size_t i;
+
+	(void)printf("server   %s\n", admin_text(s, "address"));
+	json_array_foreach(json_object_get(s, "at"), i, at)
+	{
+		(void)printf("at       %s\n", json_string_value(at));
+	}
+	(void)printf("health   %s%s%s\norder    %s\n", admin_text(s, "health"),
+	    json_is_string(why) ? ", " : "",
+	    json_is_string(why) ? json_string_value(why) : "",
+	    admin_text(s, "order"));
+	print_weight(s, balance);
+	json_array_foreach(json_object_get(s, "history"), i, c)
+	{
+		print_change(c);
+	}
+}
+
 /* That an order was done is nothing to say. */
 static void
 server_on_answer(void *self, const json_t *answer, span text)
 {
-	const json_t *s = json_object_get(answer, "server");
-	const json_t *why = json_object_get(s, "why");
-	const json_t *c;
+	const char *balance = admin_text(answer, "balance");
+	const json_t *s;
 	size_t i;
 
 	(void)self;
 	(void)text;
-	if (!json_is_object(s))
+	if (!json_is_object(json_object_get(answer, "server")))
 		return;
-	(void)printf("server   %s\nhealth   %s%s%s\norder    %s\n",
-	    admin_text(s, "address"), admin_text(s, "health"),
-	    json_is_string(why) ? ", " : "",
-	    json_is_string(why) ? json_string_value(why) : "",
-	    admin_text(s, "order"));
-	print_weight(s, admin_text(answer, "balance"));
-	json_array_foreach(json_object_get(s, "history"), i, c)
+	print_server(json_object_get(answer, "server"), balance);
+	json_array_foreach(json_object_get(answer, "others"), i, s)
 	{
-		print_change(c);
+		(void)putchar('\n');
+		print_server(s, balance);
 	}
 }
 

@@ -143,6 +143,8 @@ print_server(const json_t *upstream, const json_t *s)
 {
 	const json_t *ordered = json_object_get(s, "weight_order");
 	long long weight = number_of(s, "weight");
+	const json_t *at;
+	size_t i;
 	bool is_ordered =
 	    json_is_integer(ordered) &&
 	    conf_balance_has_weights(span_str(admin_text(upstream, "balance")));
@@ -153,6 +155,10 @@ print_server(const json_t *upstream, const json_t *s)
 	    number_of(s, "active"), number_of(s, "requests"),
 	    number_of(s, "failures"), admin_text(s, "address"),
 	    json_is_true(json_object_get(s, "backup")) ? " (backup)" : "");
+	json_array_foreach(json_object_get(s, "at"), i, at)
+	{
+		(void)printf(" at %s", json_string_value(at));
+	}
 	if (is_ordered)
 		(void)printf(" (configured weight %lld)", weight);
 	print_health(s);

@@ -15,7 +15,7 @@
 #include "common/base/service_name.h"
 #include "common/conf/conf_health.h"
 #include "common/http/uri.h"
-#include "common/serve/peer_addr.h"
+#include "common/http/peer_addr.h"
 #include "master/commands.h"
 #include "master/master.h"
 #include "master/priv.h"

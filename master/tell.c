@@ -33,6 +33,7 @@ tell_text(span s)
 	return j != NULL ? j : json_string("?");
 }
 
+/* `number`: its line. */
 static json_t *
 tell_server(const struct gen *g, span upstream, const struct conf_value *v,
     uint32_t number)
@@ -52,6 +53,29 @@ tell_server(const struct gen *g, span upstream, const struct conf_value *v,
 	    json_integer(claims_server(g->claims, upstream, v->words[0].text)));
 	(void)json_object_set_new(j, "number", json_integer(number));
 	return j;
+}
+
+/* A name is a server for each of its spots. */
+static void
+tell_servers(json_t *all, const struct gen *g, span upstream,
+    const struct conf_value *v, uint32_t number)
+{
+	struct spots_name name;
+	bool is_name =
+	    claims_spots(g->claims, upstream, v->words[0].text, &name);
+
+	for (uint32_t k = 0; k < (is_name ? SPOTS_PER_NAME : 1); k++) {
+		json_t *j = tell_server(g, upstream, v, number);
+
+		if (is_name) {
+			(void)json_object_set_new(
+			    j, "id", json_integer(name.servers[k]));
+			(void)json_object_set_new(j, "spot", json_integer(k));
+			(void)json_object_set_new(
+			    j, "spots", json_integer(name.id));
+		}
+		(void)json_array_append_new(all, j);
+	}
 }
 
 /* The steward opens no path: it gets the certificates of authorities as they
@@ -150,8 +174,7 @@ tell_upstream(
 
 	while ((v = conf_next(&s, KEY_UPSTREAM_SERVER, &it)) != NULL)
 		if (v->n_words > 0)
-			(void)json_array_append_new(servers,
-			    tell_server(g, sec->name, v, (*n_servers)++));
+			tell_servers(servers, g, sec->name, v, (*n_servers)++);
 	(void)json_object_set_new(j, "name", tell_text(sec->name));
 	(void)json_object_set_new(
 	    j, "balance", tell_text(conf_balance_name(&s)));

@@ -39,6 +39,7 @@ struct hitters; /* common/store/hitters.h */
 struct names; /* common/store/names.h */
 struct quotas; /* common/store/quotas.h */
 struct sessions; /* common/store/sessions.h */
+struct spots; /* common/store/spots.h */
 struct staples; /* common/store/staples.h */
 struct strikes; /* common/store/strikes.h */
 struct ticket_keys; /* common/store/ticket_keys.h */
@@ -54,6 +55,7 @@ struct boot {
 	struct upstate *upstate;
 	struct upqueue *upqueue;
 	struct names *names;
+	struct spots *spots;
 	struct ticket_keys *ticket_keys;
 	struct strikes *strikes;
 	struct staples *staples;

@@ -3,6 +3,7 @@
 #include "common/store/tenants.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@
 #include "common/conf/conf_per.h"
 #include "common/conf/conf_places.h"
 #include "common/conf/conf_sticky.h"
+#include "common/http/peer_addr.h"
 #include "common/store/closures.h"
 #include "common/store/health.h"
 
@@ -37,7 +39,6 @@
 
 struct claims {
 	struct segment *segment;
-	const struct registry *queues;
 	struct map by_name; /* of struct claim */
 	struct map caches; /* of struct cache_claim */
 	struct map limits; /* of struct limits */
@@ -53,15 +54,44 @@ struct cache_claim {
 
 struct claim {
 	uint32_t id;
-	bool is_queue; /* of the registry of queues, not of servers */
+	struct registry *in;
 	char name[]; /* NUL-terminated for nobody */
 };
+
+/* The registries of what has ids. */
+static bool
+tenants_open_ids(struct tenants *t)
+{
+	t->servers = registry_open(t->segment, "server", UPSTATE_SERVERS_MAX,
+	    upstate_ready, t->upstate);
+	t->queues = registry_open(
+	    t->segment, "queue", UPQUEUE_MAX, upqueue_ready, t->upqueue);
+	t->names_of_spots = registry_open(
+	    t->segment, "spots", SPOTS_MAX, spots_ready, t->spots);
+	return t->servers != NULL && t->queues != NULL &&
+	       t->names_of_spots != NULL;
+}
+
+void
+tenants_close(struct tenants *t)
+{
+	if (t->names_of_spots != NULL)
+		registry_close(t->names_of_spots);
+	if (t->queues != NULL)
+		registry_close(t->queues);
+	if (t->servers != NULL)
+		registry_close(t->servers);
+	spots_free(t->spots);
+	upqueue_free(t->upqueue);
+	upstate_free(t->upstate);
+}
 
 bool
 tenants_open(struct tenants *t, struct segment *s)
 {
 	t->segment = s;
-	t->servers = t->queues = NULL;
+	t->servers = t->queues = t->names_of_spots = NULL;
+	t->spots = NULL;
 	t->names = names_map(s, true);
 	if (t->names == NULL)
 		return false;
@@ -83,28 +113,11 @@ tenants_open(struct tenants *t, struct segment *s)
 	if (t->upstate == NULL)
 		return false;
 	t->upqueue = upqueue_open(s, true);
-	if (t->upqueue != NULL)
-		t->servers = registry_open(s, "server", UPSTATE_SERVERS_MAX,
-		    upstate_ready, t->upstate);
-	if (t->servers != NULL)
-		t->queues = registry_open(
-		    s, "queue", UPQUEUE_MAX, upqueue_ready, t->upqueue);
-	if (t->queues != NULL)
+	t->spots = spots_open(s, true);
+	if (t->upqueue != NULL && t->spots != NULL && tenants_open_ids(t))
 		return true;
-	if (t->servers != NULL)
-		registry_close(t->servers);
-	upqueue_free(t->upqueue);
-	upstate_free(t->upstate);
+	tenants_close(t);
 	return false;
-}
-
-void
-tenants_close(struct tenants *t)
-{
-	registry_close(t->queues);
-	registry_close(t->servers);
-	upqueue_free(t->upqueue);
-	upstate_free(t->upstate);
 }
 
 void
@@ -113,6 +126,7 @@ tenants_lend(const struct tenants *t, struct boot *b)
 	b->upstate = t->upstate;
 	b->upqueue = t->upqueue;
 	b->names = t->names;
+	b->spots = t->spots;
 	b->ticket_keys = t->ticket_keys;
 	b->strikes = t->strikes;
 	b->staples = t->staples;
@@ -129,6 +143,7 @@ tenants_forget(struct tenants *t, uint64_t epoch)
 {
 	registry_forget(t->servers, epoch);
 	registry_forget(t->queues, epoch);
+	registry_forget(t->names_of_spots, epoch);
 }
 
 /* Length of the name in out, 0 when it is too long. */
@@ -171,8 +186,68 @@ claims_add(struct claims *c, struct registry *in, span upstream, span what,
 	REQUIRE(claim != NULL);
 	claim->id = id;
 	memcpy(claim->name, name, len);
-	claim->is_queue = in == c->queues;
+	claim->in = in;
 	(void)map_put(&c->by_name, span_of(claim->name, len), claim);
+}
+
+/* --- servers that are names ----------------------------------------------- */
+
+/* No server's text holds a '#', or a blank. */
+#define SPOT_NAME_FMT "%.*s#%u"
+#define SPOTS_NAME_FMT " spots %.*s"
+
+/* What spot k is called, of a server of that text. */
+static span
+spot_name(span server, uint32_t k, char out[NAME_CAP])
+{
+	int n = k == 0 ? snprintf(out, NAME_CAP, "%.*s", SPAN_FMT(server))
+		       : snprintf(
+			     out, NAME_CAP, SPOT_NAME_FMT, SPAN_FMT(server), k);
+
+	/* too long: it is not found, and cannot be added */
+	return span_of(out, n < NAME_CAP ? (size_t)n : NAME_CAP);
+}
+
+static span
+spots_row_name(span server, char out[NAME_CAP])
+{
+	int n = snprintf(out, NAME_CAP, SPOTS_NAME_FMT, SPAN_FMT(server));
+
+	return span_of(out, n < NAME_CAP ? (size_t)n : NAME_CAP);
+}
+
+static void
+claims_add_server(struct claims *c, struct tenants *t, span upstream,
+    const struct conf_value *v, struct diag *d)
+{
+	span text = v->words[0].text;
+	struct peer_addr peer;
+	char name[NAME_CAP];
+
+	claims_add(c, t->servers, upstream, text, v->at, d);
+	if (!peer_addr_parse(text, &peer) || peer.host.len == 0)
+		return;
+	for (uint32_t k = 1; k < SPOTS_PER_NAME; k++)
+		claims_add(c, t->servers, upstream, spot_name(text, k, name),
+		    v->at, d);
+	claims_add(c, t->names_of_spots, upstream, spots_row_name(text, name),
+	    v->at, d);
+}
+
+bool
+claims_spots(
+    const struct claims *c, span upstream, span server, struct spots_name *out)
+{
+	char name[NAME_CAP];
+
+	for (uint32_t k = 0; k < SPOTS_PER_NAME; k++)
+		out->servers[k] = REGISTRY_NONE;
+	out->id = claims_server(c, upstream, spots_row_name(server, name));
+	for (uint32_t k = 0; out->id != REGISTRY_NONE && k < SPOTS_PER_NAME;
+	     k++)
+		out->servers[k] =
+		    claims_server(c, upstream, spot_name(server, k, name));
+	return out->id != REGISTRY_NONE;
 }
 
 /* What an upstream with a limit counts. No server's text begins with a blank. */
@@ -578,7 +653,6 @@ claims_new(struct tenants *t, const struct conf_tree *conf, bool is_dry,
 
 	REQUIRE(c != NULL);
 	c->segment = t->segment;
-	c->queues = t->queues;
 	map_init(&c->by_name, false);
 	map_init(&c->caches, false);
 	map_init(&c->limits, false);
@@ -598,8 +672,7 @@ claims_new(struct tenants *t, const struct conf_tree *conf, bool is_dry,
 
 		while (
 		    (v = conf_next(&scope, KEY_UPSTREAM_SERVER, &it)) != NULL)
-			claims_add(
-			    c, t->servers, s->name, v->words[0].text, v->at, d);
+			claims_add_server(c, t, s->name, v, d);
 		claims_add_places(c, t, &scope, s, d);
 	}
 	/* whatever servers it asks, they are counted as one */
@@ -618,8 +691,7 @@ claims_free(struct tenants *t, struct claims *c)
 	map_foreach (slot, &c->by_name) {
 		struct claim *claim = slot->value;
 
-		registry_unclaim(
-		    claim->is_queue ? t->queues : t->servers, claim->id);
+		registry_unclaim(claim->in, claim->id);
 		free(claim);
 	}
 	map_fini(&c->by_name);
@@ -705,10 +777,12 @@ bool
 tenants_repair(const struct boot *b, uint32_t dead_slot)
 {
 	struct slot_name me = {b->slot, b->incarnation};
+	struct spots_by by = {b->slots, me, b->upstate};
 	bool is_done = caches_repair(b, me, dead_slot);
 
 	is_done &= limits_repair(b->segment, b->slots, me, dead_slot);
 	names_repair(b->names, b->slots, me, dead_slot);
+	spots_repair(b->spots, &by, dead_slot);
 	staples_repair(b->staples, b->slots, me, dead_slot);
 	sessions_repair(b->sessions, b->slots, me, dead_slot);
 	bans_repair(b->bans, b->slots, me, dead_slot);

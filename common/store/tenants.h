@@ -21,6 +21,7 @@
 #include "common/store/objects.h"
 #include "common/store/quotas.h"
 #include "common/store/sessions.h"
+#include "common/store/spots.h"
 #include "common/store/staples.h"
 #include "common/store/strikes.h"
 #include "common/store/ticket_keys.h"
@@ -42,8 +43,10 @@ struct tenants {
 	struct hitters *hitters;
 	struct quotas *quotas;
 	struct upqueue *upqueue;
+	struct spots *spots;
 	struct registry *servers;
 	struct registry *queues;
+	struct registry *names_of_spots;
 };
 
 /* Open, or make, all of them. false with errno. */
@@ -73,6 +76,11 @@ void claims_free(struct tenants *t, struct claims *c);
 /* Id of a server of an upstream; REGISTRY_NONE when it was not claimed. `c` may
  * be NULL (a configuration that is only checked). */
 uint32_t claims_server(const struct claims *c, span upstream, span server);
+
+/* The same of a server that is a name: its spots, whose first one has the id of
+ * the name itself. false: it was not claimed, and all ids are REGISTRY_NONE. */
+bool claims_spots(
+    const struct claims *c, span upstream, span server, struct spots_name *out);
 
 /* A [forward] counts all its servers as this one of an upstream of its name; no
  * server of an [upstream] is called so. */

@@ -136,6 +136,24 @@ upstate_ready(void *self, uint32_t id)
 	return true;
 }
 
+void
+upstate_renew(struct upstate *u, uint32_t id)
+{
+	/* the others are the operator's, the steward's or the upstream's */
+	static const enum upstate_word own[] = {UPSTATE_RUN_5XX,
+	    UPSTATE_RUN_RESET, UPSTATE_RUN_SLOW, UPSTATE_EJECTED,
+	    UPSTATE_EJECTED_AT, UPSTATE_CHECKED, UPSTATE_LATENCY};
+	struct upstate_server *v = &u->t->server[id];
+
+	REQUIRE(id < UPSTATE_SERVERS_MAX);
+	for (uint32_t i = 0; i < UPSTATE_COUNTS; i++)
+		atomic_store(&v->count[i], 0);
+	for (uint32_t i = 0; i < NELEMS(own); i++)
+		atomic_store(&v->word[own[i]], 0);
+	for (uint32_t i = 0; i < UPSTATE_PAST_WORDS; i++)
+		atomic_store(&u->t->past[id].word[i], 0);
+}
+
 /* --- counting ------------------------------------------------------------- */
 
 static void

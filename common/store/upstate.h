@@ -23,6 +23,12 @@ void upstate_free(struct upstate *u);
 /* For registry_open(): the numbers of a new server are there and 0. */
 bool upstate_ready(void *self, uint32_t id);
 
+/* The server is another one from now on: what is known of health, and what was
+ * counted, is 0. Requests that are under way go on counting, and what an
+ * operator wants, what is checked and what is kept for the whole upstream
+ * stays. */
+void upstate_renew(struct upstate *u, uint32_t id);
+
 /* A request to the server begins, ends; `slot` is the caller's own. */
 void upstate_begin(struct upstate *u, uint32_t slot, uint32_t id);
 void upstate_end(struct upstate *u, uint32_t slot, uint32_t id);

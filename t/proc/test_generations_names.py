@@ -135,9 +135,10 @@ def test_the_end_of_an_answer_is_one_for_both(gatehouse, dns, hosts):
     kept.close()
 
 
-def test_resolve_of_one_is_not_that_of_the_other(gatehouse, dns, hosts):
-    """`resolve =` of a generation bounds what it believes itself; the shared
-    answer has its own time."""
+def test_resolve_of_one_moves_the_servers_of_both(gatehouse, dns, hosts):
+    """`resolve =` of a generation bounds what it believes itself; where the
+    name is by then, is one for both: the old one does not ask, and has the
+    new address, with its numbers, all the same."""
     gh = gatehouse(ini(dns, "a", hosts))
     kept = gh.client()
     assert is_right(dns, kept, "a")
@@ -145,9 +146,11 @@ def test_resolve_of_one_is_not_that_of_the_other(gatehouse, dns, hosts):
     dns.zone["a.test"] = ["127.0.0.2"]
     with gh.client() as c:
         until(lambda: is_right(dns, c, "a"), what="the move")
-    assert asked(dns) == ["a", "a"]
-    # 60 s of which less than these are over
-    assert kept.get("/a").text == "127.0.0.1"
+        n = len(dns.asked)
+        assert kept.get("/a").text == "127.0.0.2"
+    assert asked(dns)[:2] == ["a", "a"] and n == 4
+    server, = admin.status(gh)["upstreams"][0]["servers"]
+    assert server["at"] == [f"127.0.0.2:{hosts}"]
     kept.close()
 
 

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "common/base/check.h"
+#include "common/store/spots.h"
 #include "t/unit/exch_fixture.h"
 #include "t/unit/unit.h"
 #include "worker/route/route.h"
@@ -369,10 +370,12 @@ START_TEST(servers_know_their_ports_and_names)
 	    "server = https://[::1]\nserver = b.test\n"
 	    "server = http://c.test\n");
 	const struct upstream *u = f->w.plan->upstreams[0];
+	const struct up_server_conf *s = u->servers;
 
-	ck_assert_uint_eq(u->n_servers, NELEMS(rows));
-	for (size_t i = 0; i < NELEMS(rows); i++) {
-		const struct up_server_conf *s = &u->servers[i];
+	/* a name is one for each of its spots */
+	ck_assert_uint_eq(u->n_servers, 4 * SPOTS_PER_NAME + 1);
+	for (size_t i = 0;
+	     i<NELEMS(rows); i++, s += s->host.len> 0 ? SPOTS_PER_NAME : 1) {
 		uint16_t port = s->port;
 		struct ip ip;
 
@@ -382,6 +385,10 @@ START_TEST(servers_know_their_ports_and_names)
 		ck_assert_span_eq(s->text, rows[i].text);
 		ck_assert_span_eq(s->tls_name, rows[i].tls_name);
 		ck_assert_int_eq(s->is_tls, rows[i].tls_name[0] != '\0');
+		ck_assert_uint_eq(s->spot, 0);
+		if (s->host.len > 0)
+			ck_assert_uint_eq(
+			    s[SPOTS_PER_NAME - 1].spot, SPOTS_PER_NAME - 1);
 	}
 	fixture_free(f);
 }

@@ -8,7 +8,7 @@
 #include "common/base/map.h"
 #include "common/conf/conf.h"
 #include "common/http/chars.h"
-#include "common/serve/peer_addr.h"
+#include "common/http/peer_addr.h"
 #include "worker/preset/preset.h"
 
 #define OUTER_HTTP_PORT 80

@@ -36,7 +36,10 @@ struct round_robin {
 static uint64_t
 rr_step(const struct round_robin *r, uint32_t server)
 {
-	return RR_STEP / up_server_weight(r->g, server);
+	uint32_t weight = up_server_weight(r->g, server);
+
+	/* one that is not there loses its turns as others do */
+	return weight > 0 ? RR_STEP / weight : RR_STEP;
 }
 
 /* --- the heap ------------------------------------------------------------- */

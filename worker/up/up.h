@@ -22,6 +22,7 @@ struct lb_ops;
 struct origin_ops;
 struct tls_client;
 struct tls_policy;
+struct spots_name;
 struct tls_trust;
 
 /* One `server =`. */
@@ -41,6 +42,8 @@ struct up_server_conf {
 	span proof; /* of a parent: the field that tells who we are, with its
 	               end of line; or empty */
 	uint32_t id; /* of its shared numbers; REGISTRY_NONE: nothing shared */
+	uint32_t spot; /* which of the spots of its name it is */
+	const struct spots_name *spots; /* of all of them; NULL: it has none */
 	struct place at;
 };
 
@@ -63,8 +66,11 @@ struct upstream {
 	uint32_t index; /* in plan.upstreams */
 	span name;
 	struct place at;
-	struct up_server_conf *servers;
+	struct up_server_conf *servers; /* a name stands for each of its spots,
+	                                   one behind the other */
 	uint32_t n_servers;
+	struct spots_name *names; /* of those that are names */
+	uint32_t n_names;
 	const struct origin_ops *wire; /* what its servers speak */
 	const struct lb_ops *lb;
 	void *lb_shared; /* of lb; NULL when it shares nothing */

@@ -199,7 +199,7 @@ any_make(struct up_any *a, uint64_t hash, const struct upstream *u,
 	up_group_open(&g->group, a->w, u, &g->server);
 	g->group.n_idle_all = &a->n_idle;
 	g->group.is_retiring = a->is_retiring;
-	g->server.name = up_name_new_fixed(&g->server, g->ips, g->n_ips);
+	up_name_open_fixed(&g->server, g->ips, g->n_ips);
 	list_init(&g->used);
 	list_push_front(&a->buckets[hash % ANY_BUCKETS], &g->bucket);
 	a->n++;

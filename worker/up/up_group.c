@@ -71,8 +71,8 @@ group_open(struct up_group *g, struct worker *w, const struct upstream *u)
 	for (uint32_t i = 0; i < u->n_servers; i++) {
 		struct up_server *s = &servers[i];
 
-		if (s->conf->host.len > 0)
-			s->name = up_name_new(s);
+		if (s->conf->host.len > 0 && s->conf->spot == 0)
+			up_name_open(s);
 		if (s->conf->is_tls)
 			s->remote = tls_remote_new(u->tls, s->conf->tls_name);
 	}

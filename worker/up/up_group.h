@@ -8,6 +8,7 @@
 #include "common/base/list.h"
 #include "common/net/dns.h"
 #include "common/net/loop.h"
+#include "common/net/sock.h"
 #include "worker/exch/fault.h"
 #include "worker/up/lb.h"
 #include "worker/up/up.h"
@@ -89,8 +90,8 @@ void up_weights_open(struct up_group *g);
 void up_weights_close(struct up_group *g);
 /* See what the operator wants by now. */
 void up_weights_look(struct up_group *g);
-/* Of server i, 1 .. UP_WEIGHT_MAX. What a policy made of all of them is good as
- * long as weights_no stays. */
+/* Of server i, 1 .. UP_WEIGHT_MAX; 0: there is none (up_group_has()). What a
+ * policy made of all of them is good as long as weights_no stays. */
 static inline uint32_t
 up_server_weight(const struct up_group *g, uint32_t i)
 {
@@ -104,6 +105,8 @@ void up_fitness_free(struct up_fitness *f);
 /* The servers that are not to be asked, with those in `skip`; by bit, valid
  * until the next call. */
 const uint64_t *up_group_unfit(struct up_group *g, const uint64_t *skip);
+/* Look anew at the next choice. */
+void up_group_forget_unfit(struct up_group *g);
 /* Those that the operator took out, with those in `skip`; by bit, valid until
  * the next call of either. */
 const uint64_t *up_group_off(struct up_group *g, const uint64_t *skip);
@@ -136,14 +139,48 @@ struct up_waiter {
 	void *self;
 };
 
-struct up_name *up_name_new(struct up_server *s);
-void up_name_free(struct up_name *n);
+/* For a server whose address is a name; with spots, for those of all of them,
+ * which stand behind it. */
+void up_name_open(struct up_server *s);
 /* For a server whose addresses are these and stay so, whatever its name: nobody
  * is asked. At most DNS_ADDRS_MAX. */
-struct up_name *up_name_new_fixed(
-    struct up_server *s, const struct ip *ips, uint32_t n);
+void up_name_open_fixed(struct up_server *s, const struct ip *ips, uint32_t n);
+/* NULL is nothing. Of a name's spots the first one goes first. */
+void up_name_free(struct up_name *n);
 
-enum up_name_rc { UP_NAME_OK, UP_NAME_WAIT, UP_NAME_FAILED };
+/* See what stands in the spots of a name; `first` is the server of the first
+ * one. */
+void up_name_look(struct up_server *first);
+/* Whether there is one to be asked: of a name those whose spots have an
+ * address, and while none has, the first, which stands for the name. The server
+ * is of a spot; server i is any. */
+bool up_server_is_there(const struct up_server *s);
+
+static inline bool
+up_group_has(const struct up_group *g, uint32_t i)
+{
+	return g->conf->servers[i].spots == NULL ||
+	       up_server_is_there(&g->servers[i]);
+}
+
+/* Its part of its name's requests, 1 .. SPOT_SHARE_MAX. */
+uint32_t up_server_share(const struct up_server *s);
+/* Of a spot: the servers of the lowest rank that can be are asked. */
+uint32_t up_server_rank(const struct up_server *s);
+/* Of a spot: no address of it answered lately. */
+bool up_server_is_avoided(const struct up_server *s);
+/* Its name has more servers than it. */
+bool up_server_has_others(const struct up_server *s);
+/* The address in its spot; 0: it has no spot, or nothing is there. */
+size_t up_server_where(const struct up_server *s, char out[SOCK_ADDR_TEXT_CAP]);
+
+enum up_name_rc {
+	UP_NAME_OK,
+	UP_NAME_WAIT,
+	UP_NAME_MOVED, /* other servers of the name have addresses, it has none
+	                */
+	UP_NAME_FAILED
+};
 
 /* Whether the server's addresses are known. WAIT: the waiter's fn is called
  * when it is worth asking again (up_waiter_cancel() before it goes away). */

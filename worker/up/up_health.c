@@ -9,6 +9,7 @@
 #include "common/base/num.h"
 #include "common/store/health.h"
 #include "common/store/latency.h"
+#include "common/store/spots.h"
 #include "worker/up/up_group.h"
 
 /* Who changes something says so afterwards, and may die in between. */
@@ -76,6 +77,10 @@ up_fitness_new(const struct up_group *g)
 			bit_set(f->far, i);
 			f->is_any_far = true;
 		}
+	/* all that a dry run knows */
+	for (uint32_t i = 0; i < g->conf->n_servers; i++)
+		if (!up_group_has(g, i))
+			bit_set(f->off, i);
 	/* a dry run knows nothing of health */
 	f->near_tenths = WHOLE_TENTHS;
 	f->starters = calloc(g->conf->n_servers + 1u, sizeof(*f->starters));
@@ -160,6 +165,11 @@ fitness_look_at(struct up_group *g, uint32_t i, struct health_class *class,
 	struct up_fitness *f = g->fitness;
 	struct health h;
 
+	if (!up_group_has(g, i)) {
+		bit_set(f->unfit, i);
+		bit_set(f->off, i);
+		return;
+	}
 	health_look(
 	    g->w->boot->upstate, g->conf->servers[i].id, group_now_ms(g), &h);
 	health_class_add(class, &h);
@@ -191,6 +201,75 @@ fitness_use_all(struct up_group *g, bool is_backup)
 			f->unfit[i / 64] &= ~(UINT64_C(1) << (i % 64));
 }
 
+/* --- names ---------------------------------------------------------------- */
+
+/* See where they are by now. */
+static void
+group_look_at_names(struct up_group *g)
+{
+	const struct upstream *u = g->conf;
+
+	for (uint32_t i = 0; u->n_names > 0 && i < u->n_servers; i++)
+		if (u->servers[i].spots != NULL && u->servers[i].spot == 0)
+			up_name_look(&g->servers[i]);
+}
+
+/* Whether it may be asked when those that did not answer are left out. */
+static bool
+spot_is_fit(const struct up_group *g, uint32_t i, bool may_be_avoided)
+{
+	return !lb_is_skipped(g->fitness->unfit, i) &&
+	       (may_be_avoided || !up_server_is_avoided(&g->servers[i]));
+}
+
+/* The lowest rank of a name that has such; UINT32_MAX: none. */
+static uint32_t
+name_rank(const struct up_group *g, uint32_t first, bool may_be_avoided)
+{
+	uint32_t rank = UINT32_MAX;
+
+	for (uint32_t i = first; i < first + SPOTS_PER_NAME; i++)
+		if (spot_is_fit(g, i, may_be_avoided) &&
+		    up_server_rank(&g->servers[i]) < rank)
+			rank = up_server_rank(&g->servers[i]);
+	return rank;
+}
+
+/* Of a name those of the lowest rank are asked (RFC 2782), and while there are
+ * others, none that did not answer lately. What is left out is asked when all
+ * others have failed a request. */
+static void
+name_hold(struct up_group *g, uint32_t first)
+{
+	uint32_t rank = name_rank(g, first, false);
+	bool may_be_avoided = rank == UINT32_MAX;
+
+	if (may_be_avoided)
+		rank = name_rank(g, first, true);
+	for (uint32_t i = first; i < first + SPOTS_PER_NAME; i++)
+		if (!spot_is_fit(g, i, may_be_avoided) ||
+		    up_server_rank(&g->servers[i]) > rank)
+			bit_set(g->fitness->unfit, i);
+}
+
+static void
+group_hold_names(struct up_group *g)
+{
+	const struct upstream *u = g->conf;
+
+	for (uint32_t i = 0; u->n_names > 0 && i < u->n_servers; i++)
+		if (u->servers[i].spots != NULL && u->servers[i].spot == 0)
+			name_hold(g, i);
+}
+
+/* --- all ------------------------------------------------------------------ */
+
+void
+up_group_forget_unfit(struct up_group *g)
+{
+	g->fitness->is_known = false;
+}
+
 static void
 fitness_look(struct up_group *g)
 {
@@ -208,6 +287,7 @@ fitness_look(struct up_group *g)
 	memset(f->unfit, 0, f->n_words * sizeof(f->unfit[0]));
 	memset(f->off, 0, f->n_words * sizeof(f->off[0]));
 	memset(f->kept, 0, f->n_words * sizeof(f->kept[0]));
+	group_look_at_names(g);
 	up_weights_look(g);
 	for (uint32_t i = 0; i < u->n_servers; i++)
 		fitness_look_at(
@@ -218,6 +298,7 @@ fitness_look(struct up_group *g)
 		fitness_use_all(g, true);
 	if (panics)
 		fitness_use_all(g, false);
+	group_hold_names(g);
 }
 
 static void
@@ -244,7 +325,7 @@ up_group_unfit(struct up_group *g, const uint64_t *skip)
 {
 	/* a dry run has no shared numbers */
 	if (g->w->boot->upstate == NULL)
-		return skip;
+		return fitness_both(g->fitness, g->fitness->off, skip);
 	fitness_refresh(g);
 	return fitness_both(g->fitness, g->fitness->unfit, skip);
 }
@@ -341,6 +422,17 @@ group_ejected(const struct up_group *g, uint64_t now_ms)
 	return n;
 }
 
+/* Servers that there are. */
+static uint32_t
+group_there(const struct up_group *g)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < g->conf->n_servers; i++)
+		n += up_group_has(g, i);
+	return n;
+}
+
 static void
 server_eject(struct up_server *s, enum conf_eject_run run)
 {
@@ -349,7 +441,9 @@ server_eject(struct up_server *s, enum conf_eject_run run)
 	struct upstate *shared = g->w->boot->upstate;
 	uint64_t now_ms = group_now_ms(g);
 	uint64_t most =
-	    (uint64_t)u->n_servers * u->eject.max_tenths / WHOLE_TENTHS;
+	    (uint64_t)group_there(g) * u->eject.max_tenths / WHOLE_TENTHS;
+	char where[SOCK_ADDR_TEXT_CAP];
+	size_t len = up_server_where(s, where);
 	struct health_claim claim;
 
 	if (!health_eject_claim(shared, g->w->boot->slot, s->conf->id,
@@ -361,10 +455,11 @@ server_eject(struct up_server *s, enum conf_eject_run run)
 	}
 	health_eject_confirm(shared, s->conf->id, &claim, run, now_ms);
 	log_msg(LOG_WARN,
-	    "server ejected upstream=%.*s server=%.*s why=%s count=%u "
+	    "server ejected upstream=%.*s server=%.*s%s%.*s why=%s count=%u "
 	    "for_ms=%llu times=%u",
-	    SPAN_FMT(u->name), SPAN_FMT(s->conf->text), health_run_name(run),
-	    u->eject.most[run], (unsigned long long)claim.for_ms, claim.times);
+	    SPAN_FMT(u->name), SPAN_FMT(s->conf->text), len > 0 ? " at=" : "",
+	    (int)len, where, health_run_name(run), u->eject.most[run],
+	    (unsigned long long)claim.for_ms, claim.times);
 }
 
 /* Something bad happened, or did not. */

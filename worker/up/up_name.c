@@ -1,20 +1,15 @@
-/* up/up_name: a server that is a name. Resolved when first needed, again when
- * the answer's time is over. Old addresses serve on while the name servers say
- * nothing (RFC 8767), and for the moment that a refresh takes; a name that is
- * said not to exist has no address any more. */
+/* up/up_name: the addresses of one server that is a name: in which order an
+ * exchange is given them, and which come last for now. A name whose addresses
+ * are servers each has one of these for each spot (store/spots). */
 #include <stdlib.h>
 
 #include "common/base/check.h"
-#include "common/store/names.h"
+#include "common/base/num.h"
 #include "worker/up/up_group.h"
+#include "worker/up/up_lookup.h"
 #include "worker/up/up_order.h"
+#include "worker/up/up_sticky.h"
 
-/* How long an answer, and a failure, is believed at least: what has no lifetime
- * is asked for once in so long and not for each request. */
-#define NAME_TTL_MIN_MS 1000u
-#define NAME_RETRY_MS 1000u
-/* How long after its time an answer serves while the next one is on its way. */
-#define NAME_STALE_MS 1000u
 /* Addresses of one server that an exchange tries. */
 #define NAME_TRIES_MAX 4
 /* How long IPv4 goes first where IPv6 led nowhere (RFC 6555 4.2: 10 minutes);
@@ -32,38 +27,46 @@ struct name_avoided {
 
 struct up_name {
 	struct up_server *server;
-	struct dns_query *query; /* one runs */
-	struct list waiters;
-	struct dns_answer answer; /* the last good one */
-	uint64_t good_until_ms;
-	bool has_failed; /* the last query did */
+	struct up_lookup *lookup; /* of all servers of the name */
+	bool is_spot; /* one of them, with these addresses of its own: */
+	struct dns_answer own;
+	uint32_t share;
+	uint32_t rank;
+	uint32_t n_there; /* servers of the name that have an address */
 	uint32_t next; /* turn to give next */
 	uint64_t v4_until_ms; /* IPv4 goes first */
 	struct name_avoided avoided[NAME_AVOIDED_MAX]; /* a ring */
 	uint32_t n_avoided; /* that ever were */
 };
 
-struct up_name *
-up_name_new(struct up_server *s)
+static struct up_name *
+name_new(struct up_server *s, struct up_lookup *l)
 {
 	struct up_name *n = calloc(1, sizeof(*n));
 
 	REQUIRE(n != NULL);
 	n->server = s;
-	list_init(&n->waiters);
+	n->lookup = l;
+	n->share = 1;
 	return n;
 }
 
-struct up_name *
-up_name_new_fixed(struct up_server *s, const struct ip *ips, uint32_t n)
+void
+up_name_open(struct up_server *s)
 {
-	struct up_name *name = up_name_new(s);
+	uint32_t n = s->conf->spots != NULL ? SPOTS_PER_NAME : 1;
+	struct up_lookup *l = up_lookup_new(s);
 
-	REQUIRE(n <= DNS_ADDRS_MAX);
-	memcpy(name->answer.addrs, ips, n * sizeof(*ips));
-	name->answer.n = n;
-	name->good_until_ms = UINT64_MAX;
-	return name;
+	for (uint32_t k = 0; k < n; k++) {
+		s[k].name = name_new(&s[k], l);
+		s[k].name->is_spot = s->conf->spots != NULL;
+	}
+}
+
+void
+up_name_open_fixed(struct up_server *s, const struct ip *ips, uint32_t n)
+{
+	s->name = name_new(s, up_lookup_new_fixed(s, ips, n));
 }
 
 void
@@ -71,8 +74,9 @@ up_name_free(struct up_name *n)
 {
 	if (n == NULL)
 		return;
-	if (n->query != NULL)
-		dns_cancel(n->query);
+	/* the others of its name only borrow it */
+	if (n->server->conf->spot == 0)
+		up_lookup_free(n->lookup);
 	free(n);
 }
 
@@ -82,126 +86,108 @@ name_now_ms(const struct up_name *n)
 	return clock_mono_ms(worker_clock(n->server->group->w));
 }
 
-static void
-name_wake(struct up_name *n)
+static const struct dns_answer *
+name_answer(const struct up_name *n)
 {
-	while (!list_is_empty(&n->waiters)) {
-		struct up_waiter *wt =
-		    LIST_ENTRY(n->waiters.next, struct up_waiter, node);
-
-		list_del(&wt->node);
-		wt->fn(wt->self);
-	}
+	return n->is_spot ? &n->own : up_lookup_answer(n->lookup);
 }
 
-/* How long the answer is good by itself. */
-static uint64_t
-answer_ttl_ms(const struct dns_answer *a)
-{
-	uint64_t ttl_ms = (uint64_t)a->ttl_s * 1000;
+/* --- spots ---------------------------------------------------------------- */
 
-	return ttl_ms < NAME_TTL_MIN_MS ? NAME_TTL_MIN_MS : ttl_ms;
-}
-
-/* `resolve =` counts from when it was asked for, by whomever. */
-static void
-name_set_end(struct up_name *n, uint64_t good_until_ms)
-{
-	uint64_t ms = n->server->conf->resolve_ms;
-	uint64_t ttl_ms = answer_ttl_ms(&n->answer);
-
-	n->good_until_ms = good_until_ms;
-	if (ms != 0 && ms < ttl_ms)
-		n->good_until_ms -= ttl_ms - ms;
-}
-
-/* Tell the other workers. */
-static void
-name_share(const struct up_name *n, uint64_t good_until_ms)
-{
-	const struct boot *b = n->server->group->w->boot;
-
-	names_put(b->names, b->slots,
-	    (struct slot_name){b->slot, b->incarnation}, n->server->conf->host,
-	    &n->answer, good_until_ms);
-}
-
-/* What another worker was told serves here, too. */
+/* Whether that is another place, or part, than it had. */
 static bool
-name_is_known(struct up_name *n)
+name_stand(struct up_name *n, const struct spot *s)
 {
 	struct dns_answer a;
-	uint64_t good_until_ms;
+	bool is_same;
 
-	if (!names_get(n->server->group->w->boot->names, n->server->conf->host,
-		name_now_ms(n), &a, &good_until_ms))
-		return false;
-	n->answer = a;
-	n->has_failed = false;
-	name_set_end(n, good_until_ms);
-	return name_now_ms(n) < n->good_until_ms;
+	spot_answer(s, &a);
+	is_same = memcmp(&a, &n->own, sizeof(a)) == 0 && n->rank == s->rank &&
+		  n->share == s->share;
+	n->own = a;
+	n->rank = s->rank;
+	n->share = s->share;
+	return !is_same;
 }
 
-static void
-name_answered(void *self, const struct dns_answer *a)
+void
+up_name_look(struct up_server *first)
 {
-	struct up_name *n = self;
-	uint64_t now_ms = name_now_ms(n);
+	struct spots_set set;
+	bool is_changed = false;
+	uint32_t n_there = 0;
 
-	n->query = NULL;
-	n->has_failed = a->rc != DNS_OK || a->n == 0;
-	if (!n->has_failed || a->rc == DNS_NOT_FOUND)
-		n->answer = *a;
-	if (n->has_failed) {
-		n->good_until_ms = now_ms + NAME_RETRY_MS;
-	} else {
-		name_set_end(n, now_ms + answer_ttl_ms(a));
-		name_share(n, now_ms + answer_ttl_ms(a));
-	}
-	name_wake(n);
-}
-
-static void
-name_refresh(struct up_name *n)
-{
-	const struct up_server *s = n->server;
-
-	if (n->query != NULL || name_now_ms(n) < n->good_until_ms ||
-	    name_is_known(n))
+	if (!up_lookup_spots(first->name->lookup, &set))
 		return;
-	n->query =
-	    dns_resolve(s->group->w->dns, s->conf->host, name_answered, n);
-	if (n->query == NULL) {
-		n->has_failed = true;
-		n->good_until_ms = name_now_ms(n) + NAME_RETRY_MS;
+	for (uint32_t k = 0; k < SPOTS_PER_NAME; k++) {
+		is_changed |= name_stand(first[k].name, &set.at[k]);
+		n_there += set.at[k].n > 0;
 	}
+	for (uint32_t k = 0; k < SPOTS_PER_NAME; k++)
+		first[k].name->n_there = n_there;
+	if (is_changed)
+		up_sticky_rename(first->group);
 }
 
-/* Whether the addresses at hand serve, or the query that runs is waited for. */
-static bool
-name_may_serve(const struct up_name *n)
+bool
+up_server_is_there(const struct up_server *s)
 {
-	if (n->answer.n == 0)
-		return false;
-	return n->query == NULL || n->has_failed ||
-	       name_now_ms(n) < n->good_until_ms + NAME_STALE_MS;
+	const struct up_name *n = s->name;
+
+	/* a dry run knows none */
+	if (n == NULL || n->n_there == 0)
+		return s->conf->spot == 0;
+	return n->own.n > 0;
+}
+
+uint32_t
+up_server_share(const struct up_server *s)
+{
+	return s->name != NULL && s->name->own.n > 0 ? s->name->share : 1;
+}
+
+uint32_t
+up_server_rank(const struct up_server *s)
+{
+	return s->name->rank;
+}
+
+bool
+up_server_has_others(const struct up_server *s)
+{
+	return s->name != NULL && s->name->n_there > 1;
+}
+
+size_t
+up_server_where(const struct up_server *s, char out[SOCK_ADDR_TEXT_CAP])
+{
+	struct sock_addr addr;
+
+	if (s->name == NULL || s->name->own.n == 0)
+		return 0;
+	dns_answer_addr(&s->name->own, 0, s->conf->port, &addr);
+	return sock_addr_format(&addr, out);
 }
 
 enum up_name_rc
 up_server_find(struct up_server *s, struct up_waiter *wait)
 {
 	struct up_name *n = s->name;
+	enum up_name_rc rc;
 
 	if (n == NULL)
 		return UP_NAME_OK;
-	name_refresh(n);
-	if (name_may_serve(n))
+	rc = up_lookup_find(n->lookup, wait);
+	if (rc != UP_NAME_OK || !n->is_spot)
+		return rc;
+	/* an answer may just have come */
+	up_name_look(s - s->conf->spot);
+	if (n->own.n > 0)
 		return UP_NAME_OK;
-	if (n->query == NULL)
-		return UP_NAME_FAILED;
-	list_push_back(&n->waiters, &wait->node);
-	return UP_NAME_WAIT;
+	return n->n_there > 0 ? UP_NAME_MOVED : UP_NAME_FAILED;
 }
+
+/* --- turns ---------------------------------------------------------------- */
 
 static bool
 at_is(const struct up_at *a, const struct up_at *b)
@@ -215,7 +201,7 @@ name_at(const struct up_name *n, uint32_t i)
 	struct sock_addr addr;
 	struct up_at at;
 
-	dns_answer_addr(&n->answer, i, n->server->conf->port, &addr);
+	dns_answer_addr(name_answer(n), i, n->server->conf->port, &addr);
 	(void)sock_addr_ip(&addr, &at.ip, &at.port);
 	return at;
 }
@@ -230,8 +216,8 @@ name_avoids(const struct up_name *n)
 	for (uint32_t k = 0; k < NAME_AVOIDED_MAX; k++) {
 		const struct name_avoided *v = &n->avoided[k];
 
-		for (uint32_t i = 0; now_ms < v->until_ms && i < n->answer.n;
-		     i++) {
+		for (uint32_t i = 0;
+		     now_ms < v->until_ms && i < name_answer(n)->n; i++) {
 			struct up_at at = name_at(n, i);
 
 			bits |= at_is(&at, &v->at) ? UINT32_C(1) << i : 0;
@@ -246,7 +232,7 @@ static uint32_t
 name_order(const struct up_name *n, const struct up_turn *turn,
     uint8_t order[DNS_ADDRS_MAX])
 {
-	return up_order(&n->answer, turn->first,
+	return up_order(name_answer(n), turn->first,
 	    name_now_ms(n) < n->v4_until_ms, name_avoids(n), order);
 }
 
@@ -259,7 +245,7 @@ name_next(const struct up_name *n, const struct up_turn *turn,
 	uint32_t k = 0;
 
 	*n_usual = name_order(n, turn, order);
-	while (k < n->answer.n && (turn->given >> order[k]) & 1)
+	while (k < name_answer(n)->n && (turn->given >> order[k]) & 1)
 		k++;
 	return k;
 }
@@ -271,7 +257,7 @@ up_server_turn(struct up_server *s, struct up_turn *turn)
 
 	if (n == NULL || turn->is_begun)
 		return;
-	REQUIRE(n->answer.n > 0);
+	REQUIRE(name_answer(n)->n > 0);
 	turn->is_begun = true;
 	turn->first = n->next++;
 }
@@ -291,7 +277,7 @@ up_server_addr(struct up_server *s, struct up_turn *turn, struct sock_addr *out)
 	up_server_turn(s, turn);
 	k = name_next(n, turn, order, &n_usual);
 	/* another answer may have come meanwhile */
-	if (k == n->answer.n)
+	if (k == name_answer(n)->n)
 		k = 0;
 	turn->at = name_at(n, order[k]);
 	turn->given |= UINT32_C(1) << order[k];
@@ -302,7 +288,7 @@ up_server_addr(struct up_server *s, struct up_turn *turn, struct sock_addr *out)
 bool
 up_server_has_more(const struct up_server *s, const struct up_turn *turn)
 {
-	return s->name != NULL && turn->n < s->name->answer.n &&
+	return s->name != NULL && turn->n < name_answer(s->name)->n &&
 	       turn->n < NAME_TRIES_MAX;
 }
 
@@ -332,19 +318,28 @@ up_server_avoid(struct up_server *s, const struct up_at *at)
 {
 	struct up_name *n = s->name;
 
-	if (n != NULL && at->port != 0)
-		n->avoided[n->n_avoided++ % NAME_AVOIDED_MAX] =
-		    (struct name_avoided){
-			.at = *at,
-			.until_ms = name_now_ms(n) + NAME_AVOID_MS,
-		    };
+	if (n == NULL || at->port == 0)
+		return;
+	n->avoided[n->n_avoided++ % NAME_AVOIDED_MAX] = (struct name_avoided){
+	    .at = *at,
+	    .until_ms = name_now_ms(n) + NAME_AVOID_MS,
+	};
+	if (n->is_spot)
+		up_group_forget_unfit(s->group);
+}
+
+bool
+up_server_is_avoided(const struct up_server *s)
+{
+	uint32_t n = name_answer(s->name)->n;
+
+	return n > 0 && name_avoids(s->name) == (UINT32_C(1) << n) - 1;
 }
 
 bool
 up_server_make_do(struct up_server *s)
 {
-	s->name->has_failed = true;
-	return s->name->answer.n > 0;
+	return up_lookup_make_do(s->name->lookup);
 }
 
 /* Which target of the answer has the i-th address; *first is its first one. */
@@ -379,7 +374,7 @@ up_server_is_at(const struct up_server *s, const struct up_at *at)
 
 	if (n == NULL)
 		return true;
-	a = &n->answer;
+	a = name_answer(n);
 	if (a->n_targets == 0)
 		return answer_has(a, 0, a->n, s->conf->port, at);
 	for (uint32_t k = 0; k < a->n_targets; k++) {
@@ -403,24 +398,11 @@ up_server_suits(const struct up_server *s, const struct up_turn *turn,
 	uint32_t first;
 	uint32_t k;
 
-	if (n == NULL || n->answer.n_targets < 2)
+	if (n == NULL || name_answer(n)->n_targets < 2)
 		return true;
 	k = name_next(n, turn, order, &n_usual);
-	t = answer_target(&n->answer, order[k < n->answer.n ? k : 0], &first);
-	return answer_has(&n->answer, first, t->n, t->port, at) ||
+	t = answer_target(
+	    name_answer(n), order[k < name_answer(n)->n ? k : 0], &first);
+	return answer_has(name_answer(n), first, t->n, t->port, at) ||
 	       !up_server_is_at(s, at);
-}
-
-void
-up_waiter_init(struct up_waiter *wt, void (*fn)(void *), void *self)
-{
-	list_init(&wt->node);
-	wt->fn = fn;
-	wt->self = self;
-}
-
-void
-up_waiter_cancel(struct up_waiter *wt)
-{
-	list_del(&wt->node);
 }

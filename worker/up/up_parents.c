@@ -4,7 +4,7 @@
 
 #include "common/base/base64.h"
 #include "common/base/check.h"
-#include "common/serve/peer_addr.h"
+#include "common/http/peer_addr.h"
 #include "common/store/tenants.h"
 #include "worker/exch/textfile.h"
 #include "worker/up/up.h"

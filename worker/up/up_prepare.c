@@ -4,7 +4,8 @@
 
 #include "common/base/check.h"
 #include "common/conf/conf_balance.h"
-#include "common/serve/peer_addr.h"
+#include "common/http/peer_addr.h"
+#include "common/store/spots.h"
 #include "common/store/tenants.h"
 #include "common/tls/tls_client.h"
 #include "worker/up/h1o.h"
@@ -55,23 +56,50 @@ server_read(struct up_server_conf *s, const struct conf_value *v, span zone,
 	s->is_far = zone.len > 0 && !span_eq(option, zone);
 }
 
+/* A name is a server for each of its spots. */
+static void
+server_spread(struct upstream *u, struct up_server_conf *first,
+    const struct claims *claims, span text)
+{
+	struct spots_name *name = &u->names[u->n_names++];
+
+	/* what is only checked has none */
+	(void)claims_spots(claims, u->name, text, name);
+	first->spots = name;
+	for (uint32_t k = 1; k < SPOTS_PER_NAME; k++) {
+		first[k] = *first;
+		first[k].spot = k;
+		first[k].id = name->servers[k];
+	}
+	u->n_servers += SPOTS_PER_NAME - 1;
+}
+
 static void
 upstream_read_servers(struct upstream *u, const struct conf_scope *s,
     const struct claims *claims, struct diag *d)
 {
 	struct conf_iter it = {NULL, 0, false};
 	const struct conf_value *v;
+	uint32_t n_names = 0;
 	uint32_t n = 0;
 
-	while (conf_next(s, KEY_UPSTREAM_SERVER, &it) != NULL)
-		n++;
+	while ((v = conf_next(s, KEY_UPSTREAM_SERVER, &it)) != NULL) {
+		struct peer_addr a;
+
+		(void)peer_addr_parse(v->words[0].text, &a);
+		n_names += a.host.len > 0;
+		n += a.host.len > 0 ? SPOTS_PER_NAME : 1;
+	}
 	if (n > UP_SERVERS_MAX) {
-		diag_error(d, u->at, "[upstream %.*s] has more than %u servers",
-		    SPAN_FMT(u->name), UP_SERVERS_MAX);
-		n = UP_SERVERS_MAX;
+		diag_error(d, u->at,
+		    "[upstream %.*s] has more than %u servers, of which a "
+		    "name counts as %u",
+		    SPAN_FMT(u->name), UP_SERVERS_MAX, SPOTS_PER_NAME);
+		n = n_names = 0;
 	}
 	u->servers = calloc(n + 1u, sizeof(*u->servers));
-	REQUIRE(u->servers != NULL);
+	u->names = calloc(n_names + 1u, sizeof(*u->names));
+	REQUIRE(u->servers != NULL && u->names != NULL);
 	it = (struct conf_iter){NULL, 0, false};
 	while (u->n_servers < n &&
 	       (v = conf_next(s, KEY_UPSTREAM_SERVER, &it)) != NULL) {
@@ -79,6 +107,8 @@ upstream_read_servers(struct upstream *u, const struct conf_scope *s,
 
 		server_read(server, v, conf_text(s, KEY_UPSTREAM_ZONE), d);
 		server->id = claims_server(claims, u->name, v->words[0].text);
+		if (server->host.len > 0)
+			server_spread(u, server, claims, v->words[0].text);
 	}
 }
 
@@ -241,5 +271,6 @@ upstream_free(struct upstream *u)
 		u->lb->unprepare(u->lb_shared);
 	tls_client_free(u->tls);
 	free(u->servers);
+	free(u->names);
 	free(u);
 }

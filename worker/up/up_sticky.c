@@ -45,6 +45,28 @@ sticky_index(const struct up_sticky *s, uint64_t name)
 	return name == 0 ? -1 : (int)s->places[sticky_place(s, name)] - 1;
 }
 
+/* One of a name is known by its address, wherever that stands: in whatever
+ * spot, and as a server of its own. */
+static void
+sticky_name_all(struct up_sticky *s, const struct up_group *g)
+{
+	const struct upstream *u = g->conf;
+
+	for (uint32_t i = 0; i < u->n_servers; i++) {
+		char where[SOCK_ADDR_TEXT_CAP];
+		size_t len = up_group_has(g, i)
+				 ? up_server_where(&g->servers[i], where)
+				 : 0;
+		span text = len > 0 ? span_of(where, len) : u->servers[i].text;
+
+		s->names[i] = 0;
+		if (!up_group_has(g, i))
+			continue;
+		s->names[i] = session_server(&s->secret, u->name, text);
+		s->places[sticky_place(s, s->names[i])] = i + 1;
+	}
+}
+
 struct up_sticky *
 up_sticky_new(const struct up_group *g)
 {
@@ -61,12 +83,19 @@ up_sticky_new(const struct up_group *g)
 	s->names = calloc(u->n_servers + 1u, sizeof(*s->names));
 	s->places = calloc(s->n_places, sizeof(*s->places));
 	REQUIRE(s->names != NULL && s->places != NULL);
-	for (uint32_t i = 0; i < u->n_servers; i++) {
-		s->names[i] =
-		    session_server(&s->secret, u->name, u->servers[i].text);
-		s->places[sticky_place(s, s->names[i])] = i + 1;
-	}
+	sticky_name_all(s, g);
 	return s;
+}
+
+void
+up_sticky_rename(const struct up_group *g)
+{
+	struct up_sticky *s = g->sticky;
+
+	if (s == NULL)
+		return;
+	memset(s->places, 0, s->n_places * sizeof(*s->places));
+	sticky_name_all(s, g);
 }
 
 void

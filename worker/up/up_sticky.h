@@ -11,6 +11,8 @@ struct http_msg;
 /* The servers of a group by their names; NULL: it has no `sticky`. */
 struct up_sticky *up_sticky_new(const struct up_group *g);
 void up_sticky_free(struct up_sticky *s);
+/* Names have other addresses now. */
+void up_sticky_rename(const struct up_group *g);
 
 /* Index of the server that the request belongs to, if it can be asked; behind
  * up_group_unfit() for the same `skip`. -1: a policy is to choose. */

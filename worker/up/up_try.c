@@ -201,7 +201,7 @@ try_start(struct up_try *t)
 static void
 try_aim(struct up_try *t, struct up_server *s)
 {
-	upstate_add(t->x->w->boot->upstate, s->conf->id, UPSTATE_REQUESTS);
+	t->is_asked = t->has_waited = false;
 	t->server = s;
 	t->is_counted = true;
 	t->turn = (struct up_turn){.n = 0};
@@ -347,6 +347,44 @@ try_connect(struct up_try *t)
 	UNREACHED();
 }
 
+/* Whether its name has other servers, which were not known, or not there, when
+ * it was chosen. A second try is for one server alone. */
+static bool
+try_is_moved(const struct up_try *t, enum up_name_rc rc)
+{
+	bool is_late = rc == UP_NAME_OK && t->has_waited &&
+		       up_server_has_others(t->server);
+
+	return t->told == NULL && (is_late || rc == UP_NAME_MOVED);
+}
+
+/* Choose of all of them. false: none can be asked. */
+static bool
+try_move(struct up_try *t)
+{
+	struct up_server *s;
+
+	try_uncount(t);
+	try_clear_timers(t);
+	if (up_place_again(t, true, &s) != UP_PLACE_FOUND)
+		return false;
+	try_aim(t, s);
+	exch_kick(t->x);
+	return true;
+}
+
+/* The addresses are known, or will never be: a try begins. */
+static void
+try_note(struct up_try *t)
+{
+	t->n_tries++;
+	t->x->origin.tries++;
+	if (!t->is_asked)
+		upstate_add(t->x->w->boot->upstate, t->server->conf->id,
+		    UPSTATE_REQUESTS);
+	t->is_asked = true;
+}
+
 void
 try_open(struct up_try *t)
 {
@@ -354,13 +392,18 @@ try_open(struct up_try *t)
 	enum up_name_rc rc = up_server_find(t->server, &t->wait);
 
 	if (rc == UP_NAME_WAIT) {
+		t->has_waited = true;
 		loop_timer_set(
 		    x->w->loop, &t->timer, t->group->conf->connect_timeout_ms);
 		return;
 	}
-	t->n_tries++;
-	x->origin.tries++;
-	if (rc == UP_NAME_FAILED) {
+	if (try_is_moved(t, rc)) {
+		if (try_move(t))
+			return;
+		rc = UP_NAME_FAILED;
+	}
+	try_note(t);
+	if (rc != UP_NAME_OK) {
 		try_failed(t, F_ORIGIN_NAME, 0);
 		return;
 	}

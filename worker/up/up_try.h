@@ -61,6 +61,8 @@ struct up_try {
 	bool is_send_over; /* it takes no more, or was told the end */
 	enum fault_id why; /* of the last try that failed */
 	bool can_reuse; /* the answer leaves the connection usable */
+	bool is_asked; /* the server counts it */
+	bool has_waited; /* for the server's addresses */
 	bool avoids_pool; /* a pooled connection was stale */
 	uint32_t n_refused; /* by this server, before it acted on the request */
 	bool is_counted; /* in the server's requests in flight */

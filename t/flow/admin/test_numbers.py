@@ -50,8 +50,8 @@ def test_requests_and_failures_of_each_server(gatehouse, origin):
     assert re.search(rf"app +1 +3 +3 +0 +{re.escape(a.address)}", out.stdout)
     out = json.loads(admin.cli(gh, "--json").stdout)
     assert out["upstreams"][0]["servers"][0] == {
-        "address": a.address, "weight": 1, "backup": False, "active": 3,
-        "requests": 3, "failures": 0, "health": "up", "why": None,
+        "address": a.address, "weight": 1, "backup": False, "at": None,
+        "active": 3, "requests": 3, "failures": 0, "health": "up", "why": None,
         "since": None, "until": None, "order": "auto",
         "weight_order": None, "history": []}
     for conn in held:

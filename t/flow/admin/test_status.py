@@ -13,7 +13,7 @@ from lib.procs import until
 
 NONE = {"active": 0, "requests": 0, "failures": 0, "health": "up", "why": None,
         "since": None, "until": None, "order": "auto",
-        "weight_order": None, "history": []}
+        "weight_order": None, "history": [], "at": None}
 INI = """
 [global]
 workers = 2

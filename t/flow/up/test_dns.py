@@ -73,13 +73,14 @@ def test_all_addresses_take_turns(front, dns, named):
     assert got == {"a": 4, "b": 4, "c": 4}
 
 
-@pytest.mark.parametrize("dead", ["127.0.0.9", "::1"])
-def test_a_dead_address_is_passed_over(front, dns, named, dead):
+@pytest.mark.parametrize("dead, retry", [
+    ("127.0.0.9", "connect"), ("::1", "none")])
+def test_a_dead_address_is_passed_over(front, dns, named, dead, retry):
     """RFC 1123 6.1.3.4: the other addresses of a name are tried, and no
-    client sees the dead one; not even with retry = none, for it is the same
-    server."""
+    client sees the dead one; of both families of one host not even with
+    retry = none, for it is the same server."""
     d = dns({NAME: [dead, "127.0.0.1"]})
-    gh = start(front, d, named(b"ok").port, "keepalive = 0\nretry = none")
+    gh = start(front, d, named(b"ok").port, f"keepalive = 0\nretry = {retry}")
     assert {get(gh).text for _ in range(6)} == {"ok"}
     assert {line["tries"] for line in gh.log(6)} == {"1", "2"}
 

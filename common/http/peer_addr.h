@@ -1,4 +1,4 @@
-/* serve/peer_addr: what `server =` names, read once for those who serve from it
+/* http/peer_addr: what `server =` names, read once for those who serve from it
  * and for those who check it. */
 #ifndef GH_PEER_ADDR_H
 #define GH_PEER_ADDR_H

@@ -1,5 +1,5 @@
-/* serve/peer_addr: schemes, names and addresses of servers. */
-#include "common/serve/peer_addr.h"
+/* http/peer_addr: schemes, names and addresses of servers. */
+#include "common/http/peer_addr.h"
 
 #include <string.h>
 
