@@ -9,6 +9,7 @@
 #include "master/admin.h"
 #include "master/cmd.h"
 #include "master/commands.h"
+#include "master/helpers.h"
 #include "master/priv.h"
 #include "master/report.h"
 
@@ -42,6 +43,7 @@ cmd_prepare(struct cmd_boot *c, const struct conf_source *src)
 	cachefiles_check(c->conf, c->diag);
 	quotafile_check(c->conf, c->diag);
 	commands_check(c->conf, c->diag);
+	helpers_check(c->conf, c->diag);
 	if (diag_count(c->diag, DIAG_ERROR) == 0)
 		prepare_shared(c);
 	c->boot.conf = c->conf;

@@ -11,6 +11,7 @@
 #include "common/base/num.h"
 #include "master/admin.h"
 #include "master/commands.h"
+#include "master/helpers.h"
 #include "master/cpu.h"
 #include "master/master.h"
 #include "master/notify.h"
@@ -301,6 +302,7 @@ gen_check_privileges(struct gen *g)
 	cachefiles_check(g->conf, g->diag);
 	quotafile_check(g->conf, g->diag);
 	commands_check(g->conf, g->diag);
+	helpers_check(g->conf, g->diag);
 }
 
 static uint32_t

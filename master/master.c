@@ -13,6 +13,7 @@
 #include "master/admin.h"
 #include "master/cmd.h"
 #include "master/commands.h"
+#include "master/helpers.h"
 #include "master/daemon.h"
 #include "master/notify.h"
 #include "master/pidfile.h"
@@ -203,7 +204,8 @@ master_check_end(struct master *m)
 		master_stop(m, m->exit_code);
 	if (m->state != MASTER_STOPPING)
 		return;
-	if (list_is_empty(&m->children) && commands_are_gone(m))
+	if (list_is_empty(&m->children) && commands_are_gone(m) &&
+	    helpers_are_gone(m))
 		m->is_done = true;
 	else if (!has_worker && m->steward != NULL && !master_saves(m))
 		(void)kill(m->steward->pid, SIGTERM);
@@ -219,6 +221,7 @@ master_stop(struct master *m, int exit_code)
 	m->exit_code = exit_code;
 	notify_stopping();
 	commands_end(m);
+	helpers_end(m);
 	master_end_children(m);
 	loop_timer_set(m->loop, &m->deadline, STOP_MS);
 	master_check_end(m);
@@ -308,6 +311,7 @@ master_on_beat(void *self)
 		(void)raise(SIGHUP);
 	}
 	commands_beat(m);
+	helpers_beat(m);
 	reap_listen_again(m);
 	cachefiles_care(m);
 	quotafile_care(m);
@@ -429,6 +433,7 @@ master_init(struct master *m, const struct conf_source *src)
 	cachefiles_init(m);
 	quotafile_init(m);
 	commands_init(m);
+	helpers_init(m);
 	certs_init(m);
 	tell_init(m);
 }
@@ -443,6 +448,7 @@ master_close(struct master *m)
 	cachefiles_close(m);
 	quotafile_close(m);
 	commands_close(m);
+	helpers_close(m);
 	free(m->reload.problems);
 	list_foreach_safe (n, &m->gens)
 		gen_end(LIST_ENTRY(n, struct gen, node));

@@ -249,6 +249,7 @@ struct master {
 	struct list lsocks;
 	struct child *steward;
 	struct commands *commands; /* that run */
+	struct helpers *helpers; /* likewise */
 	struct watch signals;
 	struct timer beat; /* watchdog */
 	struct timer deadline; /* quitting, stopping */

@@ -11,6 +11,7 @@
 #include "common/base/log.h"
 #include "master/admin.h"
 #include "master/commands.h"
+#include "master/helpers.h"
 #include "master/master.h"
 #include "master/upgrade.h"
 
@@ -90,6 +91,7 @@ child_dead(struct child *c)
 	struct gen *g = c->gen;
 
 	child_bury_slot(c);
+	helpers_leave(c);
 	if (c->kind == CHILD_STEWARD) {
 		m->steward = NULL;
 		cachefiles_lost(m);
@@ -146,6 +148,10 @@ child_hear(struct child *c, const struct ctl_msg *msg, pid_t from, int *fd)
 		    commands_run(c->master, msg->arg))
 			c->n_heard--;
 		break;
+	case CTL_HELP:
+		if (c->kind == CHILD_WORKER)
+			helpers_ask(c, msg->arg);
+		break;
 	case CTL_CACHE_DONE:
 		if (c->kind == CHILD_STEWARD)
 			cachefiles_done(c->master, msg->arg == 1);
@@ -163,6 +169,7 @@ child_hear(struct child *c, const struct ctl_msg *msg, pid_t from, int *fd)
 	case CTL_CACHE_SAVE:
 	case CTL_CACHE_LOAD:
 	case CTL_RAN:
+	case CTL_HELPER:
 	case CTL_SPAWN:
 	case CTL_RETIRE:
 	case CTL_CLOSE_IDLE:
@@ -304,6 +311,7 @@ reap_next(struct master *m, int *status)
 	    info.si_pid <= 0)
 		return 0;
 	commands_bury(m, info.si_pid);
+	helpers_bury(m, info.si_pid);
 	return waitpid(info.si_pid, status, WNOHANG);
 }
 
@@ -316,7 +324,8 @@ reap_all(struct master *m)
 	while ((pid = reap_next(m, &status)) > 0) {
 		struct child *c;
 
-		if (commands_reaped(m, pid, status))
+		if (commands_reaped(m, pid, status) ||
+		    helpers_reaped(m, pid, status))
 			continue;
 		c = child_of(m, pid);
 		if (c == NULL) {

@@ -106,6 +106,8 @@ steward_hear(struct steward *s, const struct ctl_msg *m, int fd)
 	case CTL_CACHE_DONE:
 	case CTL_QUOTA_DONE:
 	case CTL_RUN:
+	case CTL_HELP:
+	case CTL_HELPER:
 		break;
 	}
 	if (fd >= 0)

@@ -151,6 +151,9 @@ run_obey(struct run *r, const struct ctl_msg *m, int fd)
 		else if (fd >= 0)
 			log_worker_take_fd(r->w.log, (uint32_t)m->arg, fd);
 		return;
+	case CTL_HELPER:
+		auth_helper_arrived(r->w.auth, m->arg, fd);
+		return;
 	case CTL_LOGS_DONE:
 		break;
 	case CTL_SPAWN:
@@ -171,6 +174,7 @@ run_obey(struct run *r, const struct ctl_msg *m, int fd)
 	case CTL_QUOTA_LOAD:
 	case CTL_QUOTA_DONE:
 	case CTL_RUN:
+	case CTL_HELP:
 	case CTL_RAN:
 		log_msg(LOG_WARN, "control word=%u ignored=yes", m->type);
 		break;

@@ -51,8 +51,14 @@ enum ctl_type {
 	                  1: all of it */
 	CTL_RUN, /* the command that checks a server; arg: ctl_run_arg() */
 	/* to the steward */
-	CTL_RAN /* what came of it; arg: ctl_run_arg() of an enum ctl_ran, or
+	CTL_RAN, /* what came of it; arg: ctl_run_arg() of an enum ctl_ran, or
 	           an exit status below them, and the number asked for */
+	/* from a worker */
+	CTL_HELP, /* a program that knows users; arg: ctl_help_arg(). One that
+	             runs under it is ended */
+	/* to a worker */
+	CTL_HELPER /* one fd: the socket that speaks with it; none: it was not
+	              begun. arg: as it was asked for */
 };
 
 /* Of a command that did not end by itself. */
@@ -68,6 +74,26 @@ static inline uint64_t
 ctl_run_arg(uint32_t high, uint32_t number)
 {
 	return (uint64_t)high << 32 | number;
+}
+
+/* The number of an [auth] in its configuration, and the program's own among
+ * those that a worker has of it. */
+static inline uint64_t
+ctl_help_arg(uint32_t auth, uint32_t place)
+{
+	return (uint64_t)place << 32 | auth;
+}
+
+static inline uint32_t
+ctl_help_auth(uint64_t arg)
+{
+	return (uint32_t)arg;
+}
+
+static inline uint32_t
+ctl_help_place(uint64_t arg)
+{
+	return (uint32_t)(arg >> 32);
 }
 
 /* What the steward may ask of the master: what signals ask, too. */

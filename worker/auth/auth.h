@@ -45,6 +45,10 @@ struct auth_worker *auth_worker_new(struct worker *w);
 /* No exchange may be left; NULL is allowed. */
 void auth_worker_free(struct auth_worker *aw);
 
+/* The master has answered for a helper (CTL_HELPER); takes fd, or none (-1). The
+ * worker may verify nothing. */
+void auth_helper_arrived(struct auth_worker *aw, uint64_t arg, int fd);
+
 /* Nobody is let on who is not known to the scope's [auth]; what proved it goes
  * no further, unless the section says `pass`. */
 enum verdict stage_auth(struct exch *x);

@@ -1,13 +1,16 @@
-/* auth/auth_check: credentials are verified in threads of the worker, each once
- * however many requests bring them, and the answer is remembered. */
+/* auth/auth_check: credentials are verified in threads of the worker or by its
+ * helpers, each once however many requests bring them, and the answer is remembered. */
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <openssl/crypto.h>
 
 #include "common/base/check.h"
 #include "common/base/num.h"
+#include "common/ipc/ctl.h"
 #include "worker/auth/auth_int.h"
+#include "worker/auth/helper_pool.h"
 #include "worker/auth/passwd.h"
 
 /* A hash takes 1 to 300 ms of a CPU: two threads keep one good user from
@@ -15,8 +18,6 @@
 #define CHECK_THREADS 2u
 /* Checks that wait for a thread. */
 #define CHECK_QUEUE 128u
-/* Longer than this nobody waits. */
-#define CHECK_WAIT_MS 10000u
 /* What is not good is remembered for so long at most: whoever guesses goes on
  * guessing, and whoever was just added is let on soon. */
 #define CHECK_BAD_MS 10000u
@@ -24,6 +25,8 @@
 struct auth_worker {
 	struct worker *w;
 	struct offload *pool;
+	struct helper_pool **helpers; /* by number of their [auth]; or NULL */
+	uint32_t n_auths;
 	struct auth_memory *memory;
 	struct sipkey keys[2]; /* of what is remembered; this process's own */
 	struct list checks; /* under way */
@@ -32,7 +35,9 @@ struct auth_worker {
 
 /* One check, and who waits for it. */
 struct auth_run {
-	struct offload_job job;
+	struct offload_job job; /* of a hash, */
+	struct helper_ask ask; /* or of a helper */
+	struct helper_pool *helper; /* NULL: of a hash */
 	struct list node;
 	struct auth_worker *aw;
 	struct auth_key key;
@@ -55,6 +60,45 @@ struct auth_wait {
 	struct timer timer;
 };
 
+/* --- the life of a worker ------------------------------------------------- */
+
+static void
+helpers_open(struct auth_worker *aw)
+{
+	const struct conf_tree *t = aw->w->plan->conf;
+	uint32_t n = 0;
+
+	aw->n_auths = aw->w->plan->n_auths;
+	aw->helpers = calloc(aw->n_auths, sizeof(*aw->helpers));
+	REQUIRE(aw->helpers != NULL);
+	for (const struct conf_section *sec = conf_first(t, CONF_AUTH);
+	     sec != NULL; sec = sec->next, n++) {
+		struct conf_scope s = conf_scope_of(t, sec);
+
+		if (span_eq(conf_text(&s, KEY_AUTH_SCHEME), SPAN_LIT("helper")))
+			aw->helpers[n] = helper_pool_new(aw->w, &s, n);
+	}
+}
+
+static void
+helpers_close(struct auth_worker *aw)
+{
+	for (uint32_t i = 0; i < aw->n_auths; i++)
+		helper_pool_free(aw->helpers[i]);
+	free(aw->helpers);
+}
+
+void
+auth_helper_arrived(struct auth_worker *aw, uint64_t arg, int fd)
+{
+	uint32_t n = ctl_help_auth(arg);
+
+	if (aw != NULL && n < aw->n_auths && aw->helpers[n] != NULL)
+		helper_pool_arrived(aw->helpers[n], ctl_help_place(arg), fd);
+	else if (fd >= 0)
+		(void)close(fd);
+}
+
 struct auth_worker *
 auth_worker_new(struct worker *w)
 {
@@ -72,6 +116,7 @@ auth_worker_new(struct worker *w)
 		return NULL;
 	}
 	aw->memory = auth_memory_new();
+	helpers_open(aw);
 	return aw;
 }
 
@@ -81,6 +126,7 @@ auth_worker_free(struct auth_worker *aw)
 	if (aw == NULL)
 		return;
 	forward_end(&aw->calls);
+	helpers_close(aw);
 	offload_free(aw->pool);
 	REQUIRE(list_is_empty(&aw->checks));
 	auth_memory_free(aw->memory);
@@ -140,14 +186,12 @@ check_settle_wait(struct auth_wait *w, enum auth_rc rc)
 }
 
 static void
-check_done(struct offload_job *j, bool was_run)
+check_settle(struct auth_run *r, bool is_known)
 {
-	struct auth_run *r = LIST_ENTRY(j, struct auth_run, job);
-	struct auth_worker *aw = r->aw;
 	enum auth_rc rc = AUTH_BUSY;
 
-	if (was_run) {
-		check_remember(aw, &r->key, r->ttl_ms, r->is_good);
+	if (is_known) {
+		check_remember(r->aw, &r->key, r->ttl_ms, r->is_good);
 		rc = r->is_good ? AUTH_GOOD : AUTH_BAD;
 	}
 	list_foreach_safe (n, &r->waits)
@@ -155,7 +199,29 @@ check_done(struct offload_job *j, bool was_run)
 	check_free(r);
 }
 
+static void
+check_done(struct offload_job *j, bool was_run)
+{
+	check_settle(LIST_ENTRY(j, struct auth_run, job), was_run);
+}
+
+static void
+check_answered(struct helper_ask *q, enum helper_rc rc)
+{
+	struct auth_run *r = LIST_ENTRY(q, struct auth_run, ask);
+
+	r->is_good = rc == HELPER_KNOWS;
+	check_settle(r, rc != HELPER_FAILS);
+}
+
 /* --- who waits ------------------------------------------------------------ */
+
+static bool
+check_take_back(struct auth_run *r)
+{
+	return r->helper != NULL ? helper_pool_take_back(r->helper, &r->ask)
+				 : offload_take_back(r->aw->pool, &r->job);
+}
 
 /* What nobody waits for any more need not begin. */
 static void
@@ -168,7 +234,7 @@ check_leave(struct auth_wait *w)
 		return;
 	w->run = NULL;
 	list_del(&w->node);
-	if (list_is_empty(&r->waits) && offload_take_back(r->aw->pool, &r->job))
+	if (list_is_empty(&r->waits) && check_take_back(r))
 		check_free(r);
 }
 
@@ -195,6 +261,7 @@ check_on_timer(void *self)
 static enum auth_rc
 check_join(struct exch *x, const struct plan_auth *a, struct auth_run *r)
 {
+	const struct auth_conf *c = a->conf;
 	struct auth_wait *w = arena_zalloc(&x->arena, sizeof(*w));
 
 	w->x = x;
@@ -203,7 +270,7 @@ check_join(struct exch *x, const struct plan_auth *a, struct auth_run *r)
 	list_init(&w->node);
 	list_push_back(&r->waits, &w->node);
 	timer_init(&w->timer, check_on_timer, w);
-	loop_timer_set(x->w->loop, &w->timer, CHECK_WAIT_MS);
+	loop_timer_set(x->w->loop, &w->timer, c->wait_ms);
 	x->auth_wait = w;
 	return AUTH_OPEN;
 }
@@ -233,6 +300,14 @@ check_find(const struct auth_worker *aw, const struct auth_key *k)
 	return NULL;
 }
 
+static bool
+check_submit(struct auth_run *r, const struct auth_work *work)
+{
+	return r->helper != NULL ? helper_pool_ask(r->helper, &r->ask,
+				       work->name, work->password)
+				 : offload_submit(r->aw->pool, &r->job);
+}
+
 /* Begin one. NULL: as many wait as may. */
 static struct auth_run *
 check_begin(struct auth_worker *aw, const struct auth_conf *c,
@@ -245,6 +320,8 @@ check_begin(struct auth_worker *aw, const struct auth_conf *c,
 	list_init(&r->waits);
 	r->job.run = check_run;
 	r->job.done = check_done;
+	r->ask.done = check_answered;
+	r->helper = aw->helpers[c->index];
 	r->aw = aw;
 	r->key = *key;
 	r->ttl_ms = c->ttl_ms;
@@ -252,7 +329,7 @@ check_begin(struct auth_worker *aw, const struct auth_conf *c,
 	r->is_known = work->is_known;
 	r->len = work->password.len;
 	memcpy(r->password, work->password.p, r->len);
-	if (!offload_submit(aw->pool, &r->job)) {
+	if (!check_submit(r, work)) {
 		check_free(r);
 		return NULL;
 	}

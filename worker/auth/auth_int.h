@@ -61,6 +61,8 @@ struct auth_conf {
 	span uri; /* for what; empty: what the client asks for */
 	span user_field; /* of the answer: the user's name */
 	uint64_t ttl_ms; /* what was found out is believed for so long */
+	uint64_t wait_ms; /* basic, helper: longer than this nobody waits */
+	bool has_helper; /* a program knows, not `users` */
 	uint64_t index; /* of the section: credentials of one say nothing to
 	                   another */
 	bool passes; /* credentials go on to the server */
@@ -105,7 +107,8 @@ void auth_guard_failed(struct exch *x, const struct auth_guard *g);
 struct auth_work {
 	span credentials; /* as they came: who sends the same has the same
 	                     answer */
-	span hash;
+	span name;
+	span hash; /* but for helpers */
 	span password; /* at most PASSWD_MAX bytes */
 	bool is_known; /* there is such a user */
 };

@@ -6,6 +6,8 @@
 #include "worker/auth/signed.h"
 
 #define AUTH_MS_PER_S 1000
+/* Longer than this nobody waits for a thread to verify a password. */
+#define BASIC_WAIT_MS 10000u
 
 /* What a section is made from, and into. */
 struct auth_build {
@@ -91,6 +93,35 @@ basic_strip(const struct auth_conf *c, struct exch *x)
 	(void)fields_del(&x->req.fields, auth_field(x));
 }
 
+/* What schemes that ask for a name and a password have in common. */
+static void
+basic_prepare_any(const struct auth_build *b)
+{
+	struct auth_conf *c = b->conf;
+
+	c->challenge = arena_printf(b->arena,
+	    "Basic realm=%.*s, charset=\"UTF-8\"", SPAN_FMT(auth_realm(b)));
+	c->refusal = c->challenge;
+	c->strip = basic_strip;
+	b->plan->ask = basic_ask;
+}
+
+static void
+helper_prepare(const struct auth_build *b)
+{
+	const struct conf_value *v = conf_get(&b->scope, KEY_AUTH_HELPER);
+	struct auth_conf *c = b->conf;
+
+	if (v == NULL)
+		auth_lacks(b, "scheme = helper needs helper = PATH, a program");
+	else if (!span_starts(v->words[0].text, SPAN_LIT("/")))
+		diag_error(b->d, v->words[0].at,
+		    "the path of a helper begins with '/'");
+	c->wait_ms = (uint64_t)conf_num(&b->scope, KEY_AUTH_HELPER_TIMEOUT);
+	c->has_helper = true;
+	basic_prepare_any(b);
+}
+
 static void
 basic_prepare(const struct auth_build *b)
 {
@@ -105,11 +136,8 @@ basic_prepare(const struct auth_build *b)
 		diag_warning(b->d, v->at,
 		    "nobody can be let on: users '%.*s' knows no password",
 		    SPAN_FMT(c->users->name));
-	c->challenge = arena_printf(b->arena,
-	    "Basic realm=%.*s, charset=\"UTF-8\"", SPAN_FMT(auth_realm(b)));
-	c->refusal = c->challenge;
-	c->strip = basic_strip;
-	b->plan->ask = basic_ask;
+	c->wait_ms = BASIC_WAIT_MS;
+	basic_prepare_any(b);
 }
 
 /* --- apikey --------------------------------------------------------------- */
@@ -357,7 +385,7 @@ auth_prepare_scheme(const struct auth_build *b)
 		hmac_prepare(b);
 		return;
 	case AUTH_HELPER:
-		/* refused by the reader */
+		helper_prepare(b);
 		return;
 	}
 	UNREACHED();

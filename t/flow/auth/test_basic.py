@@ -291,7 +291,7 @@ file = %s/users
     ("", "", "6:1", "scheme = basic needs users = NAME"),
     ("users = v", "", "7:9", "users 'v' is not defined"),
     ("scheme = digest\nusers = u", "", "7:10", "expected|it is one of"),
-    ("scheme = helper\nusers = u", "", "7:10", "not built yet"),
+    ("scheme = helper\nusers = u", "", "6:1", "helper = PATH, a program"),
     ("users = u\nttl = 10", "", "8:7", "needs a unit"),
     ("users = u", None, "5:8", "users cannot be read: No such file"),
     ("users = u", "a:b\n", "5:8", "users:1: 'a': this is no hash"),

@@ -47,7 +47,8 @@ KEYS = {
         purge_allow status_header""",
     "limit x": "key rate burst delay status mode ban table ipv6_prefix",
     "auth x": """scheme users realm jwks issuer audience algorithms upstream
-        header file helper ban""",
+        header file helper ban
+        helper_children helper_concurrency helper_queue helper_timeout""",
     "forward x": """auth allow deny connect_ports connect_sni private_networks
         anonymize via user_agent block_page cache quota parent pac log_only
         proxy_status tunnel_idle_timeout tunnel_timeout error_page rate_limit
