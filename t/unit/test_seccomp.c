@@ -118,7 +118,7 @@ run_confined(void)
 
 	ck_assert_int_ge(pid, 0);
 	if (pid == 0) {
-		if (!seccomp_confine())
+		if (!seccomp_confine(NULL, 0))
 			_exit(NELEMS(refused) + 1);
 		for (unsigned i = 0; i < NELEMS(refused); i++)
 			if (refused[i].call() != -1 || errno != EPERM)
@@ -152,7 +152,7 @@ START_TEST(a_confined_process_still_reaches_origins)
 		    .sun_family = AF_UNIX, .sun_path = NEW};
 		int fd;
 
-		if (!seccomp_confine())
+		if (!seccomp_confine(NULL, 0))
 			_exit(1);
 		fd = socket(AF_UNIX, SOCK_STREAM, 0);
 		if (fd < 0)
