@@ -42,13 +42,23 @@ prepare_root(const struct conf_value *v, struct map *roots, struct arena *a,
 	return root;
 }
 
+/* The nearest line, `none` included; NULL: there is no line. */
+static const struct conf_value *
+prepare_index_line(const struct conf_scope *s)
+{
+	for (uint32_t i = 0; i < s->n; i++)
+		if (s->at[i]->first[KEY_SCOPE_INDEX] != NULL)
+			return s->at[i]->first[KEY_SCOPE_INDEX];
+	return NULL;
+}
+
 /* Names alone: a folder's file is in it. Unlike lists that add, an order holds
  * as a whole: that of the nearest section. */
 static void
 prepare_index(const struct conf_scope *s, struct arena *a, struct files *f,
     struct diag *d)
 {
-	const struct conf_value *first = conf_get(s, KEY_SCOPE_INDEX);
+	const struct conf_value *first = prepare_index_line(s);
 	struct vec found;
 	span *names;
 
