@@ -10,7 +10,7 @@ from lib.procs import until
 from lib.wire import Closed, Truncated
 
 TEXT = b"".join(b"%d green bottles\n" % i for i in range(400))
-LARGE = random.Random(1).randbytes(3 * 1024 * 1024 + 7)
+LARGE = random.Random(1).randbytes(600_007)
 
 INI = """
 [global]
