@@ -3,6 +3,8 @@
  * refused rather than of what is allowed: libraries change what they call. */
 #include "master/seccomp.h"
 
+#include "master/landlock.h"
+
 #ifdef HAVE_SECCOMP
 
 #include <errno.h>
@@ -63,7 +65,6 @@ static const int paths[] = {
     SCMP_SYS(mknodat),
     SCMP_SYS(open),
     SCMP_SYS(openat),
-    SCMP_SYS(openat2),
     SCMP_SYS(rename),
     SCMP_SYS(renameat),
     SCMP_SYS(renameat2),
@@ -73,6 +74,11 @@ static const int paths[] = {
     SCMP_SYS(truncate),
     SCMP_SYS(unlink),
     SCMP_SYS(unlinkat),
+};
+
+/* What also takes one, and is the way to the files of `root`. */
+static const int beneath[] = {
+    SCMP_SYS(openat2),
 };
 
 /* By which a process leaves those that are ended together. */
@@ -112,15 +118,20 @@ seccomp_keep_session(void)
 #ifdef GH_SANITIZED
 /* A leak checker opens files at the end of its process. */
 bool
-seccomp_confine(void)
+seccomp_confine(const int *roots, uint32_t n)
 {
-	return NELEMS(paths) > 0;
+	(void)roots;
+	(void)n;
+	return NELEMS(paths) + NELEMS(beneath) > 0;
 }
 #else
 bool
-seccomp_confine(void)
+seccomp_confine(const int *roots, uint32_t n)
 {
-	return refuse(paths, NELEMS(paths));
+	bool ok = n > 0 ? landlock_confine(roots, n)
+			: refuse(beneath, NELEMS(beneath));
+
+	return ok && refuse(paths, NELEMS(paths));
 }
 #endif
 
@@ -133,9 +144,9 @@ seccomp_apply(void)
 }
 
 bool
-seccomp_confine(void)
+seccomp_confine(const int *roots, uint32_t n)
 {
-	return true;
+	return n == 0 || landlock_confine(roots, n);
 }
 
 bool

@@ -268,7 +268,7 @@ steward_open(struct steward *s)
 	s->stapler = stapler_new(s->loop, b, s->dns);
 	admin_init(&s->admin, s->loop, b, s->stapler);
 	checks_init(&s->checks, s->loop, b);
-	return b->confine();
+	return b->confine(NULL, 0);
 }
 
 /* Answers that are small go out at once. */

@@ -19,6 +19,7 @@
 #include "worker/challenge/challenge.h"
 #include "worker/waf/waf.h"
 #include "worker/exch/match.h"
+#include "worker/files/files.h"
 #include "worker/log/access_log.h"
 #include "worker/rate/rate.h"
 #include "worker/up/up.h"
@@ -406,6 +407,7 @@ worker_prepare(const struct boot *b, struct diag *d)
 	map_init(&p->fields, false);
 	map_init(&p->server_names, false);
 	map_init(&p->moves, false);
+	map_init(&p->roots, false);
 	map_init(&p->pages, false);
 	map_init(&p->page_files, false);
 	map_init(&p->certificate_names, false);
@@ -429,6 +431,7 @@ worker_prepare(const struct boot *b, struct diag *d)
 		prepare_via(
 		    p, &p->plan.listens[i], conf_text(&s, KEY_GLOBAL_PID_FILE));
 	prepare_sites(p, d);
+	p->plan.roots = files_roots(&p->roots, &p->arena, &p->plan.n_roots);
 	prepare_forwards(p, b, d);
 	prepare_hosts(p, d);
 	prepare_tls(p, d);
@@ -483,6 +486,7 @@ worker_prepare_free(struct prepared *p)
 	dns_conf_free(p->plan.dns);
 	geo_free(p->plan.geo);
 	map_fini(&p->fields);
+	files_fini_roots(&p->roots);
 	prepare_free_presets(p);
 	arena_fini(&p->arena);
 	arena_pool_fini(&p->pool);

@@ -122,13 +122,13 @@ static void
 rule_handler(struct prepared *p, struct plan_rule *r,
     const struct conf_scope *own, struct diag *d)
 {
-	static const enum conf_key keys[] = {
-	    KEY_SCOPE_UPSTREAM, KEY_SCOPE_RESPOND, KEY_SCOPE_REDIRECT};
+	static const enum conf_key keys[] = {KEY_SCOPE_UPSTREAM,
+	    KEY_SCOPE_RESPOND, KEY_SCOPE_REDIRECT, KEY_SCOPE_ROOT};
 	const struct conf_value *v = prepare_handler_line(own);
 
 	if (v != NULL) {
 		r->says |= RULE_HANDLER;
-		prepare_handler(p, &r->set, v, d);
+		prepare_handler(p, own, &r->set, v, d);
 		return;
 	}
 	for (size_t i = 0; i < NELEMS(keys); i++) {

@@ -9,6 +9,7 @@
 #include "worker/cache/cache.h"
 #include "worker/exch/match.h"
 #include "worker/exch/target.h"
+#include "worker/files/files.h"
 #include "worker/filter/compress.h"
 #include "worker/prepare.h"
 #include "worker/rate/rate.h"
@@ -21,6 +22,7 @@ static const enum conf_key handler_keys[] = {
     KEY_SCOPE_UPSTREAM,
     KEY_SCOPE_RESPOND,
     KEY_SCOPE_REDIRECT,
+    KEY_SCOPE_ROOT,
 };
 
 /* `none` takes what is farther away. Two in one section were refused by the
@@ -46,8 +48,8 @@ prepare_handler_line(const struct conf_scope *s)
 }
 
 void
-prepare_handler(struct prepared *p, struct plan_settings *set,
-    const struct conf_value *v, struct diag *d)
+prepare_handler(struct prepared *p, const struct conf_scope *s,
+    struct plan_settings *set, const struct conf_value *v, struct diag *d)
 {
 	set->handler_at = v->at;
 	if (v->key == KEY_SCOPE_UPSTREAM) {
@@ -58,6 +60,10 @@ prepare_handler(struct prepared *p, struct plan_settings *set,
 	} else if (v->key == KEY_SCOPE_RESPOND) {
 		set->handler = &respond_handler;
 		set->handler_conf = respond_prepare(v, &p->arena, d);
+	} else if (v->key == KEY_SCOPE_ROOT) {
+		set->handler = &files_handler;
+		set->handler_conf =
+		    files_prepare(s, v, &p->roots, &p->arena, d);
 	} else {
 		set->handler = &redirect_handler;
 		set->handler_conf = redirect_prepare(v, &p->arena, d);

@@ -49,7 +49,7 @@ site_route(struct prepared *p, const struct plan_site *site,
 		prepare_settings(p, &s, &r->set, d);
 	else
 		r->set = site->set;
-	prepare_handler(p, &r->set, v, d);
+	prepare_handler(p, &s, &r->set, v, d);
 	return r;
 }
 
@@ -71,8 +71,8 @@ site_add_routes(struct prepared *p, const struct map *by_name, struct diag *d)
 			vec_push(&b->routes, r);
 		else if (!s->is_broken && !b->site->section->is_broken)
 			diag_error(d, s->at,
-			    "nobody answers here: add upstream, respond or "
-			    "redirect to this route or its site");
+			    "nobody answers here: add upstream, respond, "
+			    "redirect or root to this route or its site");
 	}
 }
 

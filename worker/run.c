@@ -328,7 +328,9 @@ worker_main(const struct boot *b)
 	struct run *r = calloc(1, sizeof(*r));
 
 	REQUIRE(r != NULL);
-	if (run_open(r, b) < 0 || !b->confine() || run_open_auth(&r->w) < 0) {
+	if (run_open(r, b) < 0 ||
+	    !b->confine(r->w.plan->roots, r->w.plan->n_roots) ||
+	    run_open_auth(&r->w) < 0) {
 		log_msg(LOG_FATAL, "worker start failed error=\"%s\"",
 		    strerror(errno));
 		return EXIT_FAILURE;

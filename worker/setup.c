@@ -5,6 +5,7 @@
 #include "worker/cache/cache.h"
 #include "worker/exch/plan.h"
 #include "worker/exch/stage_cost.h"
+#include "worker/files/files.h"
 #include "worker/filter/codec.h"
 #include "worker/forward/forward.h"
 #include "worker/prepare.h"
@@ -43,6 +44,7 @@ setup_open(struct worker *w, const struct boot *b)
 	w->forward = forward_worker_new(w);
 	w->cache = cache_worker_new(w);
 	w->waf = waf_worker_new(w);
+	w->files = files_worker_new();
 	stage_cost_open(w);
 	return 0;
 }
@@ -52,6 +54,7 @@ setup_close(struct worker *w)
 {
 	stage_cost_close(w);
 	waf_worker_free(w->waf);
+	files_worker_free(w->files);
 	cache_worker_free(w->cache);
 	codec_pool_free(w->codecs);
 	forward_worker_free(w->forward);

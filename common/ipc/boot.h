@@ -65,9 +65,10 @@ struct boot {
 	struct closures *closures;
 	struct hitters *hitters; /* NULL: nothing is shared (-t) */
 	struct quotas *quotas; /* likewise */
-	/* Called when nothing needs a path any more: none can be opened and no
-	 * program run after it. false with errno. */
-	bool (*confine)(void);
+	/* Called when nothing needs a path any more but for files below these n
+	 * folders, to read: no other can be opened and no program run after it.
+	 * false with errno. */
+	bool (*confine)(const int *roots, uint32_t n);
 	const struct wake_fds *wakes;
 	const struct claims *claims; /* NULL: nothing is shared (-t) */
 	const struct boot_listen *listens;

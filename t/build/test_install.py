@@ -25,8 +25,9 @@ FILES = {"usr/sbin/gatehouse", CONF, "usr/share/man/man8/gatehouse.8",
 DOCS = {f"usr/share/doc/gatehouse/{name}" for name in
         ("README", "abuse.md", "acl.md", "admin.md", "auth.md",
          "challenge.md", "compression.md", "config.md", "design.md",
-         "examples.md", "forward.md", "performance.md", "presets.md", "reference.md",
-         "resilience.md", "shm.md", "waf.md")}
+         "examples.md", "files.md", "forward.md", "performance.md", "presets.md",
+         "reference.md", "resilience.md", "shm.md",
+          "waf.md")}
 SCRIPTS = {"gateway/prepare", "gateway/token", "cdn/prepare"}
 FILES |= {f"usr/share/doc/gatehouse/examples/{name}" for name in SCRIPTS | {
     "gateway/gateway.ini", "gateway/problem.json", "cdn/app.js",

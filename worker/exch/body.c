@@ -3,6 +3,9 @@
  * stay only while is_kept. */
 #include "worker/exch/body.h"
 
+#include <errno.h>
+#include <fcntl.h>
+
 #include "common/base/check.h"
 #include "common/base/num.h"
 
@@ -227,6 +230,14 @@ body_tee(struct body *b, body_tee_f *fn, void *self)
 		fn(self, NULL, 0);
 }
 
+static void
+body_piped(struct body *b, uint32_t n)
+{
+	b->piped += n;
+	b->len += n;
+	b->total += n;
+}
+
 ssize_t
 body_fill_pipe(struct body *b, struct stream *from, uint64_t max)
 {
@@ -243,9 +254,40 @@ body_fill_pipe(struct body *b, struct stream *from, uint64_t max)
 	    (size_t)u64_min(max, PIPE_CAP - b->piped), b->piped == 0);
 	if (n <= 0)
 		return n;
-	b->piped += (uint32_t)n;
-	b->len += (uint32_t)n;
-	b->total += (uint64_t)n;
+	body_piped(b, (uint32_t)n);
+	return n;
+}
+
+bool
+body_has_pipe(struct body *b)
+{
+	if (b->pipes == NULL)
+		return false;
+	REQUIRE(b->state == BODY_OPEN && !b->is_kept);
+	if (b->pipe == NULL)
+		b->pipe = pipes_take(b->pipes);
+	if (b->pipe == NULL)
+		b->pipes = NULL;
+	return b->pipe != NULL;
+}
+
+ssize_t
+body_fill_pipe_file(struct body *b, int fd, uint64_t off, uint64_t max)
+{
+	loff_t at = (loff_t)off;
+	ssize_t n;
+
+	if (b->piped >= PIPE_CAP) {
+		errno = EAGAIN;
+		return -1;
+	}
+	do {
+		n = splice(fd, &at, b->pipe->in, NULL,
+		    (size_t)u64_min(max, PIPE_CAP - b->piped),
+		    SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+	} while (n < 0 && errno == EINTR);
+	if (n > 0)
+		body_piped(b, (uint32_t)n);
 	return n;
 }
 

@@ -82,6 +82,12 @@ void body_take_pipes(struct body *b, struct pipes *pipes);
  * enum stream_rc; AGAIN may also mean that the pipe is full. 0: there is no
  * pipe, read instead. Until it is drained nothing may be pushed. */
 ssize_t body_fill_pipe(struct body *b, struct stream *from, uint64_t max);
+/* Whether content can go into a pipe: the consumer takes one, and there is one
+ * to be had; if there is none, the consumer is not asked again. */
+bool body_has_pipe(struct body *b);
+/* The same out of a file, from `off` on, once body_has_pipe(): > 0 bytes, 0 at
+ * its end, -1 with errno; EAGAIN: the pipe is full. */
+ssize_t body_fill_pipe_file(struct body *b, int fd, uint64_t off, uint64_t max);
 /* Move what lies in the pipe into the stream; as stream_writev(). */
 ssize_t body_drain_pipe(struct body *b, struct stream *to);
 

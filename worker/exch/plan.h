@@ -360,6 +360,8 @@ struct plan {
 	const struct challenge *challenge;
 	struct geo *geo; /* of mmdb; or NULL */
 	struct dns_conf *dns; /* what the system says of names */
+	const int *roots; /* folders of `root`, by n_roots */
+	uint32_t n_roots;
 	uint64_t compress_memory; /* bytes of codings, in each worker */
 };
 

@@ -86,6 +86,23 @@ route_target(struct exch *x)
 	return msg_uri(m, &x->arena);
 }
 
+span
+target_path(struct exch *x)
+{
+	const struct plan_settings *set = x->set;
+	span path = x->path;
+	span parts[3] = {set->add_prefix};
+
+	if (set->strip_prefix.len > 0 &&
+	    target_is_below(path, set->strip_prefix))
+		path = span_from(path, set->strip_prefix.len);
+	if (set->add_prefix.len == 0 && path.len > 0)
+		return path;
+	parts[1] = path.len == 0 ? SPAN_LIT("/") : SPAN_LIT("");
+	parts[2] = path;
+	return arena_concat(&x->arena, parts, NELEMS(parts));
+}
+
 void
 target_read_path(struct exch *x)
 {

@@ -15,6 +15,10 @@ struct exch;
  * one way (F_PATH_AMBIGUOUS is the caller's to set). */
 span route_target(struct exch *x);
 
+/* The path alone in its normal form, x->path, with those prefixes stripped and
+ * added: what a file is found by. Not of one that is ambiguous. */
+span target_path(struct exch *x);
+
 /* x->path: the request's path in its normal form. */
 void target_read_path(struct exch *x);
 

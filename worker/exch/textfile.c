@@ -16,31 +16,10 @@ struct textfile_type {
 	span type;
 };
 
-#define TEXTFILE_TYPE(ext, type) \
-	{ \
-		{ext, sizeof(ext) - 1}, \
-		{ \
-			type, sizeof(type) - 1 \
-		} \
-	}
-
 static const struct textfile_type types[] = {
-    TEXTFILE_TYPE(".html", "text/html; charset=utf-8"),
-    TEXTFILE_TYPE(".htm", "text/html; charset=utf-8"),
-    TEXTFILE_TYPE(".txt", "text/plain; charset=utf-8"),
-    TEXTFILE_TYPE(".css", "text/css; charset=utf-8"),
-    TEXTFILE_TYPE(".js", "text/javascript; charset=utf-8"),
-    TEXTFILE_TYPE(".json", "application/json"),
-    TEXTFILE_TYPE(".xml", "application/xml"),
-    TEXTFILE_TYPE(".svg", "image/svg+xml"),
-    TEXTFILE_TYPE(".png", "image/png"),
-    TEXTFILE_TYPE(".jpg", "image/jpeg"),
-    TEXTFILE_TYPE(".jpeg", "image/jpeg"),
-    TEXTFILE_TYPE(".gif", "image/gif"),
-    TEXTFILE_TYPE(".webp", "image/webp"),
-    TEXTFILE_TYPE(".ico", "image/x-icon"),
-    TEXTFILE_TYPE(".pdf", "application/pdf"),
-    TEXTFILE_TYPE(".wasm", "application/wasm"),
+#define TYPE(ext, type) {{ext, sizeof(ext) - 1}, {type, sizeof(type) - 1}},
+#include "worker/exch/textfile_type.def"
+#undef TYPE
 };
 
 span

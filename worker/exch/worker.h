@@ -42,6 +42,7 @@ struct shed_state {
 struct auth_worker;
 struct cache_worker;
 struct codec_pool;
+struct files_worker;
 struct forward_worker;
 struct plan;
 struct up_worker;
@@ -75,6 +76,7 @@ struct worker {
 	struct waf_worker *waf;
 	struct auth_worker *auth; /* verifies; NULL: in place */
 	struct forward_worker *forward; /* names that it has asked for */
+	struct files_worker *files; /* that it has open */
 	struct log_worker *log;
 	struct hitter_turn hitter_turn;
 	struct turned_told turned[TURNED_N];
