@@ -30,6 +30,7 @@ struct reader {
 	int depth;
 	uint32_t n_atoms;
 	bool is_at_start; /* nothing of the pattern comes before */
+	uint8_t ends; /* of the text, that may have been taken before: bits */
 };
 
 /* A part of a pattern. */
@@ -185,6 +186,28 @@ part_of_symbol(struct reader *r, unsigned symbol)
 	return part_of_set(r, &set);
 }
 
+static struct part
+part_empty(void)
+{
+	return (struct part){.is_optional = true};
+}
+
+#define TOOK_BEGIN 1u
+#define TOOK_END 2u
+
+/* ^ or $. Its symbol comes once: where it may have been taken, another one is
+ * taken as held. */
+static struct part
+part_of_anchor(struct reader *r, unsigned symbol)
+{
+	uint8_t bit = symbol == SIEVE_BEGIN ? TOOK_BEGIN : TOOK_END;
+
+	if ((r->ends & bit) != 0)
+		return part_empty();
+	r->ends |= bit;
+	return part_of_symbol(r, symbol);
+}
+
 /* Behind each of `last` may come what the list says. */
 static void
 link_parts(struct reader *r, const struct sieve_numbers *last,
@@ -240,12 +263,6 @@ part_or(struct part a, struct part b)
 	a.breadth = 0;
 	part_fini(&b);
 	return a;
-}
-
-static struct part
-part_empty(void)
-{
-	return (struct part){.is_optional = true};
 }
 
 /* Any text: a cut. */
@@ -433,6 +450,9 @@ read_posix(struct reader *r, struct sieve_set *to)
 		/* NUL, which no string of ranges can hold */
 		if (span_eq(name, SPAN_LIT("cntrl")))
 			set_add(&set, 0);
+		/* what it leaves out it leaves out in both cases */
+		if (is_inverted && r->folds)
+			set_fold(&set);
 		if (is_inverted)
 			set_invert(&set);
 		set_unite(to, &set);
@@ -548,9 +568,9 @@ read_escape(struct reader *r)
 	if (c == 'b' || c == 'B' || c == 'K' || c == 'Z')
 		return part_empty();
 	if (c == 'A')
-		return part_of_symbol(r, SIEVE_BEGIN);
+		return part_of_anchor(r, SIEVE_BEGIN);
 	if (c == 'z')
-		return part_of_symbol(r, SIEVE_END);
+		return part_of_anchor(r, SIEVE_END);
 	if (c == '0')
 		return part_of_symbol(r, (unsigned)read_octal(r));
 	if (c >= '1' && c <= '9') {
@@ -683,6 +703,7 @@ static struct part
 read_group(struct reader *r)
 {
 	bool folds = r->folds, all = r->is_dot_all, multi = r->is_multiline;
+	uint8_t ends = r->ends;
 	enum opening kind = OPEN_GROUP;
 	struct part p = part_empty();
 
@@ -704,6 +725,8 @@ read_group(struct reader *r)
 	r->folds = folds;
 	r->is_dot_all = all;
 	r->is_multiline = multi;
+	/* a cut in it forgot them, and may be left out itself */
+	r->ends |= ends;
 	return p;
 }
 
@@ -725,10 +748,10 @@ read_atom(struct reader *r)
 		return read_dot(r);
 	case '^':
 		return r->is_multiline ? part_empty()
-				       : part_of_symbol(r, SIEVE_BEGIN);
+				       : part_of_anchor(r, SIEVE_BEGIN);
 	case '$':
 		return r->is_multiline ? part_empty()
-				       : part_of_symbol(r, SIEVE_END);
+				       : part_of_anchor(r, SIEVE_END);
 	case '*':
 	case '+':
 	case '?':
@@ -851,6 +874,7 @@ read_piece(struct reader *r)
 	if (bounds[1] > 1 && as.is_at_start) {
 		/* what is repeated is not at the start again */
 		r->is_at_start = false;
+		r->ends = as.ends;
 		part_fini(&one);
 		one = atom_again(r, from, &as);
 	}
@@ -973,6 +997,7 @@ read_sequence(struct reader *r)
 		struct part next;
 
 		r->is_at_start = false;
+		r->ends = 0;
 		next = read_stretch(r, part_empty());
 		/* something was before it */
 		next.is_cut_before = true;
@@ -989,13 +1014,18 @@ static struct part
 read_either(struct reader *r)
 {
 	bool is_at_start = r->is_at_start;
+	uint8_t ends = r->ends;
 	struct part p = read_sequence(r);
+	uint8_t after = r->ends;
 
 	while (r->p < r->end && *r->p == '|' && !r->is_bad) {
 		r->p++;
 		r->is_at_start = is_at_start;
+		r->ends = ends;
 		p = part_or(p, read_sequence(r));
+		after |= r->ends;
 	}
+	r->ends = after;
 	return p;
 }
 
