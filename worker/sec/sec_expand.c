@@ -67,12 +67,20 @@ sec_expand(struct sec_tx *tx, const struct sec_text *t)
 {
 	span parts[PARTS_MAX];
 	uint32_t n = t->n_parts < PARTS_MAX ? t->n_parts : PARTS_MAX;
+	size_t len = 0;
 
 	if (n == 0)
 		return (span){0};
 	if (n == 1)
 		return part_text(tx, &t->parts[0]);
-	for (uint32_t i = 0; i < n; i++)
+	for (uint32_t i = 0; i < n; i++) {
 		parts[i] = part_text(tx, &t->parts[i]);
+		len += parts[i].len;
+	}
+	/* a name that is put into itself doubles each time */
+	if (tx->a->used - tx->begun + len > SEC_TX_BYTES_MAX) {
+		tx->is_over = true;
+		return (span){0};
+	}
 	return arena_concat(tx->a, parts, n);
 }

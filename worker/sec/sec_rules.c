@@ -134,7 +134,7 @@ matched(struct sec_tx *tx, const struct trial *t, struct sec_value *v,
 	disrupt(tx, t->first);
 }
 
-/* --- time ----------------------------------------------------------------- */
+/* --- bounds --------------------------------------------------------------- */
 
 #define US_PER_S 1000000u
 #define NS_PER_US 1000u
@@ -152,11 +152,12 @@ now_us(void)
 /* Some patterns need time that grows by the square of a text, which no bound of
  * PCRE2's counts. */
 static void
-look_at_time(struct sec_tx *tx)
+look_at_bounds(struct sec_tx *tx)
 {
 	uint64_t us = tx->spent_us + now_us() - tx->phase_us;
 
-	if (us > SEC_TX_MS_MAX * US_PER_MS)
+	if (us > SEC_TX_MS_MAX * US_PER_MS ||
+	    tx->a->used - tx->begun > SEC_TX_BYTES_MAX)
 		tx->is_over = true;
 }
 
@@ -240,7 +241,7 @@ rule_holds(struct sec_tx *tx, struct trial *t)
 		if (tx->outcome != SEC_OUTCOME_PASS || tx->is_over)
 			break;
 	}
-	look_at_time(tx);
+	look_at_bounds(tx);
 	return is_held;
 }
 

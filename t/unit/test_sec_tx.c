@@ -1,0 +1,799 @@
+/* sec_tx: rules as text, one request, and what they said of it, as ModSecurity
+ * 2.9 would have: the ids that logged, in order, then what became of it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/check.h"
+#include "t/unit/sec_text.h"
+#include "t/unit/unit.h"
+#include "worker/sec/sec_sieve.h"
+#include "worker/sec/sec_tx.h"
+
+#define FIELDS_CAP 16
+#define SAID_CAP 1024
+#define MEMO_BYTES 65536
+
+#define RULE(targets, op, actions) \
+	"SecRule " targets " \"" op "\" \"" actions "\"\n"
+#define ACTION(actions) "SecAction \"" actions "\"\n"
+#define FORM "Content-Type: application/x-www-form-urlencoded"
+#define PARTS "Content-Type: multipart/form-data; boundary=xx"
+#define AS_JSON \
+	"SecAction \"id:900,phase:1,nolog,ctl:requestBodyProcessor=JSON\"\n"
+#define AS_XML \
+	"SecAction \"id:900,phase:1,nolog,ctl:requestBodyProcessor=XML\"\n"
+
+struct ask {
+	const char *rules;
+	const char *target; /* NULL: "/" */
+	const char *fields; /* lines; may be NULL */
+	const char *body; /* may be NULL */
+	const char *said;
+};
+
+/* --- one request ---------------------------------------------------------- */
+
+static struct arena_pool pool;
+static struct arena arena;
+static struct sec_set *set;
+static struct sec_plan *plan;
+static struct sec_sieve_memo *memo;
+static struct sec_field fields[FIELDS_CAP];
+static struct sec_request request;
+static struct sec_tx *tx;
+
+static uint32_t
+read_fields(const char *lines)
+{
+	span rest = span_str(lines == NULL ? "" : lines), line;
+	uint32_t n = 0;
+
+	while (rest.len > 0 && span_cut(&rest, '\n', &line)) {
+		ptrdiff_t colon = span_chr(line, ':');
+
+		ck_assert(colon > 0 && n < FIELDS_CAP);
+		fields[n].name = span_first(line, (size_t)colon);
+		fields[n++].value = span_from(line, (size_t)colon + 2);
+	}
+	return n;
+}
+
+static void
+tx_begin_with(
+    const struct ask *ask, const struct sec_fixed *fixed, uint32_t n_fixed)
+{
+	arena_pool_init(&pool, 0);
+	arena_init(&arena, &pool);
+	set = sec_must_load(ask->rules);
+	plan = sec_plan_new(set, fixed, n_fixed);
+	memo = sec_plan_memo(plan, MEMO_BYTES);
+	request = (struct sec_request){.method = SPAN_LIT("POST"),
+	    .target = span_str(ask->target == NULL ? "/" : ask->target),
+	    .protocol = SPAN_LIT("HTTP/1.1"),
+	    .fields = fields,
+	    .n_fields = read_fields(ask->fields),
+	    .remote_addr = SPAN_LIT("192.0.2.7"),
+	    .server_addr = SPAN_LIT("192.0.2.1"),
+	    .server_name = SPAN_LIT("example.org"),
+	    .remote_port = 4711,
+	    .server_port = 8080,
+	    .user = SPAN_LIT("mary"),
+	    .id = SPAN_LIT("id-1"),
+	    .now = {.tv_sec = 1700000000}};
+	tx = sec_tx_new(plan, memo, &arena, &request);
+}
+
+static void
+tx_begin(const struct ask *ask)
+{
+	tx_begin_with(ask, NULL, 0);
+}
+
+static void
+tx_end(void)
+{
+	sec_sieve_memo_free(memo);
+	sec_plan_free(plan);
+	sec_set_free(set);
+	arena_fini(&arena);
+	arena_pool_fini(&pool);
+}
+
+static enum sec_outcome
+tx_run(const char *body)
+{
+	static const struct sec_field answer_fields[] = {
+	    {SPAN_LIT("Content-Type"), SPAN_LIT("text/html")},
+	    {SPAN_LIT("Content-Length"), SPAN_LIT("6")}};
+	static const struct sec_answer answer = {.status = 404,
+	    .reason = SPAN_LIT("Not Found"),
+	    .protocol = SPAN_LIT("HTTP/1.1"),
+	    .fields = answer_fields,
+	    .n_fields = NELEMS(answer_fields)};
+	enum sec_outcome o = sec_tx_phase(tx, 1);
+
+	if (o == SEC_OUTCOME_PASS) {
+		if (body != NULL && sec_tx_wants_body(tx))
+			sec_tx_body(tx, span_str(body));
+		o = sec_tx_phase(tx, 2);
+	}
+	sec_tx_answer(tx, &answer);
+	if (o == SEC_OUTCOME_PASS)
+		o = sec_tx_phase(tx, 3);
+	if (o == SEC_OUTCOME_PASS) {
+		sec_tx_answer_body(tx, SPAN_LIT("<html>"));
+		o = sec_tx_phase(tx, 4);
+	}
+	(void)sec_tx_phase(tx, 5);
+	return o;
+}
+
+static void
+said_add(char said[SAID_CAP], const char *text)
+{
+	size_t len = strlen(said);
+
+	(void)snprintf(
+	    said + len, SAID_CAP - len, "%s%s", len > 0 ? " " : "", text);
+}
+
+static const char *
+tx_said(enum sec_outcome o)
+{
+	static const char *const names[] = {"pass", "deny", "drop", "redirect"};
+	static char said[SAID_CAP];
+	char word[64];
+
+	said[0] = '\0';
+	for (const struct sec_message *m = sec_tx_messages(tx); m != NULL;
+	     m = m->next) {
+		(void)snprintf(word, sizeof(word), "%llu",
+		    (unsigned long long)m->rule->id);
+		said_add(said, word);
+	}
+	if (o != SEC_OUTCOME_PASS) {
+		(void)snprintf(
+		    word, sizeof(word), "%s%u", names[o], sec_tx_status(tx));
+		said_add(said, word);
+	}
+	return said;
+}
+
+static void
+check_asks(const struct ask *asks, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const char *said;
+
+		tx_begin(&asks[i]);
+		said = tx_said(tx_run(asks[i].body));
+		ck_assert_msg(strcmp(said, asks[i].said) == 0,
+		    "said \"%s\", not \"%s\"\n%s%s\n%s", said, asks[i].said,
+		    asks[i].rules,
+		    asks[i].target == NULL ? "/" : asks[i].target,
+		    asks[i].body == NULL ? "" : asks[i].body);
+		tx_end();
+	}
+}
+
+/* --- what a rule looks at ------------------------------------------------- */
+
+static const struct ask target_asks[] = {
+    {RULE("ARGS:a", "@streq 1", "id:1"), "/?a=1", 0, 0, "1"},
+    {RULE("ARGS:A", "@streq 1", "id:1"), "/?a=1", 0, 0, "1"},
+    {RULE("ARGS:a", "@streq 1", "id:1"), "/?b=1", 0, 0, ""},
+    {RULE("ARGS:a", "!@streq 1", "id:1"), "/?b=1", 0, 0, ""},
+    {RULE("ARGS:a", "!@streq 1", "id:1"), "/?a=2&a=1&a=3", 0, 0, "1 1"},
+    {RULE("&ARGS:a", "@eq 2", "id:1"), "/?a=2&a=1&b=3", 0, 0, "1"},
+    {RULE("&ARGS", "@eq 0", "id:1"), "/", 0, 0, "1"},
+    {RULE("&ARGS:a", "!@eq 0", "id:1"), "/?a", 0, 0, "1"},
+    {RULE("ARGS|!ARGS:b", "@streq 1", "id:1"), "/?a=1&b=1", 0, 0, "1"},
+    {RULE("!ARGS:b|ARGS", "@streq 1", "id:1"), "/?a=2&b=1", 0, 0, "1"},
+    {RULE("ARGS|!ARGS:/^b/", "@streq 1", "id:1"), "/?bb=1&ab=2", 0, 0, ""},
+    {RULE("ARGS:/^b/", "@streq 1", "id:1"), "/?bb=1&ab=1", 0, 0, "1"},
+    {RULE("ARGS_NAMES", "@streq a", "id:1"), "/?a=1&a=2", 0, 0, "1 1"},
+    {RULE("ARGS", "@rx ^a$", "id:1,t:lowercase"), "/?x=A", 0, 0, "1"},
+    {RULE("ARGS", "@rx ^A$", "id:1,t:lowercase,multiMatch"), "/?x=A", 0, 0,
+	"1"},
+    {RULE("ARGS", "@rx (?i)^a$", "id:1,t:lowercase,multiMatch"), "/?x=A", 0, 0,
+	"1 1"},
+    {RULE("ARGS", "@streq a b", "id:1"), "/?x=a+b&y=a%20b", 0, 0, "1 1"},
+    {RULE("REQUEST_COOKIES:b", "@streq 2", "id:1"), 0, "Cookie: a=1; b=2", 0,
+	"1"},
+    {RULE("REQUEST_HEADERS:host", "@streq x", "id:1"), 0, "Host: x", 0, "1"},
+    {RULE("REQUEST_HEADERS_NAMES", "@streq Host", "id:1"), 0, "Host: x", 0,
+	"1"},
+    {RULE("ARGS_POST:a", "@streq 1", "id:1,phase:2")
+	    RULE("ARGS_GET:a", "@streq 1", "id:2,phase:2"),
+	0, FORM, "a=1", "1"},
+};
+
+START_TEST(a_rule_sees_what_its_targets_name)
+{
+	check_asks(target_asks, NELEMS(target_asks));
+}
+END_TEST
+
+/* --- chains, order -------------------------------------------------------- */
+
+#define A_AND_B \
+	RULE("ARGS:a", "@streq 1", "id:1,phase:2,deny,chain,setvar:tx.seen=1") \
+	RULE("ARGS:b", "@streq 2", "") \
+	RULE("TX:seen", "@streq 1", "id:2,phase:2")
+
+static const struct ask order_asks[] = {
+    {A_AND_B, "/?a=1&b=2", 0, 0, "1 deny403"},
+    {A_AND_B, "/?a=1&b=1", 0, 0, "2"},
+    {A_AND_B, "/?a=2&b=2", 0, 0, ""},
+    {ACTION("id:3,phase:3") ACTION("id:5,phase:5") ACTION("id:4,phase:4")
+	    ACTION("id:1,phase:1") ACTION("id:2,phase:2"),
+	0, 0, 0, "1 2 3 4 5"},
+    {ACTION("id:1,skip:1") ACTION("id:2") ACTION("id:3"), 0, 0, 0, "1 3"},
+    {ACTION("id:1,skipAfter:END")
+	    ACTION("id:2") "SecMarker END\n" ACTION("id:3"),
+	0, 0, 0, "1 3"},
+    {ACTION("id:1,phase:1,skipAfter:END") ACTION("id:2,phase:2")
+	    ACTION("id:4,phase:1") "SecMarker END\n" ACTION("id:3,phase:1"),
+	0, 0, 0, "1 3 2"},
+    {RULE("ARGS:a", "@streq 1", "id:1,phase:2,skipAfter:END,chain")
+	    RULE("ARGS:b", "@streq 2", "") ACTION("id:2") "SecMarker END\n",
+	"/?a=1&b=3", 0, 0, "2"},
+    {RULE("ARGS:a", "@streq 1", "id:1,phase:2,skipAfter:END,chain")
+	    RULE("ARGS:b", "@streq 2", "") ACTION("id:2") "SecMarker END\n",
+	"/?a=1&b=2", 0, 0, "1"},
+    {ACTION("id:1,phase:1,allow") ACTION("id:2,phase:1")
+	    ACTION("id:3,phase:2,deny") ACTION("id:4,phase:5"),
+	0, 0, 0, "1 4"},
+    {ACTION("id:1,phase:1,allow:phase") ACTION("id:2,phase:1")
+	    ACTION("id:3,phase:2"),
+	0, 0, 0, "1 3"},
+    {ACTION("id:1,phase:1,allow:request") ACTION("id:2,phase:1")
+	    ACTION("id:3,phase:2") ACTION("id:4,phase:3"),
+	0, 0, 0, "1 4"},
+    {ACTION("id:1,phase:1,nolog") ACTION("id:2,phase:1"), 0, 0, 0, "2"},
+};
+
+START_TEST(rules_are_tried_in_order)
+{
+	check_asks(order_asks, NELEMS(order_asks));
+}
+END_TEST
+
+/* --- refusing ------------------------------------------------------------- */
+
+static const struct ask refusal_asks[] = {
+    {ACTION("id:1,phase:1,deny"), 0, 0, 0, "1 deny403"},
+    {ACTION("id:1,phase:1,deny,status:429") ACTION("id:2,phase:2"), 0, 0, 0,
+	"1 deny429"},
+    {ACTION("id:1,phase:1,drop"), 0, 0, 0, "1 drop403"},
+    {ACTION("id:1,phase:1,redirect:/x"), 0, 0, 0, "1 redirect302"},
+    {ACTION("id:1,phase:1,block"), 0, 0, 0, "1"},
+    {"SecDefaultAction \"phase:1,log,deny,status:406\"\n" ACTION(
+	 "id:1,phase:1,block"),
+	0, 0, 0, "1 deny406"},
+    {"SecRuleEngine DetectionOnly\n" ACTION("id:1,phase:1,deny")
+	    ACTION("id:2,phase:1"),
+	0, 0, 0, "1 2"},
+    {"SecRuleEngine Off\n" ACTION("id:1,phase:1,deny"), 0, 0, 0, ""},
+    {ACTION("id:1,phase:4,deny"), 0, 0, 0, "1 deny403"},
+};
+
+START_TEST(what_refuses_ends_it)
+{
+	check_asks(refusal_asks, NELEMS(refusal_asks));
+}
+END_TEST
+
+START_TEST(a_redirect_has_its_macros_replaced)
+{
+	const struct ask ask = {
+	    ACTION("id:7,phase:1,redirect:/at?%{REMOTE_ADDR}"), 0, 0, 0, 0};
+
+	tx_begin(&ask);
+	ck_assert_int_eq(sec_tx_phase(tx, 1), SEC_OUTCOME_REDIRECT);
+	ck_assert_span_eq(sec_tx_redirect(tx), "/at?192.0.2.7");
+	ck_assert_uint_eq(sec_tx_refuser(tx)->id, 7);
+	tx_end();
+}
+END_TEST
+
+START_TEST(who_only_detects_refuses_nothing)
+{
+	const struct ask ask = {
+	    ACTION("id:1,phase:1,deny") ACTION("id:2,phase:1"), 0, 0, 0, 0};
+
+	tx_begin(&ask);
+	sec_tx_detect(tx);
+	ck_assert_str_eq(tx_said(tx_run(NULL)), "1 2");
+	ck_assert_ptr_null(sec_tx_refuser(tx));
+	tx_end();
+}
+END_TEST
+
+/* --- names that rules write ----------------------------------------------- */
+
+/* A rule that logs when TX:x is the value. */
+#define X_IS(value) RULE("TX:x", "@streq " value, "id:9,phase:2")
+
+static const struct ask write_asks[] = {
+    {ACTION("id:1,nolog,phase:2,setvar:tx.x=1") X_IS("1"), 0, 0, 0, "9"},
+    {ACTION("id:1,nolog,phase:2,setvar:TX.X=1") X_IS("1"), 0, 0, 0, "9"},
+    {ACTION("id:1,nolog,phase:2,setvar:tx.x") X_IS("1"), 0, 0, 0, "9"},
+    {ACTION("id:1,nolog,phase:2,setvar:tx.x=+2,setvar:tx.x=+3") X_IS("5"), 0, 0,
+	0, "9"},
+    {ACTION("id:1,nolog,phase:2,setvar:tx.x=7,setvar:tx.x=-3") X_IS("4"), 0, 0,
+	0, "9"},
+    {ACTION("id:1,nolog,phase:2,setvar:tx.x=1,setvar:tx.x=-3") X_IS("0"), 0, 0,
+	0, "9"},
+    {ACTION("id:1,nolog,phase:2,setvar:tx.x=1,setvar:!tx.x")
+	    RULE("&TX:x", "@eq 0", "id:9,phase:2"),
+	0, 0, 0, "9"},
+    {ACTION("id:1,nolog,phase:2,setvar:tx.y=4,setvar:tx.x=+%{tx.y}") X_IS("4"),
+	0, 0, 0, "9"},
+    {ACTION("id:1,nolog,phase:2,setvar:tx.n=x,setvar:tx.%{tx.n}=3") X_IS("3"),
+	0, 0, 0, "9"},
+    {RULE("ARGS", "@rx ^", "id:1,nolog,phase:2,setvar:tx.v_%{MATCHED_VAR}=3")
+	    RULE("TX:/^v_/", "@streq 3", "id:9,phase:2"),
+	"/?a=p&b=q", 0, 0, "9 9"},
+    {RULE("ARGS", "@rx a", "id:1,nolog,phase:2,setvar:tx.x=+1") X_IS("2"),
+	"/?a=a&b=a&c=b", 0, 0, "9"},
+    {RULE("ARGS", "@rx (b+)(c)?", "id:1,nolog,phase:2,capture") RULE("TX:0",
+	 "@streq bb", "id:2,phase:2") RULE("TX:1", "@streq bb", "id:3,phase:2"),
+	"/?a=abba", 0, 0, "2 3"},
+    {RULE("ARGS", "@rx (b+)", "id:1,nolog,phase:2")
+	    RULE("TX:1", "@streq bb", "id:3,phase:2"),
+	"/?a=abba", 0, 0, ""},
+    {RULE("ARGS:a", "@rx ^(.)", "id:1,phase:2,chain,capture")
+	    RULE("ARGS:b", "@streq %{tx.1}", ""),
+	"/?a=pq&b=p", 0, 0, "1"},
+    {RULE("ARGS:a", "@rx ^(.)", "id:1,phase:2,chain,capture")
+	    RULE("ARGS:b", "@rx ^%{tx.1}$", ""),
+	"/?a=pq&b=p", 0, 0, "1"},
+    {ACTION("id:1,nolog,phase:1,setvar:ip.n=+1")
+	    RULE("IP:n", "@eq 1", "id:2,phase:2"),
+	0, 0, 0, "2"},
+};
+
+START_TEST(rules_write_names)
+{
+	check_asks(write_asks, NELEMS(write_asks));
+}
+END_TEST
+
+START_TEST(what_is_fixed_no_rule_changes)
+{
+	static const struct sec_fixed fixed[] = {
+	    {SPAN_LIT("X"), SPAN_LIT("8")}, {SPAN_LIT("none"), SPAN_LIT("1")}};
+	const struct ask ask = {
+	    ACTION("id:1,nolog,phase:1,setvar:tx.x=1,setvar:"
+		   "tx.x=+1,setvar:!tx.x") X_IS("8"),
+	    0, 0, 0, 0};
+
+	tx_begin_with(&ask, fixed, NELEMS(fixed));
+	ck_assert_str_eq(tx_said(tx_run(NULL)), "9");
+	ck_assert_span_eq(sec_tx_value(tx, SPAN_LIT("x")), "8");
+	ck_assert_uint_eq(sec_tx_value(tx, SPAN_LIT("y")).len, 0);
+	tx_end();
+}
+END_TEST
+
+/* --- ctl ------------------------------------------------------------------ */
+
+#define CTL(what) ACTION("id:1,phase:1,nolog,ctl:" what)
+#define TAGGED(id) \
+	RULE("ARGS", "@streq 1", \
+	    "id:" id ",phase:2,tag:'t/" id "',msg:'m" id "'")
+
+static const struct ask ctl_asks[] = {
+    {CTL("ruleRemoveById=10") TAGGED("10") TAGGED("11"), "/?a=1", 0, 0, "11"},
+    {CTL("ruleRemoveById=10-11") TAGGED("10") TAGGED("12"), "/?a=1", 0, 0,
+	"12"},
+    {CTL("ruleRemoveByTag=t/10") TAGGED("10") TAGGED("11"), "/?a=1", 0, 0,
+	"11"},
+    {CTL("ruleRemoveByMsg=m10") TAGGED("10") TAGGED("11"), "/?a=1", 0, 0, "11"},
+    {CTL("ruleRemoveTargetById=10;ARGS:a") TAGGED("10") TAGGED("11"), "/?a=1",
+	0, 0, "11"},
+    {CTL("ruleRemoveTargetById=10;ARGS:b") TAGGED("10") TAGGED("11"), "/?a=1",
+	0, 0, "10 11"},
+    {CTL("ruleRemoveTargetByTag=t/10;ARGS") TAGGED("10") TAGGED("11"), "/?a=1",
+	0, 0, "11"},
+    {CTL("ruleRemoveTargetByMsg=m10;ARGS:/a/") TAGGED("10") TAGGED("11"),
+	"/?a=1", 0, 0, "11"},
+    {CTL("ruleEngine=Off") TAGGED("10"), "/?a=1", 0, 0, ""},
+    {CTL("ruleEngine=DetectionOnly") ACTION("id:2,phase:2,deny"), 0, 0, 0, "2"},
+    {CTL("requestBodyAccess=Off") RULE("ARGS_POST", "@rx .", "id:2,phase:2"), 0,
+	FORM, "a=1", ""},
+    {CTL("forceRequestBodyVariable=On")
+	    RULE("REQUEST_BODY", "@streq z=1", "id:2,phase:2"),
+	0, "Content-Type: x/y", "z=1", "2"},
+    {RULE("REQUEST_BODY", "@streq z=1", "id:2,phase:2"), 0, "Content-Type: x/y",
+	"z=1", ""},
+    {RULE("REQUEST_BODY", "@streq z=1", "id:2,phase:2"), 0, FORM, "z=1", "2"},
+    {CTL("requestBodyProcessor=URLENCODED")
+	    RULE("ARGS:z", "@streq 1", "id:2,phase:2"),
+	0, "Content-Type: x/y", "z=1", "2"},
+};
+
+START_TEST(a_rule_changes_what_follows)
+{
+	check_asks(ctl_asks, NELEMS(ctl_asks));
+}
+END_TEST
+
+START_TEST(who_is_audited_and_read_is_asked)
+{
+	const struct ask ask = {
+	    "SecResponseBodyMimeType text/html\n"
+	    "SecResponseBodyAccess On\n" CTL(
+		"auditEngine=Off,ctl:responseBodyAccess=Off"),
+	    0, 0, 0, 0};
+
+	tx_begin(&ask);
+	ck_assert(sec_tx_is_audited(tx) && sec_tx_wants_body(tx));
+	ck_assert(sec_tx_wants_answer_body(tx, SPAN_LIT("text/HTML")));
+	ck_assert(!sec_tx_wants_answer_body(tx, SPAN_LIT("image/png")));
+	(void)sec_tx_phase(tx, 1);
+	ck_assert(!sec_tx_is_audited(tx));
+	ck_assert(!sec_tx_wants_answer_body(tx, SPAN_LIT("text/html")));
+	tx_end();
+}
+END_TEST
+
+/* --- messages ------------------------------------------------------------- */
+
+static const struct {
+	const char *rules, *target, *msg, *data;
+} message_asks[] = {
+    {RULE("ARGS:a", "@rx b",
+	 "id:5,phase:2,msg:'M %{rule.id}',logdata:'%{"
+	 "MATCHED_VAR_NAME}=%{MATCHED_VAR}'"),
+	"/?a=abc", "M 5", "ARGS:a=abc"},
+    {RULE("ARGS", "@rx (b)",
+	 "id:5,phase:2,capture,msg:'%{TX.0}',logdata:'%{"
+	 "tx.1}|%{tx.none}|%{REQUEST_HEADERS.Host}|'"),
+	"/?a=abc", "b", "b||x|"},
+    {RULE("ARGS", "@streq ABC",
+	 "id:5,phase:2,t:uppercase,logdata:'%{"
+	 "MATCHED_VAR}'"),
+	"/?a=abc", "", "ABC"},
+    {RULE("ARGS:a", "@rx a",
+	 "id:5,phase:2,chain,logdata:'%{"
+	 "MATCHED_VAR_NAME}'") RULE("ARGS:b", "@rx q", ""),
+	"/?a=abc&b=q", "", "ARGS:b"},
+    {RULE("ARGS", "@rx a",
+	 "id:5,phase:2,chain,logdata:'%{"
+	 "MATCHED_VAR}'") RULE("MATCHED_VARS", "@rx ^ac", ""),
+	"/?a=ab&b=ac", "", "ac"},
+    {RULE("ARGS", "@rx a", "id:5,phase:2,chain,logdata:'%{MATCHED_VAR}'")
+	    RULE("MATCHED_VARS_NAMES", "@rx b$", ""),
+	"/?a=ab&b=ac", "", "ARGS:b"},
+    {RULE("&ARGS", "@eq 1", "id:5,phase:2,logdata:'%{MATCHED_VAR}'"), "/?a=1",
+	"", "1"},
+};
+
+START_TEST(messages_have_their_macros_replaced)
+{
+	for (size_t i = 0; i < NELEMS(message_asks); i++) {
+		const struct ask ask = {message_asks[i].rules,
+		    message_asks[i].target, "Host: x", 0, 0};
+		const struct sec_message *m;
+
+		tx_begin(&ask);
+		(void)tx_run(NULL);
+		m = sec_tx_messages(tx);
+		ck_assert_msg(m != NULL, "%s", ask.rules);
+		ck_assert_span_eq(m->msg, message_asks[i].msg);
+		ck_assert_span_eq(m->data, message_asks[i].data);
+		ck_assert_uint_eq(m->phase, 2);
+		tx_end();
+	}
+}
+END_TEST
+
+/* --- variables of one value ----------------------------------------------- */
+
+static const struct {
+	const char *var, *value;
+} ones[] = {
+    {"REQUEST_METHOD", "POST"},
+    {"REQUEST_LINE", "POST /p%41/b.php?a=1&b=%32 HTTP/1.1"},
+    {"REQUEST_PROTOCOL", "HTTP/1.1"},
+    {"REQUEST_URI", "/pA/b.php?a=1&b=%32"},
+    {"REQUEST_URI_RAW", "/p%41/b.php?a=1&b=%32"},
+    {"REQUEST_FILENAME", "/pA/b.php"},
+    {"REQUEST_BASENAME", "b.php"},
+    {"REQUEST_BODY", "c=3&d"},
+    {"REQUEST_BODY_LENGTH", "5"},
+    {"REQBODY_PROCESSOR", "URLENCODED"},
+    {"REQBODY_ERROR", "0"},
+    {"REQBODY_ERROR_MSG", ""},
+    {"QUERY_STRING", "a=1&b=%32"},
+    {"ARGS_COMBINED_SIZE", "7"},
+    {"FILES_COMBINED_SIZE", "0"},
+    {"URLENCODED_ERROR", "0"},
+    {"MULTIPART_STRICT_ERROR", "0"},
+    {"MULTIPART_UNMATCHED_BOUNDARY", "0"},
+    {"REMOTE_ADDR", "192.0.2.7"},
+    {"REMOTE_HOST", "192.0.2.7"},
+    {"REMOTE_PORT", "4711"},
+    {"REMOTE_USER", "mary"},
+    {"SERVER_ADDR", "192.0.2.1"},
+    {"SERVER_NAME", "example.org"},
+    {"SERVER_PORT", "8080"},
+    {"UNIQUE_ID", "id-1"},
+    {"TIME_EPOCH", "1700000000"},
+    {"TIME_YEAR", "2023"},
+    {"TIME_MON", "10"},
+    {"RESPONSE_STATUS", "404"},
+    {"RESPONSE_PROTOCOL", "HTTP/1.1"},
+    {"RESPONSE_CONTENT_TYPE", "text/html"},
+    {"RESPONSE_CONTENT_LENGTH", "6"},
+    {"RESPONSE_BODY", "<html>"},
+    {"STATUS_LINE", "HTTP/1.1 404 Not Found"},
+    {"RESPONSE_HEADERS:content-type", "text/html"},
+    {"RESPONSE_HEADERS_NAMES:content-type", "Content-Type"},
+    {"WEBSERVER_ERROR_LOG", ""},
+};
+
+START_TEST(variables_have_their_values)
+{
+	char rules[512];
+
+	for (size_t i = 0; i < NELEMS(ones); i++) {
+		const struct ask ask = {
+		    rules, "/p%41/b.php?a=1&b=%32", FORM, 0, 0};
+
+		/* as macros: no operator, no other value comes between */
+		(void)snprintf(rules, sizeof(rules),
+		    "SecResponseBodyAccess On\nSecRule %s "
+		    "\"@unconditionalMatch\" \"id:1,phase:5,"
+		    "logdata:'%%{MATCHED_VAR}'\"\n",
+		    ones[i].var);
+		tx_begin(&ask);
+		(void)tx_run("c=3&d");
+		ck_assert_msg(sec_tx_messages(tx) != NULL, "%s", ones[i].var);
+		ck_assert_msg(
+		    span_eq(sec_tx_messages(tx)->data, span_str(ones[i].value)),
+		    "%s: \"%.*s\" is not \"%s\"", ones[i].var,
+		    SPAN_FMT(sec_tx_messages(tx)->data), ones[i].value);
+		tx_end();
+	}
+}
+END_TEST
+
+/* --- bounds --------------------------------------------------------------- */
+
+START_TEST(arguments_have_a_limit)
+{
+	const struct ask ask = {
+	    "SecArgumentsLimit 2\n" RULE("ARGS", "@streq 1", "id:1,phase:2"),
+	    "/?a=1&b=1&c=1", 0, 0, 0};
+
+	tx_begin(&ask);
+	ck_assert(sec_tx_is_over(tx));
+	tx_end();
+}
+END_TEST
+
+/* Doubles TX:x: its bytes would grow without end. */
+#define DOUBLE "setvar:tx.x=%{tx.x}%{tx.x}a%{MATCHED_VAR},"
+#define DOUBLE_4 DOUBLE DOUBLE DOUBLE DOUBLE
+
+START_TEST(a_request_has_a_bound_of_memory)
+{
+	const struct ask ask = {
+	    RULE("ARGS", "@rx .", "id:1,phase:2," DOUBLE_4 "nolog")
+		ACTION("id:2,phase:2"),
+	    "/?a=1&b=2&c=3&d=4&e=5&f=6&g=7", 0, 0, 0};
+
+	tx_begin(&ask);
+	ck_assert_str_eq(tx_said(tx_run(NULL)), "");
+	ck_assert(sec_tx_is_over(tx));
+	ck_assert_uint_lt(arena.used, 4 * (size_t)SEC_TX_BYTES_MAX);
+	tx_end();
+}
+END_TEST
+
+/* --- bodies --------------------------------------------------------------- */
+
+#define ARG(name, value) RULE("ARGS:" name, "@streq " value, "id:1,phase:2")
+#define FLAG(name) RULE(name, "@eq 1", "id:1,phase:2")
+#define NO_FLAG(name) RULE(name, "@eq 0", "id:1,phase:2")
+#define STRICT \
+	RULE("MULTIPART_STRICT_ERROR", "@eq 1", "id:2,phase:2") \
+	RULE("REQBODY_ERROR", "@eq 1", "id:3,phase:2")
+#define DISPOSITION "Content-Disposition: form-data; name=\"a\""
+#define PART(value) "--xx\r\n" DISPOSITION "\r\n\r\n" value "\r\n"
+#define LAST "--xx--\r\n"
+#define TYPED(rest) "Content-Type: multipart/form-data" rest
+#define FILE_PART(name, value) \
+	"--xx\r\nContent-Disposition: form-data; name=\"" name \
+	"\"; filename=\"f.txt\"\r\n\r\n" value "\r\n"
+
+static const struct ask multipart_asks[] = {
+    {ARG("a", "1") STRICT, 0, PARTS, PART("1") LAST, "1"},
+    {RULE("ARGS:a", "@rx ^1\\n2$", "id:1,phase:2") STRICT, 0, PARTS,
+	PART("1\n2") LAST, "1"},
+    {RULE("ARGS:a", "@rx ^1\\r\\n$", "id:1,phase:2") STRICT, 0, PARTS,
+	PART("1\r\n") LAST, "1"},
+    {RULE("&ARGS:a", "@eq 2", "id:1,phase:2") STRICT, 0, PARTS,
+	PART("1") PART("2") LAST, "1"},
+    {RULE("FILES:u", "@streq f.txt", "id:1,phase:2") STRICT, 0, PARTS,
+	FILE_PART("u", "123") LAST, "1"},
+    {RULE("FILES_NAMES", "@streq u", "id:1,phase:2") STRICT, 0, PARTS,
+	FILE_PART("u", "123") LAST, "1"},
+    {RULE("FILES_SIZES:u", "@eq 3", "id:1,phase:2") STRICT, 0, PARTS,
+	FILE_PART("u", "123") LAST, "1"},
+    {RULE("FILES_COMBINED_SIZE", "@eq 5", "id:1,phase:2") STRICT, 0, PARTS,
+	FILE_PART("u", "123") FILE_PART("v", "45") LAST, "1"},
+    {RULE("MULTIPART_FILENAME", "@streq f.txt", "id:1,phase:2"), 0, PARTS,
+	FILE_PART("u", "1") LAST, "1"},
+    {RULE("&ARGS", "@eq 0", "id:1,phase:2"), 0, PARTS, FILE_PART("u", "1") LAST,
+	"1"},
+    {RULE("MULTIPART_PART_HEADERS:a", "@beginsWith Content-Disp",
+	 "id:1,phase:2"),
+	0, PARTS, PART("1") LAST, "1"},
+    {"SecUploadFileLimit 1\n" FLAG("MULTIPART_FILE_LIMIT_EXCEEDED") STRICT, 0,
+	PARTS, FILE_PART("u", "1") FILE_PART("v", "1") LAST, "1 2"},
+    /* boundaries */
+    {FLAG("MULTIPART_BOUNDARY_QUOTED") STRICT, 0, TYPED("; boundary=\"xx\""),
+	PART("1") LAST, "1 2"},
+    {FLAG("MULTIPART_BOUNDARY_WHITESPACE") STRICT, 0, TYPED("; boundary= xx"),
+	PART("1") LAST, "1 2"},
+    {STRICT, 0, TYPED(""), PART("1") LAST, "2 3"},
+    {STRICT, 0, TYPED("; boundary="), PART("1") LAST, "2 3"},
+    {STRICT, 0, TYPED("; boundary=\"xx"), PART("1") LAST, "2 3"},
+    {STRICT, 0, TYPED("; boundary=xx; boundary=yy"), PART("1") LAST, "2 3"},
+    {STRICT, 0, TYPED("; boundary=x\x01x"), PART("1") LAST, "2 3"},
+    {ARG("a", "1") STRICT, 0, TYPED("; BOUNDARY=xx"), PART("1") LAST, "1"},
+    {FLAG("MULTIPART_UNMATCHED_BOUNDARY"), 0, PARTS, PART("1\r\n--yy") LAST,
+	"1"},
+    {STRICT, 0, PARTS, PART("1") "--xxy\r\n" LAST, "2 3"},
+    /* before, after, missing */
+    {FLAG("MULTIPART_DATA_BEFORE") STRICT, 0, PARTS, "q\r\n" PART("1") LAST,
+	"1 2"},
+    {FLAG("MULTIPART_DATA_AFTER") STRICT, 0, PARTS, PART("1") LAST "q", "1 2"},
+    {STRICT, 0, PARTS, PART("1"), "2 3"},
+    {STRICT, 0, PARTS, "--xx\r\n" DISPOSITION "\r\n", "2 3"},
+    {STRICT, 0, PARTS, "", "2 3"},
+    /* fields of parts */
+    {FLAG("MULTIPART_HEADER_FOLDING") STRICT, 0, PARTS,
+	"--xx\r\n" DISPOSITION "\r\n ; q=1\r\n\r\n1\r\n" LAST, "1 2"},
+    {FLAG("MULTIPART_LF_LINE") STRICT, 0, PARTS,
+	"--xx\n" DISPOSITION "\n\n1\n--xx--\n", "1 2"},
+    {FLAG("MULTIPART_CRLF_LF_LINES"), 0, PARTS,
+	"--xx\r\n" DISPOSITION "\n\r\n1\r\n" LAST, "1"},
+    {FLAG("MULTIPART_MISSING_SEMICOLON") STRICT, 0, PARTS,
+	"--xx\r\nContent-Disposition: form-data name=\"a\"\r\n\r\n1\r\n" LAST,
+	"1 2"},
+    {FLAG("MULTIPART_INVALID_QUOTING") STRICT, 0, PARTS,
+	"--xx\r\nContent-Disposition: form-data; name='a'\r\n\r\n1\r\n" LAST,
+	"1 2"},
+    {FLAG("MULTIPART_INVALID_PART") STRICT, 0, PARTS,
+	"--xx\r\n" DISPOSITION "\r\nX : 1\r\n\r\n1\r\n" LAST, "1 2"},
+    {STRICT, 0, PARTS, "--xx\r\n" DISPOSITION "\r\nX\r\n\r\n1\r\n" LAST, "2 3"},
+    {STRICT, 0, PARTS, "--xx\r\nX: 1\r\n\r\n1\r\n" LAST, "2 3"},
+    {STRICT, 0, PARTS, "--xx\r\n" DISPOSITION "; name=\"b\"\r\n\r\n1\r\n" LAST,
+	"2 3"},
+    {STRICT, 0, PARTS,
+	"--xx\r\nContent-Disposition: form-data; name=\"a\r\n\r\n1\r\n" LAST,
+	"2 3"},
+};
+
+START_TEST(parts_are_read_strictly)
+{
+	check_asks(multipart_asks, NELEMS(multipart_asks));
+}
+END_TEST
+
+#define BAD RULE("REQBODY_ERROR", "@eq 1", "id:3,phase:2")
+
+static const struct ask json_asks[] = {
+    {AS_JSON ARG("a", "1") BAD, 0, 0, "{\"a\":1}", "1"},
+    {AS_JSON ARG("a.b", "x") BAD, 0, 0, "{\"a\":{\"b\":\"x\"}}", "1"},
+    {AS_JSON ARG("a", "x") BAD, 0, 0, "{\"c\":{\"b\":\"y\"},\"a\":\"x\"}", "1"},
+    {AS_JSON ARG("a.a", "2") BAD, 0, 0, "{\"a\":[2]}", "1"},
+    {AS_JSON ARG("array.array", "2") BAD, 0, 0, "[2]", "1"},
+    {AS_JSON ARG("array.array.k", "2") BAD, 0, 0, "[{\"k\":2}]", "1"},
+    {AS_JSON ARG("a", "true") BAD, 0, 0, "{\"a\":true}", "1"},
+    {AS_JSON RULE("ARGS:a", "@rx ^$", "id:1,phase:2") BAD, 0, 0, "{\"a\":null}",
+	"1"},
+    {AS_JSON ARG("a", "-1.5e+3") BAD, 0, 0, " { \"a\" : -1.5e+3 } ", "1"},
+    {AS_JSON RULE("ARGS:a", "@rx ^\\xc3\\xa9\\n\\xf0\\x9f\\x98\\x80$",
+	 "id:1,phase:2") BAD,
+	0, 0, "{\"a\":\"\\u00e9\\n\\ud83d\\ude00\"}", "1"},
+    {AS_JSON RULE("ARGS_NAMES", "@rx ^$", "id:1,phase:2") BAD, 0, 0, "\"x\"",
+	"1"},
+    {AS_JSON BAD, 0, 0, "{\"a\":1", "3"},
+    {AS_JSON BAD, 0, 0, "{\"a\":1}}", "3"},
+    {AS_JSON BAD, 0, 0, "{\"a\":01}", "3"},
+    {AS_JSON BAD, 0, 0, "{\"a\":truex}", "3"},
+    {AS_JSON BAD, 0, 0, "{\"a\":\"\\q\"}", "3"},
+    {AS_JSON BAD, 0, 0, "{\"a\":\"\xff\"}", "3"},
+    {AS_JSON BAD, 0, 0, "{\"a\":\"\n\"}", "3"},
+    {AS_JSON BAD, 0, 0, "{a:1}", "3"},
+    {AS_JSON BAD, 0, 0, "[1,]", "3"},
+    {AS_JSON BAD, 0, 0, "{\"a\":1,}", "3"},
+    {AS_JSON BAD, 0, 0, "[1}", "3"},
+    {"SecRequestBodyJsonDepthLimit 2\n" AS_JSON BAD, 0, 0, "[[1]]", ""},
+    {"SecRequestBodyJsonDepthLimit 2\n" AS_JSON BAD, 0, 0, "[[[1]]]", "3"},
+    {AS_JSON RULE("REQBODY_ERROR_MSG", "@contains JSON", "id:3,phase:2"), 0, 0,
+	"{", "3"},
+    {AS_JSON RULE("REQBODY_PROCESSOR", "@streq JSON", "id:3,phase:2"), 0, 0,
+	"{}", "3"},
+};
+
+START_TEST(json_is_arguments)
+{
+	check_asks(json_asks, NELEMS(json_asks));
+}
+END_TEST
+
+static const struct ask form_asks[] = {
+    {ARG("a", "1 2"), 0, FORM, "a=1+2", "1"},
+    {RULE("&ARGS_POST", "@eq 2", "id:1,phase:2"), 0, FORM, "a=1&b=2&", "1"},
+    {RULE("&ARGS_POST", "@eq 3", "id:1,phase:2"), 0, FORM, "a=1&&b=2", "1"},
+    {FLAG("URLENCODED_ERROR"), 0, FORM, "a=%zz", "1"},
+    {FLAG("URLENCODED_ERROR"), 0, FORM, "a=%2", "1"},
+    {NO_FLAG("URLENCODED_ERROR"), 0, FORM, "a=%2f", "1"},
+    {ARG("a", "=b"), 0, FORM, "a==b", "1"},
+    {RULE("&ARGS", "@eq 0", "id:1,phase:2"), 0, "Content-Type: x/y", "a=1",
+	"1"},
+};
+
+START_TEST(a_form_is_arguments)
+{
+	check_asks(form_asks, NELEMS(form_asks));
+}
+END_TEST
+
+#ifdef HAVE_LIBXML2
+static const struct ask xml_asks[] = {
+    {AS_XML RULE("XML:/*", "@streq xy", "id:1,phase:2") BAD, 0, 0,
+	"<a>x<b c=\"1\">y</b></a>", "1"},
+    {AS_XML RULE("XML://@*", "@streq 1", "id:1,phase:2") BAD, 0, 0,
+	"<a>x<b c=\"1\" d='2'>y</b></a>", "1"},
+    {AS_XML RULE("XML:/*", "@streq <&", "id:1,phase:2") BAD, 0, 0,
+	"<a>&lt;<![CDATA[&]]></a>", "1"},
+    {AS_XML BAD, 0, 0, "<a>", "3"},
+    {AS_XML BAD, 0, 0, "<a></b>", "3"},
+    {AS_XML BAD, 0, 0, "x", "3"},
+    {AS_XML BAD, 0, 0, "<!DOCTYPE a [<!ENTITY e \"v\">]><a>&e;</a>", "3"},
+    {AS_XML BAD, 0, 0, "<!DOCTYPE a SYSTEM \"file:///etc/passwd\"><a/>", "3"},
+    {AS_XML BAD, 0, 0, "<a>&e;</a>", "3"},
+};
+
+START_TEST(xml_is_text_and_attributes)
+{
+	check_asks(xml_asks, NELEMS(xml_asks));
+}
+END_TEST
+#endif
+
+int
+main(void)
+{
+	const TTest *const tests[] = {
+	    a_rule_sees_what_its_targets_name,
+	    rules_are_tried_in_order,
+	    what_refuses_ends_it,
+	    a_redirect_has_its_macros_replaced,
+	    who_only_detects_refuses_nothing,
+	    rules_write_names,
+	    what_is_fixed_no_rule_changes,
+	    a_rule_changes_what_follows,
+	    who_is_audited_and_read_is_asked,
+	    messages_have_their_macros_replaced,
+	    variables_have_their_values,
+	    arguments_have_a_limit,
+	    a_request_has_a_bound_of_memory,
+	    parts_are_read_strictly,
+	    json_is_arguments,
+	    a_form_is_arguments,
+#ifdef HAVE_LIBXML2
+	    xml_is_text_and_attributes,
+#endif
+	};
+
+	return unit_run("sec_tx", tests, NELEMS(tests));
+}
