@@ -847,7 +847,7 @@ repeat(struct reader *r, const char *from, const struct reader *as,
 
 	if (is_endless)
 		n = min < 1 ? 1 : (min < COPIES_MAX ? min : COPIES_MAX);
-	for (uint32_t i = 0; i < n && !r->is_bad; i++) {
+	for (uint32_t i = 0; i < n && (i == 0 || !r->is_bad); i++) {
 		struct part next = i == 0 ? one : atom_again(r, from, as);
 
 		if (is_endless && i + 1 == n)
@@ -940,8 +940,10 @@ part_at_word(struct reader *r, struct part p)
 	set_invert(&set);
 	set_add(&set, SIEVE_BEGIN);
 	before = part_of_set(r, &set);
-	if (r->is_bad)
+	if (r->is_bad) {
+		part_fini(&before);
 		return p;
+	}
 	p = part_then(r, before, p);
 	p.weight = weight;
 	return p;
