@@ -77,16 +77,25 @@ exch_tunnel_left_ms(const struct exch *x, enum fault_id *why)
 	uint64_t total_ms =
 	    exch_left_ms(x, x->t.answer_us / EXCH_US_PER_MS, set->total_ms);
 	uint64_t half_ms = UINT64_MAX;
+	uint64_t proof_ms = UINT64_MAX;
+	uint64_t least_ms;
 
 	if (exch_is_half_over(x))
 		half_ms =
 		    exch_left_ms(x, x->moved_ms, x->listen->idle_timeout_ms);
+	if (x->is_unproven)
+		proof_ms = exch_left_ms(x, x->t.answer_us / EXCH_US_PER_MS,
+		    x->listen->header_timeout_ms);
 	*why = F_TUNNEL_TIMEOUT;
 	if (idle_ms < total_ms)
 		*why = F_TUNNEL_IDLE;
-	if (half_ms < u64_min(idle_ms, total_ms))
+	least_ms = u64_min(idle_ms, total_ms);
+	if (half_ms < least_ms)
 		*why = F_TIMEOUT;
-	return u64_min(half_ms, u64_min(idle_ms, total_ms));
+	least_ms = u64_min(half_ms, least_ms);
+	if (proof_ms < least_ms)
+		*why = F_CLIENT_HEADER_TIMEOUT;
+	return u64_min(proof_ms, least_ms);
 }
 
 static void

@@ -196,6 +196,8 @@ struct exch {
 	bool is_own_answer; /* made here, not by an origin */
 	bool is_page; /* with is_own_answer: the page of its status alone */
 	bool wants_tunnel; /* an upgrade was asked and may be granted */
+	bool is_unproven; /* a tunnel whose first bytes are still waited for, as
+	                     long as for a head */
 	bool is_spare; /* its failure hurts nobody: no server is waited for */
 	bool wants_close; /* the client connection ends after this answer */
 	bool is_unwelcome; /* the same, whatever it speaks: no more of it is

@@ -137,6 +137,7 @@ rawo_look(struct up_try *t)
 		return false;
 	}
 	w->is_looking = false;
+	x->is_unproven = false;
 	return true;
 }
 
@@ -163,6 +164,8 @@ rawo_open(struct up_try *t)
 	    .body = LENGTH_OPEN,
 	};
 
+	/* before the tunnel begins, whose time is set then */
+	x->is_unproven = rawo_wire(t)->is_looking;
 	fields_init(&m.fields, &x->arena, 4);
 	if (try_got_final(t, &m))
 		wire_in_init(

@@ -111,3 +111,18 @@ def test_what_is_no_handshake_is_no_tunnel(proxy, server):
             c.is_closed()
         assert p.lines()[-1].split()[1] == "tunnel_sni", data
     assert server.bytes == 0
+
+
+def test_who_says_nothing_is_not_waited_for(proxy, server):
+    """`header_timeout` of the listen bounds the wait for the handshake, however
+    its bytes trickle in."""
+    p = proxy("connect_sni = match", zone={"a.test": ["127.0.0.1"]},
+              listen="header_timeout = 500ms")
+    for data in (b"", b"\x16\x03\x01\x02"):
+        c, answer = p.connect(f"a.test:{server.port}")
+        with c:
+            assert answer.status == 200
+            c.send(data)
+            c.is_closed()
+        assert p.lines()[-1].split()[1] == "header_timeout", data
+    assert server.bytes == 0
