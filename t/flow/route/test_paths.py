@@ -216,7 +216,6 @@ def test_path_policy_is_refused_as_not_built():
 
 @pytest.mark.parametrize("section, line", [
     ("route a /x", "rewrite = ^/a /b"),
-    ("route a /x", "waf = x"),
 ])
 def test_keys_of_later_parts_are_refused(section, line):
     """Issue 2: so are settings of sites and routes that come later."""

@@ -180,7 +180,7 @@ def test_a_session_that_is_not_used_ends(shops):
 def test_the_table_needs_memory(tmp_path):
     """It is refused at the start, not found out later."""
     path = tmp_path / "x.ini"
-    path.write_text("[global]\nshared_memory = 4m\n[site t]\nupstream = u\n"
+    path.write_text("[global]\nshared_memory = 5m\n[site t]\nupstream = u\n"
                     f"[upstream u]\nserver = 127.0.0.1:1\n{HEADER}\n")
     done = run("-t", "-c", path)
     assert done.returncode == 1
