@@ -3,8 +3,8 @@
  * it, and so on. An address is in the set when an odd number of bounds is not
  * above it. There are three such lists: of IPv4, looked up through an index of
  * the first bits; of the first halves of IPv6 addresses, for prefixes of up to
- * 64 bits; and for longer ones of the second halves, one for each first half.
- */
+ * 64 bits, through an index of two steps; and for longer ones of the second
+ * halves, one for each first half. */
 #include "common/base/iptrie.h"
 
 #include <endian.h>
@@ -28,12 +28,38 @@
 /* About eight bounds of IPv4 for each entry of the index. */
 #define INDEX_SHARE_BITS 3u
 
+/* Sets of fewer keys lie in the CPU's caches anyway. */
+#define FAN_KEYS_MIN 512u
+/* Parts that all keys are divided into: few enough to stay in the CPU's caches
+ * (98 KiB). */
+#define FAN_BITS 12u
+/* Keys that a slot has in the mean: a cache line of them. */
+#define SLOT_SHARE_BITS 3u
+/* Of slots with more keys than this the tree is faster. */
+#define SLOT_KEYS_MAX 64u
+
+/* A part of the keys, divided anew by what it has of them. */
+struct part {
+	uint64_t low; /* its first key */
+	uint32_t from; /* keys before it */
+	uint32_t slot; /* its first one */
+	uint8_t shift; /* a slot is so many bits wide */
+};
+
 /* Sorted keys as a tree without pointers: level 0 holds them all, each level
- * above the first key of each block of eight, which is one cache line. */
+ * above the first key of each block of eight, which is one cache line.
+ * Before it stands an index, of two steps because the addresses that are given
+ * out lie in a few places: parts of equal width, and in each slots of equal
+ * width, narrow where there are many keys. */
 struct keys {
 	const uint64_t *level[LEVELS_MAX];
 	uint32_t n; /* of level 0 */
 	uint32_t n_levels;
+	uint64_t first;
+	uint64_t last;
+	const struct part *parts; /* NULL: no index */
+	const uint32_t *slots; /* keys before each */
+	unsigned shift; /* a part is so many bits wide */
 };
 
 struct iptrie {
@@ -264,12 +290,91 @@ keys_add_level(struct carver *c, struct keys *k, uint32_t n, uint32_t step,
 		at[i] = UINT64_MAX;
 }
 
+/* The least shift by which a width fits into so many bits. */
+static unsigned
+shift_to(uint64_t width, unsigned bits)
+{
+	unsigned shift = 0;
+
+	while (width >> shift >> bits > 0)
+		shift++;
+	return shift;
+}
+
+/* Slots of the keys [from, to), the last one empty: what it says is where the
+ * part ends. Returns how many; they are written if there is room. */
+static uint32_t
+part_fill(struct part *p, uint32_t *slots, const uint64_t *keys, uint32_t to)
+{
+	uint32_t from = p->from;
+	unsigned bits = 0;
+	uint32_t n_slots;
+
+	p->low = from < to ? keys[from] : 0;
+	while ((to - from) >> SLOT_SHARE_BITS >> bits > 0)
+		bits++;
+	p->shift =
+	    from < to ? (uint8_t)shift_to(keys[to - 1] - p->low, bits) : 0;
+	n_slots =
+	    from < to ? (uint32_t)((keys[to - 1] - p->low) >> p->shift) + 1 : 0;
+	for (uint32_t i = 0; slots != NULL && i <= n_slots; i++) {
+		while (from < to && (keys[from] - p->low) >> p->shift < i)
+			from++;
+		slots[i] = from;
+	}
+	return n_slots + 1;
+}
+
+static uint32_t
+parts_fill(struct keys *k, struct part *parts, uint32_t *slots,
+    const uint64_t *keys, uint32_t n_parts)
+{
+	uint32_t n_slots = 0;
+	uint32_t from = 0;
+
+	for (uint32_t i = 0; i < n_parts; i++) {
+		struct part p = {.from = from, .slot = n_slots};
+
+		while (from < k->n && (keys[from] - k->first) >> k->shift == i)
+			from++;
+		n_slots += part_fill(
+		    &p, slots == NULL ? NULL : slots + n_slots, keys, from);
+		if (parts != NULL)
+			parts[i] = p;
+	}
+	return n_slots;
+}
+
+static void
+keys_add_index(struct carver *c, struct keys *k, const uint64_t *keys)
+{
+	uint32_t n_parts;
+	struct part *parts;
+	uint32_t *slots;
+
+	k->first = keys[0];
+	k->last = keys[k->n - 1];
+	if (k->n < FAN_KEYS_MIN)
+		return;
+	k->shift = shift_to(k->last - k->first, FAN_BITS);
+	/* and an empty one behind the last, which tells where that ends */
+	n_parts = (uint32_t)((k->last - k->first) >> k->shift) + 2;
+	parts = carve(c, n_parts, sizeof(*parts));
+	slots =
+	    carve(c, parts_fill(k, NULL, NULL, keys, n_parts), sizeof(*slots));
+	if (slots != NULL)
+		(void)parts_fill(k, parts, slots, keys, n_parts);
+	k->parts = parts;
+	k->slots = slots;
+}
+
 static void
 keys_make(struct carver *c, struct keys *k, const uint64_t *from, uint32_t n)
 {
 	*k = (struct keys){.n = n};
 	if (n == 0)
 		return;
+	keys_add_index(c, k, from);
 	keys_add_level(c, k, n, 1, from);
 	while (n > FANOUT) {
 		n = (n + FANOUT - 1) / FANOUT;
@@ -362,9 +467,9 @@ iptrie_done(struct iptrie *t)
 
 /* --- asking --------------------------------------------------------------- */
 
-/* Number of keys that are not above `key`. */
+/* keys_count() by the tree. */
 static uint32_t
-keys_count(const struct keys *k, uint64_t key)
+keys_count_tree(const struct keys *k, uint64_t key)
 {
 	uint32_t at = 0;
 
@@ -379,10 +484,51 @@ keys_count(const struct keys *k, uint64_t key)
 			return 0;
 		at = at * FANOUT + n - 1;
 	}
-	if (k->n == 0)
-		return 0;
 	/* what fills the last blocks is not above the largest key */
 	return at < k->n ? at + 1 : k->n;
+}
+
+/* Keys in [from, to) that are not above `key`, and those before them. */
+static uint32_t
+count_keys(const uint64_t *at, uint32_t from, uint32_t to, uint64_t key)
+{
+	while (from < to) {
+		uint32_t mid = from + (to - from) / 2;
+
+		if (at[mid] <= key)
+			from = mid + 1;
+		else
+			to = mid;
+	}
+	return from;
+}
+
+/* Number of keys that are not above `key`. */
+static uint32_t
+keys_count(const struct keys *k, uint64_t key)
+{
+	const struct part *p;
+	const uint32_t *slots;
+	uint64_t i;
+	uint32_t n_slots;
+
+	if (k->n == 0 || key < k->first)
+		return 0;
+	if (key >= k->last)
+		return k->n;
+	if (k->parts == NULL)
+		return keys_count_tree(k, key);
+	p = &k->parts[(key - k->first) >> k->shift];
+	if (key < p->low)
+		return p->from;
+	slots = &k->slots[p->slot];
+	n_slots = p[1].slot - p->slot - 1;
+	i = (key - p->low) >> p->shift;
+	if (i >= n_slots)
+		return slots[n_slots];
+	if (slots[i + 1] - slots[i] > SLOT_KEYS_MAX)
+		return keys_count_tree(k, key);
+	return count_keys(k->level[0], slots[i], slots[i + 1], key);
 }
 
 /* Bounds in [from, to) that are not above `key`. */
@@ -413,23 +559,13 @@ has_long(const struct iptrie *t, uint64_t high, uint64_t low)
 {
 	uint32_t i = keys_count(&t->long_high, high);
 	uint32_t first;
-	uint32_t from;
-	uint32_t to;
+	uint32_t n;
 
 	if (i == 0 || t->long_high.level[0][i - 1] != high)
 		return false;
 	first = t->long_first[i - 1];
-	from = first;
-	to = t->long_first[i];
-	while (from < to) {
-		uint32_t mid = from + (to - from) / 2;
-
-		if (t->long_low[mid] <= low)
-			from = mid + 1;
-		else
-			to = mid;
-	}
-	return (from - first) % 2 == 1;
+	n = count_keys(t->long_low, first, t->long_first[i], low) - first;
+	return n % 2 == 1;
 }
 
 bool

@@ -327,6 +327,45 @@ START_TEST(a_set_agrees_with_a_look_at_each_prefix)
 }
 END_TEST
 
+/* An index of equal steps has nearly all of these in one. */
+START_TEST(a_crowd_in_one_place_is_told_apart)
+{
+	static const char *const far[] = {
+	    "2001:db8:7fff:ffff::/64", "2001:dff::/32", "3000::/16"};
+	enum { N_CROWD = 3000 };
+	struct iptrie *t = iptrie_new();
+	struct ip_prefix p = prefix_of("2001:db8::/64");
+
+	for (unsigned i = 0; i < N_CROWD; i++) {
+		/* every other one */
+		p.ip.b[6] = (uint8_t)(2 * i >> 8);
+		p.ip.b[7] = (uint8_t)(2 * i);
+		iptrie_add(t, &p);
+	}
+	for (size_t i = 0; i < NELEMS(far); i++) {
+		struct ip_prefix one = prefix_of(far[i]);
+
+		iptrie_add(t, &one);
+	}
+	iptrie_done(t);
+	for (unsigned i = 0; i < 2 * N_CROWD + 4; i++) {
+		p.ip.b[6] = (uint8_t)(i >> 8);
+		p.ip.b[7] = (uint8_t)i;
+		p.ip.b[15] = (uint8_t)i;
+		ck_assert_int_eq(
+		    iptrie_find(t, &p.ip), i < 2 * N_CROWD && i % 2 == 0);
+	}
+	for (size_t i = 0; i < NELEMS(far); i++) {
+		struct ip_prefix one = prefix_of(far[i]);
+
+		ck_assert(iptrie_find(t, &one.ip));
+		one.ip.b[1] ^= 0x40;
+		ck_assert(!iptrie_find(t, &one.ip));
+	}
+	iptrie_free(t);
+}
+END_TEST
+
 /* Gates of a quiet machine are 2 s, 100 ns and 300 ns; here somebody else may
  * work, too, and a sanitizer be built in: what is shown is that a million are no
  * matter of minutes. The numbers are printed. */
@@ -390,6 +429,7 @@ main(void)
 	    an_empty_set_holds_nothing,
 	    a_set_of_everything_holds_both_kinds,
 	    a_set_agrees_with_a_look_at_each_prefix,
+	    a_crowd_in_one_place_is_told_apart,
 	    a_million_prefixes_are_loaded_and_found_fast,
 	};
 
