@@ -3,6 +3,7 @@
  * for them. */
 #include "common/base/check.h"
 #include "common/base/num.h"
+#include "common/http/chars.h"
 #include "worker/sec/sec_tx_int.h"
 
 /* --- arguments ------------------------------------------------------------ */
@@ -15,18 +16,12 @@ argument_text(struct sec_tx *tx, span raw)
 }
 
 static bool
-is_hex(char c)
-{
-	return (c >= '0' && c <= '9') ||
-	       (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'f');
-}
-
-static bool
 has_bad_escape(span s)
 {
 	for (size_t i = 0; i < s.len; i++)
-		if (s.p[i] == '%' && (i + 2 >= s.len || !is_hex(s.p[i + 1]) ||
-					 !is_hex(s.p[i + 2])))
+		if (s.p[i] == '%' &&
+		    (i + 2 >= s.len || char_hex(s.p[i + 1]) < 0 ||
+			char_hex(s.p[i + 2]) < 0))
 			return true;
 	return false;
 }
@@ -121,13 +116,6 @@ target_path(span target)
 	return at < 0 ? s : span_first(s, (size_t)at);
 }
 
-static int
-hex_value(char c)
-{
-	c = ascii_lower(c);
-	return c <= '9' ? c - '0' : c - 'a' + 10;
-}
-
 /* Percent-encoding, and nothing else, undone; what is no escape stays. */
 static span
 percent_decoded(struct sec_tx *tx, span s)
@@ -136,10 +124,10 @@ percent_decoded(struct sec_tx *tx, span s)
 	size_t n = 0;
 
 	for (size_t i = 0; i < s.len; i++) {
-		if (s.p[i] == '%' && i + 2 < s.len && is_hex(s.p[i + 1]) &&
-		    is_hex(s.p[i + 2])) {
-			to[n++] = (char)(hex_value(s.p[i + 1]) * 16 +
-					 hex_value(s.p[i + 2]));
+		if (s.p[i] == '%' && i + 2 < s.len &&
+		    char_hex(s.p[i + 1]) >= 0 && char_hex(s.p[i + 2]) >= 0) {
+			to[n++] = (char)(char_hex(s.p[i + 1]) * 16 +
+					 char_hex(s.p[i + 2]));
 			i += 2;
 		} else {
 			to[n++] = s.p[i];

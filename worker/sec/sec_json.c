@@ -3,6 +3,7 @@
 #include "worker/sec/sec_json.h"
 
 #include "common/base/check.h"
+#include "common/http/chars.h"
 
 /* Bytes of a name; a longer one is refused. */
 #define NAME_MAX_LEN 65536u
@@ -43,15 +44,6 @@ skip_blanks(struct json *j)
 
 /* --- strings -------------------------------------------------------------- */
 
-static int
-hex_digit(char c)
-{
-	c = ascii_lower(c);
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool
 read_unit(const char **p, const char *end, uint32_t *out)
 {
@@ -60,7 +52,7 @@ read_unit(const char **p, const char *end, uint32_t *out)
 	if (end - *p < 4)
 		return false;
 	for (int i = 0; i < 4; i++) {
-		int d = hex_digit((*p)[i]);
+		int d = char_hex((*p)[i]);
 
 		if (d < 0)
 			return false;
