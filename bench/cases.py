@@ -61,3 +61,10 @@ HITS = {
     "hit1m": Case(["-p", "/kept1m", "-e", "1048576"], 1000),
     "hitoneshot": Case([*KEPT_1K, "-o"], 10000),
 }
+
+# What stands before an answer; clients say who they are in any case.
+ANNA = ["-H", "Authorization: Basic YW5uYTpzZWNyZXQ="]
+GUARDS = {
+    "unguarded": Case([*OWN, *ANNA], 20000, is_own=True),
+    "guarded": Case([*OWN, *ANNA], 20000, is_own=True),
+}

@@ -40,6 +40,7 @@ struct options {
 	uint64_t length_ms; /* 0: no bound */
 	uint64_t rate; /* a second; 0: closed loop */
 	size_t body_len; /* of a POST; 0: GET */
+	const char *line; /* one more of the head; or NULL */
 	bool is_idle;
 	bool is_silent; /* idle connections send nothing */
 };
@@ -238,7 +239,8 @@ static void
 make_request(struct load *l)
 {
 	const struct options *opt = &l->opt;
-	size_t room = strlen(opt->path) + opt->body_len + 256;
+	const char *line = opt->line == NULL ? "" : opt->line;
+	size_t room = strlen(opt->path) + strlen(line) + opt->body_len + 256;
 	char *text = malloc(room);
 	char length[64] = "";
 	int n;
@@ -253,8 +255,9 @@ make_request(struct load *l)
 	    "Host: bench.example\r\n"
 	    "User-Agent: load\r\n"
 	    "Accept: */*\r\n"
-	    "%s%s\r\n",
-	    opt->body_len > 0 ? "POST" : "GET", opt->path, length,
+	    "%s%s%s%s\r\n",
+	    opt->body_len > 0 ? "POST" : "GET", opt->path, length, line,
+	    *line != '\0' ? "\r\n" : "",
 	    l->plan.is_oneshot ? "Connection: close\r\n" : "");
 	memset(text + n, 'x', opt->body_len);
 	l->request = text;
@@ -357,6 +360,7 @@ usage(void)
 	    "  -t MS     stop after so many milliseconds\n"
 	    "  -r RATE   open loop: so many requests a second\n"
 	    "  -b LEN    POST a body of LEN bytes\n"
+	    "  -H LINE   one more header line\n"
 	    "  -e LEN    each answer's body must have LEN bytes\n"
 	    "  -o        one-shot: a connection for each request\n"
 	    "  -i        idle: one request on each of the N connections, "
@@ -386,6 +390,8 @@ load_option(struct load *l, int letter, const char *value)
 		opt->rate = arg_number("-r", value, RATE_MAX);
 	} else if (letter == 'b') {
 		opt->body_len = arg_number("-b", value, BODY_LEN_MAX);
+	} else if (letter == 'H') {
+		opt->line = value;
 	} else if (letter == 'e') {
 		l->plan.expect = arg_number("-e", value, REQUESTS_MAX);
 		l->plan.has_expect = true;
@@ -414,7 +420,7 @@ load_options(struct load *l, int argc, char **argv)
 
 	l->opt.path = "/1k";
 	l->opt.n_clients = 64;
-	while ((letter = getopt(argc, argv, "p:c:n:t:r:b:e:oisSRk:")) != -1)
+	while ((letter = getopt(argc, argv, "p:c:n:t:r:b:H:e:oisSRk:")) != -1)
 		load_option(l, letter, optarg);
 	if (l->opt.is_idle)
 		l->opt.n_requests = l->opt.n_clients;
