@@ -22,8 +22,16 @@ class World:
     def __init__(self, folder):
         self.folder = examples.copy(folder, "gateway")
         self.keys = {"acme": (self.folder / "acme.key").read_text().strip()}
-        self.services = {variable: examples.service(name, free_port())
-                         for variable, name in SERVICES.items()}
+        self.tokens, self.services, self.gh = {}, {}, None
+        try:
+            self._start()
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self):
+        for variable, name in SERVICES.items():
+            self.services[variable] = examples.service(name, free_port())
         self.http, self.https = free_port(), free_port()
         self.env = {"GATEWAY_HTTP": f"127.0.0.1:{self.http}",
                     "GATEWAY_HTTPS": f"127.0.0.1:{self.https}",
@@ -33,7 +41,6 @@ class World:
             one.wait()
         self.tls = examples.trust(self.folder / "tls.pem")
         self.gh = examples.Example(self.folder / "gateway.ini", self.env)
-        self.tokens = {}
 
     def token(self, *words):
         if words not in self.tokens:
@@ -56,7 +63,8 @@ class World:
                 f"{line}\r\n" for line in lines).encode())
 
     def close(self):
-        self.gh.close()
+        if self.gh:
+            self.gh.close()
         for one in self.services.values():
             one.close()
 
