@@ -203,7 +203,8 @@ stage_waf_head(struct exch *x)
 	return judge(x, run, PHASE_HEAD);
 }
 
-/* All content that is held, in one piece. */
+/* A copy of all content that is held: the rules keep its texts until the end,
+ * when it has long been sent. */
 static span
 content_of(struct exch *x, const struct body *b, uint64_t max)
 {
@@ -214,8 +215,6 @@ content_of(struct exch *x, const struct body *b, uint64_t max)
 
 	for (int i = 0; i < n; i++)
 		parts[i] = span_of(iov[i].iov_base, iov[i].iov_len);
-	if (n == 1)
-		return parts[0];
 	return n == 0 ? (span){0} : arena_concat(&x->arena, parts, (size_t)n);
 }
 
