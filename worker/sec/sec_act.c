@@ -52,18 +52,21 @@ assign(struct sec_tx *tx, const struct sec_assign *s)
 
 /* --- ctl ------------------------------------------------------------------ */
 
-static bool
-rule_is_meant(const struct sec_ctl *c, const struct sec_rule *r)
+bool
+sec_act_means(const struct sec_ctl *c, const struct sec_rule *r)
 {
 	switch ((int)c->kind) {
 	case SEC_CTL_REMOVE_BY_ID:
+	case SEC_CTL_REMOVE_TARGET_BY_ID:
 		return r->id >= c->first && r->id <= c->last;
 	case SEC_CTL_REMOVE_BY_TAG:
+	case SEC_CTL_REMOVE_TARGET_BY_TAG:
 		for (uint32_t i = 0; i < r->n_tags; i++)
 			if (regex_find(c->regex, r->tags[i]) == REGEX_YES)
 				return true;
 		return false;
 	case SEC_CTL_REMOVE_BY_MSG:
+	case SEC_CTL_REMOVE_TARGET_BY_MSG:
 		return r->msg.n_parts == 1 && r->msg.parts[0].is_literal &&
 		       regex_find(c->regex, r->msg.parts[0].text) == REGEX_YES;
 	default:
@@ -80,7 +83,7 @@ remove_rules(struct sec_tx *tx, const struct sec_ctl *c)
 		tx->removed = arena_zalloc(
 		    tx->a, (set->n_rules + 63) / 64 * sizeof(uint64_t));
 	for (uint32_t i = 0; i < set->n_rules; i++)
-		if (set->rules[i].id != 0 && rule_is_meant(c, &set->rules[i]))
+		if (set->rules[i].id != 0 && sec_act_means(c, &set->rules[i]))
 			tx->removed[i / 64] |= UINT64_C(1) << (i % 64);
 }
 

@@ -84,20 +84,11 @@ plan_pattern(struct sec_plan *p, uint32_t rule)
 		p->group_of[rule] = group_find(p, p->list_of[rule], r->chain);
 }
 
-static int32_t
-slot_of(const struct sec_set *set, span name)
-{
-	for (uint32_t i = 0; i < set->n_tx_names; i++)
-		if (span_ieq(set->tx_names[i], name))
-			return (int32_t)i;
-	return -1;
-}
-
 static void
 plan_fixed(struct sec_plan *p)
 {
 	for (uint32_t i = 0; i < p->n_fixed; i++) {
-		p->fixed_slots[i] = slot_of(p->set, p->fixed[i].name);
+		p->fixed_slots[i] = sec_store_find(p->set, p->fixed[i].name);
 		if (p->fixed_slots[i] >= 0)
 			p->is_fixed[p->fixed_slots[i]] = true;
 	}
@@ -136,7 +127,7 @@ sec_plan_new(
 	for (uint32_t i = 0; i < SEC_HITS_MAX; i++) {
 		char digit = (char)('0' + i);
 
-		p->capture_slots[i] = slot_of(set, span_of(&digit, 1));
+		p->capture_slots[i] = sec_store_find(set, span_of(&digit, 1));
 	}
 	plan_fixed(p);
 	return p;

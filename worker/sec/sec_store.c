@@ -11,8 +11,8 @@ named_find(const struct sec_tx *tx, enum sec_var store, span name)
 	return NULL;
 }
 
-static int32_t
-slot_find(const struct sec_set *set, span name)
+int32_t
+sec_store_find(const struct sec_set *set, span name)
 {
 	for (uint32_t i = 0; i < set->n_tx_names; i++)
 		if (span_ieq(set->tx_names[i], name))
@@ -26,7 +26,7 @@ sec_store_get(const struct sec_tx *tx, enum sec_var store, span name)
 	const struct sec_named *n;
 
 	if (store == SEC_VAR_TX) {
-		int32_t slot = slot_find(tx->set, name);
+		int32_t slot = sec_store_find(tx->set, name);
 
 		if (slot >= 0)
 			return tx->slots[slot];
@@ -49,7 +49,7 @@ sec_store_put(
 	struct sec_named *n;
 
 	if (store == SEC_VAR_TX) {
-		int32_t slot = slot_find(tx->set, name);
+		int32_t slot = sec_store_find(tx->set, name);
 
 		if (slot >= 0) {
 			sec_store_slot(tx, slot, value);

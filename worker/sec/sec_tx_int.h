@@ -118,7 +118,6 @@ struct sec_tx {
 	uint8_t phase;
 	enum sec_switch engine, reads_request, reads_response, audit;
 	bool forces_body_variable;
-	bool no_auditlog;
 	enum sec_processor processor;
 	span body;
 	uint64_t *removed; /* bit by rule; NULL: none */
@@ -180,7 +179,8 @@ enum sec_processor sec_body_processor(const struct sec_tx *tx);
 /* The body cannot be read as what it should be. */
 void sec_body_fault(struct sec_tx *tx, const char *why);
 
-/* sec_store.c: names that rules write. */
+/* sec_store.c: names that rules write. The slot of a name of TX, or -1. */
+int32_t sec_store_find(const struct sec_set *set, span name);
 struct sec_value *sec_store_get(
     const struct sec_tx *tx, enum sec_var store, span name);
 /* NULL: unset. The name must live as long as the arena. */
@@ -193,6 +193,8 @@ span sec_expand(struct sec_tx *tx, const struct sec_text *t);
 
 /* sec_act.c: what a rule does when it holds, but for refusing. */
 void sec_act_match(struct sec_tx *tx, const struct sec_rule *r);
+/* Whether a ctl that takes away (rules, or their targets) means this rule. */
+bool sec_act_means(const struct sec_ctl *c, const struct sec_rule *r);
 /* Whether ctl took the rule away. */
 bool sec_act_is_removed(const struct sec_tx *tx, uint32_t rule);
 

@@ -184,25 +184,6 @@ resolve(struct sec_tx *tx, const struct sec_list *list, struct sec_items *to)
 
 /* --- what ctl takes away -------------------------------------------------- */
 
-static bool
-removal_means(const struct sec_ctl *c, const struct sec_rule *r)
-{
-	switch ((int)c->kind) {
-	case SEC_CTL_REMOVE_TARGET_BY_ID:
-		return r->id >= c->first && r->id <= c->last;
-	case SEC_CTL_REMOVE_TARGET_BY_TAG:
-		for (uint32_t i = 0; i < r->n_tags; i++)
-			if (regex_find(c->regex, r->tags[i]) == REGEX_YES)
-				return true;
-		return false;
-	case SEC_CTL_REMOVE_TARGET_BY_MSG:
-		return r->msg.n_parts == 1 && r->msg.parts[0].is_literal &&
-		       regex_find(c->regex, r->msg.parts[0].text) == REGEX_YES;
-	default:
-		return false;
-	}
-}
-
 static const struct sec_rule *
 rule_first(const struct sec_rule *r)
 {
@@ -219,7 +200,7 @@ take_removed(
 
 	for (const struct sec_removal *m = tx->removals; m != NULL;
 	     m = m->next) {
-		if (!removal_means(m->ctl, rule_first(r)))
+		if (!sec_act_means(m->ctl, rule_first(r)))
 			continue;
 		take_away(l, &m->ctl->target);
 		is_changed = true;
