@@ -11,8 +11,7 @@
 #include "common/base/list.h"
 #include "common/base/log.h"
 #include "common/base/num.h"
-#include "common/http/uri.h"
-#include "common/serve/fetch.h"
+#include "common/serve/fetch_url.h"
 #include "common/shm/counters.h"
 #include "common/store/staples.h"
 #include "common/tls/tls_ocsp.h"
@@ -20,8 +19,6 @@
 /* At once; the next ones wait for their end. */
 #define FETCHES_MAX 4u
 #define FETCH_MS 10000u
-/* Addresses of one responder that are tried in a row. */
-#define ADDRESSES_MAX 3u
 /* After a failure, doubled with each one behind it. */
 #define RETRY_MIN_S 4
 #define RETRY_MAX_S 600
@@ -37,16 +34,11 @@ struct staple_job {
 	char *file; /* for people */
 	char fingerprint[2 * TLS_PRINT_LEN + 1];
 	unsigned char print[TLS_PRINT_LEN];
-	char *url;
-	struct uri uri; /* of it */
-	char *target; /* path and query of it */
+	struct fetch_url url;
 	char *ask; /* the request in DER */
 	size_t ask_len;
 	uint64_t due_ms; /* CLOCK_MONOTONIC */
-	struct dns_query *query; /* under way, or NULL */
-	struct fetch *fetch; /* under way, or NULL */
-	struct dns_answer addrs;
-	uint32_t next_addr;
+	struct url_fetch *fetch; /* under way, or NULL */
 	uint32_t n_failures; /* in a row */
 	const char *problem; /* of the last attempt; NULL: none */
 	bool has_answer; /* a good one was seen */
@@ -74,12 +66,6 @@ static struct slot_name
 own_name(const struct stapler *s)
 {
 	return (struct slot_name){s->boot->slot, s->boot->incarnation};
-}
-
-static bool
-job_is_running(const struct staple_job *j)
-{
-	return j->query != NULL || j->fetch != NULL;
 }
 
 static void
@@ -138,7 +124,7 @@ job_fail(struct staple_job *j, const char *why)
 	log_msg(LOG_WARN,
 	    "ocsp response not fetched certificate=\"%s\" responder=\"%s\" "
 	    "why=\"%s\" again_s=%lld",
-	    j->file, j->url, why, (long long)wait_s);
+	    j->file, j->url.text, why, (long long)wait_s);
 }
 
 static void
@@ -158,7 +144,7 @@ job_take(struct staple_job *j, span der, const struct tls_answer *a)
 	log_msg(LOG_INFO,
 	    "ocsp response fetched certificate=\"%s\" responder=\"%s\" "
 	    "good_s=%lld",
-	    j->file, j->url, (long long)(a->until_s - now_s(s)));
+	    j->file, j->url.text, (long long)(a->until_s - now_s(s)));
 }
 
 /* Not stapled: clients believe the authority, and who runs this must hear of
@@ -172,7 +158,7 @@ job_revoked(struct staple_job *j, const struct tls_answer *a)
 		log_msg(LOG_ERROR,
 		    "certificate is revoked certificate=\"%s\" "
 		    "responder=\"%s\" stapled=no: get another one",
-		    j->file, j->url);
+		    j->file, j->url.text);
 	j->is_revoked = true;
 	if (!staples_drop(
 		s->boot->staples, s->boot->slots, own_name(s), j->print)) {
@@ -199,36 +185,28 @@ job_judge(struct staple_job *j, span der)
 
 /* --- asking --------------------------------------------------------------- */
 
-static void job_next_address(struct staple_job *j);
-
 /* A redirection is not followed: where answers are is in the certificate. */
 static void
-job_on_fetched(void *self, const struct fetch_result *r)
+job_on_fetched(void *self, const struct fetch_result *r, const char *why)
 {
 	struct staple_job *j = self;
 
 	j->fetch = NULL;
 	j->stapler->n_running--;
-	if (r->rc == FETCH_CONNECT && j->next_addr < j->addrs.n &&
-	    j->next_addr < ADDRESSES_MAX)
-		job_next_address(j);
-	else if (r->rc != FETCH_OK)
-		job_fail(j, fetch_why(r));
-	else if (r->answer->status != 200)
-		job_fail(j, "the status of its answer is not 200");
+	if (why != NULL)
+		job_fail(j, why);
 	else
 		job_judge(j, r->content);
 }
 
 static void
-job_next_address(struct staple_job *j)
+job_begin(struct staple_job *j)
 {
-	const struct fetch_field type = {
+	static const struct fetch_field type = {
 	    SPAN_LIT("Content-Type"), SPAN_LIT("application/ocsp-request")};
-	struct fetch_spec spec = {
+	struct stapler *s = j->stapler;
+	struct fetch_spec ask = {
 	    .method = METHOD_POST,
-	    .host = j->uri.authority,
-	    .target = span_str(j->target),
 	    .fields = &type,
 	    .n_fields = 1,
 	    .content = span_of(j->ask, j->ask_len),
@@ -237,42 +215,9 @@ job_next_address(struct staple_job *j)
 	    .body_max = TLS_OCSP_MAX,
 	};
 
-	sock_addr_from_ip(&j->addrs.addrs[j->next_addr++],
-	    j->uri.port != 0 ? j->uri.port : uri_default_port(j->uri.scheme),
-	    &spec.to);
-	j->stapler->n_running++;
-	j->fetch = fetch_start(j->stapler->loop, &spec, job_on_fetched, j);
-}
-
-static void
-job_on_resolved(void *self, const struct dns_answer *answer)
-{
-	struct staple_job *j = self;
-
-	j->query = NULL;
-	j->stapler->n_running--;
-	if (answer->rc != DNS_OK) {
-		job_fail(j, "the responder's name has no address");
-		return;
-	}
-	j->addrs = *answer;
-	job_next_address(j);
-}
-
-static void
-job_begin(struct staple_job *j)
-{
-	struct stapler *s = j->stapler;
-
-	j->next_addr = 0;
-	if (ip_parse(j->uri.host, &j->addrs.addrs[0])) {
-		j->addrs.n = 1;
-		job_next_address(j);
-		return;
-	}
-	if (s->dns != NULL)
-		j->query = dns_resolve(s->dns, j->uri.host, job_on_resolved, j);
-	if (j->query != NULL)
+	j->fetch =
+	    fetch_url_start(s->loop, s->dns, &j->url, &ask, job_on_fetched, j);
+	if (j->fetch != NULL)
 		s->n_running++;
 	else
 		job_fail(j, "names cannot be resolved now");
@@ -288,7 +233,7 @@ stapler_care(struct stapler *s)
 
 		if (s->n_running >= FETCHES_MAX)
 			return;
-		if (!job_is_running(j) && j->due_ms <= now_ms)
+		if (j->fetch == NULL && j->due_ms <= now_ms)
 			job_begin(j);
 	}
 }
@@ -296,45 +241,38 @@ stapler_care(struct stapler *s)
 /* --- jobs ----------------------------------------------------------------- */
 
 static void
+job_stop(struct staple_job *j)
+{
+	if (j->fetch == NULL)
+		return;
+	j->stapler->n_running--;
+	fetch_url_cancel(j->fetch);
+	j->fetch = NULL;
+}
+
+static void
 job_free(struct staple_job *j)
 {
-	if (job_is_running(j))
-		j->stapler->n_running--;
-	if (j->query != NULL)
-		dns_cancel(j->query);
-	if (j->fetch != NULL)
-		fetch_cancel(j->fetch);
+	job_stop(j);
 	list_del(&j->node);
 	tls_leaf_free(j->leaf);
 	free(j->file);
-	free(j->url);
-	free(j->target);
+	fetch_url_fini(&j->url);
 	free(j->ask);
 	free(j);
 }
 
-/* Whether it can stand in a request and a line of the log. */
+/* Where it says that answers are. false: nowhere that can be asked. */
 static bool
-url_is_plain(const char *url)
+job_read_url(struct staple_job *j)
 {
-	for (; *url != '\0'; url++)
-		if (*url <= ' ' || *url > '~' || *url == '"' || *url == '\\')
-			return false;
-	return true;
-}
+	char *text = tls_leaf_responder(j->leaf);
+	bool is_good = text != NULL &&
+		       fetch_url_read(&j->url, span_str(text)) &&
+		       !fetch_url_is_tls(&j->url);
 
-static char *
-uri_target(const struct uri *u)
-{
-	char *out = calloc(1, u->path.len + u->query.len + 2);
-
-	REQUIRE(out != NULL);
-	memcpy(out, u->path.p, u->path.len);
-	if (u->has_query) {
-		out[u->path.len] = '?';
-		memcpy(out + u->path.len + 1, u->query.p, u->query.len);
-	}
-	return out;
+	free(text);
+	return is_good;
 }
 
 /* false: there is nothing to ask, or nobody. */
@@ -346,11 +284,8 @@ job_read(struct staple_job *j, const char *pem)
 		return false;
 	tls_leaf_print(j->leaf, j->print);
 	tls_leaf_print_hex(j->leaf, j->fingerprint);
-	j->url = tls_leaf_responder(j->leaf);
-	if (j->url == NULL || !url_is_plain(j->url) ||
-	    !uri_parse(span_str(j->url), &j->uri))
+	if (!job_read_url(j))
 		return false;
-	j->target = uri_target(&j->uri);
 	j->ask = tls_ocsp_ask(j->leaf, &j->ask_len);
 	return true;
 }
@@ -467,13 +402,8 @@ stapler_look(
 static void
 stapler_drop_dns(struct stapler *s)
 {
-	list_foreach (n, &s->jobs) {
-		struct staple_job *j = LIST_ENTRY(n, struct staple_job, node);
-
-		if (j->query != NULL)
-			s->n_running--;
-		j->query = NULL;
-	}
+	list_foreach (n, &s->jobs)
+		job_stop(LIST_ENTRY(n, struct staple_job, node));
 	dns_free(s->dns);
 	s->dns = NULL;
 }
