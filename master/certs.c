@@ -40,6 +40,7 @@ static const enum conf_key single_keys[] = {
     KEY_SITE_CLIENT_CA,
     KEY_SITE_CRL,
     KEY_UPSTREAM_CA,
+    KEY_AUTH_CA,
     KEY_UPSTREAM_CLIENT_CERTIFICATE,
 };
 
@@ -97,7 +98,7 @@ struct cert_files *
 certs_new(const struct conf_tree *t)
 {
 	static const enum conf_type types[] = {
-	    CONF_DEFAULTS, CONF_LISTEN, CONF_SITE, CONF_UPSTREAM};
+	    CONF_DEFAULTS, CONF_LISTEN, CONF_SITE, CONF_UPSTREAM, CONF_AUTH};
 	struct cert_files *f = calloc(1, sizeof(*f));
 	struct vec paths;
 

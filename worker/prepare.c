@@ -257,17 +257,23 @@ prepare_auths(struct prepared *p, const struct boot *b, struct diag *d)
 {
 	const struct conf_tree *t = p->plan.conf;
 	struct auth_names names = {
-	    t, b->claims, &p->users, &p->upstreams, &up_handler};
+	    t, b->claims, &p->users, &p->upstreams, &up_handler, &p->tls};
+	uint32_t n = 0;
 
 	for (const struct conf_section *s = conf_first(t, CONF_USERS);
 	     s != NULL; s = s->next)
 		(void)map_put(
 		    &p->users, s->name, auth_prepare_users(t, s, &p->arena, d));
 	for (const struct conf_section *s = conf_first(t, CONF_AUTH); s != NULL;
+	     s = s->next)
+		n++;
+	p->plan.auths = arena_alloc(&p->arena, n * sizeof(*p->plan.auths));
+	for (const struct conf_section *s = conf_first(t, CONF_AUTH); s != NULL;
 	     s = s->next) {
-		(void)map_put(
-		    &p->auths, s->name, auth_prepare(&names, s, &p->arena, d));
-		p->plan.n_auths++;
+		struct plan_auth *a = auth_prepare(&names, s, &p->arena, d);
+
+		(void)map_put(&p->auths, s->name, a);
+		p->plan.auths[p->plan.n_auths++] = a;
 	}
 }
 
@@ -425,6 +431,7 @@ worker_prepare(const struct boot *b, struct diag *d)
 	prepare_caches(p, b, d);
 	prepare_rates(p, b, d);
 	p->plan.challenge = challenge_prepare(b->conf, &p->arena, d);
+	prepare_tls_policy(p, d);
 	prepare_auths(p, b, d);
 	prepare_listens(p, d);
 	for (uint32_t i = 0; i < p->plan.n_listens; i++)

@@ -58,7 +58,9 @@ void prepare_hosts(struct prepared *p, struct diag *d);
 bool prepare_is_served(const struct prepared *p, const struct plan_site *site,
     const struct plan_listen *l);
 
-/* Certificates, once sites and hosts are there. */
+/* What [tls] says of all contexts. */
+void prepare_tls_policy(struct prepared *p, struct diag *d);
+/* Certificates, once that, sites and hosts are there. */
 void prepare_tls(struct prepared *p, struct diag *d);
 void prepare_free_tls(struct prepared *p);
 

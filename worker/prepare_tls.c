@@ -78,8 +78,8 @@ prepare_ciphers(struct prepared *p, const struct conf_scope *s, struct diag *d)
 	return NULL;
 }
 
-static void
-prepare_policy(struct prepared *p, struct diag *d)
+void
+prepare_tls_policy(struct prepared *p, struct diag *d)
 {
 	struct tls_policy *out = &p->tls;
 	struct conf_scope s =
@@ -474,7 +474,6 @@ prepare_upstreams_tls(struct prepared *p, struct diag *d)
 void
 prepare_tls(struct prepared *p, struct diag *d)
 {
-	prepare_policy(p, d);
 	prepare_upstreams_tls(p, d);
 	for (uint32_t i = 0; i < p->plan.n_sites; i++) {
 		struct plan_site *site = &p->plan.sites[i];

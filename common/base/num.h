@@ -26,6 +26,18 @@ u64_min(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+static inline int64_t
+i64_min(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static inline int64_t
+i64_max(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
 static inline uint64_t
 u64_max(uint64_t a, uint64_t b)
 {

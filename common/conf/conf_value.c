@@ -381,13 +381,22 @@ parse_header(
 			  "`,Name: value` or `-Name`");
 }
 
+/* Of a key that may name something to be fetched as well. */
+static bool
+is_url(const struct conf_row *row, span text)
+{
+	return strcmp(row->min, "<url>") == 0 &&
+	       span_find(text, SPAN_LIT("://")) > 0;
+}
+
 static void
 parse_path(
     const struct subject *u, const struct conf_pair *p, struct conf_value *v)
 {
 	unsigned part;
 
-	if (conf_word_find(u->row->min, u->text, &part) < 0)
+	if (conf_word_find(u->row->min, u->text, &part) < 0 &&
+	    !is_url(u->row, u->text))
 		v->text = conf_path_join(u->r->tree, p->dir, u->text);
 }
 

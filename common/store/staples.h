@@ -1,6 +1,7 @@
-/* store/staples: OCSP answers that the steward has fetched and found good, for
- * the workers of all generations and masters to staple. Found by the SHA-256 of
- * the certificate; knows nothing of what is in them but the time they are good
+/* store/staples: what was fetched and found good, for the workers of all
+ * generations and masters: OCSP answers by the steward, to be stapled, and sets
+ * of keys (worker/auth/jwks). Found by the SHA-256 of the
+ * certificate, or of what names the set; knows nothing of what is in them but the time they are good
  * for. Protocol: doc/shm.md 6.5. */
 #ifndef GH_STAPLES_H
 #define GH_STAPLES_H
@@ -33,7 +34,7 @@ struct staples;
 /* Map them; in the master (may_make) they are made, and usable after
  * staples_ready(). NULL with errno. Its memory is the segment's. */
 struct staples *staples_map(struct segment *s, bool may_make);
-/* Some generation staples what is fetched: commit the memory (4 MiB). false: no
+/* Some generation fetches something: commit the memory (4 MiB). false: no
  * memory. Master only; may be repeated. */
 bool staples_ready(struct staples *t, struct segment *s);
 
@@ -46,7 +47,7 @@ bool staples_find(const struct staples *t,
 
 /* Keep an answer (at most STAPLE_CAP bytes, not empty) in place of the one
  * before it. false: another is writing, or all places where it may stand hold
- * answers that are good. Steward only. */
+ * answers that are good. */
 bool staples_put(struct staples *t, const struct slots *slots,
     struct slot_name me, const uint8_t print[STAPLE_PRINT_LEN],
     const struct staple *s, int64_t now_s);

@@ -296,17 +296,33 @@ claims_early_data(
 		    "shared_memory");
 }
 
-/* What is fetched for certificates needs room, once any generation staples
- * it. */
-static void
-claims_staples(struct tenants *t, const struct conf_tree *conf, struct diag *d)
+/* The value that says that something is fetched; NULL: none does. */
+static const struct conf_value *
+claims_fetched(const struct conf_tree *conf)
 {
 	struct conf_scope s = conf_scope_of(conf, conf_first(conf, CONF_TLS));
 
-	if (conf_bool(&s, KEY_TLS_OCSP_STAPLING) &&
-	    !staples_ready(t->staples, t->segment))
-		diag_error(d, conf_get(&s, KEY_TLS_OCSP_STAPLING)->at,
-		    "OCSP responses do not fit: raise shared_memory");
+	if (conf_bool(&s, KEY_TLS_OCSP_STAPLING))
+		return conf_get(&s, KEY_TLS_OCSP_STAPLING);
+	for (const struct conf_section *a = conf_first(conf, CONF_AUTH);
+	     a != NULL; a = a->next) {
+		const struct conf_value *v = a->first[KEY_AUTH_JWKS];
+
+		if (v != NULL && span_find(v->text, SPAN_LIT("://")) > 0)
+			return v;
+	}
+	return NULL;
+}
+
+/* What is fetched needs room, once any generation fetches it. */
+static void
+claims_staples(struct tenants *t, const struct conf_tree *conf, struct diag *d)
+{
+	const struct conf_value *v = claims_fetched(conf);
+
+	if (v != NULL && !staples_ready(t->staples, t->segment))
+		diag_error(d, v->at,
+		    "what is fetched does not fit: raise shared_memory");
 }
 
 /* What is remembered of sessions needs room, once any generation does it. */

@@ -14,6 +14,7 @@ struct claims;
 struct exch;
 struct handler;
 struct plan_auth;
+struct tls_policy;
 struct users;
 struct worker;
 
@@ -31,6 +32,7 @@ struct auth_names {
 	const struct map *users; /* struct users, by name */
 	const struct map *upstreams; /* what their handler takes, by name */
 	const struct handler *upstream; /* that handler */
+	const struct tls_policy *policy; /* for whom keys are fetched from */
 };
 /* From an [auth] section. */
 struct plan_auth *auth_prepare(const struct auth_names *names,

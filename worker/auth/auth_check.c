@@ -26,6 +26,7 @@ struct auth_worker {
 	struct worker *w;
 	struct offload *pool;
 	struct helper_pool **helpers; /* by number of their [auth]; or NULL */
+	struct jwks **jwks; /* likewise */
 	uint32_t n_auths;
 	struct auth_memory *memory;
 	struct sipkey keys[2]; /* of what is remembered; this process's own */
@@ -80,6 +81,36 @@ helpers_open(struct auth_worker *aw)
 	}
 }
 
+/* The keys that each [auth] fetches, by its number. */
+static void
+jwks_open(struct auth_worker *aw)
+{
+	const struct plan *p = aw->w->plan;
+
+	aw->jwks = calloc(aw->n_auths, sizeof(*aw->jwks));
+	REQUIRE(aw->jwks != NULL);
+	for (uint32_t i = 0; i < p->n_auths; i++) {
+		const struct auth_conf *c = p->auths[i]->conf;
+
+		if (c->jwt.fetched != NULL)
+			aw->jwks[i] = jwks_new(aw->w, c->jwt.fetched);
+	}
+}
+
+static void
+jwks_close(struct auth_worker *aw)
+{
+	for (uint32_t i = 0; i < aw->n_auths; i++)
+		jwks_free(aw->jwks[i]);
+	free(aw->jwks);
+}
+
+struct jwks *
+auth_jwks(const struct exch *x, const struct auth_conf *c)
+{
+	return x->w->auth != NULL ? x->w->auth->jwks[c->index] : NULL;
+}
+
 static void
 helpers_close(struct auth_worker *aw)
 {
@@ -117,6 +148,7 @@ auth_worker_new(struct worker *w)
 	}
 	aw->memory = auth_memory_new();
 	helpers_open(aw);
+	jwks_open(aw);
 	return aw;
 }
 
@@ -127,6 +159,7 @@ auth_worker_free(struct auth_worker *aw)
 		return;
 	forward_end(&aw->calls);
 	helpers_close(aw);
+	jwks_close(aw);
 	offload_free(aw->pool);
 	REQUIRE(list_is_empty(&aw->checks));
 	auth_memory_free(aw->memory);
@@ -246,6 +279,7 @@ auth_close(struct exch *x)
 	x->auth_wait = NULL;
 	if (x->auth_asked != NULL)
 		forward_close(x);
+	jwks_leave(x);
 }
 
 static void
@@ -277,12 +311,16 @@ check_join(struct exch *x, const struct plan_auth *a, struct auth_run *r)
 
 /* --- deciding ------------------------------------------------------------- */
 
+/* Of other keys nothing is remembered: an old version's entries just end. */
 static struct auth_key
 check_key(
     const struct auth_worker *aw, const struct auth_conf *c, span credentials)
 {
-	struct sipkey one = {aw->keys[0].k0 ^ c->index, aw->keys[0].k1};
-	struct sipkey two = {aw->keys[1].k0 ^ c->index, aw->keys[1].k1};
+	const struct jwks *s = aw->jwks[c->index];
+	uint64_t of =
+	    c->index ^ (s != NULL ? (uint64_t)jwks_version(s) << 32 : 0);
+	struct sipkey one = {aw->keys[0].k0 ^ of, aw->keys[0].k1};
+	struct sipkey two = {aw->keys[1].k0 ^ of, aw->keys[1].k1};
 
 	return (struct auth_key){
 	    siphash(&one, credentials), siphash(&two, credentials)};

@@ -12,6 +12,7 @@
 #include "common/store/limits.h"
 #include "worker/auth/auth.h"
 #include "worker/auth/auth_source.h"
+#include "worker/auth/jwks.h"
 #include "worker/auth/jwt_keys.h"
 #include "worker/auth/keys.h"
 #include "worker/auth/users.h"
@@ -21,6 +22,7 @@
 /* What scheme `jwt` wants of a token. */
 struct auth_jwt {
 	struct jwt_keys keys;
+	struct jwks_conf *fetched; /* NULL: `keys` are all that there are */
 	bool may_use[JWT_ALGS];
 	span issuer; /* empty: any */
 	const struct conf_value *audience; /* NULL: any */
@@ -143,6 +145,9 @@ bool auth_memory_find(const struct auth_memory *m, const struct auth_key *k,
 /* Remember it until then; something older may be forgotten for it. */
 void auth_memory_put(struct auth_memory *m, const struct auth_key *k,
     uint64_t until_ms, bool is_good);
+
+/* Keys that this worker fetches for it; NULL: none, or a dry run. */
+struct jwks *auth_jwks(const struct exch *x, const struct auth_conf *c);
 
 /* --- schemes -------------------------------------------------------------- */
 

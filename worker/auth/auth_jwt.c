@@ -17,19 +17,59 @@
 
 /* --- the signature -------------------------------------------------------- */
 
-static bool
-jwt_is_signed(
-    struct exch *x, const struct auth_conf *c, const struct jwt *t, span token)
+/* What is known of keys that are fetched. AUTH_GOOD: one of them made it, as far
+ * as anybody can tell here. */
+static enum auth_rc
+jwt_ask_fetched(struct exch *x, struct jwks *s, const struct jwt *t)
 {
+	const struct jwt_keys *keys = jwks_keys(s);
+
+	if (keys == NULL || !jwt_is_by(t, keys)) {
+		if (jwks_ask(s, x) == JWKS_OPEN)
+			return AUTH_OPEN;
+		keys = jwks_keys(s);
+	}
+	if (keys == NULL)
+		return AUTH_BUSY;
+	return jwt_verify(t, keys) ? AUTH_GOOD : AUTH_BAD;
+}
+
+/* Whether one of the section's keys made it, those that are fetched included. */
+static enum auth_rc
+jwt_find_key(struct exch *x, const struct plan_auth *a, const struct jwt *t)
+{
+	const struct auth_conf *c = a->conf;
+	struct jwks *s = auth_jwks(x, c);
+
+	if (jwt_verify(t, &c->jwt.keys))
+		return AUTH_GOOD;
+	if (s != NULL)
+		return jwt_ask_fetched(x, s, t);
+	if (c->jwt.fetched == NULL)
+		return AUTH_BAD;
+	sink_note(x, "auth", a->at,
+	    "the keys of %s are not fetched here: the token is taken to be "
+	    "signed by one of them",
+	    c->jwt.fetched->url.text);
+	return AUTH_GOOD;
+}
+
+static enum auth_rc
+jwt_is_signed(
+    struct exch *x, const struct plan_auth *a, const struct jwt *t, span token)
+{
+	const struct auth_conf *c = a->conf;
+	enum auth_rc rc;
 	bool is_good;
 
 	if (!c->jwt.may_use[t->alg])
-		return false;
+		return AUTH_BAD;
 	if (auth_recall(x, c, token, &is_good))
-		return is_good;
-	is_good = jwt_verify(t, &c->jwt.keys);
-	auth_remember(x, c, token, is_good);
-	return is_good;
+		return is_good ? AUTH_GOOD : AUTH_BAD;
+	rc = jwt_find_key(x, a, t);
+	if (rc == AUTH_GOOD || rc == AUTH_BAD)
+		auth_remember(x, c, token, rc == AUTH_GOOD);
+	return rc;
 }
 
 /* --- time, issuer, audience ----------------------------------------------- */
@@ -240,14 +280,29 @@ jwt_believe(struct exch *x, const struct auth_conf *c, const struct jwt *t,
 	return u;
 }
 
+/* A token that came is judged. *why: what is wrong with it. */
+static enum auth_rc
+jwt_judge_token(struct exch *x, const struct plan_auth *a, span token,
+    struct exch_user **u, const char **why)
+{
+	enum auth_rc rc = AUTH_BAD;
+	struct jwt t;
+
+	*why = "it is no token, or its signature is not known";
+	if (jwt_read(token, &x->arena, &t))
+		rc = jwt_is_signed(x, a, &t, token);
+	if (rc == AUTH_GOOD)
+		*u = jwt_believe(x, a->conf, &t, why);
+	return rc;
+}
+
 enum verdict
 jwt_ask(struct exch *x, const struct plan_auth *a)
 {
 	const struct auth_conf *c = a->conf;
 	const char *why = "two are sent";
+	enum auth_rc rc = AUTH_BAD;
 	struct exch_user *u = NULL;
-	bool is_genuine = false;
-	struct jwt t;
 	span token;
 
 	switch (auth_source_find(&c->source, x, &token)) {
@@ -256,15 +311,15 @@ jwt_ask(struct exch *x, const struct plan_auth *a)
 	case AUTH_SENT_TWO:
 		break;
 	case AUTH_SENT_TOKEN:
-		why = "it is no token, or its signature is not known";
-		is_genuine = jwt_read(token, &x->arena, &t) &&
-			     jwt_is_signed(x, c, &t, token);
-		if (is_genuine)
-			u = jwt_believe(x, c, &t, &why);
+		rc = jwt_judge_token(x, a, token, &u, &why);
 		break;
 	}
+	if (rc == AUTH_OPEN)
+		return VERDICT_WAIT;
+	if (rc == AUTH_BUSY)
+		return auth_busy(x, "no keys could be fetched yet");
 	if (u != NULL)
 		return auth_let_on_as(x, a, u);
 	sink_note(x, "auth", a->at, "the token is refused: %s", why);
-	return is_genuine ? auth_refuse_genuine(x, a) : auth_refuse(x, a);
+	return rc == AUTH_GOOD ? auth_refuse_genuine(x, a) : auth_refuse(x, a);
 }

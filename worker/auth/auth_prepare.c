@@ -232,10 +232,9 @@ jwt_prepare_keys(const struct auth_build *b)
 	struct auth_file f;
 	span text;
 
-	if (v != NULL && span_find(v->text, SPAN_LIT(":/")) >= 0)
-		diag_error(b->d, v->at,
-		    "fetching keys is not built yet (it comes with a later "
-		    "version): give a file");
+	if (v != NULL && jwks_is_url(v->text))
+		w->fetched = jwks_prepare(
+		    &b->scope, b->section->name, b->names->policy, b->d);
 	else if (auth_load(b, KEY_AUTH_JWKS, &f, &text))
 		why = jwt_keys_read(&w->keys, b->arena, text);
 	else if (v != NULL)
@@ -243,7 +242,8 @@ jwt_prepare_keys(const struct auth_build *b)
 	if (why != NULL)
 		diag_error(b->d, v->at, "%s: %s", f.path, why);
 	jwt_prepare_secret(b);
-	if (diag_count(b->d, DIAG_ERROR) == 0 && !jwt_has_key(w))
+	if (diag_count(b->d, DIAG_ERROR) == 0 && w->fetched == NULL &&
+	    !jwt_has_key(w))
 		auth_lacks(b,
 		    "no token can be verified: scheme = jwt needs jwks or "
 		    "secret with a key for one of algorithms");
@@ -434,4 +434,5 @@ auth_fini(struct plan_auth *p)
 	c = (struct auth_conf *)(uintptr_t)p->conf;
 	keys_fini(&c->keys);
 	jwt_keys_fini(&c->jwt.keys);
+	jwks_fini(c->jwt.fetched);
 }

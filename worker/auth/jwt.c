@@ -188,6 +188,15 @@ verify_is_meant(const struct jwt *t, const struct jwt_key *k)
 }
 
 bool
+jwt_is_by(const struct jwt *t, const struct jwt_keys *keys)
+{
+	for (uint32_t i = 0; i < keys->at.n; i++)
+		if (verify_is_meant(t, keys->at.at[i]))
+			return true;
+	return false;
+}
+
+bool
 jwt_verify(const struct jwt *t, const struct jwt_keys *keys)
 {
 	for (uint32_t i = 0; i < keys->at.n; i++)

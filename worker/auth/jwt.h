@@ -24,6 +24,8 @@ struct jwt {
  * none of those that are read. Nothing is known of its truth. */
 bool jwt_read(span token, struct arena *a, struct jwt *out);
 
+/* Whether some key may have made its signature, by kind and name. */
+bool jwt_is_by(const struct jwt *t, const struct jwt_keys *keys);
 /* Whether one of the keys made its signature: one of the kind of its algorithm,
  * which is for it, and has the name that the token names if both have one. */
 bool jwt_verify(const struct jwt *t, const struct jwt_keys *keys);

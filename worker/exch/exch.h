@@ -38,6 +38,7 @@ struct handler;
 struct rate_state;
 struct auth_asked;
 struct auth_wait;
+struct jwks_wait;
 struct meter;
 struct mirror;
 struct pacer;
@@ -179,6 +180,8 @@ struct exch {
 	struct auth_asked *auth_asked; /* what a server says of it; or NULL */
 	struct auth_wait
 	    *auth_wait; /* its credentials are being verified, or were */
+	struct jwks_wait
+	    *jwks_wait; /* keys are being fetched for it, or were */
 	struct cached *cached; /* what the cache has to do with it, or NULL */
 	struct cache_fill *fill; /* whom an internal one works for, or NULL */
 	struct waf_run *waf; /* before which rules it is; or NULL */

@@ -356,7 +356,8 @@ struct plan {
 	uint32_t n_wafs;
 	struct cache **caches;
 	uint32_t n_caches;
-	uint32_t n_auths; /* [auth] sections */
+	const struct plan_auth **auths; /* by number of their section */
+	uint32_t n_auths;
 	const struct challenge *challenge;
 	struct geo *geo; /* of mmdb; or NULL */
 	struct dns_conf *dns; /* what the system says of names */

@@ -303,7 +303,6 @@ OFF_CURVE = {"keys": [{"kty": "EC", "crv": "P-256", "x": jwt.b64(b"\1" * 32),
      "f:2: the same key"),
     ("scheme = apikey\nfile = f\nheader = a:b", "", "7:10", "no name of a fi"),
     ("scheme = jwt", None, "4:1", "no token can be verified"),
-    ("scheme = jwt\njwks = https://x/y", None, "6:8", "not built yet"),
     ("scheme = jwt\njwks = f", json.dumps(WEAK), "6:8", "f: key 1 .* too sho"),
     ("scheme = jwt\njwks = f", json.dumps(OFF_CURVE), "6:8", "f: key 1 .*mal"),
     ("scheme = jwt\njwks = f", "[]", "6:8", "f: it is no JSON Web Key Set"),
@@ -313,7 +312,7 @@ OFF_CURVE = {"keys": [{"kty": "EC", "crv": "P-256", "x": jwt.b64(b"\1" * 32),
     ("scheme = jwt\nsecret = short\nalgorithms = HS256", None, "6:10",
      "shorter than 32"),
     ("scheme = jwt\nsecret = " + "x" * 32, None, "6:10", "HS256"),
-], ids=range(15))
+], ids=range(14))
 def test_mistakes_are_told_where_they_stand(tmp_path, lines, file, place,
                                             told):
     ini = tmp_path / "x.ini"

@@ -404,4 +404,4 @@ def test_no_room(start, ca, leaf):
     gh = start(on="off", more="shared_memory = 4m")
     gh.write(ini(ca, leaf, more="shared_memory = 4m"))
     assert admin.post(gh, "reload")[0] == 422
-    assert "OCSP responses do not fit: raise shared_memory" in gh.stderr()
+    assert "what is fetched does not fit: raise shared_memory" in gh.stderr()
