@@ -62,40 +62,6 @@ admin_refuse(struct serve_call *c, unsigned status, const char *why)
 	admin_answer(c, status, j);
 }
 
-/* Root, who started the master, and the group that is named. The workers' own
- * user is none of them, whatever its groups: who has taken over a worker must
- * not get from here to the master. */
-static bool
-admin_may(const struct admin *a, const struct serve_call *c)
-{
-	const json_t *gid = json_object_get(a->conf, "gid");
-	uid_t master =
-	    (uid_t)json_integer_value(json_object_get(a->conf, "uid"));
-	gid_t own_gid;
-	pid_t pid;
-	uid_t uid;
-
-	if (!serve_peer(c, &pid, &uid, &own_gid))
-		return false;
-	if (uid == 0 || uid == master)
-		return true;
-	return gid != NULL && uid != getuid() &&
-	       serve_peer_has_group(c, (gid_t)json_integer_value(gid));
-}
-
-bool
-admin_begin(const struct admin *a, struct serve_call *c)
-{
-	if (a->state == NULL || a->conf == NULL) {
-		admin_refuse(c, 503, "not ready yet");
-		return false;
-	}
-	if (admin_may(a, c))
-		return true;
-	admin_refuse(c, 403, "you are not allowed to use this");
-	return false;
-}
-
 static void
 handle_status(void *self, struct serve_call *c)
 {
@@ -224,6 +190,7 @@ ask_look(struct ask *k, const json_t *state)
 
 static const struct serve_route routes[] = {
     {"/v1/status", METHOD_GET, handle_status},
+    {"/metrics", METHOD_GET, admin_on_metrics},
     {"/v1/purge", METHOD_POST, admin_on_purge},
     {"/v1/reload", METHOD_POST, handle_reload},
     {"/v1/reopen", METHOD_POST, handle_reopen},

@@ -82,8 +82,12 @@ void admin_init(struct admin *a, struct loop *l, const struct boot *b,
 void admin_hear(struct admin *a, const struct ctl_msg *m, int fd);
 /* The process is told to end: answer those who wait, and nobody more. */
 void admin_end(struct admin *a);
+/* --- in the steward: admin_may.c ------------------------------------------ */
+
 /* Whether it may be asked, and is ready. false: was answered. */
 bool admin_begin(const struct admin *a, struct serve_call *c);
+/* The same of the page of metrics, which may be open to more. */
+bool admin_begin_metrics(const struct admin *a, struct serve_call *c);
 /* Answer with JSON. Takes j. */
 void admin_answer(struct serve_call *c, unsigned status, json_t *j);
 /* {"error": why} */
@@ -96,6 +100,11 @@ json_t *admin_status(const struct admin *a);
 /* What it says of one server of a->conf, with its history; new. NULL: an empty
  * spot of a name. */
 json_t *admin_status_server(const struct admin *a, const json_t *server);
+
+/* --- in the steward: admin_metrics.c -------------------------------------- */
+
+/* GET /metrics; `self` is the admin. */
+void admin_on_metrics(void *self, struct serve_call *c);
 
 /* --- in the steward: admin_server.c --------------------------------------- */
 

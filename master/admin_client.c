@@ -97,6 +97,24 @@ admin_client_ask(
 	return c->rc;
 }
 
+/* The first unix socket: over it nobody needs a token. */
+static bool
+admin_client_pick(const struct conf_tree *t, struct sock_addr *addr)
+{
+	const struct conf_section *sec = conf_first(t, CONF_ADMIN);
+	struct conf_scope s = conf_scope_of(t, sec);
+	struct conf_iter it = {0};
+	const struct conf_value *v;
+
+	while (sec != NULL &&
+	       (v = conf_next(&s, KEY_ADMIN_LISTEN, &it)) != NULL)
+		for (uint32_t i = 0; i < v->n_words; i++)
+			if (sock_addr_parse(v->words[i].text, addr) &&
+			    addr->u.sa.sa_family == AF_UNIX)
+				return true;
+	return false;
+}
+
 /* The configuration is read for its [admin] only: it may be broken otherwise,
  * and the one that runs be asked about. */
 bool
@@ -104,13 +122,7 @@ admin_client_find(struct admin_client *c, const struct conf_source *src)
 {
 	struct diag *d = diag_new();
 	struct conf_tree *t = conf_source_load(src, d);
-	const struct conf_section *sec = conf_first(t, CONF_ADMIN);
-	struct conf_scope s = conf_scope_of(t, sec);
-	struct conf_iter it = {0};
-	const struct conf_value *v =
-	    sec != NULL ? conf_next(&s, KEY_ADMIN_LISTEN, &it) : NULL;
-	bool is_found = v != NULL && v->n_words > 0 &&
-			sock_addr_parse(v->words[0].text, &c->addr);
+	bool is_found = admin_client_pick(t, &c->addr);
 
 	if (diag_count(d, DIAG_ERROR) > 0)
 		report_diag(d);
@@ -118,7 +130,7 @@ admin_client_find(struct admin_client *c, const struct conf_source *src)
 		(void)sock_addr_format(&c->addr, c->addr_text);
 	else
 		(void)fprintf(stderr,
-		    "gatehouse: %s has no [admin] with a socket, for example "
+		    "gatehouse: %s has no [admin] with a unix socket, for example "
 		    "listen = unix:/run/gatehouse/admin.sock\n",
 		    src->path);
 	diag_free(d);

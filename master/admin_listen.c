@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/base/check.h"
+#include "common/base/ip_special.h"
 #include "common/base/log.h"
 #include "master/admin.h"
 
@@ -18,6 +19,7 @@
 #define ADMIN_MODE 0600
 #define ADMIN_GROUP_MODE 0660
 #define NAME_CAP 64
+#define TOKEN_MIN 16u
 
 static struct conf_scope
 admin_scope(const struct conf_tree *t)
@@ -41,6 +43,36 @@ admin_find_group(span group, gid_t *gid)
 	return true;
 }
 
+static bool
+ip_is_loopback(const struct ip *ip)
+{
+	const char *what = ip_special(ip);
+
+	/* of IPv6 its whole network */
+	return what != NULL && span_starts(span_str(what), SPAN_LIT("loopback"));
+}
+
+/* Who listens on the way can use what they read. */
+static void
+admin_check_clear(const struct conf_scope *s, struct diag *d)
+{
+	const struct conf_value *v;
+	struct conf_iter it = {0};
+	struct sock_addr addr;
+	struct ip ip;
+	uint16_t port;
+
+	while ((v = conf_next(s, KEY_ADMIN_LISTEN, &it)) != NULL)
+		for (uint32_t i = 0; i < v->n_words; i++)
+			if (sock_addr_parse(v->words[i].text, &addr) &&
+			    sock_addr_ip(&addr, &ip, &port) &&
+			    !ip_is_loopback(&ip))
+				diag_warning(d, v->words[i].at,
+				    "the token is readable on its way to %.*s: "
+				    "listen on 127.0.0.1, or behind TLS",
+				    SPAN_FMT(v->words[i].text));
+}
+
 void
 admin_check(const struct conf_tree *t, struct diag *d)
 {
@@ -51,6 +83,13 @@ admin_check(const struct conf_tree *t, struct diag *d)
 	if (v != NULL && !admin_find_group(v->text, &gid))
 		diag_error(d, v->at, "group = %.*s: there is no such group",
 		    SPAN_FMT(v->text));
+	v = conf_get(&s, KEY_ADMIN_TOKEN);
+	if (v != NULL && (v->text.len < TOKEN_MIN || span_chr(v->text, ' ') >= 0))
+		diag_error(d, v->at,
+		    "a token has %u characters at least, none of them a blank",
+		    TOKEN_MIN);
+	if (v != NULL)
+		admin_check_clear(&s, d);
 }
 
 static void
@@ -113,6 +152,8 @@ admin_permit(const struct admin_set *a, const struct lsock *s)
 	const char *path = s->addr.u.un.sun_path;
 	gid_t gid = a->has_group ? a->gid : getegid();
 
+	if (s->addr.u.sa.sa_family != AF_UNIX)
+		return;
 	if (lchown(path, (uid_t)-1, gid) < 0 ||
 	    chmod(path, a->has_group ? ADMIN_GROUP_MODE : ADMIN_MODE) < 0)
 		log_msg(LOG_ERROR,

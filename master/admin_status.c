@@ -98,6 +98,7 @@ status_workers(const struct admin *a)
 		set_number(j, "generation", atomic_load(&s->generation));
 		set_number(j, "connections", atomic_load(&s->connections));
 		set_number(j, "tunnels", atomic_load(&s->tunnels));
+		set_number(j, "lag_us", atomic_load(&s->lag_us));
 		(void)json_array_append_new(all, j);
 	}
 	return all;

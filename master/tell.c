@@ -202,6 +202,76 @@ tell_sites(const struct gen *g, bool is_closed)
 	return all;
 }
 
+/* Where the numbers stand of what is counted by its name. A route's name is its
+ * path, which is empty for what no [route] of its site serves. */
+static void
+tell_tally(json_t *all, const struct gen *g, enum tally_kind kind,
+    const struct conf_section *sec)
+{
+	span path = kind == TALLY_ROUTE ? sec->path : span_of(NULL, 0);
+	/* a [listen] without a name is called so in logs */
+	span name = sec->name.len > 0 ? sec->name : SPAN_LIT("listen");
+	json_t *j = json_object();
+
+	if (kind == TALLY_ROUTE)
+		(void)json_object_set_new(j, "site", tell_text(name));
+	(void)json_object_set_new(
+	    j, "name", tell_text(kind == TALLY_ROUTE ? path : name));
+	(void)json_object_set_new(j, "tally",
+	    json_integer(claims_tally(g->claims, kind, sec->name, path)));
+	(void)json_array_append_new(all, j);
+}
+
+static json_t *
+tell_tallies(const struct gen *g)
+{
+	static const enum conf_type types[TALLY_KINDS][2] = {
+	    [TALLY_LISTEN] = {CONF_LISTEN, CONF_LISTEN},
+	    [TALLY_SITE] = {CONF_SITE, CONF_SITE},
+	    [TALLY_ROUTE] = {CONF_SITE, CONF_ROUTE},
+	    [TALLY_UPSTREAM] = {CONF_UPSTREAM, CONF_UPSTREAM},
+	    [TALLY_FORWARD] = {CONF_FORWARD, CONF_FORWARD},
+	};
+	json_t *j = json_object();
+
+	for (int k = 0; k < TALLY_KINDS; k++) {
+		const enum conf_type *from = types[k];
+		enum tally_kind kind = (enum tally_kind)k;
+		json_t *all = json_array();
+		const struct conf_section *s;
+
+		for (s = conf_first(g->conf, from[0]); s != NULL; s = s->next)
+			tell_tally(all, g, kind, s);
+		for (s = conf_first(g->conf, from[1]);
+		     s != NULL && from[1] != from[0]; s = s->next)
+			tell_tally(all, g, kind, s);
+		(void)json_object_set_new(j, tally_kind_word(kind), all);
+	}
+	return j;
+}
+
+/* Who may ask over TCP. */
+static void
+tell_admin(json_t *j, const struct gen *g)
+{
+	struct conf_scope s =
+	    conf_scope_of(g->conf, conf_first(g->conf, CONF_ADMIN));
+	const struct conf_value *token = conf_get(&s, KEY_ADMIN_TOKEN);
+	const struct conf_value *v;
+	struct conf_iter it = {0};
+	json_t *allow = json_array();
+
+	while ((v = conf_next(&s, KEY_ADMIN_ALLOW, &it)) != NULL)
+		for (uint32_t i = 0; i < v->n_words; i++)
+			(void)json_array_append_new(
+			    allow, tell_text(v->words[i].text));
+	(void)json_object_set_new(j, "allow", allow);
+	(void)json_object_set_new(j, "metrics",
+	    json_boolean(conf_num(&s, KEY_ADMIN_METRICS) != 0));
+	if (token != NULL)
+		(void)json_object_set_new(j, "token", tell_text(token->text));
+}
+
 char *
 tell_render_conf(const struct gen *g)
 {
@@ -223,6 +293,7 @@ tell_render_conf(const struct gen *g)
 	(void)json_object_set_new(
 	    j, "config", tell_text(span_str(g->master->source.path)));
 	(void)json_object_set_new(j, "upstreams", upstreams);
+	(void)json_object_set_new(j, "tallies", tell_tallies(g));
 	(void)json_object_set_new(j, "sites", tell_sites(g, false));
 	(void)json_object_set_new(j, "closed", tell_sites(g, true));
 	(void)json_object_set_new(j, "ticket_rotation_ms",
@@ -232,6 +303,7 @@ tell_render_conf(const struct gen *g)
 	(void)json_object_set_new(j, "uid", json_integer(geteuid()));
 	if (a->has_group)
 		(void)json_object_set_new(j, "gid", json_integer(a->gid));
+	tell_admin(j, g);
 	text = json_dumps(j, JSON_COMPACT);
 	REQUIRE(text != NULL);
 	json_decref(j);

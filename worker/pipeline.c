@@ -15,6 +15,7 @@
 #include "worker/forward/forward.h"
 #include "worker/log/access_log.h"
 #include "worker/log/hitter_feed.h"
+#include "worker/log/tally_feed.h"
 #include "worker/preset/preset.h"
 #include "worker/rate/rate.h"
 #include "worker/route/route.h"
@@ -111,4 +112,5 @@ pipeline_log(struct exch *x)
 	audit_exchange(x);
 	log_exchange(x);
 	hitter_feed(x);
+	tally_feed(x);
 }

@@ -13,6 +13,7 @@
 #include "common/ipc/boot.h"
 #include "common/net/dns.h"
 #include "common/net/geo.h"
+#include "common/store/tenants.h"
 #include "worker/acl/acl.h"
 #include "worker/auth/auth.h"
 #include "worker/cache/cache.h"
@@ -315,6 +316,8 @@ prepare_listen(struct prepared *p, struct plan_listen *l,
 	l->section = sec;
 	l->name = sec->name.len > 0 ? sec->name : SPAN_LIT("listen");
 	l->at = sec->at;
+	l->tally = claims_tally(
+	    p->claims, TALLY_LISTEN, sec->name, span_of(NULL, 0));
 	map_init(&l->hosts, true);
 	map_init(&l->suffixes, true);
 	l->limits = (struct h1_limits){

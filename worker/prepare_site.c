@@ -2,6 +2,7 @@
 #include "common/base/check.h"
 #include "common/base/map.h"
 #include "common/store/closures.h"
+#include "common/store/tenants.h"
 #include "worker/prepare.h"
 #include "worker/route/table.h"
 
@@ -21,6 +22,8 @@ site_begin(struct prepared *p, struct plan_site *site,
 
 	site->name = sec->name;
 	site->at = sec->at;
+	site->tally = claims_tally(
+	    p->claims, TALLY_SITE, sec->name, span_of(NULL, 0));
 	site->closure = closure_id(sec->name);
 	site->section = sec;
 	prepare_settings(p, &s, &site->set, d);
@@ -45,6 +48,7 @@ site_route(struct prepared *p, const struct plan_site *site,
 		r->at = sec->path_at;
 		r->text = sec->path;
 	}
+	r->tally = claims_tally(p->claims, TALLY_ROUTE, sec->name, r->text);
 	if (sec->type == CONF_ROUTE)
 		prepare_settings(p, &s, &r->set, d);
 	else

@@ -8,6 +8,7 @@
 
 #include "common/base/check.h"
 #include "common/base/log.h"
+#include "common/base/num.h"
 #include "common/ipc/ctl.h"
 #include "common/net/loop.h"
 #include "common/shm/crash.h"
@@ -21,12 +22,16 @@
 #include "worker/front/conn.h"
 #include "worker/log/access_log.h"
 #include "worker/log/hitter_feed.h"
+#include "worker/log/tally_feed.h"
 #include "worker/setup.h"
 #include "worker/shed.h"
 #include "worker/up/mirror.h"
 #include "worker/up/up.h"
 
 /* What only the life of the worker needs. */
+/* How often the longest turn is told. */
+#define LAG_MS 1000u
+
 struct run {
 	struct worker w;
 	struct acceptor *acceptor;
@@ -34,6 +39,8 @@ struct run {
 	struct watch signals;
 	struct watch wake;
 	uint64_t woken_ms; /* when the cells were looked at last */
+	uint64_t lag_us; /* the longest turn since then */
+	uint64_t lag_since_ms;
 	struct timer grace; /* retiring: until exchanges are broken off */
 	struct timer tunnels; /* retiring: until tunnels are, too */
 };
@@ -268,6 +275,7 @@ run_open(struct run *r, const struct boot *b)
 		return -1;
 	w->log = log_worker_new(w);
 	hitter_feed_open(w);
+	w->tally = tally_worker_new(w);
 	r->acceptor = acceptor_new(w);
 	if (r->acceptor == NULL || run_watch_signals(r) < 0)
 		return -1;
@@ -289,6 +297,7 @@ run_close(struct run *r)
 	loop_step(w->loop, 0);
 	stage_cost_log(w);
 	log_worker_free(w->log);
+	tally_worker_free(w->tally);
 	loop_timer_clear(w->loop, &r->grace);
 	loop_timer_clear(w->loop, &r->tunnels);
 	watch_close(w->loop, &r->signals);
@@ -298,6 +307,23 @@ run_close(struct run *r)
 	acceptor_free(r->acceptor);
 	auth_worker_free(w->auth);
 	setup_close(w);
+}
+
+/* What waits for the loop waits as long as a turn takes, from its events to here.
+ */
+static void
+run_note_lag(struct run *r)
+{
+	const struct clock *now = worker_clock(&r->w);
+	uint64_t turn_us = clock_mono_us() - now->mono_us;
+
+	r->lag_us = u64_max(r->lag_us, turn_us);
+	if (clock_mono_ms(now) - r->lag_since_ms < LAG_MS)
+		return;
+	atomic_store_explicit(&r->w.slot->lag_us,
+	    (uint32_t)u64_min(r->lag_us, UINT32_MAX), memory_order_relaxed);
+	r->lag_us = 0;
+	r->lag_since_ms = clock_mono_ms(now);
 }
 
 static void
@@ -341,6 +367,7 @@ worker_main(const struct boot *b)
 	(void)ctl_send_word(b->ctl_fd, CTL_READY, 0, -1);
 	while (!r->w.is_done) {
 		loop_step(r->w.loop, WORKER_TURN_MS);
+		run_note_lag(r);
 		run_beat(r);
 		shed_turn(&r->w);
 	}

@@ -115,15 +115,15 @@ shape_listen(span s, unsigned part, const char **why)
 	return false;
 }
 
-/* TCP has no credentials: it comes with tokens. */
+/* No inherited descriptor: it is not known whose connections it takes. */
 static bool
 shape_admin(span s, unsigned part, const char **why)
 {
-	(void)part;
-	if (span_starts(s, SPAN_LIT("unix:")))
-		return check_unix(s, why);
-	*why = "expected unix:/path; any other address" LATER;
-	return false;
+	if (!shape_listen(s, part, why))
+		return false;
+	*why = "expected unix:/path, or an address and a port such as "
+	       "127.0.0.1:9180";
+	return !span_starts(s, SPAN_LIT("fd:"));
 }
 
 static bool

@@ -42,6 +42,7 @@ struct sessions; /* common/store/sessions.h */
 struct spots; /* common/store/spots.h */
 struct staples; /* common/store/staples.h */
 struct strikes; /* common/store/strikes.h */
+struct tallies; /* common/store/tally.h */
 struct ticket_keys; /* common/store/ticket_keys.h */
 struct upqueue; /* common/store/upqueue.h */
 struct upstate; /* common/store/upstate.h */
@@ -65,6 +66,7 @@ struct boot {
 	struct closures *closures;
 	struct hitters *hitters; /* NULL: nothing is shared (-t) */
 	struct quotas *quotas; /* likewise */
+	struct tallies *tallies;
 	/* Called when nothing needs a path any more but for files below these n
 	 * folders, to read: no other can be opened and no program run after it.
 	 * false with errno. */

@@ -1,6 +1,7 @@
 /* serve/serve_call: what a handler asks of its call. */
 #include <sys/socket.h>
 
+#include "common/net/sock.h"
 #include "common/serve/serve_int.h"
 
 /* Supplementary groups that are looked at. */
@@ -47,6 +48,17 @@ serve_peer(const struct serve_call *c, pid_t *pid, uid_t *uid, gid_t *gid)
 	*uid = c->cred.uid;
 	*gid = c->cred.gid;
 	return c->has_cred;
+}
+
+bool
+serve_peer_ip(const struct serve_call *c, struct ip *ip)
+{
+	struct sock_addr peer = {.len = sizeof(peer.u)};
+	uint16_t port;
+
+	OBJ_CHECK(c, MAGIC_SERVE_CALL);
+	return getpeername(c->stream.watch.fd, &peer.u.sa, &peer.len) == 0 &&
+	       sock_addr_ip(&peer, ip, &port);
 }
 
 bool

@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "common/base/ip.h"
 #include "common/base/span.h"
 #include "common/http/h1.h"
 #include "common/net/loop.h"
@@ -69,6 +70,8 @@ span serve_content(const struct serve_call *c);
 /* Who asks, as the kernel knows (SO_PEERCRED when it connected). false: not
  * over a unix socket. */
 bool serve_peer(const struct serve_call *c, pid_t *pid, uid_t *uid, gid_t *gid);
+/* Where it asks from. false: over a unix socket. */
+bool serve_peer_ip(const struct serve_call *c, struct ip *ip);
 /* Whether the peer of a unix socket has that group, as its own or as a
  * supplementary one. */
 bool serve_peer_has_group(const struct serve_call *c, gid_t gid);

@@ -9,7 +9,7 @@
 
 static const struct segment_want slots_want = {
     .kind = SEGMENT_KIND_SLOTS,
-    .version = 3,
+    .version = 4,
     .size = sizeof(struct slots),
     .commit = sizeof(struct slots),
     .name = "slots",

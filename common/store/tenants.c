@@ -68,19 +68,24 @@ tenants_open_ids(struct tenants *t)
 	    t->segment, "queue", UPQUEUE_MAX, upqueue_ready, t->upqueue);
 	t->names_of_spots = registry_open(
 	    t->segment, "spots", SPOTS_MAX, spots_ready, t->spots);
+	t->named = registry_open(
+	    t->segment, "tally", TALLIES_MAX, tallies_ready, t->tallies);
 	return t->servers != NULL && t->queues != NULL &&
-	       t->names_of_spots != NULL;
+	       t->names_of_spots != NULL && t->named != NULL;
 }
 
 void
 tenants_close(struct tenants *t)
 {
+	if (t->named != NULL)
+		registry_close(t->named);
 	if (t->names_of_spots != NULL)
 		registry_close(t->names_of_spots);
 	if (t->queues != NULL)
 		registry_close(t->queues);
 	if (t->servers != NULL)
 		registry_close(t->servers);
+	tallies_free(t->tallies);
 	spots_free(t->spots);
 	upqueue_free(t->upqueue);
 	upstate_free(t->upstate);
@@ -90,8 +95,9 @@ bool
 tenants_open(struct tenants *t, struct segment *s)
 {
 	t->segment = s;
-	t->servers = t->queues = t->names_of_spots = NULL;
+	t->servers = t->queues = t->names_of_spots = t->named = NULL;
 	t->spots = NULL;
+	t->tallies = NULL;
 	t->names = names_map(s, true);
 	if (t->names == NULL)
 		return false;
@@ -114,7 +120,9 @@ tenants_open(struct tenants *t, struct segment *s)
 		return false;
 	t->upqueue = upqueue_open(s, true);
 	t->spots = spots_open(s, true);
-	if (t->upqueue != NULL && t->spots != NULL && tenants_open_ids(t))
+	t->tallies = tallies_open(s, true);
+	if (t->upqueue != NULL && t->spots != NULL && t->tallies != NULL &&
+	    tenants_open_ids(t))
 		return true;
 	tenants_close(t);
 	return false;
@@ -136,6 +144,7 @@ tenants_lend(const struct tenants *t, struct boot *b)
 	b->closures = t->closures;
 	b->hitters = t->hitters;
 	b->quotas = t->quotas;
+	b->tallies = t->tallies;
 }
 
 void
@@ -144,6 +153,7 @@ tenants_forget(struct tenants *t, uint64_t epoch)
 	registry_forget(t->servers, epoch);
 	registry_forget(t->queues, epoch);
 	registry_forget(t->names_of_spots, epoch);
+	registry_forget(t->named, epoch);
 }
 
 /* Length of the name in out, 0 when it is too long. */
@@ -158,36 +168,55 @@ server_name(span upstream, span server, char out[NAME_CAP])
 	return upstream.len + 1 + server.len;
 }
 
+/* `what` it is, for people. An empty name is one that was too long. */
+static void
+claims_put(struct claims *c, struct registry *in, span name, const char *what,
+    struct place at, struct diag *d)
+{
+	struct claim *claim;
+	uint32_t id;
+
+	if (name.len == 0) {
+		diag_error(d, at, "this name is too long");
+		return;
+	}
+	/* the same server twice in an upstream is one server */
+	if (map_get(&c->by_name, name) != NULL)
+		return;
+	id = registry_claim(in, name);
+	if (id == REGISTRY_NONE) {
+		diag_error(d, at, "the numbers of this %s do not fit: %s", what,
+		    errno == ENOMEM ? "raise shared_memory"
+				    : "too many of them in all");
+		return;
+	}
+	claim = malloc(sizeof(*claim) + name.len);
+	REQUIRE(claim != NULL);
+	claim->id = id;
+	memcpy(claim->name, name.p, name.len);
+	claim->in = in;
+	(void)map_put(&c->by_name, span_of(claim->name, name.len), claim);
+}
+
 static void
 claims_add(struct claims *c, struct registry *in, span upstream, span what,
     struct place at, struct diag *d)
 {
 	char name[NAME_CAP];
 	size_t len = server_name(upstream, what, name);
-	struct claim *claim;
-	uint32_t id;
 
-	if (len == 0) {
-		diag_error(d, at, "this name is too long");
-		return;
-	}
-	/* the same server twice in an upstream is one server */
-	if (map_get(&c->by_name, span_of(name, len)) != NULL)
-		return;
-	id = registry_claim(in, span_of(name, len));
-	if (id == REGISTRY_NONE) {
-		diag_error(d, at, "the numbers of this %s do not fit: %s",
-		    what.p[0] == ' ' ? "upstream" : "server",
-		    errno == ENOMEM ? "raise shared_memory"
-				    : "too many of them in all");
-		return;
-	}
-	claim = malloc(sizeof(*claim) + len);
-	REQUIRE(claim != NULL);
-	claim->id = id;
-	memcpy(claim->name, name, len);
-	claim->in = in;
-	(void)map_put(&c->by_name, span_of(claim->name, len), claim);
+	claims_put(c, in, span_of(name, len),
+	    what.p[0] == ' ' ? "upstream" : "server", at, d);
+}
+
+/* Id of what was claimed by that name. */
+static uint32_t
+claims_id(const struct claims *c, span name)
+{
+	const struct claim *claim =
+	    c == NULL || name.len == 0 ? NULL : map_get(&c->by_name, name);
+
+	return claim == NULL ? REGISTRY_NONE : claim->id;
 }
 
 /* --- servers that are names ----------------------------------------------- */
@@ -610,6 +639,64 @@ claims_bandwidths(const struct claims *c)
 	return c == NULL ? NULL : c->bandwidths;
 }
 
+/* --- what is counted of whom ---------------------------------------------- */
+
+/* No upstream's name begins with a blank; what holds one is a route's. Empty
+ * when it is too long. */
+static span
+tally_name(enum tally_kind kind, span name, span path, char out[NAME_CAP])
+{
+	int n = snprintf(out, NAME_CAP, " %s %.*s%s%.*s", tally_kind_word(kind),
+	    SPAN_FMT(name), path.len > 0 ? " " : "", SPAN_FMT(path));
+
+	return span_of(out, n > 0 && n < NAME_CAP ? (size_t)n : 0);
+}
+
+uint32_t
+claims_tally(
+    const struct claims *c, enum tally_kind kind, span name, span path)
+{
+	char text[NAME_CAP];
+
+	return claims_id(c, tally_name(kind, name, path, text));
+}
+
+static void
+claims_add_tally(struct claims *c, struct tenants *t, enum tally_kind kind,
+    const struct conf_section *s, struct diag *d)
+{
+	char text[NAME_CAP];
+
+	claims_put(c, t->named,
+	    tally_name(kind, s->name,
+		kind == TALLY_ROUTE ? s->path : span_of(NULL, 0), text),
+	    tally_kind_word(kind), s->at, d);
+}
+
+static void
+claims_tallies(struct claims *c, struct tenants *t,
+    const struct conf_tree *conf, struct diag *d)
+{
+	static const struct {
+		enum conf_type type;
+		enum tally_kind kind;
+	} counted[] = {
+	    {CONF_LISTEN, TALLY_LISTEN},
+	    {CONF_SITE, TALLY_SITE},
+	    /* what none of its routes serves */
+	    {CONF_SITE, TALLY_ROUTE},
+	    {CONF_ROUTE, TALLY_ROUTE},
+	    {CONF_UPSTREAM, TALLY_UPSTREAM},
+	    {CONF_FORWARD, TALLY_FORWARD},
+	};
+
+	for (size_t i = 0; i < NELEMS(counted); i++)
+		for (const struct conf_section *s =
+			 conf_first(conf, counted[i].type);
+		     s != NULL; s = s->next)
+			claims_add_tally(c, t, counted[i].kind, s, d);
+}
+
 /* --- all of a configuration ----------------------------------------------- */
 
 static void
@@ -696,6 +783,7 @@ claims_new(struct tenants *t, const struct conf_tree *conf, bool is_dry,
 	     s != NULL; s = s->next)
 		claims_add(c, t->servers, s->name,
 		    SPAN_LIT(CLAIM_FORWARD_SERVER), s->at, d);
+	claims_tallies(c, t, conf, d);
 	return c;
 }
 
@@ -733,12 +821,8 @@ claims_server(const struct claims *c, span upstream, span server)
 {
 	char name[NAME_CAP];
 	size_t len = server_name(upstream, server, name);
-	const struct claim *claim;
 
-	if (c == NULL || len == 0)
-		return REGISTRY_NONE;
-	claim = map_get(&c->by_name, span_of(name, len));
-	return claim == NULL ? REGISTRY_NONE : claim->id;
+	return claims_id(c, span_of(name, len));
 }
 
 /* --- caches, as the steward sees them ------------------------------------- */

@@ -24,6 +24,7 @@
 #include "common/store/spots.h"
 #include "common/store/staples.h"
 #include "common/store/strikes.h"
+#include "common/store/tally.h"
 #include "common/store/ticket_keys.h"
 #include "common/store/upqueue.h"
 #include "common/store/upstate.h"
@@ -44,9 +45,11 @@ struct tenants {
 	struct quotas *quotas;
 	struct upqueue *upqueue;
 	struct spots *spots;
+	struct tallies *tallies;
 	struct registry *servers;
 	struct registry *queues;
 	struct registry *names_of_spots;
+	struct registry *named; /* ids of tallies */
 };
 
 /* Open, or make, all of them. false with errno. */
@@ -96,6 +99,11 @@ enum claim_place {
 /* Id of that; REGISTRY_NONE as above, and for an upstream without limits. */
 uint32_t claims_places(
     const struct claims *c, span upstream, enum claim_place which);
+
+/* Id of the numbers of a thing; REGISTRY_NONE as above. `path`: of a route, empty
+ * for all of its site that no [route] serves; empty for other kinds. */
+uint32_t claims_tally(
+    const struct claims *c, enum tally_kind kind, span name, span path);
 
 /* The cache of a [cache NAME]; NULL when it was not claimed. `c` may be NULL.
  */

@@ -1,11 +1,13 @@
 /* Deaths at every step of counting requests, of taking tries again from their
- * share and of noting how long answers took, while others do the same. */
+ * share, of noting how long answers took and of adding up what was counted by
+ * name, while others do the same. */
 #include <check.h>
 #include <stdlib.h>
 
 #include "common/base/check.h"
 #include "common/store/budget.h"
 #include "common/store/latency.h"
+#include "common/store/tally.h"
 #include "t/unit/crash.h"
 #include "t/unit/unit.h"
 
@@ -23,6 +25,7 @@
 
 struct shared {
 	struct upstate *u;
+	struct tallies *tallies;
 };
 
 static void *
@@ -35,6 +38,9 @@ budget_set_up(struct segment *s, struct slots *t)
 	v->u = upstate_open(s, true);
 	ck_assert_ptr_nonnull(v->u);
 	ck_assert(upstate_ready(v->u, 0));
+	v->tallies = tallies_open(s, true);
+	ck_assert_ptr_nonnull(v->tallies);
+	ck_assert(tallies_ready(v->tallies, 0));
 	return v;
 }
 
@@ -43,6 +49,7 @@ budget_tear_down(void *ctx)
 {
 	struct shared *v = ctx;
 
+	tallies_free(v->tallies);
 	upstate_free(v->u);
 	free(v);
 }
@@ -52,8 +59,11 @@ static void
 budget_work(void *ctx, struct slot_name me, uint64_t *done)
 {
 	struct shared *v = ctx;
+	/* in this order */
+	struct tally once = {.status = {[2] = 1}, .bytes_in = 1};
 
 	(void)me;
+	tallies_add(v->tallies, 0, &once);
 	upstate_add(v->u, 0, UPSTATE_REQUESTS);
 	budget_count(v->u, 0, NOW);
 	if (budget_take(v->u, 0, SHARE_TENTHS, NOW))
@@ -82,7 +92,11 @@ budget_check(void *ctx)
 	uint64_t requests = REQUESTS_OF(word);
 	uint64_t tries = TRIES_OF(word);
 	uint32_t us = latency_us(v->u, 0, NOW);
+	struct tally t;
 
+	tallies_get(v->tallies, 0, &t);
+	if (t.status[2] < t.bytes_in)
+		return false;
 	if (us != 0 && (us < TOOK_US || us >= TOOK_US + TOOK_KINDS))
 		return false;
 	us = latency_tail_us(v->u, 0);

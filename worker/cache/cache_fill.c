@@ -67,6 +67,8 @@ fill_inform(const struct cache_fill *f, struct exch *x)
 	struct kept *own;
 
 	x->origin = f->y->origin;
+	x->t.asked_us = f->y->t.asked_us;
+	x->t.chosen_us = f->y->t.chosen_us;
 	x->t.connect_us = f->y->t.connect_us;
 	if (f->outcome == FILL_STORING || f->outcome == FILL_FRESHENED) {
 		struct obj_ref ref = f->outcome != FILL_STORING ? f->stale

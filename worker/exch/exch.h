@@ -105,6 +105,8 @@ exch_client_has_ip(const struct exch_client *c)
 struct exch_times {
 	uint64_t begin_us; /* first byte of the request */
 	uint64_t head_us; /* head complete */
+	uint64_t asked_us; /* a server is to be chosen */
+	uint64_t chosen_us; /* the last one was */
 	uint64_t connect_us; /* origin connection at hand */
 	uint64_t answer_us; /* head of the answer */
 	uint64_t end_us;
@@ -115,6 +117,7 @@ struct exch_times {
 struct exch_origin {
 	span server; /* text of the last server tried; empty: none */
 	span upstream;
+	uint32_t tally; /* with it: id of its numbers (store/tally) */
 	uint32_t tries;
 	uint16_t status; /* of the origin's last answer */
 	struct ip ip; /* that was connected to; 0: none, or a unix socket */

@@ -286,6 +286,8 @@ struct plan_rule {
 
 struct plan_route {
 	const struct plan_site *site;
+	uint32_t tally; /* id of its numbers (store/tally); REGISTRY_NONE: none
+	                 */
 	const struct conf_section
 	    *section; /* the site's own for its bare route */
 	struct place at;
@@ -295,6 +297,7 @@ struct plan_route {
 
 struct plan_site {
 	span name;
+	uint32_t tally; /* as of a route */
 	struct place at;
 	uint64_t closure; /* what it is in the table of orders */
 	const struct conf_section *section;
@@ -311,6 +314,7 @@ struct plan_site {
 /* One [listen]. */
 struct plan_listen {
 	span name;
+	uint32_t tally; /* as of a route */
 	struct place at;
 	const struct conf_section *section;
 	/* hosts: the most exact one wins; values are struct plan_site */

@@ -49,6 +49,7 @@ struct up_worker;
 struct log_worker;
 struct sink;
 struct stage_costs;
+struct tally_worker;
 struct tls_io;
 struct waf_worker;
 
@@ -78,6 +79,7 @@ struct worker {
 	struct forward_worker *forward; /* names that it has asked for */
 	struct files_worker *files; /* that it has open */
 	struct log_worker *log;
+	struct tally_worker *tally; /* what it counted by names */
 	struct hitter_turn hitter_turn;
 	struct turned_told turned[TURNED_N];
 	struct codec_pool *codecs; /* NULL before the first is needed */

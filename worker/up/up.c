@@ -173,6 +173,8 @@ up_begin(struct exch *x, struct up_group *g, const struct origin_ops *ops)
 	t->told = hedge_server(x, t);
 	x->handler_state = t;
 	x->origin.upstream = u->name;
+	x->origin.tally = u->tally;
+	x->t.asked_us = worker_clock(x->w)->mono_us;
 	sink_note(x, "upstream", u->at, "%.*s, by %s", SPAN_FMT(u->name),
 	    u->lb->name);
 	if (!t->ops->prepare(t))

@@ -65,6 +65,8 @@ enum {
 struct upstream {
 	uint32_t index; /* in plan.upstreams */
 	span name;
+	uint32_t tally; /* id of its numbers (store/tally); REGISTRY_NONE: none
+	                 */
 	struct place at;
 	struct up_server_conf *servers; /* a name stands for each of its spots,
 	                                   one behind the other */

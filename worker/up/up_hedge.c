@@ -102,6 +102,7 @@ hedge_win(struct up_hedge *h)
 	h->is_won = true;
 	x->origin = h->y->origin;
 	x->origin.tries = n_tries;
+	x->t.chosen_us = h->y->t.chosen_us;
 	x->t.connect_us = h->y->t.connect_us;
 	x->fault_detail = NULL;
 	msg_copy(&x->resp, &h->y->resp, &x->arena);

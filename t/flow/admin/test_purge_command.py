@@ -297,7 +297,7 @@ def test_nobody_listens(tmp_path):
     ini.write_text("[global]\n")
     done = run("purge", "--all", "-c", ini)
     assert done.returncode == 1
-    assert "has no [admin] with a socket" in done.stderr
+    assert "has no [admin] with a unix socket" in done.stderr
     ini.write_text(admin.SECTION.replace("{dir}", str(tmp_path)))
     done = run("purge", "--all", "-c", ini)
     assert done.returncode == 1

@@ -192,7 +192,7 @@ def test_the_command_says_that_nothing_runs(tmp_path):
     ini.write_text("[site x]\nrespond = 200\n")
     out = run("status", "-c", ini)
     assert out.returncode == 1
-    assert "has no [admin] with a socket" in out.stderr
+    assert "has no [admin] with a unix socket" in out.stderr
 
 
 def test_the_command_refuses_a_stranger_behind_the_socket(tmp_path):

@@ -64,7 +64,7 @@ KEYS = {
     "challenge": "difficulty ttl secret cookie status",
     "users x": "file groups_file",
     "log x": "path format sample buffer level",
-    "admin": "listen group allow dashboard metrics",
+    "admin": "listen group allow token dashboard metrics",
     "tracing": "propagate export sample",
     "cluster": "redis share",
 }

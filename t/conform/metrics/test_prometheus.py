@@ -1,0 +1,132 @@
+"""A real Prometheus scrapes a gatehouse and is asked what it knows; promtool looks
+at the page, at the alerts, and at what the page of Grafana asks."""
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+import pytest
+from lib.gatehouse import free_port
+
+TOP = pathlib.Path(__file__).resolve().parents[3]
+METRICS = TOP / "etc" / "metrics"
+TOKEN = "a-token-for-prometheus"
+WAIT_S = 30
+INI = """
+[global]
+workers = 2
+[listen web]
+address = 127.0.0.1:{port}
+[site shop]
+hosts = *
+upstream = app
+[upstream app]
+server = {a}
+max_connections = 5
+[cache c]
+memory = 4m
+[admin]
+listen = 127.0.0.1:{port1}
+token = %s
+""" % TOKEN
+
+pytestmark = pytest.mark.skipif(shutil.which("prometheus") is None,
+                                reason="no prometheus")
+
+
+@pytest.fixture(scope="module")
+def scraped(shared_gatehouse, shared_origin, tmp_path_factory):
+    """(gatehouse, ask): ask(query) is what Prometheus answers."""
+    a = shared_origin()
+    gh = shared_gatehouse(INI, ports=2, a=a.address)
+    folder = tmp_path_factory.mktemp("prometheus")
+    (folder / "token").write_text(TOKEN)
+    # metrics are not open: the token is needed
+    (folder / "p.yml").write_text(json.dumps({
+        "global": {"scrape_interval": "1s"},
+        "rule_files": [str(METRICS / "alerts.yml")],
+        "scrape_configs": [{
+            "job_name": "gatehouse",
+            "authorization": {"credentials_file": str(folder / "token")},
+            "static_configs": [{"targets": [f"127.0.0.1:{gh.ports[1]}"]}]}]}))
+    port = free_port()
+    with open(folder / "log", "wb") as log, subprocess.Popen(
+            ["prometheus", f"--config.file={folder}/p.yml",
+             f"--storage.tsdb.path={folder}/data",
+             f"--web.listen-address=127.0.0.1:{port}"],
+            stdout=log, stderr=log) as p:
+        with gh.client() as c:
+            for _ in range(7):
+                assert c.get().status == 200
+
+        def ask(query, path="query"):
+            at = f"http://127.0.0.1:{port}/api/v1/{path}?" + \
+                urllib.parse.urlencode({"query": query})
+            with urllib.request.urlopen(at, timeout=WAIT_S) as answer:
+                return json.load(answer)["data"]
+
+        yield gh, ask
+        p.terminate()
+        p.wait(timeout=WAIT_S)
+
+
+def value(ask, query):
+    """Once there is one: its first scrape is its own business."""
+    end = time.monotonic() + WAIT_S
+    while True:
+        try:
+            found = ask(query)["result"]
+        except (urllib.error.URLError, ConnectionError):
+            found = []
+        if found:
+            return float(found[0]["value"][1])
+        assert time.monotonic() < end, query
+        time.sleep(0.1)
+
+
+def test_what_it_scrapes_is_what_was_counted(scraped):
+    _, ask = scraped
+    assert value(ask, 'gatehouse_site_requests_total{site="shop",'
+                 'status="2xx"} == 7') == 7
+    assert value(ask, "gatehouse_requests_total == 7") == 7
+    assert value(ask, 'gatehouse_upstream_duration_seconds_count{'
+                 'upstream="app"} == 7') == 7
+    assert 0 < value(ask, "histogram_quantile(0.99, sum by (le) "
+                     "(gatehouse_upstream_first_byte_seconds_bucket))") < 10
+    assert value(ask, "up") == 1
+
+
+def test_alerts_are_of_numbers_that_are_there(scraped):
+    done = subprocess.run(["promtool", "check", "rules",
+                           str(METRICS / "alerts.yml")], text=True,
+                          capture_output=True, check=False, timeout=WAIT_S)
+    assert done.returncode == 0, done.stderr
+    known(scraped, (METRICS / "alerts.yml").read_text())
+
+
+def test_the_page_of_grafana_asks_for_numbers_that_are_there(scraped):
+    text = (METRICS / "grafana.json").read_text()
+    known(scraped, text)
+    _, ask = scraped
+    for panel in json.loads(text)["panels"]:
+        for target in panel["targets"]:
+            ask(target["expr"].replace("$__rate_interval", "5m")
+                .replace("$site", ".*"))
+
+
+# what only some have: a reload, certificates
+SELDOM = {"gatehouse_reload_ok", "gatehouse_certificate_ends_timestamp_seconds"}
+
+
+def known(scraped, text):
+    _, ask = scraped
+    value(ask, "gatehouse_info")
+    names = set(re.findall(r"\bgatehouse_[a-z0-9_]+", text)) - SELDOM
+    assert len(names) > 5
+    for name in names:
+        value(ask, name)
