@@ -106,8 +106,8 @@ admin_client_pick(const struct conf_tree *t, struct sock_addr *addr)
 	struct conf_iter it = {0};
 	const struct conf_value *v;
 
-	while (sec != NULL &&
-	       (v = conf_next(&s, KEY_ADMIN_LISTEN, &it)) != NULL)
+	while (
+	    sec != NULL && (v = conf_next(&s, KEY_ADMIN_LISTEN, &it)) != NULL)
 		for (uint32_t i = 0; i < v->n_words; i++)
 			if (sock_addr_parse(v->words[i].text, addr) &&
 			    addr->u.sa.sa_family == AF_UNIX)
@@ -130,7 +130,8 @@ admin_client_find(struct admin_client *c, const struct conf_source *src)
 		(void)sock_addr_format(&c->addr, c->addr_text);
 	else
 		(void)fprintf(stderr,
-		    "gatehouse: %s has no [admin] with a unix socket, for example "
+		    "gatehouse: %s has no [admin] with a unix socket, for "
+		    "example "
 		    "listen = unix:/run/gatehouse/admin.sock\n",
 		    src->path);
 	diag_free(d);

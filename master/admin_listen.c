@@ -49,7 +49,8 @@ ip_is_loopback(const struct ip *ip)
 	const char *what = ip_special(ip);
 
 	/* of IPv6 its whole network */
-	return what != NULL && span_starts(span_str(what), SPAN_LIT("loopback"));
+	return what != NULL &&
+	       span_starts(span_str(what), SPAN_LIT("loopback"));
 }
 
 /* Who listens on the way can use what they read. */
@@ -84,7 +85,8 @@ admin_check(const struct conf_tree *t, struct diag *d)
 		diag_error(d, v->at, "group = %.*s: there is no such group",
 		    SPAN_FMT(v->text));
 	v = conf_get(&s, KEY_ADMIN_TOKEN);
-	if (v != NULL && (v->text.len < TOKEN_MIN || span_chr(v->text, ' ') >= 0))
+	if (v != NULL &&
+	    (v->text.len < TOKEN_MIN || span_chr(v->text, ' ') >= 0))
 		diag_error(d, v->at,
 		    "a token has %u characters at least, none of them a blank",
 		    TOKEN_MIN);

@@ -62,8 +62,8 @@ has_token(const struct admin *a, const struct serve_call *c)
 	span shown;
 
 	if (token == NULL || f == NULL ||
-	    !span_ieq(span_first(f->value, sizeof(BEARER) - 1),
-		SPAN_LIT(BEARER)))
+	    !span_ieq(
+		span_first(f->value, sizeof(BEARER) - 1), SPAN_LIT(BEARER)))
 		return false;
 	shown = span_trim(span_from(f->value, sizeof(BEARER) - 1));
 	return shown.len == strlen(token) &&
@@ -128,5 +128,6 @@ admin_begin(const struct admin *a, struct serve_call *c)
 bool
 admin_begin_metrics(const struct admin *a, struct serve_call *c)
 {
-	return admin_let(a, c, json_is_true(json_object_get(a->conf, "metrics")));
+	return admin_let(
+	    a, c, json_is_true(json_object_get(a->conf, "metrics")));
 }

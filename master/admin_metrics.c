@@ -63,8 +63,8 @@ page_family(
 	if (p->is_open && type == METRIC_COUNTER &&
 	    span_ends(family, SPAN_LIT(SUFFIX_TOTAL)))
 		family.len -= sizeof(SUFFIX_TOTAL) - 1;
-	(void)fprintf(p->out, "# HELP " PREFIX "%.*s %s\n", SPAN_FMT(family),
-	    help);
+	(void)fprintf(
+	    p->out, "# HELP " PREFIX "%.*s %s\n", SPAN_FMT(family), help);
 	(void)fprintf(p->out, "# TYPE " PREFIX "%.*s %s\n", SPAN_FMT(family),
 	    words[type]);
 }
@@ -193,8 +193,8 @@ server_is_asked(const json_t *server)
 
 /* One row for each server, whose labels no other one has. */
 static void
-page_add_server(struct page *p, json_t *seen, const char *upstream,
-    const json_t *server)
+page_add_server(
+    struct page *p, json_t *seen, const char *upstream, const json_t *server)
 {
 	const json_t *order = json_object_get(server, "weight_order");
 	char *labels = server_labels(upstream, server);
@@ -283,8 +283,8 @@ page_requests(struct page *p, enum tally_kind kind, const json_t *things)
 	char name[64];
 	size_t i;
 
-	(void)snprintf(name, sizeof(name), "%s_requests_total",
-	    tally_kind_word(kind));
+	(void)snprintf(
+	    name, sizeof(name), "%s_requests_total", tally_kind_word(kind));
 	page_family(p, name, METRIC_COUNTER,
 	    "requests whose exchange has ended, by their answers");
 	json_array_foreach(things, i, thing)
@@ -299,8 +299,8 @@ page_requests(struct page *p, enum tally_kind kind, const json_t *things)
 }
 
 static void
-page_bytes(struct page *p, enum tally_kind kind, const json_t *things,
-    bool is_out)
+page_bytes(
+    struct page *p, enum tally_kind kind, const json_t *things, bool is_out)
 {
 	const json_t *thing;
 	struct tally t;
@@ -396,8 +396,7 @@ page_single(struct page *p, const char *name, enum metric_type type,
 static void
 page_process(struct page *p)
 {
-	const json_t *ends =
-	    json_object_get(p->a->state, "certificate_ends");
+	const json_t *ends = json_object_get(p->a->state, "certificate_ends");
 	const json_t *reload = json_object_get(p->status, "reload");
 
 	page_family(p, "info", METRIC_GAUGE, "always 1; tells the version");
@@ -409,8 +408,8 @@ page_process(struct page *p)
 	    "configurations that have workers",
 	    (double)json_array_size(json_object_get(p->status, "generations")));
 	page_single(p, "bans", METRIC_GAUGE, "addresses that are banned",
-	    json_number_value(json_object_get(
-		json_object_get(p->status, "bans"), "count")));
+	    json_number_value(
+		json_object_get(json_object_get(p->status, "bans"), "count")));
 	if (json_is_object(reload))
 		page_single(p, "reload_ok", METRIC_GAUGE,
 		    "whether the last reload was taken over (1) or not (0)",
@@ -450,9 +449,8 @@ wants_open(const struct serve_call *c)
 	const struct http_field *f =
 	    fields_find(&serve_request(c)->fields, FIELD_ACCEPT);
 
-	return f != NULL &&
-	       span_find(f->value, SPAN_LIT("application/openmetrics-text")) >=
-		   0;
+	return f != NULL && span_find(f->value,
+				SPAN_LIT("application/openmetrics-text")) >= 0;
 }
 
 void

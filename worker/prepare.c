@@ -316,8 +316,8 @@ prepare_listen(struct prepared *p, struct plan_listen *l,
 	l->section = sec;
 	l->name = sec->name.len > 0 ? sec->name : SPAN_LIT("listen");
 	l->at = sec->at;
-	l->tally = claims_tally(
-	    p->claims, TALLY_LISTEN, sec->name, span_of(NULL, 0));
+	l->tally =
+	    claims_tally(p->claims, TALLY_LISTEN, sec->name, span_of(NULL, 0));
 	map_init(&l->hosts, true);
 	map_init(&l->suffixes, true);
 	l->limits = (struct h1_limits){

@@ -22,8 +22,8 @@ site_begin(struct prepared *p, struct plan_site *site,
 
 	site->name = sec->name;
 	site->at = sec->at;
-	site->tally = claims_tally(
-	    p->claims, TALLY_SITE, sec->name, span_of(NULL, 0));
+	site->tally =
+	    claims_tally(p->claims, TALLY_SITE, sec->name, span_of(NULL, 0));
 	site->closure = closure_id(sec->name);
 	site->section = sec;
 	prepare_settings(p, &s, &site->set, d);

@@ -50,7 +50,8 @@ struct slot {
 	    heartbeat_ms; /* CLOCK_MONOTONIC of the last loop turn */
 	_Atomic uint32_t connections; /* clients now */
 	_Atomic uint32_t tunnels; /* of those, tunnels */
-	_Atomic uint32_t lag_us; /* longest turn of its loop in the last second */
+	_Atomic uint32_t
+	    lag_us; /* longest turn of its loop in the last second */
 	_Atomic uint32_t can_accept; /* it is not full and not ending */
 	struct wake_cells wake;
 	char panic[PANIC_TEXT_CAP]; /* not trusted to end with a NUL */

@@ -653,8 +653,7 @@ tally_name(enum tally_kind kind, span name, span path, char out[NAME_CAP])
 }
 
 uint32_t
-claims_tally(
-    const struct claims *c, enum tally_kind kind, span name, span path)
+claims_tally(const struct claims *c, enum tally_kind kind, span name, span path)
 {
 	char text[NAME_CAP];
 

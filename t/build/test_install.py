@@ -30,7 +30,8 @@ DOCS = {f"usr/share/doc/gatehouse/{name}" for name in
           "waf.md")}
 SCRIPTS = {"gateway/prepare", "gateway/token", "cdn/prepare"}
 FILES |= {f"usr/share/doc/gatehouse/examples/{name}" for name in SCRIPTS | {
-    "metrics/alerts.yml", "metrics/grafana.json", "gateway/gateway.ini", "gateway/problem.json", "cdn/app.js",
+    "metrics/alerts.yml", "metrics/grafana.json", "gateway/gateway.ini",
+    "gateway/problem.json", "cdn/app.js",
     "cdn/cdn-edge.conf", "cdn/cdn-listen.conf", "cdn/edge.ini",
     "cdn/internal.ini", "cdn/nginx.conf", "cdn/sorry.html"}}
 SECCOMP_FILTER = "2"

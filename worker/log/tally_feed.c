@@ -29,8 +29,7 @@ feed_flush(struct tally_worker *t)
 	for (uint32_t i = 0; i < t->n_waiting; i++) {
 		struct tally_own *own = &t->own[t->waiting[i]];
 
-		tallies_add(
-		    t->w->boot->tallies, t->waiting[i], &own->tally);
+		tallies_add(t->w->boot->tallies, t->waiting[i], &own->tally);
 		memset(own, 0, sizeof(*own));
 	}
 	t->n_waiting = 0;
@@ -93,8 +92,7 @@ feed_times(struct tally *t, const struct exch *x)
 	feed_span(t, TALLY_QUEUE, x->t.asked_us, x->t.chosen_us);
 	feed_span(t, TALLY_CONNECT, x->t.chosen_us, x->t.connect_us);
 	if (x->t.connect_us != 0 && x->origin.status != 0)
-		feed_span(
-		    t, TALLY_FIRST_BYTE, x->t.connect_us, x->t.answer_us);
+		feed_span(t, TALLY_FIRST_BYTE, x->t.connect_us, x->t.answer_us);
 }
 
 static struct tally *

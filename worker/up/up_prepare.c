@@ -226,8 +226,8 @@ up_prepare(const struct boot *b, const struct conf_section *sec, uint32_t index,
 	u->requests_id = claims_places(b->claims, u->name, CLAIM_REQUESTS);
 	u->waiting_id = claims_places(b->claims, u->name, CLAIM_WAITING);
 	u->queue_id = claims_places(b->claims, u->name, CLAIM_QUEUE);
-	u->tally = claims_tally(
-	    b->claims, TALLY_UPSTREAM, u->name, span_of(NULL, 0));
+	u->tally =
+	    claims_tally(b->claims, TALLY_UPSTREAM, u->name, span_of(NULL, 0));
 	u->panic_tenths = (uint32_t)conf_num(&s, KEY_UPSTREAM_PANIC);
 	return u;
 }
@@ -241,8 +241,8 @@ up_prepare_any(const struct boot *b, const struct conf_section *sec)
 	REQUIRE(u != NULL);
 	u->name = sec->name;
 	u->at = sec->at;
-	u->tally = claims_tally(
-	    b->claims, TALLY_FORWARD, u->name, span_of(NULL, 0));
+	u->tally =
+	    claims_tally(b->claims, TALLY_FORWARD, u->name, span_of(NULL, 0));
 	u->wire = &h1o_ops;
 	u->lb = &lb_only;
 	u->n_servers = 1;
