@@ -5,33 +5,23 @@
 
 /* --- commands ------------------------------------------------------------- */
 
-enum cmd { CMD_PLAIN, CMD_UPPER, CMD_GONE, CMD_BLANK, CMD_SIGN, CMD_END };
+enum cmd { CMD_PLAIN, CMD_GONE, CMD_BLANK, CMD_SIGN, CMD_END };
 
-static enum cmd
-cmd_class(char c)
-{
-	switch (c) {
-	case '"':
-	case '\'':
-	case '\\':
-	case '^':
-		return CMD_GONE;
-	case ' ':
-	case ',':
-	case ';':
-	case '\t':
-	case '\r':
-	case '\n':
-		return CMD_BLANK;
-	case '/':
-	case '(':
-		return CMD_SIGN;
-	case '\0':
-		return CMD_END;
-	default:
-		return c >= 'A' && c <= 'Z' ? CMD_UPPER : CMD_PLAIN;
-	}
-}
+static const uint8_t cmd_class[256] = {
+    ['"'] = CMD_GONE,
+    ['\''] = CMD_GONE,
+    ['\\'] = CMD_GONE,
+    ['^'] = CMD_GONE,
+    [' '] = CMD_BLANK,
+    [','] = CMD_BLANK,
+    [';'] = CMD_BLANK,
+    ['\t'] = CMD_BLANK,
+    ['\r'] = CMD_BLANK,
+    ['\n'] = CMD_BLANK,
+    ['/'] = CMD_SIGN,
+    ['('] = CMD_SIGN,
+    ['\0'] = CMD_END,
+};
 
 /* All that is not plain, but for the blank. */
 SEC_INLINE sec_bytes
@@ -74,8 +64,13 @@ sec_trans_cmd_line(span in, char *out)
 		return in;
 	memcpy(out, in.p, i);
 	for (; i < in.len; i++) {
-		enum cmd class = cmd_class(in.p[i]);
+		enum cmd class = cmd_class[(uint8_t)in.p[i]];
 
+		if (class == CMD_PLAIN) {
+			has_blank = false;
+			out[n++] = ascii_lower(in.p[i]);
+			continue;
+		}
 		if (class == CMD_END)
 			break;
 		if (class == CMD_GONE)
@@ -325,6 +320,28 @@ path_step(struct path *p)
 	path_copy(p, seen);
 }
 
+SEC_INLINE sec_bytes
+look_slash(sec_bytes v)
+{
+	return sec_is(v, '/') | sec_is(v, '\\');
+}
+
+/* Copy what neither is a slash nor stands before one, nor is the last byte:
+ * nothing happens to it. */
+static void
+path_run(struct path *p)
+{
+	size_t begin = p->from;
+	size_t end = sec_scan(p->in, begin, look_slash);
+
+	if (end - begin < 2)
+		return;
+	end--;
+	memcpy(p->out + p->n, p->in.p + begin, end - begin);
+	p->n += end - begin;
+	p->from = end;
+}
+
 /* Whether nothing in it can change: each part is a name of its own. */
 static bool
 is_normal_path(span in)
@@ -354,8 +371,10 @@ normalize(span in, bool is_win, char *out)
 		return in;
 	p.is_relative = !is_slash(&p, in.p[0]);
 	has_slash = is_slash(&p, in.p[in.len - 1]);
-	while (p.from < in.len)
+	while (p.from < in.len) {
+		path_run(&p);
 		path_step(&p);
+	}
 	if (!has_slash && p.n > 0 && out[p.n - 1] == '/')
 		p.n--;
 	if (span_eq(span_of(out, p.n), in))

@@ -294,6 +294,29 @@ next_attribute(span s, size_t *i, struct attribute *a)
 	return true;
 }
 
+/* Pass over attributes that have no value: *i is put where the next one with a
+ * value begins. false: none is left in the tag, *i is behind its bracket. */
+static bool
+skip_bare(span s, size_t *i)
+{
+	size_t begin = *i;
+	size_t equals = sec_chr(s, begin, '=');
+	size_t close = sec_chr(span_first(s, equals), begin, '>');
+
+	if (close < equals) {
+		*i = close + 1;
+		return false;
+	}
+	*i = equals;
+	if (equals == s.len)
+		return false;
+	while (*i > begin && is_white(s.p[*i - 1]))
+		(*i)--;
+	while (*i > begin && !is_white(s.p[*i - 1]) && s.p[*i - 1] != '/')
+		(*i)--;
+	return true;
+}
+
 /* Attributes from *i on as far as the tag goes. */
 static bool
 has_bad_attribute(span s, size_t *i, bool is_in_tag, unsigned *n_values)
@@ -301,7 +324,7 @@ has_bad_attribute(span s, size_t *i, bool is_in_tag, unsigned *n_values)
 	struct attribute a;
 
 	*n_values = 0;
-	while (next_attribute(s, i, &a)) {
+	while (skip_bare(s, i) && next_attribute(s, i, &a)) {
 		if (is_bad_attribute(&a, is_in_tag))
 			return true;
 		*n_values += a.has_value;
