@@ -9,6 +9,7 @@
 
 #include "common/base/check.h"
 #include "t/unit/unit.h"
+#include "worker/sec/sec_pm.h"
 #include "worker/sec/sec_sieve.h"
 
 #define MEMO_BYTES ((size_t)256 * 1024)
@@ -360,6 +361,43 @@ START_TEST(what_pcre2_finds_is_let_through)
 }
 END_TEST
 
+/* --- phrases -------------------------------------------------------------- */
+
+/* Found by both or by none. */
+START_TEST(phrases_are_let_through_where_they_are)
+{
+	static const char *const phrases[] = {
+	    "ab1", "AAAB", "x-", "b1x", "ab1x-", "1-b", "\n1"};
+	struct sec_pm *pm = sec_pm_new();
+	struct sec_sieve *s = sec_sieve_new();
+	struct sec_sieve_memo *memo;
+	char text[TEXT_CAP];
+	unsigned n_found = 0;
+
+	for (size_t i = 0; i < NELEMS(phrases); i++)
+		ck_assert(sec_pm_add(pm, span_str(phrases[i])));
+	sec_pm_done(pm);
+	ck_assert_int_eq(sec_sieve_add(s, SPAN_LIT("^ab|x1$")), 0);
+	ck_assert_int_eq(sec_sieve_add_phrases(s, pm), 1);
+	sec_sieve_done(s);
+	memo = sec_sieve_memo_new(s, MEMO_BYTES);
+	for (int i = 0; i < N_RANDOM; i++) {
+		span t = random_text(text);
+		uint64_t bits = 0;
+
+		sec_sieve_run(memo, t, &bits);
+		ck_assert_msg((bits >> 1 & 1) == sec_pm_find(pm, t, NULL),
+		    "\"%.*s\"", SPAN_FMT(t));
+		n_found += bits >> 1 & 1;
+	}
+	ck_assert_uint_gt(n_found, N_RANDOM / 20);
+	ck_assert_uint_lt(n_found, N_RANDOM - N_RANDOM / 20);
+	sec_sieve_memo_free(memo);
+	sec_sieve_free(s);
+	sec_pm_free(pm);
+}
+END_TEST
+
 /* --- no more than it must ------------------------------------------------- */
 
 static bool
@@ -556,6 +594,7 @@ main(void)
 {
 	const TTest *const tests[] = {
 	    what_pcre2_finds_is_let_through,
+	    phrases_are_let_through_where_they_are,
 	    what_is_not_there_is_held_back,
 	    what_cannot_be_told_is_left_out,
 	    what_is_too_deep_or_too_large_is_left_out,

@@ -122,6 +122,12 @@ sec_test_free(struct sec_test *t)
 	free(t);
 }
 
+const struct sec_pm *
+sec_test_phrases(const struct sec_test *t)
+{
+	return t->pm;
+}
+
 /* --- numbers -------------------------------------------------------------- */
 
 /* As the reference reads them: white space, a sign and digits as far as they

@@ -32,6 +32,7 @@ struct sec_hits {
 
 /* An operator with its argument. */
 struct sec_test;
+struct sec_pm;
 
 /* Memory for matches of rx that nest deeply: one for all operators of a set. */
 struct sec_deep;
@@ -62,6 +63,9 @@ void sec_test_free(struct sec_test *t);
  * NULL and the answer is yes. Not for two threads at once. */
 enum sec_rc sec_test_run(
     const struct sec_test *t, span argument, span text, struct sec_hits *hits);
+
+/* The phrases of pm and pmFromFile; NULL: it is another operator. */
+const struct sec_pm *sec_test_phrases(const struct sec_test *t);
 
 /* detectSQLi and detectXSS (sec_sqli.c, sec_xss.c): whether the text would be
  * an attack if an application put it into a statement or a page. The first

@@ -239,6 +239,23 @@ sec_pm_done(struct sec_pm *pm)
 	link_up(pm);
 }
 
+uint32_t
+sec_pm_count(const struct sec_pm *pm)
+{
+	return pm->n_nodes;
+}
+
+struct sec_pm_node
+sec_pm_node(const struct sec_pm *pm, uint32_t node)
+{
+	const struct node *n = &pm->nodes[node];
+
+	return (struct sec_pm_node){.label = n->label,
+	    .is_end = n->is_end,
+	    .child = n->child,
+	    .n_children = n->n_children};
+}
+
 /* --- asking it ------------------------------------------------------------ */
 
 static bool

@@ -27,4 +27,15 @@ void sec_pm_done(struct sec_pm *pm);
  * that ends there, which is what the reference captures. */
 bool sec_pm_find(const struct sec_pm *pm, span text, span *hit);
 
+/* The phrases as a tree, when all are there: node 0 is the root, a node's
+ * children lie side by side behind it. */
+struct sec_pm_node {
+	uint8_t label; /* the byte that leads to it, in lower case */
+	bool is_end; /* a phrase, or one inside of what was read, ends here */
+	uint32_t child, n_children;
+};
+
+uint32_t sec_pm_count(const struct sec_pm *pm);
+struct sec_pm_node sec_pm_node(const struct sec_pm *pm, uint32_t node);
+
 #endif

@@ -11,10 +11,15 @@
 
 /* Times that the memory may be full in one text before it is given up. */
 #define FILLS_MAX 2
-/* What is not known yet, and the flag of states in which patterns end. */
+/* What is not known yet, and the flag of states in which patterns end. Where a
+ * state's row begins in the table is what it goes by. */
 #define UNKNOWN UINT32_MAX
 #define ENDS_FLAG (UINT32_C(1) << 31)
 #define STATE_MASK (ENDS_FLAG - 1)
+
+/* What stands in a row behind the states that follow: the text in which the ends
+ * of this one were noted last, and its number. */
+enum { NOTED, NUMBER, N_NOTES };
 
 /* A state; behind it its positions, then numbers of patterns. */
 struct state {
@@ -29,12 +34,14 @@ struct sec_sieve_memo {
 	char *memory; /* states, from the start */
 	size_t cap, used;
 	struct state **states;
-	uint32_t *next; /* [state * n_classes + class] */
+	uint32_t *next; /* rows: [where it begins + class] */
+	uint32_t width; /* of a row */
 	uint32_t n_states, cap_states;
 	uint32_t *table; /* by hash: state + 1 */
 	uint32_t table_mask;
-	uint32_t begin; /* state behind SIEVE_BEGIN */
+	uint32_t begin; /* row of the state behind SIEVE_BEGIN, with its flag */
 	uint64_t n_fills;
+	uint32_t run; /* number of the text, from 1 */
 	/* for making a state */
 	uint32_t *marks; /* by position: of the last time it was put in */
 	uint32_t *end_marks; /* by pattern */
@@ -77,6 +84,14 @@ int32_t
 sec_sieve_add(struct sec_sieve *s, span pattern)
 {
 	if (!sieve_read(s, pattern, (int32_t)s->n_patterns))
+		return -1;
+	return (int32_t)s->n_patterns++;
+}
+
+int32_t
+sec_sieve_add_phrases(struct sec_sieve *s, const struct sec_pm *pm)
+{
+	if (!sieve_read_phrases(s, pm, (int32_t)s->n_patterns))
 		return -1;
 	return (int32_t)s->n_patterns++;
 }
@@ -189,13 +204,14 @@ sec_sieve_memo_new(const struct sec_sieve *s, size_t bytes)
 	size_t rest;
 
 	m->s = s;
-	m->cap_states = (uint32_t)(bytes / STATE_BYTES) + 2;
-	m->next =
-	    zeroed((size_t)m->cap_states * s->n_classes, sizeof(*m->next));
+	m->width = s->n_classes + N_NOTES;
+	m->cap_states =
+	    (uint32_t)size_min(bytes / STATE_BYTES + 2, STATE_MASK / m->width);
+	m->next = zeroed((size_t)m->cap_states * m->width, sizeof(*m->next));
 	m->states = zeroed(m->cap_states, sizeof(struct state *));
 	m->table_mask = power_of_two(m->cap_states * TABLE_PER_STATE) - 1;
 	m->table = zeroed((size_t)m->table_mask + 1, sizeof(*m->table));
-	rest = (size_t)m->cap_states * s->n_classes * sizeof(*m->next);
+	rest = (size_t)m->cap_states * m->width * sizeof(*m->next);
 	m->cap = bytes > rest ? bytes - rest : 0;
 	m->memory = zeroed(m->cap, 1);
 	m->marks = zeroed(s->n_positions, sizeof(*m->marks));
@@ -341,10 +357,23 @@ state_make(struct sec_sieve_memo *m, uint32_t hash)
 	return st;
 }
 
-/* Number of the state of m->found and m->ends, with its flag; UNKNOWN when the
- * memory is full. */
+/* The row of the newest state: nothing is known of what follows it. */
 static uint32_t
-state_number(struct sec_sieve_memo *m)
+row_make(struct sec_sieve_memo *m)
+{
+	uint32_t row = m->n_states * m->width;
+	uint32_t n_classes = m->s->n_classes;
+
+	memset(m->next + row, 0xff, n_classes * sizeof(*m->next));
+	m->next[row + n_classes + NOTED] = 0;
+	m->next[row + n_classes + NUMBER] = m->n_states++;
+	return row;
+}
+
+/* Row of the state of m->found and m->ends, with its flag; UNKNOWN when the memory
+ * is full. */
+static uint32_t
+state_row(struct sec_sieve_memo *m)
 {
 	uint32_t hash =
 	    numbers_hash(numbers_hash(HASH_START, &m->found), &m->ends);
@@ -355,51 +384,44 @@ state_number(struct sec_sieve_memo *m)
 	for (; m->table[at] != 0; at = (at + 1) & m->table_mask) {
 		st = m->states[m->table[at] - 1];
 		if (st->hash == hash && state_is_found(m, st))
-			return (m->table[at] - 1) | flag;
+			return (m->table[at] - 1) * m->width | flag;
 	}
 	st = state_make(m, hash);
 	if (st == NULL)
 		return UNKNOWN;
 	m->states[m->n_states] = st;
-	memset(m->next + (size_t)m->n_states * m->s->n_classes, 0xff,
-	    m->s->n_classes * sizeof(*m->next));
 	m->table[at] = m->n_states + 1;
-	return m->n_states++ | flag;
+	return row_make(m) | flag;
 }
 
-/* The state behind `from`, found out now. When the memory is full all but the
- * state that is reached is forgotten. */
+static const struct state *
+state_of(const struct sec_sieve_memo *m, uint32_t row)
+{
+	return m->states[m->next[row + m->s->n_classes + NUMBER]];
+}
+
+/* The state behind `from` (UNKNOWN: before the text), found out now. When the
+ * memory is full all but the state that is reached is forgotten. */
 static uint32_t
 step_slow(struct sec_sieve_memo *m, uint32_t from, uint16_t class)
 {
 	uint32_t to;
 
-	follow(m, from == UNKNOWN ? NULL : m->states[from & STATE_MASK], class);
-	to = state_number(m);
+	follow(m, from == UNKNOWN ? NULL : state_of(m, from), class);
+	to = state_row(m);
 	if (to == UNKNOWN) {
 		m->n_fills++;
 		memo_clear(m);
-		return state_number(m);
+		return state_row(m);
 	}
 	if (from == UNKNOWN)
 		m->begin = to;
 	else
-		m->next[(size_t)(from & STATE_MASK) * m->s->n_classes + class] =
-		    to;
+		m->next[from + class] = to;
 	return to;
 }
 
 /* --- a text --------------------------------------------------------------- */
-
-static void
-set_ends(const struct sec_sieve_memo *m, uint32_t number, uint64_t *bits)
-{
-	const struct state *st = m->states[number & STATE_MASK];
-	const uint32_t *ends = st->numbers + st->n_positions;
-
-	for (uint32_t i = 0; i < st->n_ends; i++)
-		bits[ends[i] / 64] |= UINT64_C(1) << (ends[i] % 64);
-}
 
 static void
 set_all(const struct sec_sieve_memo *m, uint64_t *bits)
@@ -408,37 +430,84 @@ set_all(const struct sec_sieve_memo *m, uint64_t *bits)
 		bits[i / 64] |= UINT64_C(1) << (i % 64);
 }
 
-/* The state behind one symbol; UNKNOWN when the text is given up. */
+/* Note the patterns that end in a state, unless this text had it before. Returns
+ * its row, without the flag. */
 static uint32_t
-step(struct sec_sieve_memo *m, uint32_t state, uint16_t class, uint64_t give_up)
+note_ends(struct sec_sieve_memo *m, uint32_t to, uint64_t *bits)
 {
-	uint32_t to =
-	    m->next[(size_t)(state & STATE_MASK) * m->s->n_classes + class];
+	uint32_t row = to & STATE_MASK;
+	uint32_t *noted;
+	const struct state *st;
+
+	if ((to & ENDS_FLAG) == 0 || to == UNKNOWN)
+		return to;
+	noted = &m->next[row + m->s->n_classes + NOTED];
+	if (*noted == m->run)
+		return row;
+	*noted = m->run;
+	st = state_of(m, row);
+	for (uint32_t i = 0; i < st->n_ends; i++) {
+		uint32_t end = st->numbers[st->n_positions + i];
+
+		bits[end / 64] |= UINT64_C(1) << (end % 64);
+	}
+	return row;
+}
+
+/* The way on where the table does not say it at once: what follows is not known
+ * yet, or patterns end there. UNKNOWN when the text is given up. */
+static uint32_t
+step_aside(struct sec_sieve_memo *m, uint32_t from, uint16_t class,
+    uint64_t give_up, uint64_t *bits)
+{
+	uint32_t to = m->next[from + class];
 
 	if (to == UNKNOWN)
-		to = step_slow(m, state, class);
-	return m->n_fills > give_up ? UNKNOWN : to;
+		to = step_slow(m, from, class);
+	return m->n_fills > give_up ? UNKNOWN : note_ends(m, to, bits);
+}
+
+/* A number that no state knows yet. */
+static void
+begin_text(struct sec_sieve_memo *m)
+{
+	if (++m->run == 0) {
+		memo_clear(m);
+		m->run = 1;
+	}
 }
 
 void
 sec_sieve_run(struct sec_sieve_memo *m, span text, uint64_t *bits)
 {
 	const struct sec_sieve *s = m->s;
+	const uint32_t *next = m->next;
 	uint64_t give_up = m->n_fills + FILLS_MAX;
-	uint32_t state = m->begin;
+	uint32_t state;
 
 	if (s->n_patterns == 0)
 		return;
+	begin_text(m);
+	state = m->begin;
 	if (state == UNKNOWN)
 		state = step_slow(m, UNKNOWN, s->class_of[SIEVE_BEGIN]);
-	for (size_t i = 0; state != UNKNOWN; i++) {
-		if ((state & ENDS_FLAG) != 0)
-			set_ends(m, state, bits);
-		if (i > text.len)
-			return;
-		state = step(m, state,
-		    s->class_of[i < text.len ? (uint8_t)text.p[i] : SIEVE_END],
-		    give_up);
+	state = note_ends(m, state, bits);
+	for (size_t i = 0; i < text.len && state != UNKNOWN; i++) {
+		uint16_t class = s->class_of[(uint8_t)text.p[i]];
+		uint32_t to = next[state + class];
+
+		if ((to & ENDS_FLAG) == 0)
+			state = to;
+		else if (to != UNKNOWN &&
+			 next[(to & STATE_MASK) + s->n_classes + NOTED] ==
+			     m->run)
+			state = to & STATE_MASK;
+		else
+			state = step_aside(m, state, class, give_up, bits);
 	}
-	set_all(m, bits);
+	if (state != UNKNOWN)
+		state =
+		    step_aside(m, state, s->class_of[SIEVE_END], give_up, bits);
+	if (state == UNKNOWN)
+		set_all(m, bits);
 }

@@ -20,6 +20,7 @@
 /* Groups inside groups. */
 #define SEC_SIEVE_DEPTH_MAX 64
 
+struct sec_pm;
 struct sec_sieve;
 struct sec_sieve_memo;
 
@@ -29,6 +30,8 @@ void sec_sieve_free(struct sec_sieve *s);
 /* The pattern's number, from 0 without gaps; -1 when it is left out: it cannot
  * be expressed, or matches everywhere. */
 int32_t sec_sieve_add(struct sec_sieve *s, span pattern);
+/* The same of phrases, any of which is to be found. */
+int32_t sec_sieve_add_phrases(struct sec_sieve *s, const struct sec_pm *pm);
 /* All patterns are there: from now on it is read-only. */
 void sec_sieve_done(struct sec_sieve *s);
 uint32_t sec_sieve_count(const struct sec_sieve *s);

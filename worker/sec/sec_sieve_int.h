@@ -50,8 +50,18 @@ struct sec_sieve {
 };
 
 void sieve_push(struct sieve_numbers *l, uint32_t n);
+void sieve_set_add(struct sieve_set *s, unsigned symbol);
 /* sec_sieve_read.c: write the pattern's positions behind those that are there,
  * as pattern number `number`. false: left out, with nothing changed. */
 bool sieve_read(struct sec_sieve *s, span pattern, int32_t number);
+/* sec_sieve_part.c: another position, of pattern `number`; its index. */
+uint32_t sieve_position_add(
+    struct sec_sieve *s, const struct sieve_set *set, int32_t number);
+/* The same list of what comes next, for all of `last`. */
+void sieve_link(struct sec_sieve *s, const struct sieve_numbers *last,
+    const struct sieve_numbers *first);
+/* sec_sieve_pm.c: as sieve_read(). */
+bool sieve_read_phrases(
+    struct sec_sieve *s, const struct sec_pm *pm, int32_t number);
 
 #endif

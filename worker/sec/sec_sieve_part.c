@@ -106,16 +106,10 @@ set_number(struct sec_sieve *s, const struct sieve_set *set)
 	return s->n_sets++;
 }
 
-struct sieve_part
-sieve_part_of_set(struct sieve_reader *r, const struct sieve_set *set)
+uint32_t
+sieve_position_add(
+    struct sec_sieve *s, const struct sieve_set *set, int32_t number)
 {
-	struct sec_sieve *s = r->s;
-	struct sieve_part p = {0};
-
-	if (s->n_positions - r->first_position >= SEC_SIEVE_PATTERN_MAX) {
-		r->is_bad = true;
-		return p;
-	}
 	if (s->n_positions == s->cap_positions) {
 		s->cap_positions =
 		    s->cap_positions == 0 ? 1024 : s->cap_positions * 2;
@@ -124,10 +118,23 @@ sieve_part_of_set(struct sieve_reader *r, const struct sieve_set *set)
 		REQUIRE(s->positions != NULL);
 	}
 	s->positions[s->n_positions] = (struct sieve_position){
-	    .set = set_number(s, set), .pattern = r->number};
-	sieve_push(&p.first, s->n_positions);
-	sieve_push(&p.last, s->n_positions);
-	s->n_positions++;
+	    .set = set_number(s, set), .pattern = number};
+	return s->n_positions++;
+}
+
+struct sieve_part
+sieve_part_of_set(struct sieve_reader *r, const struct sieve_set *set)
+{
+	struct sieve_part p = {0};
+	uint32_t at;
+
+	if (r->s->n_positions - r->first_position >= SEC_SIEVE_PATTERN_MAX) {
+		r->is_bad = true;
+		return p;
+	}
+	at = sieve_position_add(r->s, set, r->number);
+	sieve_push(&p.first, at);
+	sieve_push(&p.last, at);
 	p.breadth = set_breadth(set);
 	p.weight = set_weight(p.breadth);
 	return p;
@@ -166,13 +173,10 @@ sieve_part_of_anchor(struct sieve_reader *r, unsigned symbol)
 	return sieve_part_of_symbol(r, symbol);
 }
 
-/* Behind each of `last` may come what the list says. */
 void
-sieve_link_parts(struct sieve_reader *r, const struct sieve_numbers *last,
+sieve_link(struct sec_sieve *s, const struct sieve_numbers *last,
     const struct sieve_numbers *first)
 {
-	struct sec_sieve *s = r->s;
-
 	if (last->n == 0 || first->n == 0)
 		return;
 	if (s->n_lists == s->cap_lists) {
@@ -197,7 +201,7 @@ sieve_part_then(
 	    .is_cut_behind = b.is_cut_behind,
 	    .weight = a.weight + b.weight};
 
-	sieve_link_parts(r, &a.last, &b.first);
+	sieve_link(r->s, &a.last, &b.first);
 	sieve_numbers_add(&p.first, &a.first);
 	if (a.is_optional)
 		sieve_numbers_add(&p.first, &b.first);

@@ -321,7 +321,7 @@ repeat(struct sieve_reader *r, const char *from, const struct sieve_reader *as,
 		struct sieve_part next = i == 0 ? one : atom_again(r, from, as);
 
 		if (is_endless && i + 1 == n)
-			sieve_link_parts(r, &next.last, &next.first);
+			sieve_link(r->s, &next.last, &next.first);
 		if (i >= min) {
 			next.is_optional = true;
 			next.weight = 0;

@@ -33,7 +33,6 @@ struct sieve_part {
 void sieve_numbers_add(
     struct sieve_numbers *to, const struct sieve_numbers *from);
 void sieve_part_fini(struct sieve_part *p);
-void sieve_set_add(struct sieve_set *s, unsigned symbol);
 void sieve_set_range(struct sieve_set *s, unsigned from, unsigned to);
 void sieve_set_invert(struct sieve_set *s);
 void sieve_set_fold(struct sieve_set *s);
@@ -44,9 +43,6 @@ struct sieve_part sieve_part_empty(void);
 /* ^ or $. Its symbol comes once: where it may have been taken, another one is
  * taken as held. */
 struct sieve_part sieve_part_of_anchor(struct sieve_reader *r, unsigned symbol);
-/* Behind each of `last` may come what the list says. */
-void sieve_link_parts(struct sieve_reader *r, const struct sieve_numbers *last,
-    const struct sieve_numbers *first);
 /* a then b; both are used up. */
 struct sieve_part sieve_part_then(
     struct sieve_reader *r, struct sieve_part a, struct sieve_part b);
