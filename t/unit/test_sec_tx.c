@@ -377,6 +377,46 @@ START_TEST(what_is_fixed_no_rule_changes)
 }
 END_TEST
 
+#define LEVEL(id, op) RULE("TX:x", op, "id:" id ",phase:2,nolog,skipAfter:END")
+#define SKIPPED RULE("ARGS", "@rx ^a+$", "id:10,phase:2") "SecMarker END\n"
+
+/* A rule about what is fixed is known to hold or not: what it skips is not
+ * asked, unless a ctl takes the rule away. */
+START_TEST(what_is_fixed_skips)
+{
+	static const struct sec_fixed fixed[] = {
+	    {SPAN_LIT("x"), SPAN_LIT("2")}};
+	static const struct {
+		const char *rules, *said;
+	} cases[] = {
+	    {LEVEL("1", "@lt 3") SKIPPED, ""},
+	    {LEVEL("1", "!@ge 3") SKIPPED, ""},
+	    {LEVEL("1", "@lt 2") SKIPPED, "10"},
+	    {LEVEL("1", "!@lt 3") SKIPPED, "10"},
+	    {ACTION("id:2,phase:1,nolog,ctl:ruleRemoveById=1")
+		    LEVEL("1", "@lt 3") SKIPPED,
+		"10"},
+	    {ACTION("id:2,phase:1,nolog,ctl:ruleRemoveTargetById=1;TX:x")
+		    LEVEL("1", "@lt 3") SKIPPED,
+		"10"},
+	    {LEVEL("1", "@lt 3") RULE("ARGS", "@rx ^a+$", "id:3,phase:1")
+		    SKIPPED,
+		"3"},
+	    {RULE("TX:x", "@lt 2", "id:1,phase:2,chain")
+		    RULE("ARGS", "@rx ^a+$", "") SKIPPED,
+		"10"},
+	};
+
+	for (size_t i = 0; i < NELEMS(cases); i++) {
+		const struct ask ask = {cases[i].rules, "/?q=aa", 0, 0, 0};
+
+		tx_begin_with(&ask, fixed, NELEMS(fixed));
+		ck_assert_str_eq(tx_said(tx_run(NULL)), cases[i].said);
+		tx_end();
+	}
+}
+END_TEST
+
 /* --- ctl ------------------------------------------------------------------ */
 
 #define CTL(what) ACTION("id:1,phase:1,nolog,ctl:" what)
@@ -399,6 +439,15 @@ static const struct ask ctl_asks[] = {
 	0, 0, "11"},
     {CTL("ruleRemoveTargetByMsg=m10;ARGS:/a/") TAGGED("10") TAGGED("11"),
 	"/?a=1", 0, 0, "11"},
+    {CTL("ruleRemoveTargetByTag=t/10;ARGS:a") RULE("ARGS", "@rx ^1$",
+	 "id:10,phase:2,tag:t/10") RULE("ARGS", "@rx ^1$", "id:11,phase:2")
+	    RULE("ARGS", "@rx ^1$", "id:12,phase:2,tag:t/10"),
+	"/?a=1&b=2", 0, 0, "11"},
+    {CTL("ruleRemoveTargetById=10;ARGS:a")
+	    RULE("ARGS", "@pm 1 2", "id:10,phase:2"),
+	"/?a=1&b=2", 0, 0, "10"},
+    {RULE("ARGS", "@streq 1", "id:1,phase:2,ctl:ruleRemoveTargetById=1;ARGS"),
+	"/?a=1&b=1", 0, 0, "1 1"},
     {CTL("ruleEngine=Off") TAGGED("10"), "/?a=1", 0, 0, ""},
     {CTL("ruleEngine=DetectionOnly") ACTION("id:2,phase:2,deny"), 0, 0, 0, "2"},
     {CTL("requestBodyAccess=Off") RULE("ARGS_POST", "@rx .", "id:2,phase:2"), 0,
@@ -781,6 +830,7 @@ main(void)
 	    who_only_detects_refuses_nothing,
 	    rules_write_names,
 	    what_is_fixed_no_rule_changes,
+	    what_is_fixed_skips,
 	    a_rule_changes_what_follows,
 	    who_is_audited_and_read_is_asked,
 	    messages_have_their_macros_replaced,

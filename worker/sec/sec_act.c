@@ -53,6 +53,20 @@ assign(struct sec_tx *tx, const struct sec_assign *s)
 /* --- ctl ------------------------------------------------------------------ */
 
 bool
+sec_act_asks_rules(const struct sec_ctl *c)
+{
+	switch ((int)c->kind) {
+	case SEC_CTL_REMOVE_BY_TAG:
+	case SEC_CTL_REMOVE_TARGET_BY_TAG:
+	case SEC_CTL_REMOVE_BY_MSG:
+	case SEC_CTL_REMOVE_TARGET_BY_MSG:
+		return true;
+	default:
+		return false;
+	}
+}
+
+bool
 sec_act_means(const struct sec_ctl *c, const struct sec_rule *r)
 {
 	switch ((int)c->kind) {
@@ -75,13 +89,19 @@ sec_act_means(const struct sec_ctl *c, const struct sec_rule *r)
 }
 
 static void
-remove_rules(struct sec_tx *tx, const struct sec_ctl *c)
+remove_rules(
+    struct sec_tx *tx, const struct sec_ctl *c, const struct sec_meant *meant)
 {
 	const struct sec_set *set = tx->set;
+	uint32_t n_words = (set->n_rules + 63) / 64;
 
 	if (tx->removed == NULL)
-		tx->removed = arena_zalloc(
-		    tx->a, (set->n_rules + 63) / 64 * sizeof(uint64_t));
+		tx->removed = arena_zalloc(tx->a, n_words * sizeof(uint64_t));
+	if (meant != NULL) {
+		for (uint32_t i = 0; i < n_words; i++)
+			tx->removed[i] |= meant->rules[i];
+		return;
+	}
 	for (uint32_t i = 0; i < set->n_rules; i++)
 		if (set->rules[i].id != 0 && sec_act_means(c, &set->rules[i]))
 			tx->removed[i / 64] |= UINT64_C(1) << (i % 64);
@@ -95,16 +115,19 @@ sec_act_is_removed(const struct sec_tx *tx, uint32_t rule)
 }
 
 static void
-remove_target(struct sec_tx *tx, const struct sec_ctl *c)
+remove_target(
+    struct sec_tx *tx, const struct sec_ctl *c, const struct sec_meant *meant)
 {
 	struct sec_removal *m = arena_alloc(tx->a, sizeof(*m));
 
-	*m = (struct sec_removal){.ctl = c, .next = tx->removals};
+	*m = (struct sec_removal){
+	    .ctl = c, .meant = meant, .next = tx->removals};
 	tx->removals = m;
 }
 
-void
-sec_tx_control(struct sec_tx *tx, const struct sec_ctl *c)
+static void
+control(
+    struct sec_tx *tx, const struct sec_ctl *c, const struct sec_meant *meant)
 {
 	switch (c->kind) {
 	case SEC_N_CTLS:
@@ -115,12 +138,12 @@ sec_tx_control(struct sec_tx *tx, const struct sec_ctl *c)
 	case SEC_CTL_REMOVE_BY_ID:
 	case SEC_CTL_REMOVE_BY_TAG:
 	case SEC_CTL_REMOVE_BY_MSG:
-		remove_rules(tx, c);
+		remove_rules(tx, c, meant);
 		return;
 	case SEC_CTL_REMOVE_TARGET_BY_ID:
 	case SEC_CTL_REMOVE_TARGET_BY_TAG:
 	case SEC_CTL_REMOVE_TARGET_BY_MSG:
-		remove_target(tx, c);
+		remove_target(tx, c, meant);
 		return;
 	case SEC_CTL_BODY_PROCESSOR:
 		tx->processor = c->processor;
@@ -145,10 +168,20 @@ sec_tx_control(struct sec_tx *tx, const struct sec_ctl *c)
 }
 
 void
+sec_tx_control(struct sec_tx *tx, const struct sec_ctl *c)
+{
+	control(tx, c, NULL);
+}
+
+void
 sec_act_match(struct sec_tx *tx, const struct sec_rule *r)
 {
+	const struct sec_meant *meant =
+	    r->n_ctls == 0 ? NULL : tx->plan->meant_of[r - tx->set->rules];
+
 	for (uint32_t i = 0; i < r->n_sets; i++)
 		assign(tx, &r->sets[i]);
 	for (uint32_t i = 0; i < r->n_ctls; i++)
-		sec_tx_control(tx, &r->ctls[i]);
+		control(tx, &r->ctls[i],
+		    meant != NULL && meant[i].rules != NULL ? &meant[i] : NULL);
 }

@@ -257,9 +257,9 @@ one_of_rules(struct sec_tx *tx, enum sec_var var)
 	case SEC_VAR_MATCHED_VAR:
 		return tx->matched_value;
 	case SEC_VAR_MATCHED_VAR_NAME:
-		return tx->matched_name.len == 0
+		return tx->matched_item.value == NULL
 			   ? NULL
-			   : sec_value_of(tx, tx->matched_name);
+			   : sec_value_of(tx, sec_matched_name(tx));
 	case SEC_VAR_DURATION: {
 		struct timespec t;
 		int64_t us;

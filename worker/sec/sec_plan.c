@@ -4,6 +4,15 @@
 #include "common/base/check.h"
 #include "worker/sec/sec_tx_int.h"
 
+static void *
+room(size_t n, size_t size)
+{
+	void *p = calloc(n + 1, size);
+
+	REQUIRE(p != NULL);
+	return p;
+}
+
 /* Whether the values of a variable stay the same within a phase. */
 static bool
 var_is_steady(enum sec_var v)
@@ -69,17 +78,19 @@ group_find(struct sec_plan *p, uint32_t list, uint32_t chain)
 	return i;
 }
 
-/* Patterns whose text is known now go into the sieve. */
+/* Patterns whose text is known now, and phrases, go into the sieve. */
 static void
 plan_pattern(struct sec_plan *p, uint32_t rule)
 {
 	const struct sec_rule *r = &p->set->rules[rule];
 
-	p->pattern_of[rule] = -1;
-	if (r->kind != SEC_KIND_RULE || r->op != SEC_OP_RX ||
-	    (r->flags & SEC_RULE_HAS_MACROS) != 0)
+	if (r->kind != SEC_KIND_RULE)
 		return;
-	p->pattern_of[rule] = sec_sieve_add(p->sieve, r->argument.raw);
+	if (r->op == SEC_OP_RX && (r->flags & SEC_RULE_HAS_MACROS) == 0)
+		p->pattern_of[rule] = sec_sieve_add(p->sieve, r->argument.raw);
+	else if (r->op == SEC_OP_PM || r->op == SEC_OP_PM_FROM_FILE)
+		p->pattern_of[rule] =
+		    sec_sieve_add_phrases(p->sieve, sec_test_phrases(r->test));
 	if (p->pattern_of[rule] >= 0)
 		p->group_of[rule] = group_find(p, p->list_of[rule], r->chain);
 }
@@ -94,13 +105,127 @@ plan_fixed(struct sec_plan *p)
 	}
 }
 
-static void *
-room(size_t n, size_t size)
-{
-	void *p = calloc(n + 1, size);
+/* --- what is known before any request -------------------------------------- */
 
-	REQUIRE(p != NULL);
-	return p;
+enum fate { FATE_UNKNOWN, FATE_NEVER, FATE_ALWAYS };
+
+/* A rule about a value that configuration fixes always says the same, as long as
+ * it is there. */
+static enum fate
+fate_of(const struct sec_plan *p, const struct sec_rule *r)
+{
+	const struct sec_target *t = r->targets;
+	bool is_negated = (r->flags & SEC_RULE_IS_NEGATED) != 0;
+
+	if (r->kind != SEC_KIND_RULE || r->test == NULL || r->n_targets != 1 ||
+	    t->var != SEC_VAR_TX || t->is_count || t->slot < 0 ||
+	    !p->is_fixed[t->slot] || r->chain != 0 ||
+	    (r->flags & SEC_RULE_HAS_MACROS) != 0)
+		return FATE_UNKNOWN;
+	for (uint32_t i = 0; i < p->n_fixed; i++)
+		if (p->fixed_slots[i] == t->slot)
+			return (sec_test_run(r->test, r->argument.raw,
+				    p->fixed[i].value, NULL) == SEC_YES) !=
+				       is_negated
+				   ? FATE_ALWAYS
+				   : FATE_NEVER;
+	return FATE_UNKNOWN;
+}
+
+/* What a rule that always holds skips is not run, unless a ctl takes that rule
+ * away: then it is run without the sieve. */
+static void
+plan_skipped(const struct sec_plan *p, uint32_t rule, bool *is_skipped)
+{
+	const struct sec_rule *r = &p->set->rules[rule];
+
+	for (uint32_t i = rule + 1; i < r->skip_to; i++) {
+		const struct sec_rule *first = &p->set->rules[i];
+
+		if (first->is_chained || first->phase != r->phase)
+			continue;
+		for (uint32_t k = 0; k <= first->n_chained; k++)
+			is_skipped[i + k] = true;
+	}
+}
+
+static void
+plan_fates(struct sec_plan *p, bool *is_skipped)
+{
+	for (uint32_t i = 0; i < p->set->n_rules; i++) {
+		const struct sec_rule *r = &p->set->rules[i];
+		enum fate fate = r->is_chained ? FATE_UNKNOWN : fate_of(p, r);
+
+		p->is_never[i] = fate == FATE_NEVER;
+		for (uint32_t k = 0; fate == FATE_NEVER && k <= r->n_chained;
+		     k++)
+			is_skipped[i + k] = true;
+		if (fate == FATE_ALWAYS && r->n_chained == 0)
+			plan_skipped(p, i, is_skipped);
+	}
+}
+
+/* Where each phase goes on when a rule of it holds. */
+static void
+plan_next(struct sec_plan *p, unsigned phase)
+{
+	const uint32_t *list = p->set->by_phase[phase];
+	uint32_t n = p->set->n_by_phase[phase];
+
+	for (uint32_t i = 0; i < n; i++) {
+		const struct sec_rule *r = &p->set->rules[list[i]];
+		uint32_t next = i + 1;
+
+		if (r->kind == SEC_KIND_MARKER)
+			continue;
+		while (next < n && list[next] < r->skip_to)
+			next++;
+		p->next_of[list[i]] = next;
+	}
+}
+
+static void
+plan_meant(struct sec_plan *p, const struct sec_ctl *c, struct sec_meant *m)
+{
+	const struct sec_set *set = p->set;
+
+	if (!sec_act_asks_rules(c))
+		return;
+	m->rules = room((set->n_rules + 63) / 64, sizeof(*m->rules));
+	for (uint32_t i = 0; i < set->n_rules; i++)
+		if (set->rules[i].id != 0 && sec_act_means(c, &set->rules[i]))
+			m->rules[i / 64] |= UINT64_C(1) << (i % 64);
+}
+
+static void
+plan_ctls(struct sec_plan *p, uint32_t rule)
+{
+	const struct sec_rule *r = &p->set->rules[rule];
+
+	if (r->n_ctls == 0)
+		return;
+	p->meant_of[rule] = room(r->n_ctls, sizeof(*p->meant_of[rule]));
+	for (uint32_t i = 0; i < r->n_ctls; i++)
+		plan_meant(p, &r->ctls[i], &p->meant_of[rule][i]);
+}
+
+static void
+plan_rules(struct sec_plan *p)
+{
+	const struct sec_set *set = p->set;
+	bool *is_skipped = room(set->n_rules, sizeof(*is_skipped));
+
+	plan_fates(p, is_skipped);
+	for (unsigned phase = 0; phase < SEC_PHASES; phase++)
+		plan_next(p, phase);
+	for (uint32_t i = 0; i < set->n_rules; i++) {
+		plan_rule(p, i);
+		plan_ctls(p, i);
+		p->pattern_of[i] = -1;
+		if (!is_skipped[i])
+			plan_pattern(p, i);
+	}
+	free(is_skipped);
 }
 
 struct sec_plan *
@@ -118,10 +243,11 @@ sec_plan_new(
 	p->pattern_of = room(set->n_rules, sizeof(*p->pattern_of));
 	p->group_of = room(set->n_rules, sizeof(*p->group_of));
 	p->groups = room(set->n_rules, sizeof(*p->groups));
-	for (uint32_t i = 0; i < set->n_rules; i++) {
-		plan_rule(p, i);
-		plan_pattern(p, i);
-	}
+	p->is_never = room(set->n_rules, sizeof(*p->is_never));
+	p->next_of = room(set->n_rules, sizeof(*p->next_of));
+	p->meant_of = room(set->n_rules, sizeof(*p->meant_of));
+	plan_fixed(p);
+	plan_rules(p);
 	sec_sieve_done(p->sieve);
 	p->n_words = sec_sieve_count(p->sieve) / 64 + 1;
 	for (uint32_t i = 0; i < SEC_HITS_MAX; i++) {
@@ -129,8 +255,19 @@ sec_plan_new(
 
 		p->capture_slots[i] = sec_store_find(set, span_of(&digit, 1));
 	}
-	plan_fixed(p);
 	return p;
+}
+
+static void
+free_meant(struct sec_plan *p)
+{
+	for (uint32_t i = 0; i < p->set->n_rules; i++) {
+		for (uint32_t k = 0;
+		     p->meant_of[i] != NULL && k < p->set->rules[i].n_ctls; k++)
+			free(p->meant_of[i][k].rules);
+		free(p->meant_of[i]);
+	}
+	free(p->meant_of);
 }
 
 void
@@ -139,6 +276,9 @@ sec_plan_free(struct sec_plan *p)
 	if (p == NULL)
 		return;
 	sec_sieve_free(p->sieve);
+	free_meant(p);
+	free(p->is_never);
+	free(p->next_of);
 	free(p->pattern_of);
 	free(p->group_of);
 	free(p->groups);

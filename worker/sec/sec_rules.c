@@ -42,7 +42,7 @@ tell(struct sec_tx *tx, const struct sec_rule *first)
 	    .phase = tx->phase,
 	    .msg = sec_expand(tx, &first->msg),
 	    .data = sec_expand(tx, &first->logdata),
-	    .var = tx->matched_name,
+	    .var = sec_matched_name(tx),
 	    .value = tx->matched_value == NULL ? (span){0}
 					       : tx->matched_value->text};
 	*tx->messages_end = m;
@@ -116,11 +116,11 @@ matched(struct sec_tx *tx, const struct trial *t, struct sec_value *v,
 {
 	if (t->item != NULL) {
 		tx->matched_value = v;
-		tx->matched_name = sec_item_name(tx, t->item);
+		tx->matched_item = *t->item;
+		tx->matched_name = (span){0};
 		sec_items_add(tx, &tx->matched,
-		    (struct sec_item){.var = t->item->var,
-			.key = tx->matched_name,
-			.value = v});
+		    (struct sec_item){
+			.var = t->item->var, .key = t->item->key, .value = v});
 	}
 	if ((t->rule->flags & SEC_RULE_CAPTURES) != 0 && hits != NULL &&
 	    hits->n > 0)
@@ -149,15 +149,20 @@ now_us(void)
 	return (uint64_t)t.tv_sec * US_PER_S + (uint64_t)t.tv_nsec / NS_PER_US;
 }
 
+/* Bytes of texts that are asked between two looks at the clock. */
+#define LOOK_EACH 4096u
+
 /* Some patterns need time that grows by the square of a text, which no bound of
  * PCRE2's counts. */
 static void
 look_at_bounds(struct sec_tx *tx)
 {
-	uint64_t us = tx->spent_us + now_us() - tx->phase_us;
-
-	if (us > SEC_TX_MS_MAX * US_PER_MS ||
-	    tx->a->used - tx->begun > SEC_TX_BYTES_MAX)
+	if (tx->a->used - tx->begun > SEC_TX_BYTES_MAX)
+		tx->is_over = true;
+	if (tx->n_asked < LOOK_EACH)
+		return;
+	tx->n_asked = 0;
+	if (tx->spent_us + now_us() - tx->phase_us > SEC_TX_MS_MAX * US_PER_MS)
 		tx->is_over = true;
 }
 
@@ -171,9 +176,12 @@ value_holds(struct sec_tx *tx, const struct trial *t, struct sec_value *v)
 	bool is_negated = (t->rule->flags & SEC_RULE_IS_NEGATED) != 0;
 
 	hits.n = 0;
-	rc = t->pattern >= 0 && !sec_value_may(tx, v, t->pattern)
-		 ? SEC_NO
-		 : sec_test_run(t->rule->test, t->argument, v->text, &hits);
+	if (t->pattern >= 0 && !sec_value_may(tx, v, t->pattern)) {
+		rc = SEC_NO;
+	} else {
+		rc = sec_test_run(t->rule->test, t->argument, v->text, &hits);
+		tx->n_asked += v->text.len;
+	}
 	if (rc == SEC_LIMIT) {
 		tx->n_limits++;
 		return false;
@@ -252,6 +260,8 @@ chain_holds(struct sec_tx *tx, uint32_t first)
 {
 	const struct sec_rule *r = &tx->set->rules[first];
 
+	if (tx->plan->is_never[first])
+		return false;
 	tx->matched.n = 0;
 	for (uint32_t i = 0; i <= r->n_chained; i++) {
 		struct trial t = {.rule = r + i,
@@ -280,19 +290,6 @@ is_allowed(const struct sec_tx *tx)
 	}
 }
 
-/* The position in the phase's list to go on at. */
-static uint32_t
-next_after(const struct sec_tx *tx, const struct sec_rule *r, uint32_t i)
-{
-	const uint32_t *list = tx->set->by_phase[tx->phase - 1];
-	uint32_t n = tx->set->n_by_phase[tx->phase - 1];
-
-	i++;
-	while (i < n && list[i] < r->skip_to)
-		i++;
-	return i;
-}
-
 static bool
 goes_on(const struct sec_tx *tx)
 {
@@ -318,7 +315,7 @@ sec_tx_phase(struct sec_tx *tx, uint8_t phase)
 		if (r->kind != SEC_KIND_MARKER &&
 		    !sec_act_is_removed(tx, list[i]) &&
 		    chain_holds(tx, list[i]))
-			i = next_after(tx, r, i);
+			i = tx->plan->next_of[list[i]];
 		else
 			i++;
 	}

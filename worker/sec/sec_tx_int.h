@@ -49,6 +49,12 @@ struct sec_group {
 	uint32_t chain;
 };
 
+/* Rules that a ctl means by tags or messages: bits by rule. NULL: it means them
+ * by their numbers. */
+struct sec_meant {
+	uint64_t *rules;
+};
+
 struct sec_plan {
 	const struct sec_set *set;
 	struct sec_sieve *sieve;
@@ -60,6 +66,11 @@ struct sec_plan {
 	struct sec_list *lists;
 	uint32_t n_lists;
 	uint32_t *list_of; /* by rule */
+	/* by rule: never holds, because of what configuration fixes */
+	bool *is_never;
+	uint32_t *next_of; /* by rule: where its phase goes on when it holds */
+	/* by rule: what each of its ctls takes away, or NULL */
+	struct sec_meant **meant_of;
 	int32_t capture_slots[SEC_HITS_MAX];
 	const struct sec_fixed *fixed;
 	uint32_t n_fixed;
@@ -73,6 +84,7 @@ struct sec_plan {
 /* Targets that ctl takes away from rules. */
 struct sec_removal {
 	const struct sec_ctl *ctl;
+	const struct sec_meant *meant; /* may be NULL */
 	struct sec_removal *next;
 };
 
@@ -107,12 +119,14 @@ struct sec_tx {
 	struct sec_sieve_memo *memo;
 	uint64_t **groups; /* bits of any value of a group; NULL: not asked */
 	struct sec_items counted; /* for &-targets, each time anew */
+	struct sec_items left; /* for rules from which ctl took something */
 	uint8_t stamp; /* of what is known: changes with each phase */
 
 	/* of the chain that is being tried */
 	struct sec_items matched;
 	struct sec_value *matched_value;
-	span matched_name;
+	struct sec_item matched_item; /* whose value that was, or made from */
+	span matched_name; /* of it, once somebody asked */
 	const struct sec_rule *rule; /* what %{RULE.id} means */
 
 	uint8_t phase;
@@ -125,6 +139,7 @@ struct sec_tx {
 	bool is_over;
 	uint32_t n_limits; /* of patterns */
 	uint64_t spent_us; /* in earlier phases */
+	size_t n_asked; /* bytes of texts, since the clock was looked at */
 	uint64_t phase_us; /* CLOCK_MONOTONIC: when this one began */
 	/* how far an `allow` goes: rules of that scope are left out */
 	enum sec_disrupt allowed;
@@ -163,11 +178,15 @@ struct sec_value *sec_vars_one(struct sec_tx *tx, enum sec_var var);
 /* What the rule looks at. Valid until the next call. */
 const struct sec_items *sec_vars_of_rule(
     struct sec_tx *tx, const struct sec_rule *r);
+/* The same of a list, though ctl took something away from its rules. */
+const struct sec_items *sec_vars_of_list(struct sec_tx *tx, uint32_t list);
 /* Whether the rule may hold: false is certain, and found out for all rules of
  * its group at once. */
 bool sec_group_may(struct sec_tx *tx, const struct sec_rule *r);
 /* "ARGS:a" */
 span sec_item_name(struct sec_tx *tx, const struct sec_item *item);
+/* The same of what matched last; empty: nothing did. */
+span sec_matched_name(struct sec_tx *tx);
 
 /* sec_facts.c: fill in what a request says. */
 void sec_facts_request(struct sec_tx *tx);
@@ -193,7 +212,10 @@ span sec_expand(struct sec_tx *tx, const struct sec_text *t);
 
 /* sec_act.c: what a rule does when it holds, but for refusing. */
 void sec_act_match(struct sec_tx *tx, const struct sec_rule *r);
-/* Whether a ctl that takes away (rules, or their targets) means this rule. */
+/* Whether a ctl takes away (rules, or their targets) by what rules say of
+ * themselves, which is worth to be found out once. */
+bool sec_act_asks_rules(const struct sec_ctl *c);
+/* Whether a ctl that takes away means the rule that begins a chain. */
 bool sec_act_means(const struct sec_ctl *c, const struct sec_rule *r);
 /* Whether ctl took the rule away. */
 bool sec_act_is_removed(const struct sec_tx *tx, uint32_t rule);

@@ -4,9 +4,9 @@
 
 #include "common/base/num.h"
 
-/* Texts of this length and below are looked for among those that are there; a
- * longer one costs more to compare than it would save. */
-#define SHARED_MAX 4096u
+/* Texts of this length and below are copied out of the scratch room, which the
+ * next one uses again; a longer one keeps it. */
+#define COPIED_MAX 4096u
 /* Values looked at in a bucket: who makes them collide gains nothing. */
 #define BUCKET_MAX 16
 
@@ -44,16 +44,6 @@ value_find(const struct sec_value *first, span text, uint64_t hash)
 }
 
 static struct sec_value *
-value_new(struct sec_tx *tx, span text, uint64_t hash)
-{
-	struct sec_value *v = arena_zalloc(tx->a, sizeof(*v));
-
-	v->text = text;
-	v->hash = hash;
-	return v;
-}
-
-static struct sec_value *
 value_shared(struct sec_tx *tx, span text, bool must_copy)
 {
 	uint64_t hash = text_hash(text);
@@ -62,7 +52,9 @@ value_shared(struct sec_tx *tx, span text, bool must_copy)
 
 	if (v != NULL)
 		return v;
-	v = value_new(tx, must_copy ? arena_span(tx->a, text) : text, hash);
+	v = arena_zalloc(tx->a, sizeof(*v));
+	v->text = must_copy ? arena_span(tx->a, text) : text;
+	v->hash = hash;
 	v->next = *bucket;
 	*bucket = v;
 	return v;
@@ -71,8 +63,6 @@ value_shared(struct sec_tx *tx, span text, bool must_copy)
 struct sec_value *
 sec_value_of(struct sec_tx *tx, span text)
 {
-	if (text.len > SHARED_MAX)
-		return value_new(tx, text, 0);
 	return value_shared(tx, text, false);
 }
 
@@ -99,16 +89,19 @@ value_scratch(struct sec_tx *tx, size_t room)
 	return tx->scratch;
 }
 
-/* The result stands in scratch: it stays there if it is large, and the next
- * one gets other room. */
+/* The result stands in scratch: it stays there if it is large and new, and the
+ * next one gets other room. */
 static struct sec_value *
 value_keep(struct sec_tx *tx, span result)
 {
-	if (result.len <= SHARED_MAX)
-		return value_shared(tx, result, true);
-	tx->scratch = NULL;
-	tx->scratch_cap = 0;
-	return value_new(tx, result, 0);
+	struct sec_value *v =
+	    value_shared(tx, result, result.len <= COPIED_MAX);
+
+	if (v->text.p == tx->scratch) {
+		tx->scratch = NULL;
+		tx->scratch_cap = 0;
+	}
+	return v;
 }
 
 struct sec_value *
@@ -157,10 +150,11 @@ sec_value_may(struct sec_tx *tx, struct sec_value *v, int32_t pattern)
 }
 
 static uint64_t *
-group_bits(struct sec_tx *tx, const struct sec_rule *r, uint32_t group)
+group_bits(struct sec_tx *tx, uint32_t group)
 {
 	uint32_t n_words = tx->plan->n_words;
-	const struct sec_items *items = sec_vars_of_rule(tx, r);
+	const struct sec_items *items =
+	    sec_vars_of_list(tx, tx->plan->groups[group].list);
 	uint64_t *bits = arena_zalloc(tx->a, n_words * sizeof(*bits));
 
 	for (uint32_t i = 0; i < items->n; i++) {
@@ -184,12 +178,13 @@ sec_group_may(struct sec_tx *tx, const struct sec_rule *r)
 	const uint64_t *bits;
 
 	if (pattern < 0 || (r->flags & SEC_RULE_IS_NEGATED) != 0 ||
-	    (r->flags & SEC_RULE_MULTI_MATCH) != 0 || tx->removals != NULL ||
+	    (r->flags & SEC_RULE_MULTI_MATCH) != 0 ||
 	    !tx->plan->lists[tx->plan->list_of[i]].is_steady)
 		return true;
+	/* what ctl took away makes it fewer values, never more */
 	bits = tx->groups[group];
 	if (bits == NULL)
-		bits = group_bits(tx, r, group);
+		bits = group_bits(tx, group);
 	return (bits[pattern / 64] >> (pattern % 64) & 1) != 0;
 }
 

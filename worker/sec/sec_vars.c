@@ -97,27 +97,33 @@ collect_store(
 				.value = n->value});
 }
 
+/* What matched in this chain, under its whole name. */
+static void
+collect_matched(
+    struct sec_tx *tx, const struct sec_target *t, struct sec_items *to)
+{
+	for (uint32_t i = 0; i < tx->matched.n; i++) {
+		struct sec_item item = {.var = t->var,
+		    .key = sec_item_name(tx, &tx->matched.at[i]),
+		    .value = tx->matched.at[i].value};
+
+		if (!key_is_selected(t, item.key))
+			continue;
+		if (t->var == SEC_VAR_MATCHED_VARS_NAMES)
+			item.value = sec_value_of(tx, item.key);
+		sec_items_add(tx, to, item);
+	}
+}
+
 static void
 collect_many(
     struct sec_tx *tx, const struct sec_target *t, struct sec_items *to)
 {
-	const struct sec_items *from =
-	    t->var == SEC_VAR_MATCHED_VARS ||
-		    t->var == SEC_VAR_MATCHED_VARS_NAMES
-		? &tx->matched
-		: &tx->many[t->var];
-	bool is_names = t->var == SEC_VAR_MATCHED_VARS_NAMES;
+	const struct sec_items *from = &tx->many[t->var];
 
-	for (uint32_t i = 0; i < from->n; i++) {
-		struct sec_item item = from->at[i];
-
-		if (!key_is_selected(t, item.key))
-			continue;
-		item.var = t->var;
-		if (is_names)
-			item.value = sec_value_of(tx, item.key);
-		sec_items_add(tx, to, item);
-	}
+	for (uint32_t i = 0; i < from->n; i++)
+		if (key_is_selected(t, from->at[i].key))
+			sec_items_add(tx, to, from->at[i]);
 }
 
 static void
@@ -137,7 +143,11 @@ collect(struct sec_tx *tx, const struct sec_target *t, struct sec_items *to)
 		return;
 	case SEC_SHAPE_MANY:
 	case SEC_SHAPE_DOC:
-		collect_many(tx, t, to);
+		if (t->var == SEC_VAR_MATCHED_VARS ||
+		    t->var == SEC_VAR_MATCHED_VARS_NAMES)
+			collect_matched(tx, t, to);
+		else
+			collect_many(tx, t, to);
 		return;
 	}
 	UNREACHED();
@@ -193,46 +203,79 @@ rule_first(const struct sec_rule *r)
 }
 
 static bool
-take_removed(
-    const struct sec_tx *tx, const struct sec_rule *r, struct sec_items *l)
+is_meant(const struct sec_tx *tx, const struct sec_removal *m,
+    const struct sec_rule *first)
 {
+	size_t i = (size_t)(first - tx->set->rules);
+
+	if (m->meant != NULL)
+		return (m->meant->rules[i / 64] >> (i % 64) & 1) != 0;
+	return sec_act_means(m->ctl, first);
+}
+
+/* A copy without what was taken away from the rule; the list itself, if nothing
+ * was. */
+static const struct sec_items *
+without_removed(
+    struct sec_tx *tx, const struct sec_rule *r, const struct sec_items *l)
+{
+	const struct sec_rule *first = rule_first(r);
 	bool is_changed = false;
 
 	for (const struct sec_removal *m = tx->removals; m != NULL;
 	     m = m->next) {
-		if (!sec_act_means(m->ctl, rule_first(r)))
+		if (!is_meant(tx, m, first))
 			continue;
-		take_away(l, &m->ctl->target);
+		if (!is_changed) {
+			tx->left.n = 0;
+			for (uint32_t i = 0; i < l->n; i++)
+				sec_items_add(tx, &tx->left, l->at[i]);
+		}
 		is_changed = true;
+		take_away(&tx->left, &m->ctl->target);
 	}
-	return is_changed;
+	return is_changed ? &tx->left : l;
+}
+
+const struct sec_items *
+sec_vars_of_list(struct sec_tx *tx, uint32_t list)
+{
+	struct sec_resolved *known = &tx->lists[list];
+
+	if (known->stamp != tx->stamp || !tx->plan->lists[list].is_steady) {
+		resolve(tx, &tx->plan->lists[list], &known->items);
+		known->stamp = tx->stamp;
+	}
+	return &known->items;
 }
 
 const struct sec_items *
 sec_vars_of_rule(struct sec_tx *tx, const struct sec_rule *r)
 {
-	uint32_t i = tx->plan->list_of[r - tx->set->rules];
-	struct sec_resolved *known = &tx->lists[i];
+	const struct sec_items *l =
+	    sec_vars_of_list(tx, tx->plan->list_of[r - tx->set->rules]);
 
-	if (known->stamp != tx->stamp || !tx->plan->lists[i].is_steady) {
-		resolve(tx, &tx->plan->lists[i], &known->items);
-		known->stamp = tx->stamp;
-	}
-	if (tx->removals != NULL && take_removed(tx, r, &known->items))
-		known->stamp = 0;
-	return &known->items;
+	return tx->removals == NULL ? l : without_removed(tx, r, l);
 }
 
 span
 sec_item_name(struct sec_tx *tx, const struct sec_item *item)
 {
-	const char *name = sec_var_name(item->var);
+	const span parts[] = {
+	    span_str(sec_var_name(item->var)), SPAN_LIT(":"), item->key};
 
 	/* the name of a matched variable is a whole one already */
 	if (item->var == SEC_VAR_MATCHED_VARS ||
 	    item->var == SEC_VAR_MATCHED_VARS_NAMES)
 		return item->key;
-	if (item->key.len == 0)
-		return span_str(name);
-	return arena_printf(tx->a, "%s:%.*s", name, SPAN_FMT(item->key));
+	return item->key.len == 0 ? parts[0]
+				  : arena_concat(tx->a, parts, NELEMS(parts));
+}
+
+span
+sec_matched_name(struct sec_tx *tx)
+{
+	if (tx->matched_name.len == 0 && tx->matched_item.value != NULL)
+		tx->matched_name = sec_item_name(tx, &tx->matched_item);
+	return tx->matched_name;
 }
