@@ -95,17 +95,21 @@ error_log_open(struct gen *g)
 	g->boot.error_log_fd = g->error_log.fd;
 }
 
-/* The log of a section, whose path stands under `key`. */
-static void
+/* The log of a section, whose path stands under `key`; false when it has none,
+ * or says so. */
+static bool
 logfiles_add(struct gen *g, const struct conf_section *sec, enum conf_key key)
 {
 	struct conf_scope s = conf_scope_of(g->conf, sec);
 	const struct conf_value *v = conf_get(&s, key);
 	uint32_t i = g->boot.n_logs;
 
+	if (v == NULL)
+		return false;
 	logfile_init(&g->files[i], g, v->text, v->at);
 	g->logs[i] = (struct boot_log){sec, g->files[i].fd};
 	g->boot.n_logs++;
+	return true;
 }
 
 static uint32_t
@@ -132,16 +136,13 @@ logfiles_open(struct gen *g)
 	     s != NULL; s = s->next) {
 		if (is_error_log(s))
 			continue;
-		if (s->first[KEY_LOG_PATH] != NULL)
-			logfiles_add(g, s, KEY_LOG_PATH);
-		else
+		if (!logfiles_add(g, s, KEY_LOG_PATH))
 			diag_error(g->diag, s->at, "[log %.*s] has no path",
 			    SPAN_FMT(s->name));
 	}
 	for (const struct conf_section *s = conf_first(g->conf, CONF_WAF);
 	     s != NULL; s = s->next)
-		if (s->first[KEY_WAF_AUDIT_LOG] != NULL)
-			logfiles_add(g, s, KEY_WAF_AUDIT_LOG);
+		(void)logfiles_add(g, s, KEY_WAF_AUDIT_LOG);
 	error_log_open(g);
 }
 

@@ -113,8 +113,9 @@ prepare_audit_log(
     struct prepared *p, struct waf *waf, const struct conf_section *s)
 {
 	struct plan *plan = &p->plan;
+	struct conf_scope scope = conf_scope_of(plan->conf, s);
 
-	if (s->first[KEY_WAF_AUDIT_LOG] == NULL)
+	if (conf_get(&scope, KEY_WAF_AUDIT_LOG) == NULL)
 		return;
 	waf_set_log(waf, (int32_t)plan->n_logs);
 	plan->logs[plan->n_logs] = access_log_raw(s, plan->n_logs, &p->arena);

@@ -292,6 +292,7 @@ setup = {dir}/../setup.conf
 rules = {dir}/../*.rules
 paranoia = 2
 anomaly_threshold = 7
+audit_log = none
 [site a]
 hosts = *
 respond = 200 ok
