@@ -41,6 +41,7 @@ struct options {
 	uint64_t rate; /* a second; 0: closed loop */
 	size_t body_len; /* of a POST; 0: GET */
 	const char *line; /* one more of the head; or NULL */
+	const char *file; /* with the whole request; or NULL */
 	bool is_idle;
 	bool is_silent; /* idle connections send nothing */
 };
@@ -235,6 +236,26 @@ load_timer(struct load *l)
 		fail("timerfd");
 }
 
+#define FILE_MAX (4u << 20)
+
+/* A whole request that somebody wrote. */
+static void
+read_request(struct load *l)
+{
+	FILE *f = fopen(l->opt.file, "r");
+
+	if (f == NULL)
+		fail(l->opt.file);
+	l->request = malloc(FILE_MAX);
+	if (l->request == NULL)
+		fail("malloc");
+	l->plan.request = l->request;
+	l->plan.request_len = fread(l->request, 1, FILE_MAX, f);
+	if (ferror(f) != 0 || feof(f) == 0)
+		fail(l->opt.file);
+	(void)fclose(f);
+}
+
 static void
 make_request(struct load *l)
 {
@@ -277,7 +298,10 @@ load_init(struct load *l)
 	if (l->plan.epoll_fd < 0 || l->plan.in == NULL || l->clients == NULL ||
 	    l->free_ring == NULL)
 		fail("load");
-	make_request(l);
+	if (l->opt.file != NULL)
+		read_request(l);
+	else
+		make_request(l);
 	for (i = 0; i < n; i++) {
 		client_init(&l->clients[i], &l->plan, i);
 		free_put(l, &l->clients[i]);
@@ -361,6 +385,7 @@ usage(void)
 	    "  -r RATE   open loop: so many requests a second\n"
 	    "  -b LEN    POST a body of LEN bytes\n"
 	    "  -H LINE   one more header line\n"
+	    "  -f FILE   send what it holds, a request with its head\n"
 	    "  -e LEN    each answer's body must have LEN bytes\n"
 	    "  -o        one-shot: a connection for each request\n"
 	    "  -i        idle: one request on each of the N connections, "
@@ -392,6 +417,8 @@ load_option(struct load *l, int letter, const char *value)
 		opt->body_len = arg_number("-b", value, BODY_LEN_MAX);
 	} else if (letter == 'H') {
 		opt->line = value;
+	} else if (letter == 'f') {
+		opt->file = value;
 	} else if (letter == 'e') {
 		l->plan.expect = arg_number("-e", value, REQUESTS_MAX);
 		l->plan.has_expect = true;
@@ -420,7 +447,7 @@ load_options(struct load *l, int argc, char **argv)
 
 	l->opt.path = "/1k";
 	l->opt.n_clients = 64;
-	while ((letter = getopt(argc, argv, "p:c:n:t:r:b:H:e:oisSRk:")) != -1)
+	while ((letter = getopt(argc, argv, "p:c:n:t:r:b:H:f:e:oisSRk:")) != -1)
 		load_option(l, letter, optarg);
 	if (l->opt.is_idle)
 		l->opt.n_requests = l->opt.n_clients;
