@@ -2,6 +2,8 @@
  * captures what it captures, and refuses at load what is no argument. */
 #include <check.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -250,6 +252,51 @@ START_TEST(a_match_that_takes_too_long_is_no_answer)
 END_TEST
 
 /* One that nests as deep as the text is long. */
+/* A long text is tried from some places at a time: the answer and the captures
+ * are those of one try, wherever the match stands. */
+START_TEST(a_long_text_is_no_other_one)
+{
+	enum { LEN = 20000 };
+	static char room[LEN];
+	static const struct {
+		const char *pattern;
+		enum sec_rc rc;
+	} asks[] = {{"n(e+)dle", SEC_YES}, {"(?<=x)n(ee)", SEC_YES},
+	    {"\\bn(ee)", SEC_NO}, {"^x*n(ee)", SEC_YES}, {"^n(ee)", SEC_NO},
+	    {"n(ee)dle\\z", SEC_NO}, {"n(ee)dl(?=ex*$)", SEC_YES},
+	    {".*n(ee)", SEC_YES}, {"(?<!x)n(ee)", SEC_NO}};
+
+	for (size_t at = 1; at < LEN - 8; at += 97)
+		for (size_t i = 0; i < sizeof(asks) / sizeof(asks[0]); i++) {
+			struct sec_hits hits = {.n = 0};
+
+			memset(room, 'x', sizeof(room));
+			memcpy(room + at, "needle", 6);
+			ck_assert_int_eq(ask(SEC_OP_RX, asks[i].pattern,
+					     span_of(room, LEN), &hits),
+			    asks[i].rc);
+			if (asks[i].rc == SEC_YES)
+				ck_assert_ptr_eq(hits.at[1].p, room + at + 1);
+		}
+}
+END_TEST
+
+/* Its time grows by the square, and no match is counted against a limit. */
+START_TEST(a_pattern_that_reads_to_the_end_from_each_byte_is_stopped)
+{
+	size_t len = (size_t)2 << 20;
+	char *text = malloc(len);
+
+	ck_assert_ptr_nonnull(text);
+	memset(text, 'a', len);
+	ck_assert_int_eq(
+	    ask(SEC_OP_RX, "a*[bc]d", span_of(text, len), NULL), SEC_LIMIT);
+	ck_assert_int_eq(
+	    ask(SEC_OP_RX, "^a*[bc]d", span_of(text, len), NULL), SEC_NO);
+	free(text);
+}
+END_TEST
+
 START_TEST(a_deep_match_takes_the_stack_that_is_shared)
 {
 	size_t len = (size_t)64 << 10;
@@ -445,6 +492,8 @@ main(void)
 	    verify_cc_captures_the_number_in_each_group,
 	    others_capture_nothing,
 	    a_match_that_takes_too_long_is_no_answer,
+	    a_long_text_is_no_other_one,
+	    a_pattern_that_reads_to_the_end_from_each_byte_is_stopped,
 	    a_deep_match_takes_the_stack_that_is_shared,
 	    a_pattern_with_macros_comes_with_the_question,
 	    pm_tells_the_phrase_as_it_is_written,

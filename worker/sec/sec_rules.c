@@ -2,7 +2,10 @@
  * do, each value of a target that matches is a match of its own, and what skips
  * or allows is followed. After ModSecurity 2.9: what a rule writes it writes
  * when itself matches, though the rest of its chain may not. */
+#include <assert.h>
+
 #include "common/base/check.h"
+#include "worker/sec/sec_rx.h"
 #include "worker/sec/sec_tx_int.h"
 
 /* What is asked of one value. */
@@ -154,6 +157,9 @@ now_us(void)
 
 /* Some patterns need time that grows by the square of a text, which no bound of
  * PCRE2's counts. */
+static_assert(SEC_RX_MS_MAX >= SEC_TX_MS_MAX,
+    "a pattern that was stopped has used up the time of its request");
+
 static void
 look_at_bounds(struct sec_tx *tx)
 {
@@ -246,10 +252,10 @@ rule_holds(struct sec_tx *tx, struct trial *t)
 		t->item = &item;
 		if (item_holds(tx, t))
 			is_held = true;
+		look_at_bounds(tx);
 		if (tx->outcome != SEC_OUTCOME_PASS || tx->is_over)
 			break;
 	}
-	look_at_bounds(tx);
 	return is_held;
 }
 

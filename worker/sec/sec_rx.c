@@ -5,6 +5,7 @@
 
 #include <pcre2.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "common/base/check.h"
 #include "common/base/num.h"
@@ -29,6 +30,7 @@ struct sec_rx {
 	pcre2_match_context *limits;
 	pcre2_match_context *deep; /* NULL: there is no such stack */
 	bool is_compiled; /* to machine code */
+	bool is_anchored; /* begins where the text does, or nowhere */
 	enum sec_rx_kind kind;
 	char *pattern; /* of a late one */
 	size_t len;
@@ -84,13 +86,21 @@ sec_rx_new_late(const struct sec_test_env *env)
 static pcre2_code *
 compile(span pattern, enum sec_rx_kind kind, int *err, size_t *off)
 {
-	uint32_t how = PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY;
+	uint32_t how = PCRE2_USE_OFFSET_LIMIT | PCRE2_DOTALL;
 
-	if (kind == SEC_RX_LINES)
-		how = PCRE2_DOTALL | PCRE2_MULTILINE;
+	how |= kind == SEC_RX_LINES ? PCRE2_MULTILINE : PCRE2_DOLLAR_ENDONLY;
 	/* an empty pattern may have no address at all */
 	return pcre2_compile((PCRE2_SPTR)(pattern.len == 0 ? "" : pattern.p),
 	    pattern.len, how, err, off, NULL);
+}
+
+static bool
+code_is_anchored(const pcre2_code *code)
+{
+	uint32_t how = 0;
+
+	(void)pcre2_pattern_info(code, PCRE2_INFO_ALLOPTIONS, &how);
+	return (how & PCRE2_ANCHORED) != 0;
 }
 
 struct sec_rx *
@@ -115,6 +125,7 @@ sec_rx_new(span pattern, enum sec_rx_kind kind, const struct sec_test_env *env,
 	rx->code = code;
 	rx->kind = kind;
 	rx->is_compiled = pcre2_jit_compile(code, PCRE2_JIT_COMPLETE) == 0;
+	rx->is_anchored = code_is_anchored(code);
 	return rx;
 }
 
@@ -150,17 +161,22 @@ sec_rx_set(struct sec_rx *rx, span pattern)
 	rx->len = pattern.len;
 	pcre2_code_free(rx->code);
 	rx->code = compile(pattern, rx->kind, &err, &off);
+	rx->is_anchored = rx->code != NULL && code_is_anchored(rx->code);
 	return rx->code != NULL;
 }
 
+/* From the first place where it may begin to the last. */
 static int
-match(struct sec_rx *rx, span text, size_t from)
+match(struct sec_rx *rx, span text, size_t from, size_t last)
 {
 	/* an empty text may have no address at all */
 	PCRE2_SPTR p = (PCRE2_SPTR)(text.len == 0 ? "" : text.p);
 	uint32_t how = rx->kind == SEC_RX_LINES ? PCRE2_NOTEMPTY : 0;
 	int rc;
 
+	(void)pcre2_set_offset_limit(rx->limits, last);
+	if (rx->deep != NULL)
+		(void)pcre2_set_offset_limit(rx->deep, last);
 	if (!rx->is_compiled)
 		return pcre2_match(
 		    rx->code, p, text.len, from, how, rx->match, rx->limits);
@@ -169,6 +185,38 @@ match(struct sec_rx *rx, span text, size_t from)
 	if (rc == PCRE2_ERROR_JIT_STACKLIMIT && rx->deep != NULL)
 		rc = pcre2_jit_match(
 		    rx->code, p, text.len, from, how, rx->match, rx->deep);
+	return rc;
+}
+
+/* Of a long text, places where it may begin are tried some at a time, so that
+ * about so many bytes are looked at between two looks at the clock by a pattern
+ * that reads to the end from each. */
+#define RX_BYTES_AT_ONCE ((size_t)4 << 20)
+#define RX_STARTS_MIN 64u
+#define NS_PER_MS 1000000
+#define MS_PER_S 1000
+
+static int64_t
+now_ms(void)
+{
+	struct timespec t;
+
+	REQUIRE(clock_gettime(CLOCK_MONOTONIC, &t) == 0);
+	return (int64_t)t.tv_sec * MS_PER_S + t.tv_nsec / NS_PER_MS;
+}
+
+static int
+match_long(struct sec_rx *rx, span text, size_t from)
+{
+	size_t n = RX_BYTES_AT_ONCE / text.len + RX_STARTS_MIN;
+	int64_t until = now_ms() + SEC_RX_MS_MAX;
+	int rc = PCRE2_ERROR_NOMATCH;
+
+	for (; from <= text.len && rc == PCRE2_ERROR_NOMATCH; from += n) {
+		rc = match(rx, text, from, from + n - 1);
+		if (rc == PCRE2_ERROR_NOMATCH && now_ms() > until)
+			return PCRE2_ERROR_MATCHLIMIT;
+	}
 	return rc;
 }
 
@@ -195,7 +243,10 @@ take_hits(const struct sec_rx *rx, span text, unsigned n, struct sec_hits *hits)
 enum sec_rc
 sec_rx_find(struct sec_rx *rx, span text, size_t from, struct sec_hits *hits)
 {
-	int rc = match(rx, text, from);
+	bool is_long = text.len * text.len > RX_BYTES_AT_ONCE;
+	int rc = is_long && !rx->is_anchored
+		     ? match_long(rx, text, from)
+		     : match(rx, text, from, PCRE2_UNSET);
 
 	if (rc == PCRE2_ERROR_NOMATCH)
 		return SEC_NO;

@@ -14,6 +14,10 @@
 /* Bytes of a pattern that comes out of macros. */
 #define SEC_RX_PATTERN_MAX 65536u
 
+/* Time of one question: all that a whole request has (sec_tx.h), so that after
+ * it no rule is tried any more. */
+#define SEC_RX_MS_MAX 500
+
 struct sec_rx;
 
 /* What PCRE2 is told beside that: "." is any byte, "$" the very end. */
@@ -33,7 +37,7 @@ void sec_rx_free(struct sec_rx *rx);
 /* Make a late one ready. false: it is no pattern. The last one is kept. */
 bool sec_rx_set(struct sec_rx *rx, span pattern);
 /* Whether it matches at or behind `from`; *hits may be NULL. Allocates nothing.
- * Not for two threads at once. */
+ * After SEC_RX_MS_MAX the answer is SEC_LIMIT. Not for two threads at once. */
 enum sec_rc sec_rx_find(
     struct sec_rx *rx, span text, size_t from, struct sec_hits *hits);
 
