@@ -217,6 +217,7 @@ status_server(const struct admin *a, json_t *server, struct health_class *usual,
 
 	(void)json_object_del(server, "id");
 	(void)json_object_del(server, "number");
+	(void)json_object_del(server, "resolve_ms");
 	(void)json_object_set_new(server, "weight_order", json_null());
 	(void)json_object_set_new(server, "history", json_null());
 	set_number(server, "active", is_known ? upstate_active(u, at) : 0);

@@ -3,6 +3,7 @@
 #include "common/base/check.h"
 #include "common/base/log.h"
 #include "common/ipc/boot.h"
+#include "common/store/reach.h"
 #include "master/checks.h"
 
 /* Codes of calls that are known (grpc/doc/statuscodes.md). */
@@ -154,7 +155,8 @@ streak_needed(const struct check_group *g, enum health_checked holds)
 void
 check_noted(struct check_server *s, enum health_why why, uint32_t detail)
 {
-	struct upstate *u = s->group->all->boot->upstate;
+	const struct boot *b = s->group->all->boot;
+	struct upstate *u = b->upstate;
 	enum health_checked holds = health_checked(u, s->id);
 	bool is_good = why == HEALTH_WHY_NONE;
 	uint64_t now_ms = clock_mono_ms(loop_clock(s->group->all->loop));
@@ -168,6 +170,10 @@ check_noted(struct check_server *s, enum health_why why, uint32_t detail)
 	s->streak = 0;
 	health_check_set(u, s->id, why, detail, now_ms);
 	history_note(u, s->id, now_ms);
+	/* who waits for any of them need not wait for its own next try */
+	if (is_good)
+		reach_tell(u, s->group->servers[0].id, b->slots, b->wakes,
+		    b->slot, now_ms);
 	/* that the first one was good is no change */
 	if (holds != HEALTH_UNKNOWN || !is_good)
 		log_change(s, why, detail);

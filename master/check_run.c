@@ -1,5 +1,4 @@
-/* master/check_run: one server after the other rests, is looked up if it is a
- * name, and is asked. Never two checks of a server at once: the next one is due
+/* master/check_run: one server after the other rests and is asked. Never two checks of a server at once: the next one is due
  * an interval after this one began, and begins when this one has ended. */
 #include <errno.h>
 
@@ -172,10 +171,6 @@ check_on_timer(void *self)
 {
 	struct check_server *s = self;
 
-	if (s->state == CHECK_NAMES) {
-		check_name_late(s);
-		return;
-	}
 	if (s->state == CHECK_RUNS) {
 		check_command_lost(s);
 		return;
@@ -217,11 +212,8 @@ check_server_stop(struct check_server *s)
 {
 	check_command_cancel(s);
 	loop_timer_clear(s->group->all->loop, &s->timer);
-	if (s->query != NULL)
-		dns_cancel(s->query);
 	if (s->fetch != NULL)
 		fetch_cancel(s->fetch);
-	s->query = NULL;
 	s->fetch = NULL;
 	s->state = CHECK_RESTS;
 	s->streak = 0;

@@ -24,17 +24,6 @@ checks_stop(struct checks *c)
 			check_server_stop(&c->groups[i].servers[k]);
 }
 
-/* The name servers of the configuration instead of the system's. */
-static void
-checks_use_dns(struct checks *c)
-{
-	const json_t *j = json_object_get(c->conf, "dns_servers");
-	span servers = span_of(json_string_value(j), json_string_length(j));
-
-	if (!dns_use_servers(c->dns, servers))
-		log_msg(LOG_ERROR, "name servers of checks not set");
-}
-
 static void
 checks_drop(struct checks *c)
 {
@@ -52,7 +41,6 @@ checks_use(struct checks *c, json_t *conf)
 	c->conf = json_incref(conf);
 	c->commands.generation =
 	    (uint32_t)json_integer_value(json_object_get(conf, "generation"));
-	checks_use_dns(c);
 	check_groups_open(c);
 	if (c->is_on)
 		checks_start(c);
@@ -129,11 +117,6 @@ checks_init(struct checks *c, struct loop *l, const struct boot *b)
 	c->boot = b;
 	sipkey_random(&c->jitter);
 	check_commands_init(c);
-	c->dns_conf = dns_conf_new(span_of(NULL, 0));
-	REQUIRE(c->dns_conf != NULL);
-	/* the library opens a source of chance here */
-	c->dns = dns_new(l, c->dns_conf);
-	REQUIRE(c->dns != NULL);
 	c->system_text = tls_trust_system_text(&c->system_len);
 	c->io = tls_io_new(l, NULL);
 }
@@ -143,8 +126,6 @@ checks_end(struct checks *c)
 {
 	checks_drop(c);
 	check_commands_end(c);
-	dns_free(c->dns);
-	dns_conf_free(c->dns_conf);
 	tls_io_free(c->io);
 	tls_trust_free(c->system);
 	free(c->system_text);

@@ -26,7 +26,6 @@ struct check_group;
 
 enum check_state {
 	CHECK_RESTS, /* the timer begins the next one */
-	CHECK_NAMES, /* its name is being resolved, until the timer */
 	CHECK_ASKS, /* a fetch, which has its own time */
 	CHECK_WAITS, /* its command, for another one to end */
 	CHECK_RUNS /* its command, until the timer */
@@ -47,10 +46,8 @@ struct check_server {
 	struct tls_remote *remote; /* NULL: no TLS is spoken in the check */
 	uint64_t check; /* of what is checked: see health_check_adopt() */
 	struct timer timer;
-	struct dns_query *query;
 	struct fetch *fetch;
 	struct dns_answer answer; /* of a server that is a name: its own */
-	uint64_t good_until_ms; /* of the answer */
 	uint64_t began_ms; /* the check that runs */
 	uint32_t n_addrs; /* that it was tried at */
 	uint32_t streak; /* results in a row that are not the one that holds */
@@ -87,8 +84,6 @@ struct check_commands {
 struct checks {
 	struct loop *loop;
 	const struct boot *boot;
-	struct dns_conf *dns_conf;
-	struct dns *dns;
 	struct tls_io *io;
 	char *system_text; /* authorities, as they stand in files */
 	size_t system_len;
@@ -129,11 +124,8 @@ void check_rest(struct check_server *s);
 
 /* --- check_name.c: servers that are names ---------------------------------- */
 
-/* Ask for its addresses, if it is time; check_named() follows. Of a name the
- * first server does so for all. */
+/* Ask it at the address that is in its spot. */
 void check_name(struct check_server *s);
-/* The name servers say nothing in time. */
-void check_name_late(struct check_server *s);
 /* Whether it has an address, or stands for a name that has none. */
 bool check_name_is_there(const struct check_server *s);
 /* Whether it is still at the address that was asked. */

@@ -20,6 +20,7 @@
 #include "master/master.h"
 #include "master/priv.h"
 #include "master/quotakeeper.h"
+#include "master/resolver.h"
 #include "master/stapler.h"
 #include "master/title.h"
 
@@ -35,6 +36,7 @@ struct steward {
 	struct admin admin;
 	struct dns_conf *dns; /* NULL: names cannot be resolved */
 	struct stapler *stapler;
+	struct resolver *resolver;
 	struct checks checks;
 	struct keeper *keeper;
 	bool is_done;
@@ -49,6 +51,9 @@ steward_use_conf(struct steward *s)
 
 	if (servers != NULL)
 		stapler_use_servers(s->stapler, servers);
+	if (s->admin.conf == NULL)
+		return;
+	resolver_use(s->resolver, s->admin.conf);
 	if (s->checks.conf != s->admin.conf)
 		checks_use(&s->checks, s->admin.conf);
 }
@@ -175,6 +180,7 @@ steward_care(struct steward *s)
 	bool has_lease = lease_hold(
 	    segment_lease(s->boot.segment), s->boot.slots, s->name, now_ms);
 
+	resolver_beat(s->resolver, has_lease);
 	checks_beat(&s->checks, has_lease);
 	if (!has_lease)
 		return;
@@ -267,6 +273,7 @@ steward_open(struct steward *s)
 	s->keeper = keeper_new(b);
 	s->stapler = stapler_new(s->loop, b, s->dns);
 	admin_init(&s->admin, s->loop, b, s->stapler);
+	s->resolver = resolver_new(s->loop, b);
 	checks_init(&s->checks, s->loop, b);
 	return b->confine(NULL, 0);
 }
@@ -276,6 +283,7 @@ static void
 steward_close(struct steward *s)
 {
 	checks_end(&s->checks);
+	resolver_free(s->resolver);
 	admin_end(&s->admin);
 	stapler_free(s->stapler);
 	keeper_free(s->keeper);

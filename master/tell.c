@@ -55,6 +55,19 @@ tell_server(const struct gen *g, span upstream, const struct conf_value *v,
 	return j;
 }
 
+/* How often the name is asked for at least; 0: as its answers say. */
+static int64_t
+tell_resolve_ms(const struct conf_value *v)
+{
+	const char *why;
+	int64_t ms = 0;
+	span option;
+
+	if (conf_option(v, "resolve", &option))
+		(void)conf_parse_duration(option, &ms, &why);
+	return ms;
+}
+
 /* A name is a server for each of its spots. */
 static void
 tell_servers(json_t *all, const struct gen *g, span upstream,
@@ -70,6 +83,8 @@ tell_servers(json_t *all, const struct gen *g, span upstream,
 		if (is_name) {
 			(void)json_object_set_new(
 			    j, "id", json_integer(name.servers[k]));
+			(void)json_object_set_new(
+			    j, "resolve_ms", json_integer(tell_resolve_ms(v)));
 			(void)json_object_set_new(j, "spot", json_integer(k));
 			(void)json_object_set_new(
 			    j, "spots", json_integer(name.id));

@@ -32,7 +32,7 @@ struct spots {
 
 static const struct segment_want spots_want = {
     .kind = SEGMENT_KIND_SPOTS,
-    .version = 1,
+    .version = 2,
     .size = sizeof(struct spots_table),
     .commit = sizeof(uint32_t),
     .name = "spots",
@@ -151,6 +151,7 @@ set_fill(struct spots_set *s, const struct spot *hosts, uint32_t n,
 		placed |= UINT32_C(1) << i;
 	}
 	s->is_known = 1;
+	s->is_failing = 0;
 	s->n_ignored = 0;
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t k =
@@ -209,6 +210,24 @@ spots_put(struct spots *t, const struct spots_by *by,
 	if (out != NULL)
 		*out = now;
 	return SPOTS_CHANGED;
+}
+
+void
+spots_fail(struct spots *t, const struct spots_by *by, uint32_t id)
+{
+	struct spots_row *r = &t->t->row[id];
+	struct spots_set s;
+
+	REQUIRE(id < SPOTS_MAX);
+	if (!spots_read(t, id, &s) || s.is_known || s.is_failing ||
+	    lock_take(&r->lock, by->slots, by->me) != LOCK_OK)
+		return;
+	s = r->set;
+	s.is_failing = !s.is_known;
+	CRASH_POINT();
+	row_write(r, &s);
+	lock_release(&r->lock, by->me);
+	upstate_change(by->upstate);
 }
 
 /* --- repair --------------------------------------------------------------- */

@@ -1,7 +1,7 @@
 /* store/spots: where the addresses of a server that is a name stand. The name
  * has so many spots, each of which is a server to all others (store/upstate);
  * an answer of a name server fills them, and an address that stays keeps its
- * spot. Who gets an answer puts it; all workers and the steward read.
+ * spot. The steward puts it (master/resolver), all workers read.
  * A name is known by its id (registry kind "spots"). Protocol and repair:
  * doc/shm.md 6.16. */
 #ifndef GH_SPOTS_H
@@ -38,6 +38,7 @@ struct spots_set {
 	struct spot at[SPOTS_PER_NAME];
 	uint32_t n_ignored; /* hosts that found no spot */
 	uint32_t is_known; /* an answer was put */
+	uint32_t is_failing; /* none was, and the last question had none */
 };
 
 struct spots;
@@ -76,6 +77,10 @@ enum spots_rc {
 enum spots_rc spots_put(struct spots *t, const struct spots_by *by,
     const struct spots_name *name, const struct dns_answer *a,
     struct spots_set *out);
+
+/* A question had no answer: whoever waits for the first one need not. What was
+ * put before stays. */
+void spots_fail(struct spots *t, const struct spots_by *by, uint32_t id);
 
 /* Mend what a dead process held: what it wrote last is dropped, and all spots
  * of that name are empty until somebody puts again. Steward only; may be

@@ -88,6 +88,8 @@ spots_work(void *ctx, struct slot_name me, uint64_t *done)
 		a.addrs[i].b[15] = (uint8_t)((*done + me.slot) % 16 + i);
 	}
 	upstate_begin(v->u, me.slot, k);
+	/* after a repair it is written */
+	spots_fail(v->spots, &who, 0);
 	(void)spots_put(v->spots, &who, &v->name, &a, NULL);
 	look(v);
 	upstate_end(v->u, me.slot, k);

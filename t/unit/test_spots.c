@@ -233,6 +233,27 @@ START_TEST(more_than_there_are_spots_for_are_counted)
 }
 END_TEST
 
+START_TEST(a_failure_counts_until_there_is_an_answer)
+{
+	struct dns_answer one = {.rc = DNS_OK};
+	struct spots_set set;
+
+	set_up();
+	spots_fail(spots, &by, 0);
+	ck_assert(spots_read(spots, 0, &set));
+	ck_assert(set.is_failing && !set.is_known);
+	add(&one, "192.0.2.1");
+	ck_assert_int_eq(
+	    spots_put(spots, &by, &name, &one, &set), SPOTS_CHANGED);
+	ck_assert(!set.is_failing && set.is_known);
+	/* what was put stays */
+	spots_fail(spots, &by, 0);
+	ck_assert(spots_read(spots, 0, &set));
+	ck_assert(!set.is_failing && set.at[0].n == 1);
+	tear_down();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -244,6 +265,7 @@ main(void)
 	    numbers_that_do_not_fit_together_are_no_hosts,
 	    an_address_that_stays_keeps_its_spot_and_its_numbers,
 	    more_than_there_are_spots_for_are_counted,
+	    a_failure_counts_until_there_is_an_answer,
 	};
 
 	return unit_run("spots", tests, NELEMS(tests));

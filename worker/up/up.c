@@ -26,13 +26,7 @@ try_is_late(struct up_try *t)
 		return;
 	}
 	up_waiter_cancel(&t->wait);
-	if (!up_server_make_do(t->server)) {
-		try_failed(t, F_ORIGIN_NAME, 0);
-		return;
-	}
-	/* what it knew before has a time of its own */
-	t->aimed_ms = try_now_ms(t);
-	try_set_limit(t);
+	try_failed(t, F_ORIGIN_NAME, 0);
 }
 
 static void

@@ -38,7 +38,6 @@ struct up_server_conf {
 	bool is_backup;
 	bool is_far; /* it stands in another zone than its upstream */
 	uint64_t slow_start_ms; /* 0: none */
-	uint64_t resolve_ms; /* a name is believed no longer; 0: its TTL */
 	span proof; /* of a parent: the field that tells who we are, with its
 	               end of line; or empty */
 	uint32_t id; /* of its shared numbers; REGISTRY_NONE: nothing shared */

@@ -139,18 +139,20 @@ struct up_waiter {
 	void *self;
 };
 
-/* For a server whose address is a name; with spots, for those of all of them,
- * which stand behind it. */
+/* For a server whose address is a name, and for those of its other spots, which
+ * stand behind it. */
 void up_name_open(struct up_server *s);
 /* For a server whose addresses are these and stay so, whatever its name: nobody
  * is asked. At most DNS_ADDRS_MAX. */
 void up_name_open_fixed(struct up_server *s, const struct ip *ips, uint32_t n);
-/* NULL is nothing. Of a name's spots the first one goes first. */
+/* NULL is nothing. */
 void up_name_free(struct up_name *n);
 
 /* See what stands in the spots of a name; `first` is the server of the first
  * one. */
 void up_name_look(struct up_server *first);
+/* A name that somebody waits for may have been answered. */
+void up_group_told(struct up_group *g);
 /* Whether there is one to be asked: of a name those whose spots have an
  * address, and while none has, the first, which stands for the name. The server
  * is of a spot; server i is any. */
@@ -182,8 +184,9 @@ enum up_name_rc {
 	UP_NAME_FAILED
 };
 
-/* Whether the server's addresses are known. WAIT: the waiter's fn is called
- * when it is worth asking again (up_waiter_cancel() before it goes away). */
+/* Whether the server has addresses. WAIT: the steward has not got any answer for
+ * its name yet; the waiter's fn is called when it is worth asking again
+ * (up_waiter_cancel() before it goes away). */
 enum up_name_rc up_server_find(struct up_server *s, struct up_waiter *wait);
 
 /* Where a server that is a name was found. */
@@ -221,9 +224,6 @@ bool up_server_may_race(const struct up_server *s, const struct up_turn *turn);
 void up_server_prefer(struct up_server *s, const struct up_at *at);
 /* One did not answer, or later than another: for a while it comes last. */
 void up_server_avoid(struct up_server *s, const struct up_at *at);
-/* The wait took too long: until the answer comes, the addresses whose time is
- * over serve. false when there are none. */
-bool up_server_make_do(struct up_server *s);
 /* Whether connections to this address are still connections to the server. */
 bool up_server_is_at(const struct up_server *s, const struct up_at *at);
 void up_waiter_init(struct up_waiter *wt, void (*fn)(void *), void *self);

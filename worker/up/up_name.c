@@ -5,8 +5,9 @@
 
 #include "common/base/check.h"
 #include "common/base/num.h"
+#include "common/store/reach.h"
+#include "common/store/spots.h"
 #include "worker/up/up_group.h"
-#include "worker/up/up_lookup.h"
 #include "worker/up/up_order.h"
 #include "worker/up/up_sticky.h"
 
@@ -27,9 +28,10 @@ struct name_avoided {
 
 struct up_name {
 	struct up_server *server;
-	struct up_lookup *lookup; /* of all servers of the name */
-	bool is_spot; /* one of them, with these addresses of its own: */
+	bool is_spot; /* of a name; else its addresses stay as they are: */
 	struct dns_answer own;
+	bool is_awaited; /* of the first one: no question had its end yet */
+	struct list waiters; /* for that */
 	uint32_t share;
 	uint32_t rank;
 	uint32_t n_there; /* servers of the name that have an address */
@@ -40,43 +42,38 @@ struct up_name {
 };
 
 static struct up_name *
-name_new(struct up_server *s, struct up_lookup *l)
+name_new(struct up_server *s)
 {
 	struct up_name *n = calloc(1, sizeof(*n));
 
 	REQUIRE(n != NULL);
 	n->server = s;
-	n->lookup = l;
 	n->share = 1;
+	list_init(&n->waiters);
 	return n;
 }
 
 void
 up_name_open(struct up_server *s)
 {
-	uint32_t n = s->conf->spots != NULL ? SPOTS_PER_NAME : 1;
-	struct up_lookup *l = up_lookup_new(s);
-
-	for (uint32_t k = 0; k < n; k++) {
-		s[k].name = name_new(&s[k], l);
-		s[k].name->is_spot = s->conf->spots != NULL;
+	for (uint32_t k = 0; k < SPOTS_PER_NAME; k++) {
+		s[k].name = name_new(&s[k]);
+		s[k].name->is_spot = true;
 	}
 }
 
 void
 up_name_open_fixed(struct up_server *s, const struct ip *ips, uint32_t n)
 {
-	s->name = name_new(s, up_lookup_new_fixed(s, ips, n));
+	REQUIRE(n <= DNS_ADDRS_MAX);
+	s->name = name_new(s);
+	memcpy(s->name->own.addrs, ips, n * sizeof(*ips));
+	s->name->own.n = n;
 }
 
 void
 up_name_free(struct up_name *n)
 {
-	if (n == NULL)
-		return;
-	/* the others of its name only borrow it */
-	if (n->server->conf->spot == 0)
-		up_lookup_free(n->lookup);
 	free(n);
 }
 
@@ -84,12 +81,6 @@ static uint64_t
 name_now_ms(const struct up_name *n)
 {
 	return clock_mono_ms(worker_clock(n->server->group->w));
-}
-
-static const struct dns_answer *
-name_answer(const struct up_name *n)
-{
-	return n->is_spot ? &n->own : up_lookup_answer(n->lookup);
 }
 
 /* --- spots ---------------------------------------------------------------- */
@@ -113,12 +104,15 @@ name_stand(struct up_name *n, const struct spot *s)
 void
 up_name_look(struct up_server *first)
 {
+	const struct spots *t = first->group->w->boot->spots;
 	struct spots_set set;
 	bool is_changed = false;
 	uint32_t n_there = 0;
 
-	if (!up_lookup_spots(first->name->lookup, &set))
+	/* else as it was */
+	if (!spots_read(t, first->conf->spots->id, &set))
 		return;
+	first->name->is_awaited = !set.is_known && !set.is_failing;
 	for (uint32_t k = 0; k < SPOTS_PER_NAME; k++) {
 		is_changed |= name_stand(first[k].name, &set.at[k]);
 		n_there += set.at[k].n > 0;
@@ -169,22 +163,78 @@ up_server_where(const struct up_server *s, char out[SOCK_ADDR_TEXT_CAP])
 	return sock_addr_format(&addr, out);
 }
 
+/* Whether the first question for it is still to be answered. Who waits says so
+ * before it looks: who answers in between sees it. */
+static bool
+name_must_wait(struct up_server *first)
+{
+	const struct up_group *g = first->group;
+
+	up_name_look(first);
+	if (!first->name->is_awaited)
+		return false;
+	reach_await(g->w->boot->upstate, g->conf->servers[0].id);
+	up_name_look(first);
+	return first->name->is_awaited;
+}
+
 enum up_name_rc
 up_server_find(struct up_server *s, struct up_waiter *wait)
 {
+	struct up_server *first = s - s->conf->spot;
 	struct up_name *n = s->name;
-	enum up_name_rc rc;
 
-	if (n == NULL)
+	if (n == NULL || !n->is_spot)
 		return UP_NAME_OK;
-	rc = up_lookup_find(n->lookup, wait);
-	if (rc != UP_NAME_OK || !n->is_spot)
-		return rc;
-	/* an answer may just have come */
-	up_name_look(s - s->conf->spot);
+	if (name_must_wait(first)) {
+		list_push_back(&first->name->waiters, &wait->node);
+		return UP_NAME_WAIT;
+	}
 	if (n->own.n > 0)
 		return UP_NAME_OK;
 	return n->n_there > 0 ? UP_NAME_MOVED : UP_NAME_FAILED;
+}
+
+static void
+name_told(struct up_server *first)
+{
+	struct up_name *n = first->name;
+
+	if (list_is_empty(&n->waiters) || name_must_wait(first))
+		return;
+	while (!list_is_empty(&n->waiters)) {
+		struct up_waiter *wt =
+		    LIST_ENTRY(n->waiters.next, struct up_waiter, node);
+
+		list_del(&wt->node);
+		wt->fn(wt->self);
+	}
+}
+
+void
+up_group_told(struct up_group *g)
+{
+	for (uint32_t i = 0; g->conf->n_names > 0 && i < g->conf->n_servers;
+	     i++) {
+		struct up_server *s = &g->servers[i];
+
+		if (s->name != NULL && s->name->is_spot && s->conf->spot == 0)
+			name_told(s);
+	}
+}
+
+void
+up_waiter_init(struct up_waiter *wt, void (*fn)(void *), void *self)
+{
+	list_init(&wt->node);
+	wt->fn = fn;
+	wt->self = self;
+}
+
+void
+up_waiter_cancel(struct up_waiter *wt)
+{
+	list_del(&wt->node);
 }
 
 /* --- turns ---------------------------------------------------------------- */
@@ -201,7 +251,7 @@ name_at(const struct up_name *n, uint32_t i)
 	struct sock_addr addr;
 	struct up_at at;
 
-	dns_answer_addr(name_answer(n), i, n->server->conf->port, &addr);
+	dns_answer_addr(&n->own, i, n->server->conf->port, &addr);
 	(void)sock_addr_ip(&addr, &at.ip, &at.port);
 	return at;
 }
@@ -216,8 +266,8 @@ name_avoids(const struct up_name *n)
 	for (uint32_t k = 0; k < NAME_AVOIDED_MAX; k++) {
 		const struct name_avoided *v = &n->avoided[k];
 
-		for (uint32_t i = 0;
-		     now_ms < v->until_ms && i < name_answer(n)->n; i++) {
+		for (uint32_t i = 0; now_ms < v->until_ms && i < n->own.n;
+		     i++) {
 			struct up_at at = name_at(n, i);
 
 			bits |= at_is(&at, &v->at) ? UINT32_C(1) << i : 0;
@@ -232,8 +282,8 @@ static uint32_t
 name_order(const struct up_name *n, const struct up_turn *turn,
     uint8_t order[DNS_ADDRS_MAX])
 {
-	return up_order(name_answer(n), turn->first,
-	    name_now_ms(n) < n->v4_until_ms, name_avoids(n), order);
+	return up_order(&n->own, turn->first, name_now_ms(n) < n->v4_until_ms,
+	    name_avoids(n), order);
 }
 
 /* Place in the order of the first one that the turn was not given; the end when
@@ -245,7 +295,7 @@ name_next(const struct up_name *n, const struct up_turn *turn,
 	uint32_t k = 0;
 
 	*n_usual = name_order(n, turn, order);
-	while (k < name_answer(n)->n && (turn->given >> order[k]) & 1)
+	while (k < n->own.n && (turn->given >> order[k]) & 1)
 		k++;
 	return k;
 }
@@ -257,7 +307,7 @@ up_server_turn(struct up_server *s, struct up_turn *turn)
 
 	if (n == NULL || turn->is_begun)
 		return;
-	REQUIRE(name_answer(n)->n > 0);
+	REQUIRE(n->own.n > 0);
 	turn->is_begun = true;
 	turn->first = n->next++;
 }
@@ -277,7 +327,7 @@ up_server_addr(struct up_server *s, struct up_turn *turn, struct sock_addr *out)
 	up_server_turn(s, turn);
 	k = name_next(n, turn, order, &n_usual);
 	/* another answer may have come meanwhile */
-	if (k == name_answer(n)->n)
+	if (k == n->own.n)
 		k = 0;
 	turn->at = name_at(n, order[k]);
 	turn->given |= UINT32_C(1) << order[k];
@@ -288,7 +338,7 @@ up_server_addr(struct up_server *s, struct up_turn *turn, struct sock_addr *out)
 bool
 up_server_has_more(const struct up_server *s, const struct up_turn *turn)
 {
-	return s->name != NULL && turn->n < name_answer(s->name)->n &&
+	return s->name != NULL && turn->n < s->name->own.n &&
 	       turn->n < NAME_TRIES_MAX;
 }
 
@@ -331,15 +381,9 @@ up_server_avoid(struct up_server *s, const struct up_at *at)
 bool
 up_server_is_avoided(const struct up_server *s)
 {
-	uint32_t n = name_answer(s->name)->n;
+	uint32_t n = s->name->own.n;
 
 	return n > 0 && name_avoids(s->name) == (UINT32_C(1) << n) - 1;
-}
-
-bool
-up_server_make_do(struct up_server *s)
-{
-	return up_lookup_make_do(s->name->lookup);
 }
 
 /* Which target of the answer has the i-th address; *first is its first one. */
@@ -374,7 +418,7 @@ up_server_is_at(const struct up_server *s, const struct up_at *at)
 
 	if (n == NULL)
 		return true;
-	a = name_answer(n);
+	a = &n->own;
 	if (a->n_targets == 0)
 		return answer_has(a, 0, a->n, s->conf->port, at);
 	for (uint32_t k = 0; k < a->n_targets; k++) {
@@ -398,11 +442,10 @@ up_server_suits(const struct up_server *s, const struct up_turn *turn,
 	uint32_t first;
 	uint32_t k;
 
-	if (n == NULL || name_answer(n)->n_targets < 2)
+	if (n == NULL || n->own.n_targets < 2)
 		return true;
 	k = name_next(n, turn, order, &n_usual);
-	t = answer_target(
-	    name_answer(n), order[k < name_answer(n)->n ? k : 0], &first);
-	return answer_has(name_answer(n), first, t->n, t->port, at) ||
+	t = answer_target(&n->own, order[k < n->own.n ? k : 0], &first);
+	return answer_has(&n->own, first, t->n, t->port, at) ||
 	       !up_server_is_at(s, at);
 }

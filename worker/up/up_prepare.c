@@ -46,9 +46,6 @@ server_read(struct up_server_conf *s, const struct conf_value *v, span zone,
 	if (conf_option(v, "slow_start", &option) &&
 	    conf_parse_duration(option, &ms, &why))
 		s->slow_start_ms = (uint64_t)ms;
-	if (conf_option(v, "resolve", &option) &&
-	    conf_parse_duration(option, &ms, &why))
-		s->resolve_ms = (uint64_t)ms;
 	s->max_connections = conf_places_server(v);
 	s->is_backup = conf_option(v, "backup", NULL);
 	if (!conf_option(v, "zone", &option))

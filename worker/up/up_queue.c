@@ -96,8 +96,10 @@ up_worker_woken(struct up_worker *u, uint64_t token)
 	for (uint32_t i = 0; i < u->n_groups; i++) {
 		if (token == WAKE_PLACE || token == 0)
 			queue_kick_own(&u->groups[i]);
-		if (token == WAKE_REACHED || token == 0)
+		if (token == WAKE_REACHED || token == 0) {
 			pause_look(&u->groups[i]);
+			up_group_told(&u->groups[i]);
+		}
 	}
 }
 

@@ -318,7 +318,7 @@ def test_names_are_looked_up_at_run_time(checked, dns, origin):
     wait_health(gh, name, "down", "its name has no address")
     server.zone["app.test"] = ["127.0.0.1"]
     wait_health(gh, name, "up")
-    assert patient.hosts == {name}
+    until(lambda: patient.hosts == {name}, what="a check at its address")
 
 
 def test_name_servers_of_another_configuration(checked, dns, origin):

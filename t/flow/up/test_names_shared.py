@@ -1,14 +1,20 @@
-"""Answers of name servers are shared by all workers; what needs no name server
-asks none."""
+"""One process asks for the names of servers, for all workers; what needs no name
+server asks none."""
+import os
 import pathlib
+import signal
+import threading
+import time
 
 import pytest
 
-from lib.procs import until
+from lib import admin
+from lib.dns import answer
+from lib.procs import kill_and_wait, until
 
 INI = """
 [global]
-workers = 2
+workers = {workers}
 dns_servers = {dns}
 [listen x]
 address = 127.0.0.1:{port}
@@ -21,7 +27,7 @@ upstream = app
 [upstream app]
 keepalive = 0
 server = {name}:{to}
-"""
+""" + admin.SECTION
 
 
 def pair(gh):
@@ -34,11 +40,10 @@ def pair(gh):
     return found.values()
 
 
-def test_both_workers_ask_once_a_ttl(gatehouse, origin, dns):
-    """RFC 1035 3.2.1: whoever asks, the answer is all workers' until its time
-    is over."""
+def test_a_name_is_asked_for_once_a_ttl(gatehouse, origin, dns):
+    """RFC 1035 3.2.1: the answer is all workers' until its time is over."""
     d = dns({"app.test": ["127.0.0.1"]}, ttl=60)
-    gh = gatehouse(INI, dns=d.address, name="app.test", to=origin().port)
+    gh = gatehouse(INI, workers=2, dns=d.address, name="app.test", to=origin().port)
     for client in pair(gh):
         for _ in range(3):
             assert client.get(host="app").text == "ok"
@@ -52,7 +57,7 @@ def test_an_answer_whose_time_is_over_is_asked_for_once(
     old = named(b"old")
     named(b"new", host="127.0.0.2", port=old.port)
     d = dns({"app.test": ["127.0.0.1"]}, ttl=1)
-    gh = gatehouse(INI, dns=d.address, name="app.test", to=old.port)
+    gh = gatehouse(INI, workers=2, dns=d.address, name="app.test", to=old.port)
     one, other = pair(gh)
     for client in (one, other):
         assert client.get(host="app").text == "old"
@@ -64,6 +69,59 @@ def test_an_answer_whose_time_is_over_is_asked_for_once(
     assert len(d.asked) == n_asked
     one.close()
     other.close()
+
+
+def test_as_many_workers_as_there_are_ask_nothing(gatehouse, origin, dns):
+    """Nor does it matter whether anybody wants the name: once a second, A and
+    AAAA, and no more with four workers."""
+    d = dns({"app.test": ["127.0.0.1"]}, ttl=1)
+    begin = time.monotonic()
+    gh = gatehouse(INI, workers=4, dns=d.address, name="app.test",
+                   to=origin().port)
+    until(lambda: len(d.asked) >= 6, what="three rounds of questions")
+    with gh.client() as c:
+        assert c.get(host="app").text == "ok"
+    rounds = 1 + (time.monotonic() - begin)
+    assert len(d.asked) <= 2 * (rounds + 1)
+
+
+def test_the_first_request_waits_for_the_first_answer(gatehouse, origin, dns):
+    """All of them do, whichever worker they come to, and go on at once."""
+    free = threading.Event()
+
+    def script(query):
+        free.wait(20)
+        return answer(query, ["127.0.0.1"])
+
+    d = dns(script=script)
+    gh = gatehouse(INI, workers=2, dns=d.address, name="app.test",
+                   to=origin().port)
+    clients = [gh.client() for _ in range(6)]
+    for client in clients:
+        client.send(b"GET / HTTP/1.1\r\nHost: app\r\n\r\n")
+    until(lambda: d.asked)
+    free.set()
+    for client in clients:
+        assert client.response().text == "ok"
+        client.close()
+
+
+def test_names_serve_on_without_a_steward(gatehouse, named, dns):
+    """Killed, it is made anew, and asks when it is time; stopped, nobody asks
+    and the last answer serves."""
+    old = named(b"old")
+    named(b"new", host="127.0.0.2", port=old.port)
+    d = dns({"app.test": ["127.0.0.1"]}, ttl=1)
+    gh = gatehouse(INI, workers=2, dns=d.address, name="app.test", to=old.port)
+    with gh.client() as c:
+        assert c.get(host="app").text == "old"
+        steward = admin.steward(gh)
+        os.kill(steward, signal.SIGSTOP)
+        d.zone["app.test"] = ["127.0.0.2"]
+        assert c.get(host="app").text == "old"
+        kill_and_wait(steward)
+        until(lambda: c.get(host="app").text == "new",
+              what="what the next steward was told")
 
 
 def hosts_name():
@@ -85,7 +143,7 @@ def test_some_names_need_no_name_server(gatehouse, origin, dns, name):
     if name is None:
         pytest.skip("the hosts file has no other name of 127.0.0.1")
     d = dns({})
-    gh = gatehouse(INI, dns=d.address, name=name, to=origin().port)
+    gh = gatehouse(INI, workers=2, dns=d.address, name=name, to=origin().port)
     for client in pair(gh):
         assert client.get(host="app").text == "ok"
         client.close()
