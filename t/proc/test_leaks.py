@@ -77,6 +77,37 @@ def test_200_reloads_leave_the_masters_memory_flat(gatehouse):
     assert rss_kb() <= before + SLACK_KB
 
 
+def smaps_kb(pid, word):
+    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as rollup:
+        return sum(int(line.split()[1]) for line in rollup
+                   if line.startswith(word))
+
+
+def test_rules_are_given_back_and_shared(gatehouse, tmp_path):
+    """A set of 600 rules, reloaded 20 times: none of it stays in the master, and
+    workers have the set from who compiled it, not one each."""
+    rules = tmp_path / "rules.conf"
+    rules.write_text("".join(
+        f'SecRule ARGS "@rx (?i)(?:word{i}|[a-f]{{2,6}}x{i})[^;]*{i}" '
+        f'"id:{i + 1},phase:2,deny"\n' for i in range(600)))
+    gh = gatehouse(INI.replace("upstream = app", "upstream = app\nwaf = w", 1)
+                   + f"[waf w]\nrules = {rules}\n")
+    for _ in range(5):
+        gh.reload()
+    settle(gh)
+    before = smaps_kb(gh.process.pid, "Rss:")
+    for _ in range(15):
+        gh.reload()
+    settle(gh)
+    assert smaps_kb(gh.process.pid, "Rss:") <= before + SLACK_KB
+    titles = {title: pid for pid, title in gh.children().items()}
+    own = [smaps_kb(pid, "Private_") for title, pid in titles.items()
+           if "worker" in title]
+    nursery, = [pid for title, pid in titles.items() if "generation" in title]
+    assert len(own) == 2
+    assert max(own) < smaps_kb(nursery, "Rss:") / 4, own
+
+
 def test_drained_reloads_leave_no_descriptor(daemon):
     """WINCH and HUP in turn: no generation is left in between."""
     d = daemon(INI.replace("[global]", "[global]\ndaemon = on\n"
