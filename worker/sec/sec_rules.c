@@ -324,6 +324,7 @@ sec_tx_phase(struct sec_tx *tx, uint8_t phase)
 			i = tx->plan->next_of[list[i]];
 		else
 			i++;
+		look_at_bounds(tx);
 	}
 	tx->spent_us += now_us() - tx->phase_us;
 	return tx->outcome;

@@ -139,6 +139,7 @@ value_bits(struct sec_tx *tx, struct sec_value *v)
 		v->may =
 		    arena_zalloc(tx->a, tx->plan->n_words * sizeof(*v->may));
 		sec_sieve_run(tx->memo, v->text, v->may);
+		tx->n_asked += v->text.len;
 	}
 	return v->may;
 }
