@@ -38,6 +38,7 @@ struct headcount; /* common/store/headcount.h */
 struct hitters; /* common/store/hitters.h */
 struct names; /* common/store/names.h */
 struct quotas; /* common/store/quotas.h */
+struct collections; /* common/store/collections.h */
 struct sessions; /* common/store/sessions.h */
 struct spots; /* common/store/spots.h */
 struct staples; /* common/store/staples.h */
@@ -66,6 +67,7 @@ struct boot {
 	struct closures *closures;
 	struct hitters *hitters; /* NULL: nothing is shared (-t) */
 	struct quotas *quotas; /* likewise */
+	struct collections *collections; /* likewise */
 	struct tallies *tallies;
 	/* Called when nothing needs a path any more but for files below these n
 	 * folders, to read: no other can be opened and no program run after it.

@@ -110,10 +110,11 @@ tenants_open(struct tenants *t, struct segment *s)
 	t->closures = closures_map(s, true);
 	t->hitters = hitters_map(s, true);
 	t->quotas = quotas_map(s, true);
+	t->collections = collections_map(s, true);
 	if (t->ticket_keys == NULL || t->strikes == NULL ||
 	    t->staples == NULL || t->sessions == NULL || t->bans == NULL ||
 	    t->headcount == NULL || t->closures == NULL || t->hitters == NULL ||
-	    t->quotas == NULL)
+	    t->quotas == NULL || t->collections == NULL)
 		return false;
 	t->upstate = upstate_open(s, true);
 	if (t->upstate == NULL)
@@ -144,6 +145,7 @@ tenants_lend(const struct tenants *t, struct boot *b)
 	b->closures = t->closures;
 	b->hitters = t->hitters;
 	b->quotas = t->quotas;
+	b->collections = t->collections;
 	b->tallies = t->tallies;
 }
 
@@ -427,6 +429,19 @@ claims_quotas(struct tenants *t, const struct conf_tree *conf, struct diag *d)
 		    "the table of quotas does not fit: raise shared_memory");
 		return;
 	}
+}
+
+/* What rules keep beyond a request has room once any generation has rules. */
+static void
+claims_collections(
+    struct tenants *t, const struct conf_tree *conf, struct diag *d)
+{
+	const struct conf_section *s = conf_first(conf, CONF_WAF);
+
+	if (s != NULL && !collections_ready(t->collections, t->segment))
+		diag_error(d, s->at,
+		    "the collections of its rules do not fit: raise "
+		    "shared_memory");
 }
 
 /* --- caches --------------------------------------------------------------- */
@@ -765,6 +780,7 @@ claims_new(struct tenants *t, const struct conf_tree *conf, bool is_dry,
 	claims_headcount(t, conf, d);
 	claims_hitters(t, conf, d);
 	claims_quotas(t, conf, d);
+	claims_collections(t, conf, d);
 	claims_memory(c, conf, is_dry, d);
 	for (const struct conf_section *s = conf_first(conf, CONF_UPSTREAM);
 	     s != NULL; s = s->next) {
@@ -888,6 +904,7 @@ tenants_repair(const struct boot *b, uint32_t dead_slot)
 	headcount_repair(b->headcount, b->slots, me, dead_slot);
 	hitters_repair(b->hitters, b->slots, me, dead_slot);
 	quotas_repair(b->quotas, b->slots, me, dead_slot);
+	collections_repair(b->collections, b->slots, me, dead_slot);
 	strikes_repair(b->strikes, b->slots, me, dead_slot);
 	ticket_keys_repair(b->ticket_keys, b->slots, me, dead_slot);
 	health_repair(b->upstate, dead_slot);

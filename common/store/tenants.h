@@ -14,6 +14,7 @@
 #include "common/shm/segment.h"
 #include "common/shm/slot.h"
 #include "common/store/bans.h"
+#include "common/store/collections.h"
 #include "common/store/headcount.h"
 #include "common/store/hitters.h"
 #include "common/store/limits.h"
@@ -43,6 +44,7 @@ struct tenants {
 	struct headcount *headcount;
 	struct hitters *hitters;
 	struct quotas *quotas;
+	struct collections *collections;
 	struct upqueue *upqueue;
 	struct spots *spots;
 	struct tallies *tallies;

@@ -46,6 +46,10 @@ assign(struct sec_tx *tx, const struct sec_assign *s)
 		return;
 	}
 	name = sec_expand(tx, &s->name);
+	if (sec_shelf_keeps(tx, s->store)) {
+		sec_shelf_change(tx, s, name, sec_expand(tx, &s->value));
+		return;
+	}
 	sec_store_put(tx, s->store, name,
 	    assigned(tx, s, sec_store_get(tx, s->store, name)));
 }
@@ -179,8 +183,12 @@ sec_act_match(struct sec_tx *tx, const struct sec_rule *r)
 	const struct sec_meant *meant =
 	    r->n_ctls == 0 ? NULL : tx->plan->meant_of[r - tx->set->rules];
 
+	for (uint32_t i = 0; i < r->n_opens; i++)
+		sec_shelf_open(tx, &r->opens[i]);
 	for (uint32_t i = 0; i < r->n_sets; i++)
 		assign(tx, &r->sets[i]);
+	for (uint32_t i = 0; i < r->n_expires; i++)
+		sec_shelf_expire(tx, &r->expires[i]);
 	for (uint32_t i = 0; i < r->n_ctls; i++)
 		control(tx, &r->ctls[i],
 		    meant != NULL && meant[i].rules != NULL ? &meant[i] : NULL);

@@ -205,14 +205,14 @@ setvar_read(struct sec_build *b, span word, struct sec_list *to, bool is_expiry)
 }
 
 static bool
-open_add(
-    struct sec_build *b, enum sec_var store, span key, struct sec_actions *out)
+open_add(struct sec_build *b, struct sec_open what, span key,
+    struct sec_actions *out)
 {
 	struct sec_open *to = sec_list_add(b, &out->opens, sizeof(*to), key);
 
 	if (to == NULL)
 		return false;
-	to->store = store;
+	*to = what;
 	return sec_text_read(b, key, &to->key);
 }
 
@@ -232,7 +232,8 @@ initcol_read(struct sec_build *b, span word, struct sec_actions *out)
 		sec_lex_error(b->x, word, "tx needs no initcol");
 		return false;
 	}
-	return open_add(b, store, span_from(word, (size_t)equals + 1), out);
+	return open_add(b, (struct sec_open){.store = store},
+	    span_from(word, (size_t)equals + 1), out);
 }
 
 /* --- actions -------------------------------------------------------------- */
@@ -322,9 +323,14 @@ action_do(struct sec_build *b, enum sec_action action, span v,
 		out->said |= SEC_SAYS_REV;
 		return text_keep(b, v, &out->rev);
 	case SEC_ACTION_SETSID:
-		return open_add(b, SEC_VAR_SESSION, v, out);
+		return open_add(b,
+		    (struct sec_open){
+			.store = SEC_VAR_SESSION, .is_named = true},
+		    v, out);
 	case SEC_ACTION_SETUID:
-		return open_add(b, SEC_VAR_USER, v, out);
+		return open_add(b,
+		    (struct sec_open){.store = SEC_VAR_USER, .is_named = true},
+		    v, out);
 	case SEC_ACTION_SETVAR:
 		return setvar_read(b, v, &out->sets, false);
 	case SEC_ACTION_SEVERITY:

@@ -76,6 +76,7 @@ struct sec_assign {
 /* initcol, and setsid, setuid (their store is SESSION, USER) */
 struct sec_open {
 	enum sec_var store;
+	bool is_named; /* setsid, setuid: SESSIONID and USERID are it, too */
 	struct sec_text key;
 };
 

@@ -35,6 +35,12 @@ sec_tx_new(const struct sec_plan *p, struct sec_sieve_memo *memo,
 }
 
 void
+sec_tx_share(struct sec_tx *tx, const struct sec_share *share)
+{
+	tx->share = share;
+}
+
+void
 sec_tx_detect(struct sec_tx *tx)
 {
 	if (tx->engine == SEC_ON)

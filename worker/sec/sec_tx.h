@@ -11,8 +11,10 @@
 
 #include "common/base/arena.h"
 #include "common/base/span.h"
+#include "common/shm/slot.h"
 #include "worker/sec/sec_set.h"
 
+struct collections;
 struct sec_plan;
 struct sec_sieve_memo;
 struct sec_tx;
@@ -52,6 +54,15 @@ struct sec_request {
 	struct timespec now; /* CLOCK_REALTIME */
 };
 
+/* Where collections are kept beyond the request (initcol), and who asks. Those
+ * of another scope are others. */
+struct sec_share {
+	struct collections *table;
+	const struct slots *slots;
+	struct slot_name me;
+	span scope;
+};
+
 struct sec_answer {
 	uint16_t status;
 	span reason;
@@ -88,6 +99,9 @@ struct sec_message {
 struct sec_tx *sec_tx_new(const struct sec_plan *p, struct sec_sieve_memo *memo,
     struct arena *a, const struct sec_request *request);
 
+/* Before the first phase; it must outlive tx. Without it collections end with
+ * the request. */
+void sec_tx_share(struct sec_tx *tx, const struct sec_share *share);
 /* Rules never refuse, as with SecRuleEngine DetectionOnly, unless they say
  * themselves that they do. */
 void sec_tx_detect(struct sec_tx *tx);

@@ -95,6 +95,14 @@ struct sec_named {
 	struct sec_named *next;
 };
 
+/* A collection that outlives the request. */
+struct sec_shelf {
+	bool is_open; /* initcol was */
+	bool is_changed; /* by this request */
+	span name; /* in the table that is shared */
+};
+#define SEC_SHELVES 5u /* IP, GLOBAL, SESSION, USER, RESOURCE */
+
 struct sec_resolved {
 	struct sec_items items;
 	uint8_t stamp; /* of tx->stamp when it was made; 0: never */
@@ -115,6 +123,8 @@ struct sec_tx {
 	struct sec_value *one[SEC_N_VARS];
 	struct sec_value **slots; /* of TX */
 	struct sec_named *named; /* other names of TX, and other stores */
+	const struct sec_share *share; /* NULL: nothing outlives it */
+	struct sec_shelf shelves[SEC_SHELVES];
 	struct sec_resolved *lists;
 	struct sec_sieve_memo *memo;
 	uint64_t **groups; /* bits of any value of a group; NULL: not asked */
@@ -206,6 +216,14 @@ struct sec_value *sec_store_get(
 void sec_store_put(
     struct sec_tx *tx, enum sec_var store, span name, struct sec_value *value);
 void sec_store_slot(struct sec_tx *tx, int32_t slot, struct sec_value *value);
+
+/* sec_shelf.c: whether the store is one that outlives requests; then initcol,
+ * setvar and expirevar go there. */
+bool sec_shelf_keeps(struct sec_tx *tx, enum sec_var store);
+void sec_shelf_open(struct sec_tx *tx, const struct sec_open *o);
+void sec_shelf_change(
+    struct sec_tx *tx, const struct sec_assign *s, span name, span value);
+void sec_shelf_expire(struct sec_tx *tx, const struct sec_assign *s);
 
 /* sec_expand.c: a text with its macros replaced. */
 span sec_expand(struct sec_tx *tx, const struct sec_text *t);

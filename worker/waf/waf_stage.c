@@ -29,6 +29,7 @@ struct waf_run {
 	const struct waf *waf;
 	struct sec_tx *tx;
 	struct sec_request request;
+	struct sec_share share;
 	char client[IP_TEXT_CAP], server[IP_TEXT_CAP];
 	uint32_t high; /* of the request's content, as it was before */
 	struct body *waits_for; /* whose `high` was that */
@@ -124,6 +125,21 @@ take_request(struct exch *x, struct waf_run *run)
 	    x->t.begin_wall_us % US_PER_S * NS_PER_US};
 }
 
+/* What rules keep beyond the request; who only explains changes nothing. */
+static void
+share(struct exch *x, struct waf_run *run)
+{
+	const struct boot *b = x->w->boot;
+
+	if (x->sink != NULL || b->collections == NULL)
+		return;
+	run->share = (struct sec_share){.table = b->collections,
+	    .slots = b->slots,
+	    .me = {b->slot, b->incarnation},
+	    .scope = run->waf->section->name};
+	sec_tx_share(run->tx, &run->share);
+}
+
 /* --- verdicts ------------------------------------------------------------- */
 
 static enum verdict
@@ -193,6 +209,7 @@ stage_waf_head(struct exch *x)
 	take_request(x, run);
 	run->tx = sec_tx_new(
 	    waf->plan, x->w->waf->memos[waf->index], &x->arena, &run->request);
+	share(x, run);
 	if (waf->only_detects)
 		sec_tx_detect(run->tx);
 	waf_use_excludes(waf, x->path, run->tx);
