@@ -546,6 +546,21 @@ status_certificates(const struct admin *a)
 	return all;
 }
 
+static json_t *
+status_collections(const struct admin *a)
+{
+	const struct collections *c = a->boot->collections;
+	json_t *j = json_object();
+
+	(void)json_object_set_new(
+	    j, "forgotten", json_integer((json_int_t)collections_evicted(c)));
+	(void)json_object_set_new(
+	    j, "not_kept", json_integer((json_int_t)collections_missed(c)));
+	(void)json_object_set_new(
+	    j, "full", json_integer((json_int_t)collections_full(c)));
+	return j;
+}
+
 json_t *
 admin_status(const struct admin *a)
 {
@@ -570,6 +585,7 @@ admin_status(const struct admin *a)
 	(void)json_object_set_new(j, "caches", status_caches(a));
 	(void)json_object_set_new(j, "limits", status_rate_limits(a));
 	(void)json_object_set_new(j, "quotas", admin_status_quotas(a));
+	(void)json_object_set_new(j, "collections", status_collections(a));
 	(void)json_object_set_new(j, "bans", admin_status_bans(a));
 	(void)json_object_set_new(j, "top", admin_status_top(a));
 	(void)json_object_set_new(j, "maintenance", admin_status_sites(a));

@@ -1,6 +1,6 @@
 /* Deaths at every step of counting connections by address, of banning addresses
- * of counting who comes most often, and what is used of quotas, while others do
- * the same. */
+ * of counting who comes most often, what is used of quotas, and what rules keep,
+ * while others do the same. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +9,7 @@
 #include "common/base/check.h"
 #include "common/base/num.h"
 #include "common/store/bans.h"
+#include "common/store/collections.h"
 #include "common/store/headcount.h"
 #include "common/store/hitters.h"
 #include "common/store/quotas.h"
@@ -26,6 +27,7 @@ struct shared {
 	struct headcount *heads;
 	struct hitters *hitters;
 	struct quotas *quotas;
+	struct collections *collections;
 	_Atomic uint64_t *now_ms; /* all see it */
 };
 
@@ -47,6 +49,9 @@ guard_set_up(struct segment *s, struct slots *t)
 	v->quotas = quotas_map(s, true);
 	ck_assert_ptr_nonnull(v->quotas);
 	ck_assert(quotas_ready(v->quotas, s));
+	v->collections = collections_map(s, true);
+	ck_assert_ptr_nonnull(v->collections);
+	ck_assert(collections_ready(v->collections, s));
 	return v;
 }
 
@@ -382,6 +387,73 @@ START_TEST(a_death_makes_up_no_use)
 }
 END_TEST
 
+/* --- collections ----------------------------------------------------------- */
+
+static void
+two_values(void *self, struct collection *c)
+{
+	(void)self;
+	c->timeout_s = 10;
+	collection_put(c, SPAN_LIT("a"), SPAN_LIT("1"));
+	collection_put(c, SPAN_LIT("b"), SPAN_LIT("1"));
+}
+
+/* One that is new, and one that all change. */
+static void
+collections_work(void *ctx, struct slot_name me, uint64_t *done)
+{
+	struct shared *v = ctx;
+	struct collections_by by = {v->t, me, NOW};
+	char key[16];
+
+	(void)snprintf(key, sizeof(key), "%u", (unsigned)*done);
+	(void)collections_edit(
+	    v->collections, &by, span_str(key), two_values, NULL);
+	(void)collections_edit(
+	    v->collections, &by, SPAN_LIT("all"), two_values, NULL);
+	++*done;
+}
+
+static bool
+collections_mend(void *ctx, struct slot_name me, uint32_t dead)
+{
+	struct shared *v = ctx;
+
+	collections_repair(v->collections, v->t, me, dead);
+	return true;
+}
+
+/* It has both values, or is not there. */
+static bool
+collections_are_whole(void *ctx)
+{
+	struct shared *v = ctx;
+	struct collections_by by = {v->t, {0, 0}, NOW};
+	struct collection_var var;
+	struct collection c;
+
+	return collections_check(v->collections) &&
+	       (!collections_read(v->collections, &by, SPAN_LIT("all"), &c) ||
+		   (collection_get(&c, SPAN_LIT("a"), &var) &&
+		       collection_get(&c, SPAN_LIT("b"), &var)));
+}
+
+START_TEST(a_death_halves_no_collection)
+{
+	static const struct crash_case c = {
+	    .name = "collections",
+	    .set_up = guard_set_up,
+	    .tear_down = free,
+	    .work = collections_work,
+	    .repair = collections_mend,
+	    .check = collections_are_whole,
+	    .repair_stride = 5,
+	};
+
+	ck_assert_uint_ge(crash_run(&c), 6);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -391,6 +463,7 @@ main(void)
 	    a_death_makes_up_no_names,
 	    a_death_while_counts_are_halved_leaves_none_of_them,
 	    a_death_makes_up_no_use,
+	    a_death_halves_no_collection,
 	};
 
 	return unit_run("crash_guard", tests, NELEMS(tests));

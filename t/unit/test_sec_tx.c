@@ -349,9 +349,26 @@ static const struct ask write_asks[] = {
     {RULE("ARGS:a", "@rx ^(.)", "id:1,phase:2,chain,capture")
 	    RULE("ARGS:b", "@rx ^%{tx.1}$", ""),
 	"/?a=pq&b=p", 0, 0, "1"},
-    {ACTION("id:1,nolog,phase:1,setvar:ip.n=+1")
+    {ACTION("id:1,nolog,phase:1,initcol:ip=x,setvar:ip.n=+1")
 	    RULE("IP:n", "@eq 1", "id:2,phase:2"),
 	0, 0, 0, "2"},
+    {ACTION("id:1,nolog,phase:1,setvar:ip.n=+1")
+	    RULE("IP:n", "@eq 1", "id:2,phase:2"),
+	0, 0, 0, ""},
+    {ACTION("id:1,nolog,phase:1,initcol:ip=x,initcol:ip=y") RULE("IP:KEY",
+	 "@streq x", "id:2,phase:2") RULE("IP:IS_NEW", "@eq 1", "id:3,phase:2")
+	    RULE("IP:CREATE_TIME", "@eq 1700000000", "id:4,phase:2")
+		RULE("IP:TIMEOUT", "@eq 3600", "id:5,phase:2")
+		    RULE("IP:UPDATE_COUNTER", "@eq 0", "id:6,phase:2"),
+	0, 0, 0, "2 3 4 5 6"},
+    {ACTION("id:1,nolog,phase:1,initcol:ip=x,setvar:ip.key=z,setvar:!ip.KEY")
+	    RULE("IP:KEY", "@streq x", "id:2,phase:2"),
+	0, 0, 0, "2"},
+    {ACTION("id:1,nolog,phase:1,setsid:s1,setuid:u1")
+	    RULE("SESSIONID", "@streq s1", "id:2,phase:2")
+		RULE("USERID", "@streq u1", "id:3,phase:2")
+		    RULE("USER:KEY", "@streq u1", "id:4,phase:2"),
+	0, 0, 0, "2 3 4"},
 };
 
 START_TEST(rules_write_names)

@@ -302,6 +302,41 @@ SETUP = """
 SecAction "id:1,phase:1,pass,nolog,setvar:tx.blocking_paranoia_level=1,\
 setvar:tx.inbound_anomaly_score_threshold=5"
 """
+KEPT = """
+SecCollectionTimeout 600
+SecAction "id:1,phase:1,pass,log,initcol:ip=%{REMOTE_ADDR},\
+initcol:session=%{REQUEST_HEADERS.X-Session},setvar:ip.n=+1,\
+msg:'%{ip.n} %{ip.update_counter} %{ip.is_new}'"
+SecRule ARGS:block "@streq yes" "id:2,phase:2,pass,nolog,\
+setvar:session.blocked=1,expirevar:session.blocked=1"
+SecRule SESSION:blocked "@eq 1" "id:3,phase:1,deny,nolog"
+"""
+
+
+def test_collections_are_kept_for_all_workers_and_over_a_reload(
+        gatehouse, tmp_path):
+    """IP counts exactly, whoever counts; SESSION forgets what expires."""
+    (tmp_path / "a.rules").write_text(KEPT)
+    gh = gatehouse(
+        FIXED.replace("setup = {dir}/../setup.conf\n", "audit_log = "
+                      "{dir}/audit.log\n").replace("workers = 1",
+                                                   "workers = 2"))
+    for i in range(20):
+        assert ask(gh).status == 200
+        if i == 10:
+            gh.reload()
+    said = sorted((line["messages"][0]["msg"].split(" ")
+                   for line in audit(gh, 20)), key=lambda m: int(m[0]))
+    assert [m[0] for m in said] == [str(i + 1) for i in range(20)]
+    assert [m[1] for m in said] == [str(i) for i in range(20)]
+    assert [m[2] for m in said] == ["1"] + [""] * 19
+    mine, other = [("X-Session", "mine")], [("X-Session", "other")]
+    assert ask(gh, "/?block=yes", fields=mine).status == 200
+    assert ask(gh, fields=mine).status == 403
+    assert ask(gh, fields=other).status == 200
+    until(lambda: ask(gh, fields=mine).status == 200)
+
+
 LEVELS = """
 SecRule TX:blocking_paranoia_level "!@eq 2" "id:2,phase:1,deny,status:410"
 SecRule TX:inbound_anomaly_score_threshold "!@eq 7" "id:3,phase:1,deny,status:411"
