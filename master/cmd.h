@@ -46,6 +46,8 @@ int cmd_maintenance(const struct conf_source *src, int argc, char **argv);
 int cmd_explain(const struct conf_source *src, int argc, char **argv);
 /* categories build OUT [NAME:]LIST ... */
 int cmd_categories(int argc, char **argv);
+/* waf test --request RAW [flags] | suggest --log AUDIT [--all] */
+int cmd_waf(const struct conf_source *src, int argc, char **argv);
 /* reverse --from ADDRESS --to ADDRESS ... [--print] */
 int cmd_reverse(int argc, char **argv);
 /* forward --listen ADDRESS [--allow NETWORK ...] [--print] */

@@ -26,6 +26,9 @@ static const char usage[] =
     "       gatehouse maintenance on|off|auto SITE [-c FILE]\n"
     "       gatehouse explain METHOD URL [-H 'NAME: VALUE'] ...\n"
     "                 [--from IP] [--listen NAME] [--answer STATUS] [-c FILE]\n"
+    "       gatehouse waf test --request RAW [--site HOST] [--from IP]\n"
+    "                 [--listen NAME] [--json] [-c FILE]\n"
+    "       gatehouse waf suggest --log AUDIT [--all]\n"
     "       gatehouse categories build OUT [NAME:]LIST ...\n"
     "       gatehouse reverse --from ADDRESS --to ADDRESS ... [--print]\n"
     "       gatehouse forward --listen ADDRESS [--allow NETWORK ...]\n"
@@ -35,7 +38,7 @@ static const char usage[] =
     "FILE is " DEFAULT_PATH " when it is not told.\n";
 
 /* Words that this version knows of and does not have. */
-static const char *const later[] = {"top", "why", "diff", "waf", "import"};
+static const char *const later[] = {"top", "why", "diff", "import"};
 
 static int
 main_word(const struct conf_source *src, int argc, char **argv)
@@ -52,6 +55,8 @@ main_word(const struct conf_source *src, int argc, char **argv)
 		return cmd_maintenance(src, argc - 1, argv + 1);
 	if (strcmp(argv[0], "explain") == 0)
 		return cmd_explain(src, argc - 1, argv + 1);
+	if (strcmp(argv[0], "waf") == 0)
+		return cmd_waf(src, argc - 1, argv + 1);
 	if (strcmp(argv[0], "categories") == 0)
 		return cmd_categories(argc - 1, argv + 1);
 	if (strcmp(argv[0], "reverse") == 0)

@@ -6,6 +6,7 @@
 #include "common/base/num.h"
 #include "worker/exch/exch.h"
 #include "worker/exch/plan.h"
+#include "worker/exch/sink.h"
 #include "worker/log/access_log.h"
 #include "worker/log/log_line.h"
 #include "worker/sec/sec_tx.h"
@@ -16,11 +17,16 @@
 /* Room for what closes the line. */
 #define TAIL_ROOM 64u
 #define US_PER_MS 1000
+/* Of an explained one, and of a value in it. */
+#define EXPLAINED_MAX (256u * 1024)
+#define EXCERPT_MAX 100u
 
 struct line {
 	char *p;
 	size_t len, cap;
 	bool is_full; /* what came next did not fit, and is left out */
+	/* NULL: a line of the log; else it explains, and tells more */
+	const struct sec_set *explained;
 };
 
 static void
@@ -67,6 +73,27 @@ put_member(struct line *l, const char *name, span value)
 	put_text(l, value);
 }
 
+/* Where the rule stands, and what it saw. */
+static void
+put_rule(struct line *l, const struct sec_message *m)
+{
+	const struct sec_chain *c = &l->explained->chains[m->rule->chain];
+
+	put_member(l, "file", m->rule->file);
+	put(l, SPAN_LIT(",\"line\":"));
+	put_number(l, m->rule->at.line);
+	put(l, SPAN_LIT(",\"phase\":"));
+	put_number(l, m->phase);
+	put_member(l, "value", m->value);
+	put(l, SPAN_LIT(",\"transformations\":["));
+	for (uint32_t i = 0; i < c->n_steps; i++) {
+		if (i > 0)
+			put(l, SPAN_LIT(","));
+		put_text(l, span_str(sec_trans_name(c->steps[i])));
+	}
+	put(l, SPAN_LIT("]"));
+}
+
 static void
 put_message(struct line *l, const struct sec_message *m)
 {
@@ -75,6 +102,8 @@ put_message(struct line *l, const struct sec_message *m)
 	put_member(l, "msg", m->msg);
 	put_member(l, "data", m->data);
 	put_member(l, "var", m->var);
+	if (l->explained != NULL)
+		put_rule(l, m);
 	if (m->rule->severity != SEC_SEVERITY_NONE) {
 		put(l, SPAN_LIT(",\"severity\":"));
 		put_number(l, m->rule->severity);
@@ -144,6 +173,72 @@ put_request(struct line *l, struct exch *x, const struct waf_report *r)
 	}
 }
 
+static void
+put_line(struct line *l, struct exch *x, const struct waf_report *r)
+{
+	put_request(l, x, r);
+	put_ids(l, r->messages);
+	put_messages(l, r->messages);
+	if (l->is_full) {
+		memcpy(l->p + l->len, ",\"is_cut\":true", 14);
+		l->len += 14;
+	}
+	memcpy(l->p + l->len, "}\n", 2);
+	l->len += 2;
+}
+
+/* --- for who only explains -------------------------------------------------- */
+
+/* The names of what a rule makes of a text, for people. */
+static span
+steps_of(struct arena *a, const struct sec_set *set, const struct sec_rule *r)
+{
+	const struct sec_chain *c = &set->chains[r->chain];
+	span all = {0};
+
+	for (uint32_t i = 0; i < c->n_steps; i++) {
+		const span parts[] = {all,
+		    i == 0 ? SPAN_LIT(" by ") : SPAN_LIT(","),
+		    span_str(sec_trans_name(c->steps[i]))};
+
+		all = arena_concat(a, parts, NELEMS(parts));
+	}
+	return all;
+}
+
+static span
+seen_by(struct arena *a, const struct sec_set *set, const struct sec_message *m)
+{
+	span value = span_first(m->value, size_min(m->value.len, EXCERPT_MAX));
+
+	/* SecAction looks at nothing */
+	if (m->var.len == 0)
+		return SPAN_LIT("always");
+	return arena_printf(a, "%.*s is \"%.*s\"%.*s", SPAN_FMT(m->var),
+	    SPAN_FMT(value), SPAN_FMT(steps_of(a, set, m->rule)));
+}
+
+static void
+audit_explain(struct exch *x, const struct waf_report *r)
+{
+	struct sink *s = x->sink;
+	struct line l = {.p = arena_alloc(s->arena, EXPLAINED_MAX),
+	    .cap = EXPLAINED_MAX,
+	    .explained = r->set};
+
+	put_line(&l, x, r);
+	s->audit = span_of(l.p, l.len);
+	s->is_refused = r->is_refused;
+	s->is_judged = r->is_whole;
+	for (const struct sec_message *m = r->messages; m != NULL; m = m->next)
+		sink_add(s, "match", m->rule->at,
+		    "rule %llu, phase %u: %.*s: %.*s",
+		    (unsigned long long)m->rule->id, m->phase,
+		    SPAN_FMT(seen_by(s->arena, r->set, m)), SPAN_FMT(m->msg));
+	sink_add(s, "verdict", SINK_NOWHERE, "%s%s%.*s", r->action,
+	    r->score.len > 0 ? ", anomaly score " : "", SPAN_FMT(r->score));
+}
+
 void
 audit_exchange(struct exch *x)
 {
@@ -151,7 +246,13 @@ audit_exchange(struct exch *x)
 	struct line l = {0};
 	const struct access_log *log;
 
-	if (!waf_close(x, &r) || waf_log(r.waf) < 0)
+	if (!waf_close(x, &r))
+		return;
+	if (x->sink != NULL) {
+		audit_explain(x, &r);
+		return;
+	}
+	if (waf_log(r.waf) < 0)
 		return;
 	log = x->w->plan->logs[waf_log(r.waf)];
 	l.p = log_room(x->w->log, log, &l.cap);
@@ -159,13 +260,6 @@ audit_exchange(struct exch *x)
 		log_added(x->w->log, log, 0);
 		return;
 	}
-	put_request(&l, x, &r);
-	put_ids(&l, r.messages);
-	put_messages(&l, r.messages);
-	if (l.is_full) {
-		memcpy(l.p + l.len, ",\"is_cut\":true", 14);
-		l.len += 14;
-	}
-	memcpy(l.p + l.len, "}\n", 2);
-	log_added(x->w->log, log, l.len + 2);
+	put_line(&l, x, &r);
+	log_added(x->w->log, log, l.len);
 }

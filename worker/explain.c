@@ -41,6 +41,7 @@ struct explain {
 	bool is_https; /* it says so */
 	bool has_tls; /* the listen does */
 	int fd; /* the client's end */
+	span to_send; /* of what the client sends, so far not taken */
 	char *answer;
 	size_t answer_len;
 };
@@ -120,6 +121,23 @@ explain_write_target(struct explain *e, struct text *t)
 	text_add(t, e->target);
 }
 
+/* Send what goes into the connection, then say that this is all. */
+static void
+explain_send(struct explain *e)
+{
+	ssize_t n;
+
+	while (e->to_send.len > 0) {
+		n = send(e->fd, e->to_send.p, e->to_send.len,
+		    MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n <= 0)
+			return;
+		e->to_send = span_from(e->to_send, (size_t)n);
+		if (e->to_send.len == 0)
+			(void)shutdown(e->fd, SHUT_WR);
+	}
+}
+
 /* The bytes a client would send; false when they are too many. */
 static bool
 explain_write_request(struct explain *e)
@@ -128,6 +146,11 @@ explain_write_request(struct explain *e)
 	char *room = arena_alloc(&e->arena, EXPLAIN_REQUEST_MAX);
 	struct text t;
 
+	if (c->word == COMMAND_WAF_TEST) {
+		e->to_send = span_of(c->request, c->request_len);
+		explain_send(e);
+		return true;
+	}
 	text_init(&t, room, EXPLAIN_REQUEST_MAX);
 	text_add_str(&t, c->method);
 	text_add_char(&t, ' ');
@@ -359,6 +382,7 @@ explain_turn(struct explain *e)
 	       !list_is_empty(&e->w.conns) &&
 	       clock_mono_ms(worker_clock(&e->w)) < end_ms) {
 		loop_step(e->w.loop, EXPLAIN_TURN_MS);
+		explain_send(e);
 		explain_read(e);
 	}
 	/* that it is cut off here is no part of its story */
@@ -450,17 +474,39 @@ explain_run(struct explain *e)
 	}
 	(void)close(e->fd);
 	explain_note_answer(e);
-	explain_print(e);
+	if (e->c->is_json)
+		(void)fwrite(e->sink.audit.p, 1, e->sink.audit.len, e->c->out);
+	else
+		explain_print(e);
 	return e->sink.is_over;
+}
+
+static int
+explain_status(const struct explain *e)
+{
+	if (e->c->word != COMMAND_WAF_TEST)
+		return EXIT_SUCCESS;
+	if (e->sink.audit.len == 0) {
+		(void)fputs(
+		    "gatehouse: no [waf] judges this request\n", stderr);
+		return EXIT_FAILURE;
+	}
+	if (!e->sink.is_judged) {
+		(void)fputs("gatehouse: the request ended before its rules had "
+			    "judged it\n",
+		    stderr);
+		return EXIT_FAILURE;
+	}
+	return e->sink.is_refused ? EXIT_WAF_REFUSES : EXIT_SUCCESS;
 }
 
 int
 worker_command(const struct boot *b, const struct command *c)
 {
 	struct explain *e = calloc(1, sizeof(*e));
-	bool ok;
+	int rc;
 
-	REQUIRE(e != NULL && c->word == COMMAND_EXPLAIN);
+	REQUIRE(e != NULL);
 	e->c = c;
 	e->w.counters = &e->counters;
 	e->w.on_conns = explain_on_conns;
@@ -473,10 +519,11 @@ worker_command(const struct boot *b, const struct command *c)
 	arena_init(&e->arena, &e->w.arenas);
 	sink_init(&e->sink, &e->arena);
 	e->sink.answer_status = c->answer_status;
+	e->sink.has_content = c->word == COMMAND_WAF_TEST;
 	e->answer = arena_alloc(&e->arena, EXPLAIN_ANSWER_MAX);
-	ok = explain_run(e);
+	rc = explain_run(e) ? explain_status(e) : EXIT_FAILURE;
 	arena_fini(&e->arena);
 	setup_close(&e->w);
 	free(e);
-	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+	return rc;
 }

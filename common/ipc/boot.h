@@ -123,9 +123,13 @@ uint32_t worker_prepare_certificates(
 /* Give it back; NULL is allowed. */
 void worker_prepare_free(struct prepared *p);
 
+/* Exit status of `waf test`: a rule refuses the request. */
+#define EXIT_WAF_REFUSES 3
+
 /* A word of the command line that only the rules can answer. */
 enum command_word {
-	COMMAND_EXPLAIN /* one request, run dry */
+	COMMAND_EXPLAIN, /* one request, run dry */
+	COMMAND_WAF_TEST /* the same of bytes, before the rules of a [waf] */
 };
 
 struct command {
@@ -140,6 +144,11 @@ struct command {
 	const char *from; /* the client's address, or "unix:" */
 	const char *listen; /* name of a [listen]; NULL: by the URL's port */
 	unsigned answer_status; /* what servers are taken to answer */
+	/* waf test: all that the client sends; method and url are empty. The
+	 * status is then EXIT_WAF_REFUSES when a rule refuses it. */
+	const char *request;
+	size_t request_len;
+	bool is_json;
 };
 
 /* Answer a word, from a prepared boot without sockets. Has no effect outside of

@@ -26,6 +26,11 @@ struct sink {
 	struct sink_line **last;
 	unsigned answer_status; /* what servers are taken to answer */
 	bool is_over; /* the exchange has ended */
+	bool
+	    has_content; /* what the client sends is all there, and looked at */
+	bool is_refused; /* by rules of a [waf] */
+	bool is_judged; /* by them, whole or refused */
+	span audit; /* what its audit log would say; empty: no [waf] judges */
 };
 
 /* An empty one; lines live in the arena, servers answer 200. */

@@ -15,6 +15,7 @@
 
 struct exch;
 struct sec_message;
+struct sec_set;
 struct waf;
 struct waf_worker;
 struct worker;
@@ -49,11 +50,15 @@ enum verdict stage_waf_answer(struct exch *x);
 struct waf_report {
 	const struct waf *waf;
 	const char *action; /* "pass", "deny", "drop", "redirect" */
-	const struct sec_message *messages; /* never NULL */
+	const struct sec_message *messages;
 	span score; /* digits; empty: the rules count none */
+	bool is_refused;
+	bool is_whole; /* phases 1 and 2 have judged, or one refused */
+	const struct sec_set *set;
 };
 
-/* Run the rules of phase 5. Whether there is something to tell. */
+/* Run the rules of phase 5. Whether there is something to tell; to who only
+ * explains there always is, and messages may be NULL. */
 bool waf_close(struct exch *x, struct waf_report *out);
 
 #endif

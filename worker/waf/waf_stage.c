@@ -1,5 +1,6 @@
 /* waf_stage: an exchange before the rules of its scope, phase by phase. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/base/check.h"
 #include "worker/exch/exch.h"
@@ -302,8 +303,8 @@ take_content(struct exch *x, struct waf_run *run)
 {
 	enum verdict v = VERDICT_NEXT;
 
-	if (x->sink != NULL || x->req.body == LENGTH_NONE ||
-	    !sec_tx_wants_body(run->tx))
+	if ((x->sink != NULL && !x->sink->has_content) ||
+	    x->req.body == LENGTH_NONE || !sec_tx_wants_body(run->tx))
 		return VERDICT_NEXT;
 	if (!has_content(x, run))
 		return VERDICT_WAIT;
@@ -441,16 +442,20 @@ waf_close(struct exch *x, struct waf_report *out)
 {
 	struct waf_run *run = x->waf;
 
-	if (run == NULL || run->is_closed || x->sink != NULL)
+	if (run == NULL || run->is_closed)
 		return false;
 	run->is_closed = true;
 	(void)sec_tx_phase(run->tx, SEC_PHASES);
-	if (sec_tx_messages(run->tx) == NULL)
+	if (x->sink == NULL && sec_tx_messages(run->tx) == NULL)
 		return false;
-	counter_add(x->w->counters, COUNTER_WAF_MATCHED, 1);
+	if (x->sink == NULL)
+		counter_add(x->w->counters, COUNTER_WAF_MATCHED, 1);
 	*out = (struct waf_report){.waf = run->waf,
 	    .action = run->action,
 	    .messages = sec_tx_messages(run->tx),
-	    .score = score_of(run->tx)};
-	return sec_tx_is_audited(run->tx);
+	    .score = score_of(run->tx),
+	    .is_refused = strcmp(run->action, "pass") != 0,
+	    .is_whole = run->has_body || strcmp(run->action, "pass") != 0,
+	    .set = run->waf->set};
+	return x->sink != NULL || sec_tx_is_audited(run->tx);
 }
