@@ -1,4 +1,4 @@
-/* master/cmd_waf: the words of the firewall: a request before its rules, run dry
+/* master/cmd_waf: words of the firewall: a request before its rules, run dry
  * by the worker's code, and its audit log as exclusions (waf_suggest). */
 #include <errno.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* master/waf_suggest: see the header. Hits of a rule at the same thing below the
+/* master/waf_suggest: see the header. Hits of a rule at one thing below the
  * same first folder are one exclusion, for the longest path that they share. */
 #include "master/waf_suggest.h"
 
@@ -38,7 +38,7 @@ struct suggest {
 	uint64_t n_lines, n_bad, n_refused, n_hits, n_left_out;
 };
 
-/* --- what an exclusion can say --------------------------------------------- */
+/* --- what an exclusion can say -------------------------------------------- */
 
 /* Whether a word of a line of the configuration can hold it as it is. */
 static bool
@@ -126,7 +126,7 @@ path_above(span a, span b)
 	return end == 0 ? SPAN_LIT("/") : span_first(a, end);
 }
 
-/* --- hits ------------------------------------------------------------------ */
+/* --- hits ----------------------------------------------------------------- */
 
 static span
 text_of(const json_t *j, const char *name)
@@ -251,7 +251,7 @@ line_read(FILE *log, char *room, span *out)
 	return c != EOF || n > 0;
 }
 
-/* --- telling ---------------------------------------------------------------- */
+/* --- telling -------------------------------------------------------------- */
 
 static int
 compare(const void *a, const void *b)

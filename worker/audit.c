@@ -187,7 +187,7 @@ put_line(struct line *l, struct exch *x, const struct waf_report *r)
 	l->len += 2;
 }
 
-/* --- for who only explains -------------------------------------------------- */
+/* --- for who only explains ------------------------------------------------ */
 
 /* The names of what a rule makes of a text, for people. */
 static span

@@ -88,7 +88,7 @@ collections_full(const struct collections *c)
 	return atomic_load(&c->n_full);
 }
 
-/* --- a copy ---------------------------------------------------------------- */
+/* --- a copy --------------------------------------------------------------- */
 
 /* What stands before the bytes of a name and of its value. */
 struct var_head {

@@ -63,7 +63,7 @@ typedef void collection_edit_f(void *self, struct collection *c);
 bool collections_edit(struct collections *c, const struct collections_by *by,
     span key, collection_edit_f *fn, void *self);
 
-/* --- what is in one, names without case ------------------------------------ */
+/* --- what is in one, names without case ----------------------------------- */
 
 /* Walk all: *at begins with 0. What another process wrote is bounded here. */
 bool collection_next(
@@ -77,7 +77,7 @@ void collection_put(struct collection *c, span name, span value);
 void collection_expire(struct collection *c, span name, uint64_t until_s);
 void collection_drop(struct collection *c, span name);
 
-/* --- for people, and for repair -------------------------------------------- */
+/* --- for people, and for repair ------------------------------------------- */
 
 /* Sums since the table was made: collections forgotten before their time;
  * what could not be read or changed; values without room. */

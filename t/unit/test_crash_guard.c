@@ -1,5 +1,5 @@
 /* Deaths at every step of counting connections by address, of banning addresses
- * of counting who comes most often, what is used of quotas, and what rules keep,
+ * of counting who comes most often, what is used of quotas, what rules keep,
  * while others do the same. */
 #include <check.h>
 #include <stdio.h>
@@ -387,7 +387,7 @@ START_TEST(a_death_makes_up_no_use)
 }
 END_TEST
 
-/* --- collections ----------------------------------------------------------- */
+/* --- collections ---------------------------------------------------------- */
 
 static void
 two_values(void *self, struct collection *c)

@@ -11,7 +11,7 @@
 
 #define S_PER_MINUTE 60u
 
-/* Names that say something of the collection itself; rules set TIMEOUT alone. */
+/* Names that tell of the collection itself; rules set TIMEOUT alone. */
 #define TIMEOUT SPAN_LIT("TIMEOUT")
 static const char *const own_names[] = {"KEY", "CREATE_TIME", "IS_NEW",
     "LAST_UPDATE_TIME", "UPDATE_COUNTER", "UPDATE_RATE"};
@@ -58,7 +58,7 @@ by(const struct sec_tx *tx)
 	    tx->share->slots, tx->share->me, now_s(tx)};
 }
 
-/* --- opening --------------------------------------------------------------- */
+/* --- opening -------------------------------------------------------------- */
 
 static void
 show(struct sec_tx *tx, enum sec_var store, span name, span value)
@@ -154,7 +154,7 @@ sec_shelf_open(struct sec_tx *tx, const struct sec_open *o)
 		open_named(tx, o);
 }
 
-/* --- changes --------------------------------------------------------------- */
+/* --- changes -------------------------------------------------------------- */
 
 /* A change, made inside of the table: what is known before, and what came of
  * it. */
@@ -264,7 +264,7 @@ sec_shelf_change(
 		: sec_value_of(tx, arena_span(tx->a, g.result)));
 }
 
-/* --- expirevar -------------------------------------------------------------- */
+/* --- expirevar ------------------------------------------------------------ */
 
 struct expiry {
 	span name;

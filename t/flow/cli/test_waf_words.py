@@ -44,7 +44,8 @@ def tried(ini, raw, *args):
     return run("waf", "test", "-c", str(ini), "--request", str(path), *args)
 
 
-@pytest.mark.parametrize("raw, args, status, words", [
+# what is sent, flags, exit status, words of the answer
+TRIALS = [
     ("GET /?a=ATTACK HTTP/1.1\r\nHost: a.test\r\n\r\n", [], 3,
      ['ARGS:a is "attack" by lowercase: bad ARGS:a', "r.conf:2)",
       "verdict          deny, anomaly score 5", "406"]),
@@ -62,7 +63,11 @@ def tried(ini, raw, *args):
      ["--site", "a.test"], 3, ["rule 1, phase 2"]),
     ("GET /?a=fine HTTP/1.1\nHost: free.test\n\n", ["--site", "a.test"], 0,
      ["verdict          pass"]),
-])
+]
+
+
+@pytest.mark.parametrize("raw, args, status, words", TRIALS,
+                         ids=range(len(TRIALS)))
 def test_what_rules_would_say(ini, raw, args, status, words):
     done = tried(ini, raw, *args)
     assert done.returncode == status, done.stdout + done.stderr
