@@ -42,6 +42,9 @@ int cmd_ban(const struct conf_source *src, int argc, char **argv);
 int cmd_server(const struct conf_source *src, int argc, char **argv);
 /* maintenance on|off|auto SITE [-c FILE] */
 int cmd_maintenance(const struct conf_source *src, int argc, char **argv);
+struct command;
+/* Have the worker's code answer from a prepared configuration. Its exit status. */
+int cmd_ask_worker(struct command *c, const struct conf_source *src);
 /* explain METHOD URL [flags] */
 int cmd_explain(const struct conf_source *src, int argc, char **argv);
 /* categories build OUT [NAME:]LIST ... */

@@ -62,8 +62,8 @@ explain_read(struct command *c, struct conf_source *src, const char **headers,
 	return c->url != NULL;
 }
 
-static int
-explain_run(struct command *c, const struct conf_source *src)
+int
+cmd_ask_worker(struct command *c, const struct conf_source *src)
 {
 	struct cmd_boot cb;
 	int rc = EXIT_FAILURE;
@@ -95,7 +95,7 @@ cmd_explain(const struct conf_source *source, int argc, char **argv)
 
 	REQUIRE(headers != NULL);
 	if (explain_read(&c, &src, headers, argc, argv))
-		rc = explain_run(&c, &src);
+		rc = cmd_ask_worker(&c, &src);
 	else
 		(void)fputs(usage, stderr);
 	free(headers);

@@ -161,24 +161,6 @@ test_read(struct test_args *t, int argc, char **argv)
 }
 
 static int
-test_run(struct test_args *t)
-{
-	struct cmd_boot cb;
-	int rc = EXIT_FAILURE;
-
-	if (cmd_prepare(&cb, &t->src)) {
-		t->c.sources = cb.diag;
-		rc = worker_command(&cb.boot, &t->c);
-		if (report_flush() != EXIT_SUCCESS)
-			rc = EXIT_FAILURE;
-	} else {
-		report_diag(cb.diag);
-	}
-	cmd_release(&cb);
-	return rc;
-}
-
-static int
 waf_test(const struct conf_source *src, int argc, char **argv)
 {
 	struct test_args t = {.src = *src,
@@ -206,7 +188,7 @@ waf_test(const struct conf_source *src, int argc, char **argv)
 	request = request_make(span_of(text, len), t.host, room);
 	t.c.request = request.p;
 	t.c.request_len = request.len;
-	rc = test_run(&t);
+	rc = cmd_ask_worker(&t.c, &t.src);
 	free(room);
 	free(text);
 	return rc;

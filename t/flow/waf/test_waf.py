@@ -318,9 +318,9 @@ def test_collections_are_kept_for_all_workers_and_over_a_reload(
     """IP counts exactly, whoever counts; SESSION forgets what expires."""
     (tmp_path / "a.rules").write_text(KEPT)
     gh = gatehouse(
-        FIXED.replace("setup = {dir}/../setup.conf\n", "audit_log = "
-                      "{dir}/audit.log\n").replace("workers = 1",
-                                                   "workers = 2"))
+        FIXED.replace("setup = {dir}/../setup.conf\n", "")
+        .replace("audit_log = none", "audit_log = {dir}/audit.log")
+        .replace("workers = 1", "workers = 2"))
     for i in range(20):
         assert ask(gh).status == 200
         if i == 10:
