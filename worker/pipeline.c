@@ -67,6 +67,7 @@ const struct stage pipeline_request[] = {
     {"guard", STAGE_FORWARD, stage_guard},
     {"admit", STAGE_CLIENTS, stage_admit},
     {"waf-head", STAGE_REVERSE, stage_waf_head},
+    {"path", STAGE_REVERSE, stage_path},
     {"waf-body", STAGE_REVERSE, stage_waf_body},
     {"split", STAGE_REVERSE, stage_split},
     {"sticky", STAGE_REVERSE, stage_sticky},

@@ -123,16 +123,17 @@ prepare_audit_log(
 }
 
 static void
-prepare_wafs(struct prepared *p, struct diag *d)
+prepare_wafs(struct prepared *p, const struct boot *b, struct diag *d)
 {
 	struct plan *plan = &p->plan;
+	struct waf_names names = {plan->conf, b->claims};
 	uint32_t n = prepare_count(plan->conf, CONF_WAF);
 
 	plan->wafs = arena_zalloc(&p->arena, n * sizeof(struct waf *));
 	for (const struct conf_section *s = conf_first(plan->conf, CONF_WAF);
 	     s != NULL; s = s->next) {
 		struct waf *waf =
-		    waf_prepare(plan->conf, s, plan->n_wafs, &p->arena, d);
+		    waf_prepare(&names, s, plan->n_wafs, &p->arena, d);
 
 		plan->wafs[plan->n_wafs++] = waf;
 		prepare_audit_log(p, waf, s);
@@ -365,6 +366,17 @@ prepared_plan(const struct prepared *p)
 }
 
 static void
+prepare_path_policy(struct plan *p, const struct conf_scope *s)
+{
+	const struct conf_value *v = conf_get(s, KEY_GLOBAL_PATH_POLICY);
+
+	if (v == NULL)
+		return;
+	p->normalizes_paths = span_eq(v->text, SPAN_LIT("normalize"));
+	p->path_policy_at = v->at;
+}
+
+static void
 prepare_dns(struct prepared *p, const struct conf_scope *s, struct diag *d)
 {
 	const struct conf_value *v = conf_get(s, KEY_GLOBAL_DNS_SERVERS);
@@ -425,10 +437,11 @@ worker_prepare(const struct boot *b, struct diag *d)
 	p->claims = b->claims;
 	p->plan.compress_memory =
 	    (uint64_t)conf_num(&s, KEY_GLOBAL_COMPRESS_MEMORY);
+	prepare_path_policy(&p->plan, &s);
 	prepare_dns(p, &s, d);
 	prepare_geo(p, &s, d);
 	prepare_logs(p, d);
-	prepare_wafs(p, d);
+	prepare_wafs(p, b, d);
 	p->acls = acls_new(b->conf, &p->arena, d);
 	prepare_upstreams(p, b, d);
 	prepare_server_names(p);

@@ -27,11 +27,12 @@
 /* Pieces of a cache's sweep at one beat. */
 #define SWEEPS_PER_BEAT 64u
 
-/* Addresses whose failures one [auth] remembers, of 16 bytes each. */
+/* Types of sections that ban whom they refuse often. */
+#define GUARD_TYPES 2
+/* Addresses whose failures one of them remembers, of 16 bytes each. */
 #define GUARD_KEYS (UINT64_C(16) << 10)
 /* No [limit] is called so: names hold no blank. */
-#define GUARD_PREFIX "auth "
-#define GUARD_NAME_MAX (LIMITS_NAME_MAX - (sizeof(GUARD_PREFIX) - 1))
+#define GUARD_NAME_MAX (LIMITS_NAME_MAX - (sizeof("auth ") - 1))
 
 /* Who shares a bandwidth; the same. */
 #define BANDWIDTH_KEYS (UINT64_C(16) << 10)
@@ -42,7 +43,7 @@ struct claims {
 	struct map by_name; /* of struct claim */
 	struct map caches; /* of struct cache_claim */
 	struct map limits; /* of struct limits */
-	struct map guards; /* likewise */
+	struct map guards[GUARD_TYPES]; /* likewise, by type of section */
 	struct limits *bandwidths; /* NULL: none is shared */
 };
 
@@ -468,14 +469,55 @@ limit_memory(const struct conf_tree *conf, const struct conf_section *s)
 	return limits_size(limit_keys(conf, s));
 }
 
-/* An [auth] that bans has a table of its own. */
+/* Sections that ban whom they refuse often have a table each. */
+static const struct guard_type {
+	enum conf_type type;
+	enum conf_key ban;
+	const char *word;
+	const char *what; /* its name is bounded */
+} guard_types[GUARD_TYPES] = {
+    {CONF_AUTH, KEY_AUTH_BAN, "auth", "auth that bans"},
+    {CONF_WAF, KEY_WAF_BAN, "waf", "waf that bans"},
+};
+
 static uint64_t
-guard_memory(const struct conf_tree *conf, const struct conf_section *s)
+guard_memory(const struct conf_tree *conf, const struct guard_type *g,
+    const struct conf_section *s)
 {
 	struct conf_scope scope = conf_scope_of(conf, s);
-	const struct conf_value *v = conf_get(&scope, KEY_AUTH_BAN);
+	const struct conf_value *v = conf_get(&scope, g->ban);
 
 	return v != NULL && !v->is_none ? limits_size(GUARD_KEYS) : 0;
+}
+
+typedef void guard_f(void *self, const struct guard_type *g,
+    const struct conf_section *s, uint64_t memory);
+
+/* Each section that has one. */
+static void
+guards_foreach(const struct conf_tree *conf, guard_f *fn, void *self)
+{
+	for (size_t i = 0; i < GUARD_TYPES; i++)
+		for (const struct conf_section *s =
+			 conf_first(conf, guard_types[i].type);
+		     s != NULL; s = s->next) {
+			uint64_t memory =
+			    guard_memory(conf, &guard_types[i], s);
+
+			if (memory > 0)
+				fn(self, &guard_types[i], s, memory);
+		}
+}
+
+static void
+guard_sum(void *self, const struct guard_type *g, const struct conf_section *s,
+    uint64_t memory)
+{
+	uint64_t *sum = self;
+
+	(void)g;
+	(void)s;
+	*sum += memory;
 }
 
 /* So have all shared bandwidths together. */
@@ -501,9 +543,7 @@ tenants_budget(const struct conf_tree *conf, uint64_t committed)
 	for (const struct conf_section *s = conf_first(conf, CONF_LIMIT);
 	     s != NULL; s = s->next)
 		budget += limit_memory(conf, s);
-	for (const struct conf_section *s = conf_first(conf, CONF_AUTH);
-	     s != NULL; s = s->next)
-		budget += guard_memory(conf, s);
+	guards_foreach(conf, guard_sum, &budget);
 	return budget + bandwidth_memory(conf);
 }
 
@@ -544,10 +584,29 @@ claims_add_cache(struct claims *c, const struct conf_tree *conf,
 	(void)map_put(&c->caches, cache->name, cache);
 }
 
+/* What the tables of guards are made with. */
+struct guards_build {
+	struct claims *claims;
+	struct diag *d;
+	uint64_t more; /* bytes, of what would be there before them */
+};
+
+static void
+guard_fits(void *self, const struct guard_type *g, const struct conf_section *s,
+    uint64_t memory)
+{
+	struct guards_build *b = self;
+
+	b->more += memory;
+	if (!segment_fits(b->claims->segment, b->more))
+		memory_refuse(g->word, s, b->d);
+}
+
 /* Whether all of them would fit beside what every start has. */
 static void
-claims_dry(const struct claims *c, const struct conf_tree *conf, struct diag *d)
+claims_dry(struct claims *c, const struct conf_tree *conf, struct diag *d)
 {
+	struct guards_build guards;
 	uint64_t more = 0;
 
 	for (const struct conf_section *s = conf_first(conf, CONF_CACHE);
@@ -562,12 +621,9 @@ claims_dry(const struct claims *c, const struct conf_tree *conf, struct diag *d)
 		if (!segment_fits(c->segment, more))
 			memory_refuse("limit", s, d);
 	}
-	for (const struct conf_section *s = conf_first(conf, CONF_AUTH);
-	     s != NULL; s = s->next) {
-		more += guard_memory(conf, s);
-		if (!segment_fits(c->segment, more))
-			memory_refuse("auth", s, d);
-	}
+	guards = (struct guards_build){c, d, more};
+	guards_foreach(conf, guard_fits, &guards);
+	more = guards.more;
 	more += bandwidth_memory(conf);
 	if (bandwidth_memory(conf) > 0 && !segment_fits(c->segment, more))
 		bandwidth_refuse(d);
@@ -615,25 +671,35 @@ claims_limit(const struct claims *c, span name)
 }
 
 static void
-claims_add_guard(struct claims *c, const struct conf_section *s, struct diag *d)
+guard_add(void *self, const struct guard_type *g, const struct conf_section *s,
+    uint64_t memory)
 {
-	char name[LIMITS_NAME_MAX] = GUARD_PREFIX;
-	size_t len = sizeof(GUARD_PREFIX) - 1;
+	struct guards_build *b = self;
+	char name[LIMITS_NAME_MAX + 1];
 	struct limits *l;
+	int len;
 
-	memcpy(name + len, s->name.p, s->name.len);
+	(void)memory;
+	/* that was told */
+	if (s->name.len > GUARD_NAME_MAX)
+		return;
+	len =
+	    snprintf(name, sizeof(name), "%s %.*s", g->word, SPAN_FMT(s->name));
 	l = limits_claim(
-	    c->segment, span_of(name, len + s->name.len), GUARD_KEYS);
+	    b->claims->segment, span_of(name, (size_t)len), GUARD_KEYS);
 	if (l == NULL)
-		memory_refuse("auth", s, d);
+		memory_refuse(g->word, s, b->d);
 	else
-		(void)map_put(&c->guards, s->name, l);
+		(void)map_put(&b->claims->guards[g - guard_types], s->name, l);
 }
 
 struct limits *
-claims_guard(const struct claims *c, span name)
+claims_guard(const struct claims *c, enum conf_type type, span name)
 {
-	return c == NULL ? NULL : map_get(&c->guards, name);
+	for (size_t i = 0; c != NULL && i < GUARD_TYPES; i++)
+		if (guard_types[i].type == type)
+			return map_get(&c->guards[i], name);
+	return NULL;
 }
 
 static void
@@ -723,6 +789,14 @@ claims_name(
 }
 
 static void
+guard_judge_name(void *self, const struct guard_type *g,
+    const struct conf_section *s, uint64_t memory)
+{
+	(void)memory;
+	claims_name(s, g->what, GUARD_NAME_MAX, self);
+}
+
+static void
 claims_names(const struct conf_tree *conf, struct diag *d)
 {
 	for (const struct conf_section *s = conf_first(conf, CONF_CACHE);
@@ -731,10 +805,7 @@ claims_names(const struct conf_tree *conf, struct diag *d)
 	for (const struct conf_section *s = conf_first(conf, CONF_LIMIT);
 	     s != NULL; s = s->next)
 		claims_name(s, "limit", LIMITS_NAME_MAX, d);
-	for (const struct conf_section *s = conf_first(conf, CONF_AUTH);
-	     s != NULL; s = s->next)
-		if (guard_memory(conf, s) > 0)
-			claims_name(s, "auth that bans", GUARD_NAME_MAX, d);
+	guards_foreach(conf, guard_judge_name, d);
 }
 
 /* What has memory of its own. */
@@ -742,6 +813,8 @@ static void
 claims_memory(
     struct claims *c, const struct conf_tree *conf, bool is_dry, struct diag *d)
 {
+	struct guards_build guards = {c, d, 0};
+
 	claims_names(conf, d);
 	if (is_dry) {
 		claims_dry(c, conf, d);
@@ -755,10 +828,7 @@ claims_memory(
 	     s != NULL; s = s->next)
 		if (s->name.len <= LIMITS_NAME_MAX)
 			claims_add_limit(c, conf, s, d);
-	for (const struct conf_section *s = conf_first(conf, CONF_AUTH);
-	     s != NULL; s = s->next)
-		if (guard_memory(conf, s) > 0 && s->name.len <= GUARD_NAME_MAX)
-			claims_add_guard(c, s, d);
+	guards_foreach(conf, guard_add, &guards);
 	claims_add_bandwidths(c, conf, d);
 }
 
@@ -773,7 +843,8 @@ claims_new(struct tenants *t, const struct conf_tree *conf, bool is_dry,
 	map_init(&c->by_name, false);
 	map_init(&c->caches, false);
 	map_init(&c->limits, false);
-	map_init(&c->guards, false);
+	for (size_t i = 0; i < GUARD_TYPES; i++)
+		map_init(&c->guards[i], false);
 	claims_early_data(t, conf, d);
 	claims_staples(t, conf, d);
 	claims_sessions(t, conf, d);
@@ -824,9 +895,11 @@ claims_free(struct tenants *t, struct claims *c)
 	map_foreach (slot, &c->limits)
 		limits_unclaim(t->segment, slot->value);
 	map_fini(&c->limits);
-	map_foreach (slot, &c->guards)
-		limits_unclaim(t->segment, slot->value);
-	map_fini(&c->guards);
+	for (size_t i = 0; i < GUARD_TYPES; i++) {
+		map_foreach (slot, &c->guards[i])
+			limits_unclaim(t->segment, slot->value);
+		map_fini(&c->guards[i]);
+	}
 	limits_unclaim(t->segment, c->bandwidths);
 	free(c);
 }

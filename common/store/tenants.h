@@ -112,9 +112,10 @@ uint32_t claims_tally(
 struct objects *claims_cache(const struct claims *c, span name);
 /* The same for the table of a [limit NAME]. */
 struct limits *claims_limit(const struct claims *c, span name);
-/* The same for the failures that an [auth NAME] with `ban` counts: a table of
- * limits by the name "auth NAME". */
-struct limits *claims_guard(const struct claims *c, span name);
+/* The same for the failures that a section with `ban` counts, an [auth NAME] or a
+ * [waf NAME]: a table of limits by the name "auth NAME". */
+struct limits *claims_guard(
+    const struct claims *c, enum conf_type type, span name);
 /* The same for what all shared bandwidths count. */
 struct limits *claims_bandwidths(const struct claims *c);
 

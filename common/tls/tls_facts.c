@@ -5,6 +5,7 @@
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 #include "common/base/check.h"
 #include "common/base/num.h"
@@ -62,6 +63,49 @@ fact_serial(const X509 *x, char out[64])
 	return tls_hex(ASN1_STRING_get0_data(serial), size_min(n, 20), out);
 }
 
+/* Bytes that OpenSSL gave, in a room; empty when there is none for them: half of
+ * a name is another one. */
+static span
+fact_take(const unsigned char *p, int len, char cap[FACT_NAME_MAX])
+{
+	if (len <= 0 || (size_t)len > FACT_NAME_MAX)
+		return span_of(NULL, 0);
+	memcpy(cap, p, (size_t)len);
+	return span_of(cap, (size_t)len);
+}
+
+/* Of two common names nobody can tell which is meant. */
+static span
+fact_cn(X509_NAME *name, char cap[FACT_NAME_MAX])
+{
+	int at = X509_NAME_get_index_by_NID(name, NID_commonName, -1);
+	unsigned char *text = NULL;
+	int len;
+	span out;
+
+	if (at < 0 || X509_NAME_get_index_by_NID(name, NID_commonName, at) >= 0)
+		return span_of(NULL, 0);
+	len = ASN1_STRING_to_UTF8(
+	    &text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)));
+	out = fact_take(text, len, cap);
+	OPENSSL_free(text);
+	return out;
+}
+
+/* The first name of a type (GEN_DNS and the like, all of IA5String). */
+static span
+fact_alt(const GENERAL_NAMES *names, int type, char cap[FACT_NAME_MAX])
+{
+	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+		const GENERAL_NAME *g = sk_GENERAL_NAME_value(names, i);
+
+		if (g->type == type)
+			return fact_take(ASN1_STRING_get0_data(g->d.ia5),
+			    ASN1_STRING_length(g->d.ia5), cap);
+	}
+	return span_of(NULL, 0);
+}
+
 /* One block for all of it. */
 static struct tls_facts *
 facts_keep(const struct tls_facts *f, const struct tls_proof *p)
@@ -78,7 +122,8 @@ facts_keep(const struct tls_facts *f, const struct tls_proof *p)
 		*out = *f;
 	} else {
 		texts += p->subject.len + p->issuer.len + p->serial.len +
-			 p->fingerprint.len;
+			 p->fingerprint.len + p->cn.len + p->dns.len +
+			 p->email.len + p->uri.len;
 		out = malloc(sizeof(*out) + sizeof(*proof) + texts);
 		REQUIRE(out != NULL);
 		proof = (struct tls_proof *)(out + 1);
@@ -87,6 +132,10 @@ facts_keep(const struct tls_facts *f, const struct tls_proof *p)
 		proof->issuer = fact_copy(&at, p->issuer);
 		proof->serial = fact_copy(&at, p->serial);
 		proof->fingerprint = fact_copy(&at, p->fingerprint);
+		proof->cn = fact_copy(&at, p->cn);
+		proof->dns = fact_copy(&at, p->dns);
+		proof->email = fact_copy(&at, p->email);
+		proof->uri = fact_copy(&at, p->uri);
 		*out = *f;
 		out->proof = proof;
 	}
@@ -101,14 +150,23 @@ facts_prove(const struct tls_facts *f, const X509 *x)
 {
 	char subject[FACT_NAME_MAX], issuer[FACT_NAME_MAX];
 	char serial[64], print[2 * EVP_MAX_MD_SIZE];
+	char cn[FACT_NAME_MAX], dns[FACT_NAME_MAX];
+	char email[FACT_NAME_MAX], uri[FACT_NAME_MAX];
 	unsigned char md[EVP_MAX_MD_SIZE];
+	GENERAL_NAMES *alt =
+	    X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
 	struct tls_proof p = {
 	    .subject = fact_name(X509_get_subject_name(x), subject),
 	    .issuer = fact_name(X509_get_issuer_name(x), issuer),
 	    .serial = fact_serial(x, serial),
+	    .cn = fact_cn(X509_get_subject_name(x), cn),
+	    .dns = fact_alt(alt, GEN_DNS, dns),
+	    .email = fact_alt(alt, GEN_EMAIL, email),
+	    .uri = fact_alt(alt, GEN_URI, uri),
 	};
 	unsigned n;
 
+	GENERAL_NAMES_free(alt);
 	if (X509_digest(x, EVP_sha256(), md, &n) == 1)
 		p.fingerprint = tls_hex(md, n, print);
 	return facts_keep(f, &p);

@@ -107,6 +107,11 @@ struct tls_proof {
 	span issuer;
 	span serial; /* hexadecimal */
 	span fingerprint; /* SHA-256, hexadecimal */
+	/* Names in it, empty when there is none; with any bytes in them */
+	span cn; /* of the subject, when it has just one */
+	span dns; /* the first of subjectAltName, and so on */
+	span email;
+	span uri;
 };
 
 struct tls_facts *tls_facts_new(const struct stream *s);

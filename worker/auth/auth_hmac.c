@@ -51,7 +51,7 @@ hmac_refuse(
 		counter_add(x->w->counters, COUNTER_AUTH_REFUSED, 1);
 		/* an old link is no guess */
 		if (!is_genuine)
-			auth_guard_failed(x, &c->guard);
+			offence_note(x, &c->guess);
 	}
 	sink_note(x, "auth", a->at, "%.*s refuses the URL: %s",
 	    SPAN_FMT(a->name), why);

@@ -9,7 +9,6 @@
 #include "common/base/siphash.h"
 #include "common/net/offload.h"
 #include "common/net/timer.h"
-#include "common/store/limits.h"
 #include "worker/auth/auth.h"
 #include "worker/auth/auth_source.h"
 #include "worker/auth/jwks.h"
@@ -17,6 +16,7 @@
 #include "worker/auth/keys.h"
 #include "worker/auth/users.h"
 #include "worker/exch/exch.h"
+#include "worker/exch/offence.h"
 #include "worker/exch/plan.h"
 
 /* What scheme `jwt` wants of a token. */
@@ -38,11 +38,14 @@ struct auth_hmac {
 	uint64_t skew_s;
 };
 
-/* When who fails is banned. */
-struct auth_guard {
-	struct limits *table; /* NULL: never, or nothing is shared */
-	struct limits_rule rule;
-	uint64_t ban_ms;
+/* What of a certificate is the name of who shows it; in the order of the words of
+ * the key `certificate_name`. */
+enum auth_certificate {
+	AUTH_CERTIFICATE_CN,
+	AUTH_CERTIFICATE_SUBJECT,
+	AUTH_CERTIFICATE_DNS,
+	AUTH_CERTIFICATE_EMAIL,
+	AUTH_CERTIFICATE_URI
 };
 
 /* A [auth], as compiled. */
@@ -57,7 +60,8 @@ struct auth_conf {
 	struct keys keys; /* apikey */
 	struct auth_jwt jwt;
 	struct auth_hmac hmac;
-	struct auth_guard guard;
+	enum auth_certificate certificate;
+	struct offence guess; /* when who fails is banned */
 	const struct handler *handler; /* forward: who is asked */
 	const void *handler_conf;
 	span uri; /* for what; empty: what the client asks for */
@@ -93,15 +97,6 @@ enum verdict auth_refuse_genuine(struct exch *x, const struct plan_auth *a);
 enum verdict auth_busy(struct exch *x, const char *why);
 /* It is known who it is; the name is borrowed for the exchange. */
 enum verdict auth_let_on(struct exch *x, const struct plan_auth *a, span name);
-
-/* --- guessing ------------------------------------------------------------- */
-
-/* From the key `ban`; the table (borrowed) is that of the section. */
-void auth_guard_prepare(struct auth_guard *g, const struct conf_scope *s,
-    struct limits *table, struct diag *d);
-/* The client sent credentials that are not good; too often, and it is banned.
- */
-void auth_guard_failed(struct exch *x, const struct auth_guard *g);
 
 /* --- verifying ------------------------------------------------------------ */
 
@@ -154,6 +149,7 @@ struct jwks *auth_jwks(const struct exch *x, const struct auth_conf *c);
 /* Whose name it is may have groups and more. */
 enum verdict auth_let_on_as(
     struct exch *x, const struct plan_auth *a, struct exch_user *u);
+enum verdict certificate_ask(struct exch *x, const struct plan_auth *a);
 enum verdict apikey_ask(struct exch *x, const struct plan_auth *a);
 enum verdict forward_ask(struct exch *x, const struct plan_auth *a);
 /* The exchange is over, and with it what it asks. */

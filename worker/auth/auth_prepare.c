@@ -6,6 +6,8 @@
 #include "worker/auth/signed.h"
 
 #define AUTH_MS_PER_S 1000
+/* Failures that ban, without `after`. */
+#define AUTH_BAN_AFTER 10u
 /* Longer than this nobody waits for a thread to verify a password. */
 #define BASIC_WAIT_MS 10000u
 
@@ -277,9 +279,9 @@ jwt_prepare(const struct auth_build *b)
 
 /* --- forward -------------------------------------------------------------- */
 
-/* What the server wants to see is the client's and its own business. */
+/* Of forward: what the server wants to see is the client's and its own business. */
 static void
-forward_strip(const struct auth_conf *c, struct exch *x)
+strip_nothing(const struct auth_conf *c, struct exch *x)
 {
 	(void)c;
 	(void)x;
@@ -308,7 +310,7 @@ forward_prepare(const struct auth_build *b)
 		    b->d, uri->at, "'%.*s' is no path", SPAN_FMT(c->uri));
 	auth_source_prepare(&c->source, &b->scope, NULL, b->arena, b->d);
 	c->user_field = conf_text(&b->scope, KEY_AUTH_USER_HEADER);
-	c->strip = forward_strip;
+	c->strip = strip_nothing;
 	b->plan->ask = forward_ask;
 }
 
@@ -353,6 +355,41 @@ hmac_prepare(const struct auth_build *b)
 	b->plan->ask = hmac_ask;
 }
 
+/* --- certificate ---------------------------------------------------------- */
+
+/* Whether clients are asked for one anywhere. */
+static bool
+certificate_is_asked(const struct conf_tree *t)
+{
+	static const enum conf_type types[] = {
+	    CONF_DEFAULTS, CONF_LISTEN, CONF_SITE};
+
+	for (size_t i = 0; i < NELEMS(types); i++)
+		for (const struct conf_section *s = conf_first(t, types[i]);
+		     s != NULL; s = s->next) {
+			const struct conf_value *v = s->first[KEY_SITE_VERIFY];
+
+			if (v != NULL && !span_eq(v->text, SPAN_LIT("off")))
+				return true;
+		}
+	return false;
+}
+
+static void
+certificate_prepare(const struct auth_build *b)
+{
+	struct auth_conf *c = b->conf;
+
+	c->certificate = (enum auth_certificate)conf_num(
+	    &b->scope, KEY_AUTH_CERTIFICATE_NAME);
+	if (!certificate_is_asked(b->names->tree))
+		diag_warning(b->d, b->section->at,
+		    "nobody can be let on: no site and no listen asks for "
+		    "certificates of clients (verify)");
+	c->strip = strip_nothing;
+	b->plan->ask = certificate_ask;
+}
+
 /* --- any ------------------------------------------------------------------ */
 
 /* In the order of the words of the key `scheme`. */
@@ -362,7 +399,8 @@ enum auth_scheme {
 	AUTH_FORWARD,
 	AUTH_APIKEY,
 	AUTH_HMAC,
-	AUTH_HELPER
+	AUTH_HELPER,
+	AUTH_CERTIFICATE
 };
 
 static void
@@ -386,6 +424,9 @@ auth_prepare_scheme(const struct auth_build *b)
 		return;
 	case AUTH_HELPER:
 		helper_prepare(b);
+		return;
+	case AUTH_CERTIFICATE:
+		certificate_prepare(b);
 		return;
 	}
 	UNREACHED();
@@ -419,8 +460,10 @@ auth_prepare(const struct auth_names *names, const struct conf_section *sec,
 	p->at = sec->at;
 	p->conf = c;
 	auth_prepare_scheme(&b);
-	auth_guard_prepare(
-	    &c->guard, &b.scope, claims_guard(names->claims, sec->name), d);
+	c->guess.why = BAN_WHY_AUTH;
+	offence_prepare(&c->guess, conf_get(&b.scope, KEY_AUTH_BAN),
+	    AUTH_BAN_AFTER, claims_guard(names->claims, CONF_AUTH, sec->name),
+	    d);
 	return p;
 }
 

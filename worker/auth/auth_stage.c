@@ -56,7 +56,7 @@ auth_refuse(struct exch *x, const struct plan_auth *a)
 {
 	const struct auth_conf *c = a->conf;
 
-	auth_guard_failed(x, &c->guard);
+	offence_note(x, &c->guess);
 	return auth_refuse_genuine(x, a);
 }
 

@@ -368,6 +368,8 @@ struct plan {
 	const int *roots; /* folders of `root`, by n_roots */
 	uint32_t n_roots;
 	uint64_t compress_memory; /* bytes of codings, in each worker */
+	bool normalizes_paths; /* else those with two readings are refused */
+	struct place path_policy_at; /* line 0: nobody said so */
 };
 
 /* Whether what this peer says of its client is believed. */

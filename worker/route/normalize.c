@@ -4,9 +4,26 @@
 #include "worker/exch/hop.h"
 #include "worker/exch/plan.h"
 #include "worker/exch/reqid.h"
+#include "worker/exch/sink.h"
 #include "worker/exch/target.h"
 #include "worker/route/allow.h"
 #include "worker/route/route.h"
+
+/* Rules have seen the path as it came: who attacks by it was told of. */
+enum verdict
+stage_path(struct exch *x)
+{
+	if (x->w->plan->normalizes_paths) {
+		x->req.path = x->path;
+		return VERDICT_NEXT;
+	}
+	if (!x->path_is_ambiguous)
+		return VERDICT_NEXT;
+	sink_note(x, "path_policy", x->w->plan->path_policy_at,
+	    "the path can be read in more than one way");
+	exch_fault(x, F_PATH_AMBIGUOUS, 0);
+	return VERDICT_FAULT;
+}
 
 /* OPTIONS about this proxy, not about what is behind it. */
 static bool

@@ -23,6 +23,9 @@ struct exch;
  * not safe and came before the end of the handshake is too early (425, RFC 8470
  * 5.2). */
 enum verdict stage_normalize(struct exch *x);
+/* path_policy: what can be read in two ways is refused (400), or servers get it in
+ * the one form that is compared. Behind the rules that see it as it came. */
+enum verdict stage_path(struct exch *x);
 /* x->client: who it is, as far as its peer is trusted to tell. */
 enum verdict stage_client(struct exch *x);
 /* x->site and x->route by host and path, and with them x->set. */

@@ -13,6 +13,7 @@
 #include "common/conf/conf.h"
 #include "worker/exch/verdict.h"
 
+struct claims;
 struct exch;
 struct sec_message;
 struct sec_set;
@@ -22,10 +23,17 @@ struct worker;
 
 /* --- plan ----------------------------------------------------------------- */
 
+/* What [waf] sections stand in. */
+struct waf_names {
+	const struct conf_tree *tree;
+	const struct claims
+	    *claims; /* tables of `ban`; NULL: none are shared */
+};
 /* Read the rules of a section into memory that children share; `index` is its
  * place in plan.wafs. Problems go to d; never NULL. */
-struct waf *waf_prepare(const struct conf_tree *t, const struct conf_section *s,
-    uint32_t index, struct arena *a, struct diag *d);
+struct waf *waf_prepare(const struct waf_names *names,
+    const struct conf_section *s, uint32_t index, struct arena *a,
+    struct diag *d);
 /* Give back what it holds outside of the arena. */
 void waf_fini(struct waf *waf);
 span waf_name(const struct waf *waf);

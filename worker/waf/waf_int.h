@@ -2,6 +2,7 @@
 #ifndef GH_WAF_INT_H
 #define GH_WAF_INT_H
 
+#include "worker/exch/offence.h"
 #include "worker/sec/sec_tx.h"
 #include "worker/waf/waf.h"
 
@@ -23,6 +24,7 @@ struct waf {
 	uint32_t n_excludes;
 	const struct conf_value *types; /* NULL: as the rules have it */
 	int32_t log;
+	struct offence attack; /* when who is refused is banned */
 };
 
 /* waf_exclude.c */

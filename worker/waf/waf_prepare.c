@@ -5,6 +5,7 @@
 
 #include "common/base/check.h"
 #include "common/base/filelist.h"
+#include "common/store/tenants.h"
 #include "worker/waf/waf_int.h"
 
 /* Files of one [waf]. */
@@ -123,10 +124,10 @@ find_fixed(const struct conf_scope *s, struct arena *a, uint32_t *n)
 }
 
 struct waf *
-waf_prepare(const struct conf_tree *t, const struct conf_section *s,
+waf_prepare(const struct waf_names *names, const struct conf_section *s,
     uint32_t index, struct arena *a, struct diag *d)
 {
-	struct conf_scope scope = conf_scope_of(t, s);
+	struct conf_scope scope = conf_scope_of(names->tree, s);
 	struct waf_files f = {.a = a, .d = d};
 	struct waf *waf = arena_zalloc(a, sizeof(*waf));
 	const struct sec_fixed *fixed;
@@ -138,6 +139,9 @@ waf_prepare(const struct conf_tree *t, const struct conf_section *s,
 	waf->types = conf_get(&scope, KEY_WAF_RESPONSE_TYPES);
 	waf->only_detects =
 	    span_eq(conf_text(&scope, KEY_WAF_MODE), SPAN_LIT("detect"));
+	waf->attack.why = BAN_WHY_WAF;
+	offence_prepare(&waf->attack, conf_get(&scope, KEY_WAF_BAN), 1,
+	    claims_guard(names->claims, CONF_WAF, s->name), d);
 	waf->body_limit = (uint64_t)conf_num(&scope, KEY_WAF_BODY_LIMIT);
 	if (conf_get(&scope, KEY_WAF_RULES) == NULL) {
 		diag_error(

@@ -150,6 +150,10 @@ refuse(struct exch *x, struct waf_run *run, enum sec_outcome o)
 	uint16_t status = sec_tx_status(tx);
 
 	counter_add(x->w->counters, COUNTER_WAF_REFUSED, 1);
+	/* what a server answers is not its client's doing, and who is sent
+	 * elsewhere was not refused */
+	if (x->state == EXCH_REQUEST && o != SEC_OUTCOME_REDIRECT)
+		offence_note(x, &run->waf->attack);
 	sink_note(x, "waf", run->waf->section->at, "rule %llu refuses",
 	    (unsigned long long)sec_tx_refuser(tx)->id);
 	switch (o) {

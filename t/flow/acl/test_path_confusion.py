@@ -2,6 +2,7 @@
 below is asked of one gatehouse in front of a real origin, which tells what
 arrived: nothing that any server, however it reads its targets, takes for a path
 under /admin."""
+import json
 import re
 import urllib.parse
 
@@ -177,6 +178,79 @@ def test_no_spelling_reaches_the_protected_path(gatehouse, origin, how):
     assert sum(code == 403 for code in codes.values()) >= 150
     assert [f for f in forms if codes[f] == 200 and
             f not in arrived and not f.lower().startswith("http")] == []
+
+
+WAF = r"""
+SecRule REQUEST_URI_RAW "@rx ." \
+    "id:1,phase:1,pass,log,msg:'seen',logdata:'%{REQUEST_URI_RAW}'"
+SecRule REQUEST_FILENAME "@rx /admin(?![a-z.])" "id:2,phase:1,deny,status:406,log,\
+    msg:'secret',t:none,t:urlDecodeUni,t:urlDecodeUni,t:urlDecodeUni,\
+    t:removeNulls,t:normalisePathWin"
+SecRule REQUEST_URI_RAW "@rx (?i)/admin(?![a-z.])" "id:3,phase:1,deny,status:406,\
+    log,msg:'raw'"
+"""
+WAF_INI = INI.replace("deny = secret", """waf = w
+[waf w]
+rules = {rules}
+audit_log = {dir}/audit.log
+[log access]
+path = {dir}/access.log
+format = {status} {fault}
+buffer = none""")
+
+
+def test_no_spelling_walks_past_a_rule_of_a_waf(gatehouse, origin, tmp_path):
+    """Rules see each path as it came, and before path_policy refuses it: what is
+    400 was told of. What they do not refuse, servers cannot read as /admin."""
+    rules = tmp_path / "rules.conf"
+    rules.write_text(WAF)
+    o = origin(lambda conn, request: conn.send(ok(b"served")))
+    gh = gatehouse(WAF_INI, origin=o.address, rules=rules)
+    codes = {}
+    for form in spellings():
+        with gh.client() as c:
+            codes[form] = c.send(f"GET {form} HTTP/1.1\r\nHost: test\r\n\r\n"
+                                 .encode("latin-1")).response().status
+    arrived = [r.target for r in o.requests]
+    assert [t for t in arrived if any(map(is_secret, readings(t)))] == []
+    assert set(codes.values()) <= {200, 400, 406}
+    assert sum(code == 406 for code in codes.values()) >= 150
+    # 400 by the policy, and by who could not read the message at all
+    refused = (gh.dir / "access.log").read_text().count("400 path_ambiguous")
+    told = [json.loads(line) for line in
+            (gh.dir / "audit.log").read_text().splitlines()]
+    judged = {t["uri"]: t for t in told}
+    by_policy = [f for f in codes if codes[f] == 400 and f in judged]
+    assert len(by_policy) == refused > 10
+    assert all(judged[f]["messages"][0]["data"] == f for f in by_policy)
+    assert set(arrived) <= set(judged)
+
+
+POLICY = [
+    # target, strict, what normalize sends
+    ("/a%2fb", 400, "/a%2Fb"), ("/..;/x", 400, "/..;/x"),
+    ("/a\\b", 400, "/a\\b"), ("/%zz", 400, "/%zz"), ("/x%00", 400, "/x%00"),
+    ("/../x", 400, "/x"), ("/%c0%ae/x", 400, "/%C0%AE/x"),
+    ("/a//b/./c/../%64?x=%2f", 200, "/a/b/d?x=%2f"), ("/a;b", 200, "/a;b"),
+]
+
+
+@pytest.mark.parametrize("policy", ["strict", "normalize"])
+def test_path_policy(gatehouse, origin, policy):
+    """strict: one reading, or 400, and no byte is touched; normalize: servers
+    see what rules saw."""
+    o = origin(lambda conn, request: conn.send(ok(b"served")))
+    gh = gatehouse(INI.replace("deny = secret", "").replace(
+        "workers = 1", f"workers = 1\npath_policy = {policy}"),
+        origin=o.address)
+    for target, status, normal in POLICY:
+        with gh.client() as c:
+            said = c.send(f"GET {target} HTTP/1.1\r\nHost: test\r\n\r\n"
+                          .encode()).response().status
+        assert said == (status if policy == "strict" else 200), target
+        if said == 200:
+            assert o.requests[-1].target == \
+                (target if policy == "strict" else normal)
 
 
 @pytest.mark.parametrize("target", [

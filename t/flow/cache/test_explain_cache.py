@@ -64,8 +64,6 @@ KEY = "pages, as test|http|shop|%s|?|%s" + AT
      ["pages, not asked: the request has content" + AT]),
     ("GET", "http://shop/a", ["-H", "Transfer-Encoding: chunked"],
      ["pages, not asked: the request has content" + AT]),
-    ("GET", "http://shop/a%2fb", [],
-     ["pages, not asked: its path can be read in more than one way" + AT]),
     ("GET", "http://shop/a", ["-H", 'If-Match: "x"'],
      ["pages, not asked: its condition is the server's to judge" + AT]),
     ("GET", "http://shop/a",

@@ -196,7 +196,7 @@ def test_long_values_are_cut_not_the_line(setup, lines):
     value = b'"' * 12000
     setup.n += 1
     with setup.gh.client() as c:
-        c.send(b"GET /" + b"\\" * 7000 + b" HTTP/1.1\r\nHost: test\r\n"
+        c.send(b"GET /" + b'"' * 7000 + b" HTTP/1.1\r\nHost: test\r\n"
                b"User-Agent: %s\r\nX-A: %s\r\n\r\n" % (value, value))
         assert c.response().status == 200
     got = lines(setup.gh.dir / "combined.log").wait(setup.n)[-1]

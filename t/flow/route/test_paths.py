@@ -7,6 +7,7 @@ from lib.gatehouse import run
 ROUTES = r"""
 [global]
 workers = 1
+path_policy = normalize
 [listen x]
 address = 127.0.0.1:{port}
 
@@ -205,13 +206,13 @@ respond = 200 evil
         assert c.get("/b").text == "site"
 
 
-def test_path_policy_is_refused_as_not_built():
+def test_key_isolation_is_refused_as_not_built():
     """Issue 2: a key of a later part is refused by name, never ignored."""
     r = run("-t", "-c", "/dev/stdin",
-            stdin="[global]\npath_policy = normalize\n"
+            stdin="[global]\nkey_isolation = on\n"
                   "[site a]\nrespond = 200 x\n")
     assert r.returncode == 1
-    assert "path_policy" in r.stderr and "not built yet" in r.stderr
+    assert "key_isolation" in r.stderr and "not built yet" in r.stderr
 
 
 @pytest.mark.parametrize("section, line", [

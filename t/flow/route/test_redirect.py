@@ -90,6 +90,10 @@ def test_odd_bytes_are_escaped(gh):
     assert got == "https://other.test/x%3C%E9%3E%22y/a%20b%09c%5Cd"
 
 
+# which path_policy refuses
+ABOVE_THE_ROOT = ["/raw/../..//evil.test", "///evil.test/..//../raw"]
+
+
 @pytest.mark.parametrize("path", [
     "/uri//evil.test", "/raw/../..//evil.test", "//evil.test/../uri",
     "//evil.test/%2e%2e/uri", "/slash?next=/evil.test",
@@ -103,6 +107,9 @@ def test_a_path_cannot_choose_the_host(gh, path):
     with gh.client() as c:
         r = c.get(path)
         to = r.get("location")
+        if path in ABOVE_THE_ROOT:
+            assert (r.status, to) == (400, None)
+            return
         assert r.status in (301, 302)
         if r.status == 301:
             assert to.startswith("https://test/")

@@ -117,14 +117,14 @@ def test_a_stripped_path_names_no_host(pair, path):
     "/api/x%00", "/api/%c0%ae%c0%ae/x", "/api/%zz", "/api/a\\b",
 ])
 def test_a_path_of_two_readings_is_not_rewritten(pair, path):
-    """CONFIG path_policy: what readers could split in two ways is 400 where a
-    prefix has to be taken off."""
+    """CONFIG path_policy: what readers could split in two ways is 400, where a
+    prefix has to be taken off and elsewhere."""
     assert target(pair, path) == 400
+    assert target(pair, path.removeprefix("/api")) == 400
 
 
 @pytest.mark.parametrize("path", [
-    "/x/../../etc/passwd", "/a%2fb", "/..;/x", "/x%00", "/a\\b", "/%zz",
-    "/x/%2e%2e/y", "//x", "/x?a=%00",
+    "/x/../y", "/x/%2e%2e/y", "//x", "/x?a=%00",
 ])
 def test_without_a_rewrite_the_target_is_untouched(pair, path):
     """Issue 2: the raw target is kept, byte for byte."""

@@ -7,6 +7,7 @@ from lib.origin import ok
 INI = """
 [global]
 workers = 1
+path_policy = normalize
 [listen x]
 address = 127.0.0.1:{port}
 %(listen)s
