@@ -54,6 +54,18 @@ jwt_find_key(struct exch *x, const struct plan_auth *a, const struct jwt *t)
 	return AUTH_GOOD;
 }
 
+/* Whether what came of it holds for a while: that its key is not known yet does
+ * not. */
+static bool
+jwt_is_final(const struct exch *x, const struct auth_conf *c,
+    const struct jwt *t, enum auth_rc rc)
+{
+	const struct jwks *s = auth_jwks(x, c);
+
+	return rc == AUTH_GOOD ||
+	       (rc == AUTH_BAD && (s == NULL || jwt_is_by(t, jwks_keys(s))));
+}
+
 static enum auth_rc
 jwt_is_signed(
     struct exch *x, const struct plan_auth *a, const struct jwt *t, span token)
@@ -67,7 +79,7 @@ jwt_is_signed(
 	if (auth_recall(x, c, token, &is_good))
 		return is_good ? AUTH_GOOD : AUTH_BAD;
 	rc = jwt_find_key(x, a, t);
-	if (rc == AUTH_GOOD || rc == AUTH_BAD)
+	if (jwt_is_final(x, c, t, rc))
 		auth_remember(x, c, token, rc == AUTH_GOOD);
 	return rc;
 }
