@@ -14,6 +14,9 @@
 #include "common/base/text.h"
 
 #define UNIX_PREFIX "unix:"
+/* Bytes that the kernel takes of what a client has no window for: without a bound
+ * it takes megabytes, and thousands who read nothing fill its memory for TCP. */
+#define SOCK_UNSENT_MAX (256 << 10)
 
 static bool
 addr_parse_unix(span path, struct sock_addr *out)
@@ -186,6 +189,14 @@ close_failed(int fd)
 	return -1;
 }
 
+/* What accepted connections inherit. */
+static void
+set_inherited(int fd)
+{
+	(void)set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	(void)set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, SOCK_UNSENT_MAX);
+}
+
 static int
 listen_on(const struct sock_addr *a, bool is_v6only, int backlog)
 {
@@ -200,8 +211,7 @@ listen_on(const struct sock_addr *a, bool is_v6only, int backlog)
 	    bind(fd, &a->u.sa, a->len) < 0 || listen(fd, backlog) < 0)
 		return close_failed(fd);
 	if (a->u.sa.sa_family != AF_UNIX)
-		/* inherited by accepted connections */
-		(void)set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+		set_inherited(fd);
 	return fd;
 }
 

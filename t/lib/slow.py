@@ -8,17 +8,18 @@ import time
 DRIP_S = 1.0
 HEAD = b"GET / HTTP/1.1\r\nHost: test\r\n"
 BODY = b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 1000000\r\n\r\n"
-READ = b"GET /100k HTTP/1.1\r\nHost: test\r\n\r\n"
+READ = b"GET /%s HTTP/1.1\r\nHost: test\r\n\r\n"
 # What is sent at once, and what drips.
 KINDS = {"head": (HEAD, b"A: b\r\n"), "body": (BODY, b"x"),
          "read": (READ, None)}
 
 
 class Slow:
-    """n clients of each kind of `kinds`, as a context. What they read is /100k."""
+    """n clients of each kind of `kinds`, as a context. What they read is /ANSWER."""
 
-    def __init__(self, port, n, kinds=tuple(KINDS)):
+    def __init__(self, port, n, kinds=tuple(KINDS), answer="100k"):
         self.port = port
+        self.answer = answer
         self.wanted = [kind for kind in kinds for _ in range(n)]
         self.n_cut = 0
         self.conns = {}
@@ -44,7 +45,9 @@ class Slow:
         sock.connect(("127.0.0.1", self.port))
         sock.setblocking(False)
         with contextlib.suppress(OSError):
-            sock.send(KINDS[kind][0])
+            first = KINDS[kind][0]
+            sock.send(first % self.answer.encode() if kind == "read"
+                      else first)
         self.conns[sock] = kind
 
     def _drip(self, sock):
