@@ -12,8 +12,10 @@
 /* Tries of one recount before it is left for later. */
 #define RECOUNT_TRIES 1000
 
-/* Ids whose pages are made usable together: about one page of a ledger. */
-#define UPSTATE_BLOCK 1024u
+/* Ids whose pages are made usable together: of a process, whole cache lines of
+ * its own. */
+#define UPSTATE_BLOCK 64u
+#define UPSTATE_BLOCKS (UPSTATE_SERVERS_MAX / UPSTATE_BLOCK)
 
 /* A word of {version, count}: each step changes both. */
 #define STEP_VERSION (UINT64_C(1) << 32)
@@ -29,18 +31,29 @@ struct upstate_past {
 	_Atomic uint64_t word[UPSTATE_PAST_WORDS];
 };
 
-/* What one process did; written by it alone. */
+/* What one process is about to do; written by it alone. */
+struct upstate_intent {
+	_Atomic uint64_t id; /* id + 1 of the total it is changing; 0 */
+} __attribute__((aligned(64)));
+
+/* What one process did with so many servers; likewise. */
 struct upstate_ledger {
-	_Atomic uint64_t intent; /* id + 1 of the total it is changing; 0 */
-	_Atomic uint32_t active[UPSTATE_SERVERS_MAX];
-} __attribute__((aligned(4096)));
+	_Atomic uint32_t active[UPSTATE_BLOCK];
+} __attribute__((aligned(64)));
+
+/* The ledgers of all of them lie together, so that they are one piece to be
+ * made usable. */
+struct upstate_block {
+	struct upstate_ledger of[SLOTS_MAX];
+};
 
 struct upstate_table {
 	_Atomic uint32_t used; /* ids below it were made ready at some time */
 	_Atomic uint32_t changes; /* of what is known of health */
+	struct upstate_intent intent[SLOTS_MAX];
 	struct upstate_server server[UPSTATE_SERVERS_MAX];
 	struct upstate_past past[UPSTATE_SERVERS_MAX];
-	struct upstate_ledger ledger[SLOTS_MAX];
+	struct upstate_block block[UPSTATE_BLOCKS];
 };
 
 struct upstate {
@@ -51,25 +64,11 @@ struct upstate {
 
 static const struct segment_want upstate_want = {
     .kind = SEGMENT_KIND_UPSTATE,
-    .version = 8,
+    .version = 9,
     .size = sizeof(struct upstate_table),
-    .commit = 0,
+    .commit = offsetof(struct upstate_table, server),
     .name = "upstate",
 };
-
-/* The first page, and for every process the page of its intent. */
-static bool
-upstate_commit_first(struct upstate *u)
-{
-	if (segment_commit(
-		u->segment, u->t, offsetof(struct upstate_table, server)) < 0)
-		return false;
-	for (uint32_t i = 0; i < SLOTS_MAX; i++)
-		if (segment_commit(u->segment, &u->t->ledger[i].intent,
-			sizeof(u->t->ledger[i].intent)) < 0)
-			return false;
-	return true;
-}
 
 struct upstate *
 upstate_open(struct segment *s, bool may_make)
@@ -80,7 +79,7 @@ upstate_open(struct segment *s, bool may_make)
 	u->segment = s;
 	u->t = may_make ? segment_claim(s, &upstate_want)
 			: segment_find(s, &upstate_want);
-	if (u->t != NULL && (!may_make || upstate_commit_first(u)))
+	if (u->t != NULL)
 		return u;
 	free(u);
 	return NULL;
@@ -92,7 +91,15 @@ upstate_free(struct upstate *u)
 	free(u);
 }
 
-/* The pages of the next ids, in the table and in every ledger. */
+static _Atomic uint32_t *
+upstate_share(const struct upstate *u, uint32_t slot, uint32_t id)
+{
+	struct upstate_block *b = &u->t->block[id / UPSTATE_BLOCK];
+
+	return &b->of[slot].active[id % UPSTATE_BLOCK];
+}
+
+/* The pages of the next ids, in the table and in all ledgers. */
 static bool
 upstate_commit_more(struct upstate *u)
 {
@@ -101,12 +108,10 @@ upstate_commit_more(struct upstate *u)
 	if (segment_commit(u->segment, &u->t->server[from],
 		sizeof(u->t->server[0]) * UPSTATE_BLOCK) < 0 ||
 	    segment_commit(u->segment, &u->t->past[from],
-		sizeof(u->t->past[0]) * UPSTATE_BLOCK) < 0)
+		sizeof(u->t->past[0]) * UPSTATE_BLOCK) < 0 ||
+	    segment_commit(u->segment, &u->t->block[from / UPSTATE_BLOCK],
+		sizeof(u->t->block[0])) < 0)
 		return false;
-	for (uint32_t i = 0; i < SLOTS_MAX; i++)
-		if (segment_commit(u->segment, &u->t->ledger[i].active[from],
-			sizeof(u->t->ledger[0].active[0]) * UPSTATE_BLOCK) < 0)
-			return false;
 	u->n_usable += UPSTATE_BLOCK;
 	return true;
 }
@@ -125,7 +130,7 @@ upstate_ready(void *self, uint32_t id)
 		return true;
 	}
 	for (uint32_t i = 0; i < SLOTS_MAX; i++)
-		atomic_store(&u->t->ledger[i].active[id], 0);
+		atomic_store(upstate_share(u, i, id), 0);
 	atomic_store(&v->total, 0);
 	for (uint32_t i = 0; i < UPSTATE_COUNTS; i++)
 		atomic_store(&v->count[i], 0);
@@ -159,21 +164,20 @@ upstate_renew(struct upstate *u, uint32_t id)
 static void
 upstate_step(struct upstate *u, uint32_t slot, uint32_t id, int by)
 {
-	struct upstate_ledger *l = &u->t->ledger[slot];
-	uint32_t own =
-	    atomic_load_explicit(&l->active[id], memory_order_relaxed);
+	_Atomic uint64_t *intent = &u->t->intent[slot].id;
+	_Atomic uint32_t *share = upstate_share(u, slot, id);
+	uint32_t own = atomic_load_explicit(share, memory_order_relaxed);
 
-	atomic_store(&l->intent, (uint64_t)id + 1);
+	atomic_store(intent, (uint64_t)id + 1);
 	CRASH_POINT();
 	/* release: who sees the new count sees the intent, too */
-	atomic_store_explicit(
-	    &l->active[id], own + (uint32_t)by, memory_order_release);
+	atomic_store_explicit(share, own + (uint32_t)by, memory_order_release);
 	CRASH_POINT();
 	/* one less is 2^32 - 1 more: the carry steps the version as well */
 	(void)atomic_fetch_add(&u->t->server[id].total,
 	    by > 0 ? STEP_VERSION + 1 : STEP_VERSION - 1);
 	CRASH_POINT();
-	atomic_store(&l->intent, 0);
+	atomic_store(intent, 0);
 }
 
 void
@@ -195,29 +199,31 @@ upstate_end(struct upstate *u, uint32_t slot, uint32_t id)
 bool
 upstate_try_begin(struct upstate *u, uint32_t slot, uint32_t id, uint32_t most)
 {
-	struct upstate_ledger *l;
+	_Atomic uint64_t *intent;
+	_Atomic uint32_t *share;
 	_Atomic uint64_t *total;
 	uint64_t seen;
 	uint32_t own;
 
 	REQUIRE(slot < SLOTS_MAX && id < UPSTATE_SERVERS_MAX);
-	l = &u->t->ledger[slot];
+	intent = &u->t->intent[slot].id;
+	share = upstate_share(u, slot, id);
 	total = &u->t->server[id].total;
-	own = atomic_load_explicit(&l->active[id], memory_order_relaxed);
+	own = atomic_load_explicit(share, memory_order_relaxed);
 	seen = atomic_load(total);
-	atomic_store(&l->intent, (uint64_t)id + 1);
+	atomic_store(intent, (uint64_t)id + 1);
 	do {
 		CRASH_POINT();
 		if (COUNT_OF(seen) >= most) {
-			atomic_store(&l->intent, 0);
+			atomic_store(intent, 0);
 			return false;
 		}
 	} while (!atomic_compare_exchange_weak(
 	    total, &seen, seen + STEP_VERSION + 1));
 	CRASH_POINT();
-	atomic_store(&l->active[id], own + 1);
+	atomic_store(share, own + 1);
 	CRASH_POINT();
-	atomic_store(&l->intent, 0);
+	atomic_store(intent, 0);
 	return true;
 }
 
@@ -294,7 +300,7 @@ upstate_is_changing(const struct upstate *u, const struct slots *t, uint32_t id)
 {
 	for (uint32_t i = 0; i < SLOTS_MAX; i++)
 		if (ledger_is_alive(t, i) &&
-		    atomic_load(&u->t->ledger[i].intent) == (uint64_t)id + 1)
+		    atomic_load(&u->t->intent[i].id) == (uint64_t)id + 1)
 			return true;
 	return false;
 }
@@ -306,7 +312,7 @@ upstate_sum(const struct upstate *u, const struct slots *t, uint32_t id)
 
 	for (uint32_t i = 0; i < SLOTS_MAX; i++)
 		if (ledger_is_alive(t, i))
-			sum += atomic_load(&u->t->ledger[i].active[id]);
+			sum += atomic_load(upstate_share(u, i, id));
 	return sum;
 }
 
@@ -337,13 +343,13 @@ bool
 upstate_repair(struct upstate *u, const struct slots *t, uint32_t dead)
 {
 	uint32_t n = upstate_used(u);
-	struct upstate_ledger *l = &u->t->ledger[dead];
-	uint64_t intent = atomic_load(&l->intent);
+	_Atomic uint64_t *intent = &u->t->intent[dead].id;
+	uint64_t was = atomic_load(intent);
 	bool is_done = true;
 
 	for (uint32_t id = 0; id < n; id++) {
-		if (atomic_load(&l->active[id]) == 0 &&
-		    intent != (uint64_t)id + 1)
+		if (atomic_load(upstate_share(u, dead, id)) == 0 &&
+		    was != (uint64_t)id + 1)
 			continue;
 		/* the dead one's share counts no more; it is cleared only when
 		 * the total is right, so that this can be repeated */
@@ -352,11 +358,11 @@ upstate_repair(struct upstate *u, const struct slots *t, uint32_t dead)
 			continue;
 		}
 		CRASH_POINT();
-		atomic_store(&l->active[id], 0);
+		atomic_store(upstate_share(u, dead, id), 0);
 	}
 	CRASH_POINT();
 	if (is_done)
-		atomic_store(&l->intent, 0);
+		atomic_store(intent, 0);
 	return is_done;
 }
 

