@@ -77,8 +77,8 @@ name_tell(const struct resolver_name *n)
 {
 	const struct boot *b = n->all->boot;
 
-	reach_tell(b->upstate, n->first, b->slots, b->wakes, b->slot,
-	    now_ms(n->all));
+	reach_tell(
+	    b->upstate, n->first, b->slots, b->wakes, b->slot, now_ms(n->all));
 }
 
 static void
@@ -88,8 +88,8 @@ name_tell_ignored(const struct resolver_name *n, const struct spots_set *set)
 
 	if (set->n_ignored == 0)
 		return;
-	counter_add(&b->counters->slot[b->slot], COUNTER_SPOTS_IGNORED,
-	    set->n_ignored);
+	counter_add(
+	    &b->counters->slot[b->slot], COUNTER_SPOTS_IGNORED, set->n_ignored);
 	log_msg(LOG_WARN,
 	    "addresses ignored upstream=%s server=%.*s used=%u ignored=%u",
 	    n->upstream, SPAN_FMT(n->at.text), SPOTS_PER_NAME, set->n_ignored);
@@ -102,8 +102,8 @@ name_put(struct resolver_name *n)
 	struct spots_set set;
 
 	n->is_owed = false;
-	switch (spots_put(
-	    n->all->boot->spots, &by, &n->spots, &n->answer, &set)) {
+	switch (
+	    spots_put(n->all->boot->spots, &by, &n->spots, &n->answer, &set)) {
 	case SPOTS_CHANGED:
 		name_tell_ignored(n, &set);
 		break;
@@ -123,8 +123,7 @@ name_look(struct resolver_name *n)
 	struct spots_set set;
 
 	if (n->is_answered &&
-	    spots_read(n->all->boot->spots, n->spots.id, &set) &&
-	    !set.is_known)
+	    spots_read(n->all->boot->spots, n->spots.id, &set) && !set.is_known)
 		name_put(n);
 }
 
@@ -143,8 +142,8 @@ name_rest(struct resolver_name *n)
 
 /* `resolve =` counts from when it was asked, by whomever. */
 static void
-name_use(struct resolver_name *n, const struct dns_answer *a,
-    uint64_t ttl_ms, uint64_t good_until_ms)
+name_use(struct resolver_name *n, const struct dns_answer *a, uint64_t ttl_ms,
+    uint64_t good_until_ms)
 {
 	n->answer = *a;
 	n->is_answered = true;
@@ -166,9 +165,8 @@ name_failed(struct resolver_name *n)
 	struct spots_by by = resolver_by(n->all);
 
 	if (!n->is_failing)
-		log_msg(LOG_WARN,
-		    "name not resolved upstream=%s server=%.*s", n->upstream,
-		    SPAN_FMT(n->at.text));
+		log_msg(LOG_WARN, "name not resolved upstream=%s server=%.*s",
+		    n->upstream, SPAN_FMT(n->at.text));
 	n->is_failing = true;
 	n->due_ms = now_ms(n->all) + RETRY_MS;
 	spots_fail(n->all->boot->spots, &by, n->spots.id);
@@ -216,8 +214,8 @@ name_is_known(struct resolver_name *n)
 	struct dns_answer a;
 	uint64_t until_ms;
 
-	if (!names_get(n->all->boot->names, n->at.host, now_ms(n->all), &a,
-		&until_ms))
+	if (!names_get(
+		n->all->boot->names, n->at.host, now_ms(n->all), &a, &until_ms))
 		return false;
 	name_use(n, &a, answer_ttl_ms(&a), until_ms);
 	return now_ms(n->all) < n->due_ms;
@@ -234,8 +232,7 @@ name_on_timer(void *self)
 		name_rest(n);
 		return;
 	}
-	n->query =
-	    dns_resolve(n->all->dns, n->at.host, name_on_answer, n);
+	n->query = dns_resolve(n->all->dns, n->at.host, name_on_answer, n);
 	if (n->query == NULL)
 		loop_timer_set(n->all->loop, &n->timer, AGAIN_MS);
 }
