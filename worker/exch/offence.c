@@ -80,8 +80,10 @@ offence_note(struct exch *x, const struct offence *o)
 	if (o->table == NULL || x->sink != NULL ||
 	    !exch_client_has_ip(&x->client))
 		return;
-	a = limits_take(o->table, b->slots, me, offence_key(x), &o->rule,
-	    worker_clock(x->w)->mono_us);
+	/* not the loop's clock, which may be earlier than what another worker
+	 * counted: that would count as one more */
+	a = limits_take(
+	    o->table, b->slots, me, offence_key(x), &o->rule, clock_mono_us());
 	/* the one that fills the window is the last */
 	if (a.rc == LIMITS_REFUSED || (a.rc == LIMITS_OK && a.left == 0))
 		ban_client(x, o->why, o->ban_ms);

@@ -87,8 +87,10 @@ rate_tell(struct exch *x, const struct rate *r, enum limits_rc rc)
 static struct limits_answer
 rate_count(struct exch *x, const struct rate *r, span key)
 {
+	/* not the loop's clock: in a worker whose turn is long it is earlier than
+	 * what others counted, and the last of a burst would be one too many */
 	struct limits_answer a = limits_take(r->table, x->w->boot->slots,
-	    rate_me(x), key, &r->rule, rate_now_us(x));
+	    rate_me(x), key, &r->rule, clock_mono_us());
 
 	rate_tell(x, r, a.rc);
 	if (!r->is_dry)
