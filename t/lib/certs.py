@@ -1,5 +1,7 @@
 """Certificates, made by openssl when a test first asks for them: an authority
 and what it signs. One set serves all tests of a run of pytest."""
+import base64
+import hashlib
 import pathlib
 import ssl
 import subprocess
@@ -16,6 +18,14 @@ def openssl(*args, **kwargs):
     """Run it; its standard output."""
     return subprocess.run(["openssl", *map(str, args)], check=True, text=True,
                           capture_output=True, timeout=MAKE_S, **kwargs).stdout
+
+
+def spki(pem):
+    """RFC 7469 2.4: the hash of a certificate's public key."""
+    key = openssl("x509", "-in", pem, "-pubkey", "-noout")
+    body = "".join(key.splitlines()[1:-1])
+    return base64.b64encode(
+        hashlib.sha256(base64.b64decode(body)).digest()).decode()
 
 
 class Authority:

@@ -1,13 +1,11 @@
 """A browser loads a page with 100 resources by HTTP/2 (RFC 9113, RFC 7301)."""
-import base64
-import hashlib
 import re
 import shutil
 import subprocess
 
 import pytest
 
-from lib.certs import Authority, openssl
+from lib.certs import Authority, spki
 from lib.origin import ok
 
 LIMIT_S = 120
@@ -61,14 +59,6 @@ def answer(conn, request):
     else:
         kind, body = "text/html", page()
     conn.send(ok(body, f"Content-Type: {kind}\r\n".encode()))
-
-
-def spki(pem):
-    """RFC 7469 2.4: the hash of a certificate's public key."""
-    key = openssl("x509", "-in", pem, "-pubkey", "-noout")
-    body = "".join(key.splitlines()[1:-1])
-    return base64.b64encode(
-        hashlib.sha256(base64.b64decode(body)).digest()).decode()
 
 
 @pytest.fixture

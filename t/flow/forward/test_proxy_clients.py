@@ -1,6 +1,4 @@
 """Programs that people really use, through the proxy."""
-import os
-import pathlib
 import ssl
 import subprocess
 
@@ -63,31 +61,3 @@ def test_curl(proxy, origin, ca):
                         f"https://a.test:{tls.port}/s") == b"ok"
     finally:
         tls.close()
-
-
-def test_git(proxy, origin, tmp_path):
-    """A clone by the dumb protocol: files, some of them missing."""
-    env = {**os.environ, "HOME": str(tmp_path), "GIT_CONFIG_NOSYSTEM": "1",
-           "GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@a.test",
-           "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@a.test"}
-    work, bare = tmp_path / "work", tmp_path / "bare.git"
-    work.mkdir()
-    (work / "file").write_text("content\n")
-    for args in (["init", "-q"], ["add", "file"], ["commit", "-q", "-m", "x"],
-                 ["clone", "-q", "--bare", ".", bare]):
-        run("git", "-C", work, *args, env=env)
-    run("git", "-C", bare, "update-server-info", env=env)
-
-    def serve(conn, request):
-        path = bare / request.target.split("?")[0].split("/", 2)[2]
-        if pathlib.Path(path).is_file():
-            conn.send(ok(path.read_bytes()))
-        else:
-            conn.send(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
-
-    o = origin(serve)
-    p = proxy()
-    run("git", "-c", f"http.proxy=http://127.0.0.1:{p.gh.port}", "clone", "-q",
-        f"http://{o.address}/bare.git", tmp_path / "copy", env=env)
-    assert (tmp_path / "copy" / "file").read_text() == "content\n"
-    assert len(p.lines()) >= len(o.requests) > 3
