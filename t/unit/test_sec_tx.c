@@ -284,6 +284,21 @@ START_TEST(what_refuses_ends_it)
 }
 END_TEST
 
+/* As 2.9: those of phase 5 see what was refused. */
+START_TEST(what_was_refused_is_seen_by_the_last_phase)
+{
+	const struct ask ask = {ACTION("id:1,phase:1,deny,status:429") ACTION(
+				    "id:2,phase:1") ACTION("id:3,phase:5")
+				    RULE("ARGS", "@rx ^[12]$", "id:4,phase:5"),
+	    "/?a=1&b=2", 0, 0, 0};
+
+	tx_begin(&ask);
+	ck_assert_int_eq(sec_tx_phase(tx, 1), SEC_OUTCOME_DENY);
+	ck_assert_str_eq(tx_said(sec_tx_phase(tx, 5)), "1 3 4 4 deny429");
+	tx_end();
+}
+END_TEST
+
 START_TEST(a_redirect_has_its_macros_replaced)
 {
 	const struct ask ask = {
@@ -843,6 +858,7 @@ main(void)
 	    a_rule_sees_what_its_targets_name,
 	    rules_are_tried_in_order,
 	    what_refuses_ends_it,
+	    what_was_refused_is_seen_by_the_last_phase,
 	    a_redirect_has_its_macros_replaced,
 	    who_only_detects_refuses_nothing,
 	    rules_write_names,

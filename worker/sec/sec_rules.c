@@ -77,6 +77,14 @@ outcome_of(enum sec_disrupt d)
 #define STATUS_FOUND 302
 #define PHASE_LOGGING 5
 
+/* Nothing more needs to be looked at: but for the phase of logging, whose rules
+ * see what was refused, too. */
+static bool
+is_decided(const struct sec_tx *tx)
+{
+	return tx->outcome != SEC_OUTCOME_PASS && tx->phase != PHASE_LOGGING;
+}
+
 static void
 refuse(struct sec_tx *tx, const struct sec_rule *first, enum sec_outcome o)
 {
@@ -211,7 +219,7 @@ steps_hold(struct sec_tx *tx, const struct trial *t, struct sec_value *v)
 		if (next == v)
 			continue;
 		v = next;
-		if (tx->outcome == SEC_OUTCOME_PASS && value_holds(tx, t, v))
+		if (!is_decided(tx) && value_holds(tx, t, v))
 			is_held = true;
 	}
 	return is_held;
@@ -253,7 +261,7 @@ rule_holds(struct sec_tx *tx, struct trial *t)
 		if (item_holds(tx, t))
 			is_held = true;
 		look_at_bounds(tx);
-		if (tx->outcome != SEC_OUTCOME_PASS || tx->is_over)
+		if (is_decided(tx) || tx->is_over)
 			break;
 	}
 	return is_held;
@@ -299,8 +307,8 @@ is_allowed(const struct sec_tx *tx)
 static bool
 goes_on(const struct sec_tx *tx)
 {
-	return tx->engine != SEC_OFF && tx->outcome == SEC_OUTCOME_PASS &&
-	       !tx->is_over && !is_allowed(tx);
+	return tx->engine != SEC_OFF && !is_decided(tx) && !tx->is_over &&
+	       !is_allowed(tx);
 }
 
 enum sec_outcome
