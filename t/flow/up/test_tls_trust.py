@@ -157,12 +157,15 @@ def test_a_good_server_answers_instead(trusting, tls_origin, ca):
     bad = tls_origin(pem=ca.make("other", "other.test"))
     good = tls_origin()
     gh = trusting([by_name(bad), by_name(good)])
+    # of two in turn one goes to the bad one first
     with gh.client() as c:
-        c.send(b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\n\r\nhi")
-        assert c.response("POST").text == "ok"
-    assert [r.body for r in good.requests] == [b"hi"]
+        for _ in range(2):
+            c.send(b"POST / HTTP/1.1\r\nHost: test\r\n"
+                   b"Content-Length: 2\r\n\r\nhi")
+            assert c.response("POST").text == "ok"
+    assert [r.body for r in good.requests] == [b"hi", b"hi"]
     assert not bad.requests
-    assert gh.log()[0]["tries"] == "2"
+    assert "2" in [line["tries"] for line in gh.log(2)]
 
 
 # --- certificates of ours -------------------------------------------------------------
