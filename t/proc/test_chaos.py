@@ -39,12 +39,17 @@ def world(tmp_path):
 
 
 @pytest.fixture
-def relay(tmp_path):
+def nginx(tmp_path):
     origin = NginxOrigin(tmp_path, "a")
-    relay = Relay(origin)
+    yield origin
+    origin.close()
+
+
+@pytest.fixture
+def relay(nginx):
+    relay = Relay(nginx)
     yield relay
     relay.close()
-    origin.close()
 
 
 @contextlib.contextmanager
@@ -91,10 +96,10 @@ def test_killed(world, upstream, bound_s):
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_the_only_one_is_killed(world, tmp_path, method):
+def test_the_only_one_is_killed(world, nginx, method):
     """Nobody else can be asked: requests wait until it is back. What it had of
     a POST is lost with it; all others, and every GET, go on."""
-    w, origins = world(RETRY, first=NginxOrigin(tmp_path, "a"), n=1)
+    w, origins = world(RETRY, first=nginx, n=1)
     body = b"x" * 3000 if method == "POST" else b""
     with Clients(w.port, method=method, body=body) as clients:
         for _ in range(3):
