@@ -81,7 +81,8 @@ def test_as_json_it_is_a_line_of_the_audit_log_and_where_rules_stand(ini):
     assert done.returncode == 3
     line = json.loads(done.stdout)
     assert (line["action"], line["anomaly_score"]) == ("deny", 5)
-    assert line["rule_ids"] == [1]
+    # the one of phase 5 sees what was refused
+    assert line["rule_ids"] == [1, 2]
     first = line["messages"][0]
     assert first["file"].endswith("r.conf") and first["line"] == 2
     assert (first["var"], first["value"]) == ("ARGS:a", "attack")

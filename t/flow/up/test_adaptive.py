@@ -23,7 +23,8 @@ def test_it_grows_while_answers_are_quick(front, origin, crowd, workers):
         return limits(gh)["limit"] > START
 
     until(has_grown)
-    assert busy.peak <= limits(gh)["limit"]
+    # which may have fallen again since
+    assert busy.peak < 60
 
 
 def test_it_falls_when_answers_slow_down(front, origin, crowd):
