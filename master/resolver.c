@@ -48,7 +48,6 @@ struct resolver {
 	json_t *conf; /* what the names' texts are parts of */
 	struct resolver_name *names;
 	size_t n;
-	bool is_on; /* we have the lease */
 };
 
 static uint64_t
@@ -240,13 +239,6 @@ name_on_timer(void *self)
 /* --- all of a configuration ----------------------------------------------- */
 
 static void
-resolver_start(struct resolver *r)
-{
-	for (size_t i = 0; i < r->n; i++)
-		loop_timer_set(r->loop, &r->names[i].timer, 0);
-}
-
-static void
 resolver_stop(struct resolver *r)
 {
 	for (size_t i = 0; i < r->n; i++) {
@@ -255,8 +247,6 @@ resolver_stop(struct resolver *r)
 		loop_timer_clear(r->loop, &n->timer);
 		if (n->query != NULL)
 			dns_cancel(n->query);
-		n->query = NULL;
-		n->due_ms = 0;
 	}
 }
 
@@ -328,8 +318,7 @@ resolver_walk(struct resolver *r, bool adds)
 static void
 resolver_drop(struct resolver *r)
 {
-	if (r->is_on)
-		resolver_stop(r);
+	resolver_stop(r);
 	free(r->names);
 	r->names = NULL;
 	r->n = 0;
@@ -359,19 +348,14 @@ resolver_use(struct resolver *r, json_t *conf)
 	r->names = calloc(resolver_walk(r, false) + 1, sizeof(*r->names));
 	REQUIRE(r->names != NULL);
 	(void)resolver_walk(r, true);
-	if (r->is_on)
-		resolver_start(r);
+	for (size_t i = 0; i < r->n; i++)
+		loop_timer_set(r->loop, &r->names[i].timer, 0);
 }
 
 void
-resolver_beat(struct resolver *r, bool has_lease)
+resolver_beat(struct resolver *r)
 {
-	if (has_lease && !r->is_on)
-		resolver_start(r);
-	else if (!has_lease && r->is_on)
-		resolver_stop(r);
-	r->is_on = has_lease;
-	for (size_t i = 0; has_lease && i < r->n; i++)
+	for (size_t i = 0; i < r->n; i++)
 		name_look(&r->names[i]);
 }
 

@@ -2,8 +2,9 @@
  * the names of upstreams' servers, when they are configured and again when the
  * time of an answer is over, and puts what it was told where all workers read it
  * (store/spots). Addresses serve on while the name servers say nothing (RFC
- * 8767 5); a name that is said not to exist has no address any more. Only the
- * steward with the lease asks. */
+ * 8767 5); a name that is said not to exist has no address any more. While an
+ * upgrade is under way two stewards ask, each for the names of its configuration.
+ */
 #ifndef GH_RESOLVER_H
 #define GH_RESOLVER_H
 
@@ -21,7 +22,7 @@ void resolver_free(struct resolver *r);
 
 /* This configuration serves now. Borrows it for as long as it is used. */
 void resolver_use(struct resolver *r, json_t *conf);
-/* Once a second at least: whether this steward has the lease. */
-void resolver_beat(struct resolver *r, bool has_lease);
+/* Once a second at least: put again what the repair after a death emptied. */
+void resolver_beat(struct resolver *r);
 
 #endif

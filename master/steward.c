@@ -180,7 +180,7 @@ steward_care(struct steward *s)
 	bool has_lease = lease_hold(
 	    segment_lease(s->boot.segment), s->boot.slots, s->name, now_ms);
 
-	resolver_beat(s->resolver, has_lease);
+	resolver_beat(s->resolver);
 	checks_beat(&s->checks, has_lease);
 	if (!has_lease)
 		return;
