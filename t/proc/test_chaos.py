@@ -16,6 +16,10 @@ from lib.procs import kill_and_wait, until
 SLACK_S = 5
 RETRY = "retry = connect reset invalid timeout\n"
 EJECT = "eject = reset>=3 5xx>=3 for=200ms\n"
+# How an answer ends that had begun when its server died, whose first bytes may
+# not have left yet; a busy machine takes it in pieces. How many at most.
+CUT = {"Truncated", "Closed", "ConnectionResetError"}
+CUT_MAX = 4
 # of h2load: no status but 2xx
 NO_ERRORS = " 0 3xx, 0 4xx, 0 5xx"
 CHECK = "health_check = tcp interval=200ms timeout=200ms rise=2 fall=2\n"
@@ -61,8 +65,9 @@ def load(world, may_cut=False, **kwargs):
             for origin in world.origins:
                 clients.wait_answer(origin.name, SLACK_S)
             yield clients
-    assert [f for f in clients.failures
-            if not (may_cut and f[0] == "Truncated")] == []
+    cut = [f for f in clients.failures if may_cut and f[0] in CUT]
+    assert [f for f in clients.failures if f not in cut] == []
+    assert len(cut) <= CUT_MAX
     assert [said for said in h2.failures
             if not (may_cut and NO_ERRORS in said)] == []
     assert h2.runs > 0 and clients.got["ok"] > 0
@@ -86,7 +91,7 @@ def recovers(world, clients, origin, bound_s=0):
 def test_killed(world, upstream, bound_s):
     """SIGKILL: connections break and none is taken; back after 0.5 s."""
     w, origins = world(upstream + RETRY)
-    with load(w) as clients:
+    with load(w, may_cut=True) as clients:
         for i in range(4):
             one = origins[i % 3]
             one.kill()
