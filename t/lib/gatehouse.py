@@ -15,18 +15,18 @@ from .wire import WAIT_S, Client
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 BINARY = os.environ.get("GATEHOUSE", str(TOP / "gatehouse"))
 POLL_S = 0.1
-HELD_PORTS = collections.deque(maxlen=64)
+HELD_PORTS = collections.deque(maxlen=256)
 # What no run may leave in its error output.
 FORBIDDEN = ("AddressSanitizer", "LeakSanitizer", "runtime error:", "panic")
 
 
-def free_port():
+def free_port(host="127.0.0.1"):
     """A port that the kernel chose and nobody else gets: a socket stays bound to
     it, without listening, until many others were asked for. Who binds it with
     SO_REUSEADDR may (socket(7)), and until then it refuses connections."""
-    held = socket.socket()
+    held = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    held.bind(("127.0.0.1", 0))
+    held.bind((host, 0))
     HELD_PORTS.append(held)
     return held.getsockname()[1]
 

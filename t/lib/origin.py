@@ -4,6 +4,7 @@ import socket
 import struct
 import threading
 
+from .gatehouse import free_port
 from .wire import WAIT_S, Closed, Malformed, Reader, Truncated
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -67,7 +68,8 @@ class Origin:
             self.sock = socket.socket(
                 socket.AF_INET6 if ":" in host else socket.AF_INET)
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self.sock.bind((host, port))
+            # one that nobody else gets when this one has closed
+            self.sock.bind((host, port or free_port(host)))
             self.port = self.sock.getsockname()[1]
         self.sock.listen(128)
         if path:
