@@ -142,6 +142,13 @@ fields_make(const struct sample *s, struct sec_field *f, char *length)
 	return n;
 }
 
+static span
+server_addr(void *self)
+{
+	(void)self;
+	return SPAN_LIT("192.0.2.1");
+}
+
 struct job {
 	struct sec_plan *plan;
 	struct sec_sieve_memo *memo;
@@ -158,7 +165,7 @@ run(struct job *j, const struct sample *s, bool tells)
 	    .protocol = SPAN_LIT("HTTP/1.1"),
 	    .fields = fields,
 	    .remote_addr = SPAN_LIT("192.0.2.7"),
-	    .server_addr = SPAN_LIT("192.0.2.1"),
+	    .server_addr = server_addr,
 	    .server_name = SPAN_LIT("shop.example.org"),
 	    .id = SPAN_LIT("5f0c5f0c5f0c5f0c")};
 	struct sec_answer answer = {

@@ -58,6 +58,13 @@ read_fields(const char *lines)
 	return n;
 }
 
+static span
+server_addr(void *self)
+{
+	(void)self;
+	return SPAN_LIT("192.0.2.1");
+}
+
 static void
 tx_begin_with(
     const struct ask *ask, const struct sec_fixed *fixed, uint32_t n_fixed)
@@ -73,7 +80,7 @@ tx_begin_with(
 	    .fields = fields,
 	    .n_fields = read_fields(ask->fields),
 	    .remote_addr = SPAN_LIT("192.0.2.7"),
-	    .server_addr = SPAN_LIT("192.0.2.1"),
+	    .server_addr = server_addr,
 	    .server_name = SPAN_LIT("example.org"),
 	    .remote_port = 4711,
 	    .server_port = 8080,

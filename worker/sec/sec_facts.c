@@ -328,7 +328,8 @@ span_of_request(struct sec_tx *tx, enum sec_var var)
 	case SEC_VAR_REQUEST_URI_RAW:
 		return r->target;
 	case SEC_VAR_SERVER_ADDR:
-		return r->server_addr;
+		return r->server_addr != NULL ? r->server_addr(r->server_self)
+					      : (span){0};
 	case SEC_VAR_SERVER_NAME:
 		return r->server_name;
 	case SEC_VAR_UNIQUE_ID:

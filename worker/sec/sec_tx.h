@@ -47,7 +47,11 @@ struct sec_request {
 	span protocol; /* "HTTP/1.1" */
 	const struct sec_field *fields;
 	uint32_t n_fields;
-	span remote_addr, server_addr, server_name;
+	span remote_addr, server_name;
+	/* the kernel has to be asked for it, and few rules do; NULL: there is
+	 * none. The text must outlive the sec_tx. */
+	span (*server_addr)(void *server_self);
+	void *server_self;
 	uint16_t remote_port, server_port;
 	span user; /* empty: nobody who is known */
 	span id;

@@ -252,7 +252,7 @@ name_at(const struct up_name *n, uint32_t i)
 	struct up_at at;
 
 	dns_answer_addr(&n->own, i, n->server->conf->port, &addr);
-	(void)sock_addr_ip(&addr, &at.ip, &at.port);
+	REQUIRE(sock_addr_ip(&addr, &at.ip, &at.port));
 	return at;
 }
 

@@ -31,7 +31,7 @@ struct waf_run {
 	struct sec_tx *tx;
 	struct sec_request request;
 	struct sec_share share;
-	char client[IP_TEXT_CAP], server[IP_TEXT_CAP];
+	char client[IP_TEXT_CAP];
 	uint32_t high; /* of the request's content, as it was before */
 	struct body *waits_for; /* whose `high` was that */
 	bool has_body; /* phase 2 has run */
@@ -97,12 +97,27 @@ protocol_of(enum http_version v)
 	UNREACHED();
 }
 
+static span
+server_addr(void *self)
+{
+	struct exch *x = self;
+	struct sock_addr local;
+	uint16_t port;
+	struct ip ip;
+	char *text;
+
+	OBJ_CHECK(x, MAGIC_EXCH);
+	if (!x->front->local_addr(x->front_self, &local) ||
+	    !sock_addr_ip(&local, &ip, &port))
+		return (span){0};
+	text = arena_alloc(&x->arena, IP_TEXT_CAP);
+	return span_of(text, ip_format(&ip, text));
+}
+
 static void
 take_request(struct exch *x, struct waf_run *run)
 {
 	struct sec_request *r = &run->request;
-	struct sock_addr local;
-	struct ip ip;
 
 	r->method = x->req.method_text;
 	r->target = x->req.raw_target;
@@ -114,10 +129,8 @@ take_request(struct exch *x, struct waf_run *run)
 		    span_of(run->client, ip_format(&x->client.ip, run->client));
 	r->remote_port = x->client.port;
 	r->server_port = x->client.local_port;
-	if (x->front->local_addr(x->front_self, &local) &&
-	    sock_addr_ip(&local, &ip, &r->server_port))
-		r->server_addr =
-		    span_of(run->server, ip_format(&ip, run->server));
+	r->server_addr = server_addr;
+	r->server_self = x;
 	r->server_name = x->req.host;
 	if (x->user != NULL)
 		r->user = x->user->name;

@@ -26,7 +26,7 @@ SecRule RESPONSE_HEADERS:X-Leak "@streq yes" "id:7,phase:3,deny,log,msg:'leak'"
 SecRule RESPONSE_BODY "@contains secret" "id:8,phase:4,deny,log,msg:'said'"
 SecRule REQUEST_HEADERS:Content-Type "json" \
     "id:9,phase:1,pass,nolog,ctl:requestBodyProcessor=JSON"
-SecRule REMOTE_ADDR "!@ipMatch 127.0.0.1" "id:10,phase:1,deny,log"
+SecRule REMOTE_ADDR|SERVER_ADDR "!@ipMatch 127.0.0.1" "id:10,phase:1,deny,log"
 SecRule REQUEST_HEADERS:Host "!@rx ^[a-z.0-9:]+$" "id:11,phase:1,deny,log"
 SecRule TX:level "@eq 3" "id:12,phase:1,deny,log,msg:'fixed'"
 SecAction "id:13,phase:5,pass,log,msg:'end of %{REQUEST_METHOD}',setvar:tx.x=1,\
