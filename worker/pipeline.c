@@ -75,6 +75,7 @@ const struct stage pipeline_request[] = {
     {"forward-fields", STAGE_FORWARD, stage_forward_fields},
     {"mirror", STAGE_REVERSE, stage_mirror},
     {"cache", STAGE_CLIENTS, stage_cache},
+    {"rewrite-path", STAGE_REVERSE | STAGE_INTERNAL, stage_rewrite},
     {"handler", STAGE_CLIENTS | STAGE_INTERNAL, stage_handler},
     {NULL, 0, NULL},
 };

@@ -23,6 +23,7 @@
 #include "worker/files/files.h"
 #include "worker/log/access_log.h"
 #include "worker/rate/rate.h"
+#include "worker/route/route.h"
 #include "worker/up/up.h"
 
 /* Where systemd keeps the random name of a machine (machine-id(5)). */
@@ -426,6 +427,8 @@ worker_prepare(const struct boot *b, struct diag *d)
 	map_init(&p->auths, false);
 	vec_init(&p->forward_upstreams);
 	vec_init(&p->matches);
+	vec_init(&p->rewriters);
+	map_init(&p->rewrites, false);
 	map_init(&p->fields, false);
 	map_init(&p->server_names, false);
 	map_init(&p->moves, false);
@@ -496,6 +499,10 @@ worker_prepare_free(struct prepared *p)
 	for (uint32_t i = 0; i < p->matches.n; i++)
 		match_free(p->matches.at[i]);
 	vec_fini(&p->matches);
+	for (uint32_t i = 0; i < p->rewriters.n; i++)
+		rewrite_fini(p->rewriters.at[i]);
+	vec_fini(&p->rewriters);
+	map_fini(&p->rewrites);
 	acls_free(p->acls);
 	map_fini(&p->upstreams);
 	for (uint32_t i = 0; i < p->plan.n_upstreams; i++)

@@ -39,6 +39,8 @@ struct prepared {
 	struct map moves; /* struct moves, by the path of their file */
 	struct map pages; /* struct page_line, by the address of their line */
 	struct map roots; /* folders of `root`, by path */
+	struct vec rewriters; /* struct rewrite, to be given back */
+	struct map rewrites; /* struct rewrite, by the address of their line */
 	struct map fields; /* struct field_rule, by the address of their word */
 };
 

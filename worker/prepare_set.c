@@ -373,6 +373,55 @@ set_bandwidth(struct prepared *p, const struct conf_scope *s, struct diag *d)
 	return b->flow.rate > 0 ? b : NULL;
 }
 
+/* Compiled once however many routes inherit the line. NULL: it is wrong, and that
+ * was said when it was met first. */
+static const struct rewrite *
+set_rewrite(struct prepared *p, const struct conf_value *v, struct diag *d)
+{
+	/* what stands for one that is wrong */
+	static const char wrong;
+	span key = span_of((const char *)&v, sizeof(v));
+	const void *r = map_get(&p->rewrites, key);
+
+	if (r == NULL) {
+		r = rewrite_prepare(v, &p->arena, d);
+		if (r != NULL)
+			vec_push(&p->rewriters, (void *)(uintptr_t)r);
+		(void)map_put(&p->rewrites, arena_span(&p->arena, key),
+		    (void *)(uintptr_t)(r != NULL ? r : &wrong));
+	}
+	return r == &wrong ? NULL : r;
+}
+
+/* The nearest section's lines come first: the first that matches counts. */
+static void
+set_rewrites(struct prepared *p, const struct conf_scope *s,
+    struct plan_rewrites *out, struct diag *d)
+{
+	bool is_ended = false;
+	struct vec found;
+
+	vec_init(&found);
+	for (uint32_t i = 0; i < s->n && !is_ended; i++) {
+		uint32_t outer = found.n;
+
+		for (const struct conf_value *v =
+			 s->at[i]->first[KEY_SCOPE_REWRITE];
+		     v != NULL; v = v->next) {
+			const struct rewrite *r =
+			    v->is_none ? NULL : set_rewrite(p, v, d);
+
+			is_ended |= v->is_none;
+			if (v->is_none)
+				found.n = outer;
+			if (r != NULL)
+				vec_push(&found, (void *)(uintptr_t)r);
+		}
+	}
+	out->n = found.n;
+	out->at = prepare_keep(p, &found);
+}
+
 void
 prepare_settings(struct prepared *p, const struct conf_scope *s,
     struct plan_settings *set, struct diag *d)
@@ -381,6 +430,7 @@ prepare_settings(struct prepared *p, const struct conf_scope *s,
 
 	set->strip_prefix = set_prefix(p, s, KEY_SCOPE_STRIP_PREFIX, d);
 	set->add_prefix = set_prefix(p, s, KEY_SCOPE_ADD_PREFIX, d);
+	set_rewrites(p, s, &set->rewrites, d);
 	set->max_body = (uint64_t)conf_num(s, KEY_SCOPE_MAX_BODY);
 	if (v != NULL)
 		set->max_body_at = v->at;

@@ -54,7 +54,7 @@ regex_new(span pattern, bool folds_case, struct place at, struct diag *d)
 	re->code = code;
 	/* without JIT in this build of the library it is interpreted */
 	(void)pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
-	re->match = pcre2_match_data_create(1, NULL);
+	re->match = pcre2_match_data_create_from_pattern(code, NULL);
 	re->limits = pcre2_match_context_create(NULL);
 	REQUIRE(re->match != NULL && re->limits != NULL);
 	(void)pcre2_set_match_limit(re->limits, REGEX_MATCH_LIMIT);
@@ -83,4 +83,22 @@ regex_find(const struct regex *re, span text)
 	if (rc == PCRE2_ERROR_NOMATCH)
 		return REGEX_NO;
 	return rc < 0 ? REGEX_LIMIT : REGEX_YES;
+}
+
+uint32_t
+regex_groups(const struct regex *re)
+{
+	return pcre2_get_ovector_count(re->match) - 1;
+}
+
+span
+regex_group(const struct regex *re, span text, uint32_t n)
+{
+	const PCRE2_SIZE *at = pcre2_get_ovector_pointer(re->match) + 2 * n;
+
+	REQUIRE(n < pcre2_get_ovector_count(re->match));
+	/* \K can put the beginning behind the end */
+	if (at[0] == PCRE2_UNSET || at[0] > at[1])
+		return span_of(NULL, 0);
+	return span_of(text.p + at[0], at[1] - at[0]);
 }

@@ -27,4 +27,10 @@ void regex_free(struct regex *re);
  * threads at once. */
 enum regex_rc regex_find(const struct regex *re, span text);
 
+/* How many groups the pattern captures. */
+uint32_t regex_groups(const struct regex *re);
+/* What group n, 0 for all of the match, took of the text that regex_find() said
+ * YES to last; empty when it took no part in it. */
+span regex_group(const struct regex *re, span text, uint32_t n);
+
 #endif

@@ -166,6 +166,7 @@ static const struct {
     {KEY_SCOPE_UPSTREAM, "app"},
     {KEY_SCOPE_RESPOND, "200 hello"},
     {KEY_SCOPE_REDIRECT, "301 https://{host}{path}"},
+    {KEY_SCOPE_REWRITE, "^/old/(.*)$ /new/$1"},
     {KEY_SCOPE_STRIP_PREFIX, "/api"},
     {KEY_SCOPE_ADD_PREFIX, "/v1"},
     {KEY_SCOPE_REQUEST_HEADER, "X-Client: {client_ip}"},

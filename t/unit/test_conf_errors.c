@@ -126,10 +126,11 @@ END_TEST
 START_TEST(what_comes_later_is_never_ignored)
 {
 	static const struct refusal rows[] = {
-	    {SITE "rewrite = a b\n", "3:1: key 'rewrite' in [site s]" LATER},
-	    {SITE "rewrite = a b\nrespnd = 200 y\n",
-		"3:1: key 'rewrite' in [site s]" LATER
-		"4:1: unknown key 'respnd' in [site s]; did you mean "
+	    {"[global]\nkey_isolation = on\n",
+		"2:1: key 'key_isolation' in [global]" LATER},
+	    {"[global]\nkey_isolation = on\n" SITE "respnd = 200 y\n",
+		"2:1: key 'key_isolation' in [global]" LATER
+		"5:1: unknown key 'respnd' in [site s]; did you mean "
 		"'respond'?\n"},
 	    {SITE "[acl x]\nmatch = path ~ x\n[global]\nkey_isolation = on\n",
 		"6:1: key 'key_isolation' in [global]" LATER},

@@ -17,6 +17,8 @@
 #include "worker/exch/sink.h"
 #include "worker/exch/stage.h"
 #include "worker/exch/stage_cost.h"
+#include "worker/exch/target.h"
+#include "worker/exch/target.h"
 
 /* Bytes in flight per direction before the producer waits. Large enough to
  * fill a fast path between two reads, small enough that thousands of slow
@@ -205,6 +207,7 @@ exch_spawn(struct exch *x, const struct front_ops *front, void *front_self)
 	*set = *x->set;
 	/* x was let on */
 	set->access = (struct plan_access){.judge = NULL};
+	target_copy_rewrites(&set->rewrites, &y->arena);
 	field_rules_copy(&set->request_fields, &y->arena);
 	field_rules_copy(&set->hidden_fields, &y->arena);
 	field_rules_copy(&set->response_fields, &y->arena);

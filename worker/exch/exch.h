@@ -175,6 +175,9 @@ struct exch {
 	enum coding coding; /* an internal one: to be made of its content */
 	span path; /* normalized: what rules compare */
 	bool path_is_ambiguous;
+	const struct target_new
+	    *target; /* what `rewrite` made of path and query;
+	                                    NULL: they stay */
 	span request_id;
 	span cache_result; /* how it met a cache, one word; or empty */
 	span limit; /* name of the [limit] that had a say in it; or empty */

@@ -33,6 +33,7 @@ struct cookie_edit; /* worker/preset */
 struct cors; /* likewise */
 struct maintenance; /* likewise */
 struct moves; /* likewise */
+struct rewrite; /* worker/route */
 struct outer_names; /* likewise */
 struct page_line; /* likewise */
 struct security_level; /* likewise */
@@ -84,6 +85,13 @@ struct plan_canon {
 	span name; /* the same without */
 	bool has_port;
 	struct place at; /* of one of the lines */
+};
+
+/* What servers are asked for instead of a path: the first line that matches it
+ * counts (worker/route/rewrite.c). */
+struct plan_rewrites {
+	const struct rewrite *const *at;
+	uint32_t n;
 };
 
 /* Pages for errors; of two for one status the last counts. */
@@ -193,6 +201,7 @@ struct plan_settings {
 	const struct plan_mirror *mirror; /* NULL: nothing is copied */
 	span strip_prefix;
 	span add_prefix;
+	struct plan_rewrites rewrites;
 	uint64_t max_body; /* bytes; 0: no limit */
 	struct place max_body_at;
 	uint64_t timeout_ms; /* of the whole exchange; 0: none */
@@ -249,6 +258,7 @@ enum {
 	RULE_ACCESS_ALL = 1 << 29,
 	RULE_WORK = 1 << 30,
 	RULE_WAF = 1 << 22,
+	RULE_REWRITE_ALL = 1 << 23,
 	/* what adds, and whether it empties first */
 	RULE_LOGS = 1 << 6,
 	RULE_LOGS_ALL = 1 << 7,

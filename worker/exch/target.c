@@ -1,4 +1,4 @@
-/* exch/target: strip_prefix and add_prefix. What the client sent is kept byte
+/* exch/target: strip_prefix and add_prefix, behind `rewrite`. What the client sent is kept byte
  * for byte wherever that means the same; else the normalized path is sent. A
  * path with two readings is not rewritten. */
 #include "worker/exch/target.h"
@@ -6,6 +6,16 @@
 #include "common/http/uri.h"
 #include "worker/exch/exch.h"
 #include "worker/exch/plan.h"
+
+void
+target_copy_rewrites(struct plan_rewrites *lines, struct arena *a)
+{
+	const struct rewrite **at = arena_alloc(a, lines->n * sizeof(*at));
+
+	for (uint32_t i = 0; i < lines->n; i++)
+		at[i] = lines->at[i];
+	lines->at = at;
+}
 
 /* Whether `path` is the prefix or goes on below it. */
 static bool
@@ -40,12 +50,23 @@ target_strips_raw(struct exch *x, span prefix)
 	return span_eq(span_of(out, len), want);
 }
 
+/* A normalized path without the prefix. */
+static span
+target_without(span path, span prefix)
+{
+	if (prefix.len > 0 && target_is_below(path, prefix))
+		return span_from(path, prefix.len);
+	return path;
+}
+
 /* The path behind the route's strip_prefix, as it will be sent. */
 static span
 target_stripped(struct exch *x)
 {
 	span prefix = x->set->strip_prefix;
 
+	if (x->target != NULL)
+		return target_without(x->target->path, prefix);
 	if (prefix.len == 0 || !target_is_below(x->path, prefix))
 		return x->req.path;
 	if (target_strips_raw(x, prefix))
@@ -56,16 +77,23 @@ target_stripped(struct exch *x)
 static span
 target_join(struct exch *x, span path)
 {
+	bool has_query = x->req.has_query;
+	span query = x->req.query;
 	span parts[5];
 	size_t n = 0;
+
+	if (x->target != NULL) {
+		has_query = x->target->has_query;
+		query = x->target->query;
+	}
 
 	parts[n++] = x->set->add_prefix;
 	if (path.len == 0 || path.p[0] != '/')
 		parts[n++] = SPAN_LIT("/");
 	parts[n++] = path;
-	if (x->req.has_query) {
+	if (has_query) {
 		parts[n++] = SPAN_LIT("?");
-		parts[n++] = x->req.query;
+		parts[n++] = query;
 	}
 	return arena_concat(&x->arena, parts, n);
 }
@@ -78,7 +106,8 @@ route_target(struct exch *x)
 
 	if (m->path.len == 1 && m->path.p[0] == '*')
 		return m->path;
-	if (set->strip_prefix.len > 0 || set->add_prefix.len > 0) {
+	if (set->strip_prefix.len > 0 || set->add_prefix.len > 0 ||
+	    x->target != NULL) {
 		if (x->path_is_ambiguous)
 			return span_of(NULL, 0);
 		return target_join(x, target_stripped(x));
@@ -90,12 +119,10 @@ span
 target_path(struct exch *x)
 {
 	const struct plan_settings *set = x->set;
-	span path = x->path;
+	span path = target_without(
+	    x->target != NULL ? x->target->path : x->path, set->strip_prefix);
 	span parts[3] = {set->add_prefix};
 
-	if (set->strip_prefix.len > 0 &&
-	    target_is_below(path, set->strip_prefix))
-		path = span_from(path, set->strip_prefix.len);
 	if (set->add_prefix.len == 0 && path.len > 0)
 		return path;
 	parts[1] = path.len == 0 ? SPAN_LIT("/") : SPAN_LIT("");

@@ -41,6 +41,9 @@ enum verdict stage_split(struct exch *x);
  * says. */
 enum verdict stage_request_fields(struct exch *x);
 
+/* x->target: what `rewrite` makes of the path. */
+enum verdict stage_rewrite(struct exch *x);
+
 /* Response stages, in this order. */
 
 /* The site's rules that match the answer change x->set. */
@@ -64,6 +67,12 @@ void redirect_to_https(struct exch *x);
 /* `redirect = STATUS TEMPLATE`. NULL with a message. */
 const void *redirect_prepare(
     const struct conf_value *v, struct arena *a, struct diag *d);
+
+/* `rewrite = REGEX TARGET`. NULL with a message at the place of what is wrong;
+ * memory comes from the arena, and rewrite_fini() gives back the rest. */
+const struct rewrite *rewrite_prepare(
+    const struct conf_value *v, struct arena *a, struct diag *d);
+void rewrite_fini(const struct rewrite *r);
 
 /* The site that a host belongs to on this listen, or NULL. */
 const struct plan_site *route_site(const struct plan_listen *l, span host);

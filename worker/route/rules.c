@@ -115,6 +115,21 @@ rules_add_access(struct exch *x, struct plan_access *to,
 	to->has_allow |= more->has_allow;
 }
 
+/* Likewise: the first line that matches the path counts, those of the last rule
+ * before all others. */
+static void
+rules_add_rewrites(struct exch *x, struct plan_rewrites *to,
+    const struct plan_rewrites *more, bool is_all)
+{
+	struct plan_rewrites own = *more;
+
+	if (is_all)
+		to->n = 0;
+	if (own.n > 0)
+		to->at = rules_join(x, own.at, &own.n, to->at, to->n, false);
+	to->n = own.n > 0 ? own.n : to->n;
+}
+
 static bool
 rules_has_log(const struct plan_logs *logs, const struct access_log *l)
 {
@@ -226,6 +241,8 @@ rules_apply(struct exch *x, struct plan_settings *to, const struct plan_rule *r)
 		to->allows_websocket = from->allows_websocket;
 	if (r->says & RULE_HSTS)
 		to->hsts = from->hsts;
+	rules_add_rewrites(
+	    x, &to->rewrites, &from->rewrites, r->says & RULE_REWRITE_ALL);
 	rules_apply_presets(x, to, r);
 	rules_add_access(
 	    x, &to->access, &from->access, r->says & RULE_ACCESS_ALL);

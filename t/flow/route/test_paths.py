@@ -213,15 +213,3 @@ def test_key_isolation_is_refused_as_not_built():
                   "[site a]\nrespond = 200 x\n")
     assert r.returncode == 1
     assert "key_isolation" in r.stderr and "not built yet" in r.stderr
-
-
-@pytest.mark.parametrize("section, line", [
-    ("route a /x", "rewrite = ^/a /b"),
-])
-def test_keys_of_later_parts_are_refused(section, line):
-    """Issue 2: so are settings of sites and routes that come later."""
-    text = "[site a]\nrespond = 200 x\n" if section != "site a" else ""
-    r = run("-t", "-c", "/dev/stdin",
-            stdin=f"{text}[{section}]\nrespond = 200 x\n{line}\n")
-    assert r.returncode == 1
-    assert line.split()[0] in r.stderr and "not built yet" in r.stderr
