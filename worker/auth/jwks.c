@@ -199,6 +199,24 @@ jwks_now_ms(const struct jwks *s)
 	return clock_mono_ms(worker_clock(s->w));
 }
 
+/* --- when to look again --------------------------------------------------- */
+
+static void
+jwks_rest(struct jwks *s, uint64_t ms)
+{
+	loop_timer_set(
+	    s->w->loop, &s->due, ms + s->w->boot->worker * JWKS_STEP_MS);
+}
+
+/* Until the set is fresh no more. */
+static void
+jwks_rest_fresh(struct jwks *s)
+{
+	int64_t left_s = s->fresh_until_s - jwks_now_s(s);
+
+	jwks_rest(s, left_s > 0 ? (uint64_t)left_s * 1000 : 0);
+}
+
 /* --- what workers share --------------------------------------------------- */
 
 static void
@@ -240,9 +258,11 @@ jwks_adopt(struct jwks *s)
 	h.came_ms = u64_min(h.came_ms, jwks_now_ms(s));
 	h.fresh_until_s =
 	    i64_min(h.fresh_until_s, jwks_now_s(s) + JWKS_FRESH_MAX_S);
-	if (s->set != NULL && h.came_ms <= s->came_ms)
+	if ((s->set != NULL && h.came_ms <= s->came_ms) ||
+	    jwks_take(s, span_from(found.der, sizeof(h)), &h) != NULL)
 		return false;
-	return jwks_take(s, span_from(found.der, sizeof(h)), &h) == NULL;
+	jwks_rest_fresh(s);
+	return true;
 }
 
 /* --- fetching ------------------------------------------------------------- */
@@ -264,22 +284,6 @@ jwks_kick_all(struct jwks *s)
 		wait_settle(w);
 		exch_kick(w->x);
 	}
-}
-
-static void
-jwks_rest(struct jwks *s, uint64_t ms)
-{
-	loop_timer_set(
-	    s->w->loop, &s->due, ms + s->w->boot->worker * JWKS_STEP_MS);
-}
-
-/* Until the set is fresh no more. */
-static void
-jwks_rest_fresh(struct jwks *s)
-{
-	int64_t left_s = s->fresh_until_s - jwks_now_s(s);
-
-	jwks_rest(s, left_s > 0 ? (uint64_t)left_s * 1000 : 0);
 }
 
 static void
