@@ -338,6 +338,8 @@ prepare_listen(struct prepared *p, struct plan_listen *l,
 	l->min_rate = (uint64_t)conf_num(&s, KEY_LISTEN_MIN_RATE);
 	l->proxy_protocol = conf_bool(&s, KEY_LISTEN_PROXY_PROTOCOL);
 	l->has_h2c = conf_bool(&s, KEY_LISTEN_H2C);
+	l->is_transparent =
+	    span_eq(conf_text(&s, KEY_LISTEN_MODE), SPAN_LIT("transparent"));
 	l->redirects_https = conf_bool(&s, KEY_LISTEN_REDIRECT_HTTPS);
 	if (l->redirects_https)
 		l->redirects_https_at =

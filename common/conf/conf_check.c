@@ -313,6 +313,35 @@ refuse_key(const struct checker *c, const struct conf_section *s,
 		    conf_rows[k].name, mode);
 }
 
+/* Who does not know that there is a proxy says nothing to it. */
+static void
+check_transparent(const struct checker *c, const struct conf_section *s,
+    const struct conf_scope *sc)
+{
+	static const char mode[] = "it is of mode transparent";
+	const struct conf_section *policy = conf_section(
+	    c->tree, CONF_FORWARD, conf_text(sc, KEY_LISTEN_POLICY));
+	const struct conf_value *auth =
+	    policy == NULL ? NULL : policy->first[KEY_FORWARD_AUTH];
+	struct conf_iter it = {0};
+	const struct conf_value *v;
+
+	refuse_key(c, s, KEY_LISTEN_TLS, mode);
+	refuse_key(c, s, KEY_LISTEN_H2C, mode);
+	refuse_key(c, s, KEY_LISTEN_PROTOCOLS, mode);
+	refuse_key(c, s, KEY_LISTEN_PROXY_PROTOCOL, mode);
+	while ((v = conf_next(sc, KEY_LISTEN_ADDRESS, &it)) != NULL)
+		for (uint32_t i = 0; i < v->n_words; i++)
+			if (span_starts(v->words[i].text, SPAN_LIT("unix:")))
+				diag_error(c->d, v->words[i].at,
+				    "nothing can be redirected to a unix "
+				    "socket");
+	if (auth != NULL && !auth->is_none)
+		diag_error(c->d, auth->at,
+		    "[listen %.*s] cannot ask who its clients are: %s",
+		    SPAN_FMT(conf_brief(s->name)), mode);
+}
+
 static void
 check_mode(const struct checker *c, const struct conf_section *s)
 {
@@ -323,9 +352,11 @@ check_mode(const struct checker *c, const struct conf_section *s)
 		return;
 	}
 	if (conf_get(&sc, KEY_LISTEN_POLICY) == NULL)
-		need(c, s, "is of mode forward and needs a policy");
+		need(c, s, "is a proxy and needs a policy");
 	refuse_key(c, s, KEY_LISTEN_DEFAULT_SITE, "no site is served");
 	refuse_key(c, s, KEY_LISTEN_REDIRECT_HTTPS, "no site is served");
+	if (span_eq(conf_text(&sc, KEY_LISTEN_MODE), SPAN_LIT("transparent")))
+		check_transparent(c, s, &sc);
 }
 
 /* A site is served by listens of mode http. */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netfilter_ipv4.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +15,9 @@
 #include "common/base/text.h"
 
 #define UNIX_PREFIX "unix:"
+/* linux/netfilter_ipv6/ip6_tables.h, which is no header for programs that have
+ * netinet/in.h. */
+#define SOCK_ORIGINAL_DST6 80
 /* Bytes that the kernel takes of what a client has no window for: without a bound
  * it takes megabytes, and thousands who read nothing fill its memory for TCP. */
 #define SOCK_UNSENT_MAX (256 << 10)
@@ -266,6 +270,15 @@ sock_accept(int fd, struct sock_addr *peer)
 	peer->len = sizeof(peer->u);
 	return accept4(
 	    fd, &peer->u.sa, &peer->len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+int
+sock_original(int fd, bool is_v4, struct sock_addr *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->len = is_v4 ? sizeof(out->u.in) : sizeof(out->u.in6);
+	return getsockopt(fd, is_v4 ? IPPROTO_IP : IPPROTO_IPV6,
+	    is_v4 ? SO_ORIGINAL_DST : SOCK_ORIGINAL_DST6, &out->u, &out->len);
 }
 
 int

@@ -52,6 +52,10 @@ void sock_defer_accept(int fd);
 int sock_connect(const struct sock_addr *to, bool *is_done);
 /* accept4 with non-blocking, close-on-exec. -1 with errno. */
 int sock_accept(int fd, struct sock_addr *peer);
+/* Where an accepted connection was going when the kernel (netfilter) redirected
+ * it to us; `is_v4`: its addresses are of IPv4, whatever the socket's family is.
+ * One that nobody redirected tells its own address, or fails. -1 with errno. */
+int sock_original(int fd, bool is_v4, struct sock_addr *out);
 /* The pending error of a socket (SO_ERROR), 0 when none. */
 int sock_error(int fd);
 /* Close it so that the peer sees a reset, and nothing of it stays behind. */

@@ -200,7 +200,7 @@ class Client:
     def __init__(self, address, timeout=WAIT_S, rcvbuf=None, tls=None,
                  name=None, session=None, source=None):
         family = socket.AF_UNIX if isinstance(address, str) \
-            else socket.AF_INET
+            else socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.sock = socket.socket(family, socket.SOCK_STREAM)
         if rcvbuf:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)

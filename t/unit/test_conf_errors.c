@@ -134,8 +134,6 @@ START_TEST(what_comes_later_is_never_ignored)
 		"'respond'?\n"},
 	    {SITE "[acl x]\nmatch = path ~ x\n[global]\nkey_isolation = on\n",
 		"6:1: key 'key_isolation' in [global]" LATER},
-	    {SITE "[listen a]\naddress = :80\nmode = transparent\n",
-		"5:8: mode = transparent: 'transparent'" LATER},
 	};
 
 	check_refusals(rows, NELEMS(rows));
@@ -471,6 +469,36 @@ START_TEST(sites_and_logs_have_what_they_need)
 END_TEST
 
 /* More than anybody reads: bounded, and no tree. */
+#define TAKEN SITE "[listen a]\naddress = :80\nmode = transparent\npolicy = f\n"
+#define FORWARD "[forward f]\nallow = all\n"
+#define OF_TRANSPARENT " says nothing here: it is of mode transparent\n"
+
+START_TEST(clients_who_know_of_no_proxy_say_nothing_to_it)
+{
+	static const struct refusal rows[] = {
+	    {SITE "[listen a]\naddress = :80\nmode = transparent\n",
+		"3:1: [listen a] is a proxy and needs a policy\n"},
+	    {TAKEN "tls = on\nh2c = on\n" FORWARD,
+		"7:1: 'tls'" OF_TRANSPARENT "8:1: 'h2c'" OF_TRANSPARENT},
+	    {TAKEN "proxy_protocol = on\n" FORWARD,
+		"7:1: 'proxy_protocol'" OF_TRANSPARENT},
+	    {TAKEN "protocols = h2\n" FORWARD,
+		"7:1: 'protocols'" OF_TRANSPARENT},
+	    {TAKEN "default_site = s\n" FORWARD,
+		"7:1: 'default_site' says nothing here: no site is served\n"},
+	    {SITE "[listen a]\naddress = unix:/x\nmode = transparent\n"
+		  "policy = f\n" FORWARD,
+		"4:11: nothing can be redirected to a unix socket\n"},
+	    {TAKEN FORWARD "auth = u\n[auth u]\nscheme = basic\nusers = w\n"
+			   "[users w]\nfile = /x\n",
+		"9:8: [listen a] cannot ask who its clients are: it is of mode "
+		"transparent\n"},
+	};
+
+	check_refusals(rows, NELEMS(rows));
+}
+END_TEST
+
 START_TEST(ten_thousand_problems_are_bounded)
 {
 	enum { n_lines = 10000 };
@@ -511,6 +539,7 @@ main(void)
 	    names_must_be_defined,
 	    hosts_and_addresses_have_one_owner,
 	    sites_and_logs_have_what_they_need,
+	    clients_who_know_of_no_proxy_say_nothing_to_it,
 	    ten_thousand_problems_are_bounded,
 	};
 

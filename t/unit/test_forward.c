@@ -11,6 +11,10 @@
 #define DENY \
 	"[listen p]\naddress = 127.0.0.1:3128 192.0.2.9:81 [2001:db8::9]:82\n" \
 	"mode = forward\npolicy = f\n[forward f]\nallow = all\n"
+#define TAKEN \
+	"[listen p]\naddress = 127.0.0.1:3129\nmode = transparent\npolicy = " \
+	"f\n" \
+	"[forward f]\nallow = all\n"
 #define ALLOW DENY "private_networks = allow\n"
 
 /* The addresses that are left of these, as text. */
@@ -104,6 +108,79 @@ START_TEST(a_target_says_what_its_fields_say)
 }
 END_TEST
 
+/* An intercepted request, that was going to this address and port. */
+static enum verdict
+taken(struct fixture *f, const char *head, const char *ip, uint16_t port)
+{
+	struct exch *x = fixture_request(f, head);
+
+	x->client.is_intercepted = ip != NULL;
+	if (ip != NULL)
+		ck_assert(ip_parse(span_str(ip), &x->client.sent_to));
+	x->client.local_port = port;
+	return stage_target(x);
+}
+
+START_TEST(an_intercepted_request_goes_where_it_was_going)
+{
+	struct fixture *f = fixture_new(TAKEN);
+	struct exch_destination *to;
+
+	ck_assert_int_eq(taken(f, "GET /x HTTP/1.1\r\nHost: A.test\r\n\r\n",
+			     "1.2.3.4", 8080),
+	    VERDICT_NEXT);
+	to = f->x->destination;
+	ck_assert_span_eq(to->host, "a.test");
+	ck_assert_uint_eq(to->port, 8080);
+	ck_assert(to->is_claimed && !to->is_literal);
+	ck_assert_span_eq(f->x->req.authority, "a.test:8080");
+	ck_assert_span_eq(f->x->client.scheme, "http");
+	ck_assert_int_eq(to->resolve(f->x), VERDICT_NEXT);
+	ck_assert_uint_eq(to->n_ips, 1);
+	ck_assert(ip_eq(&to->ips[0], &f->x->client.sent_to));
+	/* an address is its own name, and no other's */
+	ck_assert_int_eq(
+	    taken(f, "GET / HTTP/1.0\r\n\r\n", "2606::1", 80), VERDICT_NEXT);
+	ck_assert_span_eq(f->x->req.authority, "[2606::1]");
+	ck_assert(!f->x->destination->is_claimed);
+	ck_assert_int_eq(
+	    taken(f, "GET / HTTP/1.1\r\nHost: 8.8.8.8\r\n\r\n", "1.2.3.4", 80),
+	    VERDICT_NEXT);
+	to = f->x->destination;
+	ck_assert(to->is_literal && to->is_claimed);
+	ck_assert_int_eq(to->resolve(f->x), VERDICT_NEXT);
+	ck_assert(ip_eq(&to->ips[0], &f->x->client.sent_to));
+	fixture_free(f);
+}
+END_TEST
+
+START_TEST(what_is_not_meant_for_a_server_is_refused)
+{
+	static const struct {
+		const char *head;
+		const char *ip;
+		enum fault_id why;
+	} rows[] = {
+	    {"GET / HTTP/1.1\r\nHost: a\r\n\r\n", NULL, F_PRIVATE_ADDRESS},
+	    {"GET / HTTP/1.1\r\nHost: a:81\r\n\r\n", "1.2.3.4", F_TARGET_HOST},
+	    {"GET / HTTP/1.1\r\nHost: a:0\r\n\r\n", "1.2.3.4", F_TARGET_HOST},
+	    {"CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n", "1.2.3.4",
+		F_METHOD_REFUSED},
+	    {"GET https://a/ HTTP/1.1\r\nHost: a\r\n\r\n", "1.2.3.4",
+		F_TARGET_SCHEME},
+	    {"GET / HTTP/1.1\r\nHost: 1.2.3\r\n\r\n", "1.2.3.4", F_TARGET_HOST},
+	};
+	struct fixture *f = fixture_new(TAKEN);
+
+	for (size_t i = 0; i < NELEMS(rows); i++) {
+		ck_assert_int_eq(
+		    taken(f, rows[i].head, rows[i].ip, 80), VERDICT_FAULT);
+		ck_assert_int_eq(f->x->fault, rows[i].why);
+	}
+	fixture_free(f);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -112,6 +189,8 @@ main(void)
 	    both_families_find_room,
 	    own_listens_are_nowhere,
 	    a_target_says_what_its_fields_say,
+	    an_intercepted_request_goes_where_it_was_going,
+	    what_is_not_meant_for_a_server_is_refused,
 	};
 
 	return unit_run("forward", tests, NELEMS(tests));

@@ -374,6 +374,11 @@ stage_cache(struct exch *x)
 		stage_note(x, "not asked: ", SPAN_LIT("no server answers"));
 		return VERDICT_NEXT;
 	}
+	if (x->destination != NULL && x->destination->is_claimed) {
+		stage_note(x, "not asked: ",
+		    SPAN_LIT("another server may be meant than the host's"));
+		return VERDICT_NEXT;
+	}
 	/* somebody may have been asked who may purge */
 	c = x->cached != NULL ? x->cached : stage_begin(x);
 	if (x->req.method == METHOD_PURGE && c->cache->purgers.judge != NULL)

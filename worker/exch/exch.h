@@ -88,7 +88,11 @@ struct exch_client {
 	bool is_early; /* it may be a copy: the handshake has not ended */
 	struct ip peer; /* who the connection is really from */
 	uint16_t peer_port;
-	uint16_t local_port; /* of the listen; 0 for a unix socket */
+	uint16_t local_port; /* of the listen, or where it was going; 0 for a
+	                        unix socket */
+	bool is_intercepted; /* it was going to `sent_to` and knows nothing of
+	                        us */
+	struct ip sent_to;
 };
 
 /* Whether the client's address is known: a peer on a unix socket has none, but
@@ -205,6 +209,8 @@ struct exch {
 	bool is_own_answer; /* made here, not by an origin */
 	bool is_page; /* with is_own_answer: the page of its status alone */
 	bool wants_tunnel; /* an upgrade was asked and may be granted */
+	bool is_tacit; /* a tunnel that nobody asked us for: the client hears
+	                  nothing that is ours */
 	bool is_unproven; /* a tunnel whose first bytes are still waited for, as
 	                     long as for a head */
 	bool is_spare; /* its failure hurts nobody: no server is waited for */

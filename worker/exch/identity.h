@@ -62,6 +62,8 @@ struct exch_destination {
 	uint16_t port;
 	bool is_literal; /* host is an address */
 	bool is_resolved; /* ips hold what there is, maybe nothing */
+	bool is_claimed; /* that host is at these addresses is what the client
+	                    says, and nobody else */
 	uint16_t n_ips;
 	/* What was judged is what is connected to: nobody asks for the name a
 	 * second time. */

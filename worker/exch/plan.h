@@ -333,6 +333,7 @@ struct plan_listen {
 	const struct plan_site *any; /* hosts = * or default_site, or NULL */
 	struct plan_settings set; /* for exchanges that met no site */
 	const struct forward *forward; /* it is a forward proxy; NULL: sites */
+	bool is_transparent; /* its clients do not know that */
 	struct iptrie *trusted; /* whose forwarding fields are believed */
 	bool trusts_unix; /* those of peers on unix sockets are */
 	struct h1_limits limits;

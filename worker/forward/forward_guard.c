@@ -83,8 +83,8 @@ forward_resolve(struct exch *x)
 
 	if (list_is_linked(&r->wait.node))
 		return VERDICT_WAIT;
-	if (r->to.is_literal) {
-		forward_judge(x, &r->literal, 1);
+	if (r->has_address) {
+		forward_judge(x, &r->address, 1);
 		return VERDICT_NEXT;
 	}
 	if (x->sink != NULL) {
@@ -156,6 +156,10 @@ stage_guard(struct exch *x)
 		exch_fault(x, F_CONNECT_PORT, 0);
 		return VERDICT_FAULT;
 	}
+	if (intercept_is_nameless(x)) {
+		exch_fault_as(x, F_TUNNEL_SNI, 0, "it names no host");
+		return VERDICT_FAULT;
+	}
 	if (f->n_parents > 0 && forward_has_parent(x))
 		return forward_guard_parent(x);
 	v = identity_need_address(x);
@@ -164,7 +168,7 @@ stage_guard(struct exch *x)
 	if (x->sink != NULL)
 		guard_note(x);
 	if (r->to.n_ips > 0 || r->why == F_NONE)
-		return VERDICT_NEXT;
+		return r->to.is_claimed ? intercept_prove(x) : VERDICT_NEXT;
 	if (r->why == F_PRIVATE_ADDRESS)
 		sink_note(x, "private_networks", f->private_at, "it is %s",
 		    r->why_not);

@@ -58,8 +58,9 @@ struct forward_request {
 	uint16_t n_judged; /* addresses that may be connected to, before rules
 	                      took some away */
 	const char *why_not; /* what an address is that was left out; or NULL */
-	bool has_literal; /* the target is an address, which is `literal` */
-	struct ip literal;
+	bool has_address; /* nobody has to look it up: it is `address` */
+	bool is_asked; /* whether that is the host's was looked up */
+	struct ip address;
 };
 
 static inline struct forward_request *
@@ -74,6 +75,18 @@ forward_request(const struct exch *x)
 enum verdict forward_resolve(struct exch *x);
 /* Keep those of the addresses that may be connected to. */
 void forward_judge(struct exch *x, const struct ip *ips, uint32_t n);
+
+/* --- forward_intercept.c -------------------------------------------------- */
+
+/* Read where an intercepted request goes from what it was going to: x->req gets
+ * host and port. false: it is refused. */
+bool intercept_read(struct exch *x);
+/* Its address is the one that it was going to; what it calls that is a claim. */
+void intercept_fix(const struct exch *x, struct forward_request *r);
+/* Whether it is a tunnel that has no name and needs one. */
+bool intercept_is_nameless(const struct exch *x);
+/* Find out whether the claim is true, where anything comes of it; as a stage. */
+enum verdict intercept_prove(struct exch *x);
 
 /* --- forward_parent.c ----------------------------------------------------- */
 

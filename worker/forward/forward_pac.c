@@ -30,7 +30,8 @@ pac_is_asked(const struct exch *x)
 	    {"/wpad.dat", 9},
 	};
 
-	if (!x->listen->forward->has_pac || x->req.form != TARGET_ORIGIN ||
+	if (!x->listen->forward->has_pac || x->listen->is_transparent ||
+	    x->req.form != TARGET_ORIGIN ||
 	    (x->req.method != METHOD_GET && x->req.method != METHOD_HEAD))
 		return false;
 	for (size_t i = 0; i < NELEMS(paths); i++)

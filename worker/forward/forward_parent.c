@@ -78,8 +78,10 @@ forward_guard_parent(struct exch *x)
 	const struct forward *f = x->listen->forward;
 	struct forward_request *r = forward_request(x);
 
-	if (r->to.is_literal && !r->to.is_resolved)
-		forward_judge(x, &r->literal, 1);
+	if (r->has_address && !r->to.is_resolved)
+		forward_judge(x, &r->address, 1);
+	/* who looks the host up is who is asked for it */
+	r->to.is_claimed = false;
 	if (!f->allows_private && is_own_name(r->to.host))
 		r->why_not = "the proxy's own machine";
 	if (r->why_not == NULL)

@@ -50,6 +50,14 @@ target_is_whole(const struct http_msg *m)
 	       m->scheme.len > 0;
 }
 
+/* What is neither plain HTTP nor a tunnel. */
+static bool
+target_has_other_scheme(const struct http_msg *m)
+{
+	return m->form != TARGET_AUTHORITY && m->scheme.len > 0 &&
+	       !span_ieq(m->scheme, SPAN_LIT("http"));
+}
+
 /* "host:0" asks for a port that there is not. */
 static bool
 target_tells_no_port(const struct http_msg *m)
@@ -84,15 +92,13 @@ target_find(struct exch *x)
 	struct http_msg *m = &x->req;
 	struct forward_request *r = arena_zalloc(&x->arena, sizeof(*r));
 	char *host = arena_alloc(&x->arena, URI_HOST_CAP);
-	struct ip ip;
 	size_t len;
 
-	switch (uri_normalize_host(m->host, host, &len, &ip)) {
+	switch (uri_normalize_host(m->host, host, &len, &r->address)) {
 	case URI_HOST_AMBIGUOUS:
 		return target_fault(x, F_TARGET_HOST, NULL);
 	case URI_HOST_ADDRESS:
-		r->to.is_literal = true;
-		r->literal = ip;
+		r->to.is_literal = r->has_address = true;
 		break;
 	case URI_HOST_NAME:
 		/* its records would tell other hosts and ports */
@@ -106,6 +112,8 @@ target_find(struct exch *x)
 	r->to.host = span_of(host, len);
 	r->to.port = m->port != 0 ? m->port : HTTP_PORT;
 	r->to.resolve = forward_resolve;
+	if (x->client.is_intercepted)
+		intercept_fix(x, r);
 	x->destination = &r->to;
 	target_write(x, &r->to);
 	sink_note(x, "target", SINK_NOWHERE, "%.*s, port %u",
@@ -123,10 +131,12 @@ stage_target(struct exch *x)
 		return VERDICT_FAULT;
 	if (pac_is_asked(x))
 		return pac_reply(x);
-	if (!target_is_whole(&x->req))
+	/* in a dry run, nobody has sent it here: it goes where its name leads */
+	if (x->listen->is_transparent && x->sink == NULL && !intercept_read(x))
+		return VERDICT_FAULT;
+	if (!x->client.is_intercepted && !target_is_whole(&x->req))
 		return target_fault(x, F_NO_TARGET, NULL);
-	if (x->req.form != TARGET_AUTHORITY &&
-	    !span_ieq(x->req.scheme, SPAN_LIT("http")))
+	if (target_has_other_scheme(&x->req))
 		return target_fault(x, F_TARGET_SCHEME, NULL);
 	v = target_find(x);
 	if (v != VERDICT_NEXT)

@@ -101,6 +101,8 @@ conn_log_late(const struct conn *k)
 		conn_log(k, "TLS:", "the handshake took too long");
 	} else if (k->greeting == CONN_PROXY) {
 		conn_log_proxy(k, "too late");
+	} else if (k->greeting == CONN_HELLO) {
+		conn_log(k, "intercepted:", "nothing was asked for");
 	}
 }
 
@@ -128,9 +130,41 @@ conn_begin(struct conn *k)
 		k->greeting = CONN_TLS;
 		k->is_tls = true;
 		k->w->n_tls++;
+	} else if (l->is_transparent) {
+		k->greeting = CONN_HELLO;
 	} else {
 		k->greeting = l->has_h2c ? CONN_PREFACE : CONN_GREETED;
 	}
+}
+
+static void
+conn_set_told(struct conn *k, const struct sock_addr *dst)
+{
+	struct ip ignored;
+
+	if (!sock_addr_ip(dst, &ignored, &k->local_port))
+		k->local_port = 0;
+	k->told = malloc(sizeof(*k->told));
+	REQUIRE(k->told != NULL);
+	k->told->dst = *dst;
+}
+
+/* Where it was going. One that came to us by itself was going nowhere else. */
+static void
+conn_learn(struct conn *k, int fd)
+{
+	struct sock_addr own, dst;
+	uint16_t own_port, dst_port;
+	struct ip own_ip, dst_ip;
+
+	if (k->is_unix || sock_original(fd, ip_is_v4(&k->peer), &dst) < 0 ||
+	    sock_local(fd, &own) < 0 ||
+	    !sock_addr_ip(&dst, &dst_ip, &dst_port) ||
+	    !sock_addr_ip(&own, &own_ip, &own_port) ||
+	    (own_port == dst_port && ip_eq(&own_ip, &dst_ip)))
+		return;
+	k->is_intercepted = true;
+	conn_set_told(k, &dst);
 }
 
 bool
@@ -147,6 +181,8 @@ conn_open(struct conn *k, const struct conn_ops *ops, struct worker *w,
 	k->is_unix = !sock_addr_ip(peer, &k->peer, &k->peer_port);
 	if (!sock_addr_ip(local, &ignored, &k->local_port))
 		k->local_port = 0;
+	if (l->is_transparent)
+		conn_learn(k, fd);
 	k->greeting = CONN_PROXY;
 	timer_init(&k->timer, conn_on_timer, k);
 	task_init(&k->task, conn_on_task, k);
@@ -204,16 +240,10 @@ conn_gone(struct conn *k)
 static void
 conn_believe(struct conn *k, const struct proxyproto *pp)
 {
-	struct ip ignored;
-
 	if (!pp->has_addrs || !sock_addr_ip(&pp->src, &k->peer, &k->peer_port))
 		return;
 	k->is_unix = false;
-	if (!sock_addr_ip(&pp->dst, &ignored, &k->local_port))
-		k->local_port = 0;
-	k->told = malloc(sizeof(*k->told));
-	REQUIRE(k->told != NULL);
-	k->told->dst = pp->dst;
+	conn_set_told(k, &pp->dst);
 }
 
 /* Whether the request that came before the end of the handshake may be served
@@ -286,6 +316,50 @@ conn_read_preface(struct conn *k)
 	}
 }
 
+/* What a handshake for somebody else begins with (RFC 8446 5.1). */
+#define HELLO_FIRST_BYTE 0x16
+
+/* A client that does not know of us speaks HTTP, or TLS with the one it thinks it
+ * speaks with; its first message is waited for then, since that may name him. */
+static enum conn_rc
+conn_read_hello(struct conn *k)
+{
+	for (;;) {
+		span in = inbuf_span(&k->in);
+		char room[TLS_HELLO_MAX];
+		struct tls_hello h;
+		ssize_t n;
+
+		k->greeting = CONN_GREETED;
+		if (in.len > 0 && in.p[0] != HELLO_FIRST_BYTE)
+			return CONN_H1;
+		if (in.len > 0 &&
+		    (in.len >= TLS_HELLO_MAX ||
+			tls_hello_read(in, room, &h) != TLS_HELLO_MORE))
+			return CONN_TLS_THROUGH;
+		n = inbuf_fill(&k->in, k->w, &k->stream, TLS_HELLO_MAX);
+		if (n == STREAM_RC_AGAIN) {
+			k->greeting = CONN_HELLO;
+			return CONN_MORE;
+		}
+		if (n <= 0)
+			return in.len > 0 ? CONN_TLS_THROUGH : CONN_H1;
+	}
+}
+
+span
+conn_hello_name(const struct conn *k, char name[TLS_NAME_MAX + 1])
+{
+	char room[TLS_HELLO_MAX];
+	struct tls_hello h;
+	size_t len;
+
+	if (tls_hello_read(inbuf_span(&k->in), room, &h) != TLS_HELLO_OK ||
+	    !tls_hello_name(&h, name, &len))
+		return span_of(NULL, 0);
+	return span_of(name, len);
+}
+
 /* The PROXY header comes first and is believed: the listen says so. */
 static enum conn_rc
 conn_read_proxy(struct conn *k)
@@ -327,6 +401,8 @@ conn_greet(struct conn *k)
 		return conn_shake(k);
 	case CONN_PREFACE:
 		return conn_read_preface(k);
+	case CONN_HELLO:
+		return conn_read_hello(k);
 	case CONN_GREETED:
 		return CONN_H1;
 	}
@@ -393,10 +469,15 @@ conn_is_early(const struct conn *k)
 void
 conn_tell(const struct conn *k, struct exch_client *client)
 {
+	uint16_t ignored;
+
 	client->ip = client->peer = k->peer;
 	client->port = client->peer_port = k->peer_port;
 	client->is_unix = k->is_unix;
 	client->local_port = k->local_port;
+	client->is_intercepted = k->is_intercepted;
+	if (k->is_intercepted)
+		(void)sock_addr_ip(&k->told->dst, &client->sent_to, &ignored);
 	client->tls = k->tls;
 	client->is_early = conn_is_early(k);
 	client->scheme = k->tls != NULL ? SPAN_LIT("https") : SPAN_LIT("http");

@@ -14,6 +14,7 @@
 #include "common/base/list.h"
 #include "common/net/sock.h"
 #include "common/net/stream.h"
+#include "common/tls/tls_hello.h"
 #include "common/tls/tls_stream.h"
 #include "worker/exch/exch.h"
 #include "worker/exch/inbuf.h"
@@ -47,10 +48,11 @@ enum conn_greeting {
 	CONN_PROXY, /* the PROXY header is awaited */
 	CONN_TLS, /* the handshake is under way */
 	CONN_PREFACE, /* its first bytes tell whether it is HTTP/2 */
+	CONN_HELLO, /* they tell whether it is TLS, for somebody else */
 	CONN_GREETED
 };
 
-/* Addresses told by a PROXY header. */
+/* Addresses told by a PROXY header, or by who redirected it here. */
 struct conn_told {
 	struct sock_addr dst;
 };
@@ -74,6 +76,7 @@ struct conn {
 	enum conn_greeting greeting;
 	bool is_tls; /* it counts as such */
 	bool is_early; /* it began before the handshake ended */
+	bool is_intercepted; /* it was going elsewhere, as `told` says */
 	struct ip peer;
 	uint16_t peer_port;
 	uint16_t local_port;
@@ -84,6 +87,7 @@ enum conn_rc {
 	CONN_MORE, /* an event will tell when to go on */
 	CONN_H1, /* it speaks HTTP/1; what is at hand lies in k->in */
 	CONN_H2, /* the same for HTTP/2 */
+	CONN_TLS_THROUGH, /* it speaks TLS with somebody else */
 	CONN_BAD /* to be closed; the log says why */
 };
 
@@ -94,6 +98,9 @@ bool conn_open(struct conn *k, const struct conn_ops *ops, struct worker *w,
     const struct sock_addr *local);
 /* Go on with what comes before the first request. */
 enum conn_rc conn_greet(struct conn *k);
+/* After CONN_TLS_THROUGH: the name that its handshake asks for, in lower case, or
+ * the empty span when it is not to be had. */
+span conn_hello_name(const struct conn *k, char name[TLS_NAME_MAX + 1]);
 /* What was awaited of the greeting did not come in time: say so in the log. */
 void conn_log_late(const struct conn *k);
 /* Sending is blocked from now on: note what the kernel holds. Then, how much of

@@ -168,6 +168,26 @@ h1f_begin(struct h1_front *c)
 	exch_kick(x);
 }
 
+/* What the client says goes on as it came, from its first byte. */
+static void
+h1f_begin_through(struct h1_front *c)
+{
+	char name[TLS_NAME_MAX + 1];
+	struct exch *x;
+
+	c->begin_us = worker_clock(c->conn.w)->mono_us;
+	x = h1f_exch_new(c);
+	x->is_tacit = true;
+	x->wants_close = true;
+	x->req.version = HTTP_1_1;
+	x->req.method = METHOD_CONNECT;
+	x->req.method_text = method_name(METHOD_CONNECT);
+	x->req.form = TARGET_AUTHORITY;
+	x->req.host = arena_span(&x->arena, conn_hello_name(&c->conn, name));
+	wire_in_init(&c->m->in, &x->req_body, &x->req, false, false);
+	exch_kick(x);
+}
+
 /* Look for a head in what is at hand. false when more bytes are needed. */
 static bool
 h1f_try_head(struct h1_front *c)
@@ -259,6 +279,10 @@ h1f_greet(struct h1_front *c)
 		h1f_goto(c, H1F_TAKEN);
 		c->magic = 0;
 		h2f_take(&c->conn);
+		return;
+	case CONN_TLS_THROUGH:
+		h1f_goto(c, H1F_IDLE);
+		h1f_begin_through(c);
 		return;
 	case CONN_BAD:
 		h1f_close(c);

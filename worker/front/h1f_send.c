@@ -10,8 +10,8 @@ send_is_bare(const struct exch *x)
 {
 	unsigned status = x->resp.status;
 
-	return x->req.method == METHOD_HEAD || status < 200 || status == 204 ||
-	       status == 304;
+	return x->is_tacit || x->req.method == METHOD_HEAD || status < 200 ||
+	       status == 204 || status == 304;
 }
 
 /* An answer that must not even speak of a length (RFC 9110 8.6). */
@@ -126,7 +126,8 @@ send_render(struct h1_front *c)
 		send_frame(c);
 	/* ours, whatever the origin's was (RFC 9110 2.5) */
 	c->x->resp.version = HTTP_1_1;
-	send_queue_head(c, &c->x->resp);
+	if (!c->x->is_tacit)
+		send_queue_head(c, &c->x->resp);
 	if (c->m->out.how == WIRE_OUT_PLAIN &&
 	    stream_can_splice(&c->conn.stream))
 		body_take_pipes(c->x->out, &c->conn.w->pipes);
