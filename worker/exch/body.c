@@ -33,6 +33,7 @@ body_init(struct body *b, uint32_t high)
 	b->total = 0;
 	b->pipes = NULL;
 	b->pipe = NULL;
+	b->pipe_cap = 0;
 	b->piped = 0;
 	b->tee = NULL;
 	b->tee_self = NULL;
@@ -53,6 +54,16 @@ body_trim(struct body *b)
 	}
 }
 
+/* Others may have it, if nothing is left in it. */
+static void
+body_leave_pipe(struct body *b)
+{
+	if (b->pipe != NULL)
+		pipes_give(b->pipes, b->pipe, b->piped == 0);
+	b->pipe = NULL;
+	b->piped = 0;
+}
+
 void
 body_fini(struct body *b)
 {
@@ -63,10 +74,7 @@ body_fini(struct body *b)
 	b->at = 0;
 	b->at_off = b->len = b->held = 0;
 	b->is_kept = false;
-	if (b->pipe != NULL)
-		pipes_give(b->pipes, b->pipe, b->piped == 0);
-	b->pipe = NULL;
-	b->piped = 0;
+	body_leave_pipe(b);
 }
 
 void
@@ -86,7 +94,7 @@ body_room(struct body *b)
 		return 0;
 	if (b->is_kept && (b->n == BODY_SLICES || b->held >= b->high))
 		body_forget(b);
-	high = b->piped > 0 ? PIPE_CAP : b->high;
+	high = b->piped > 0 ? b->pipe_cap : b->high;
 	if (b->n == BODY_SLICES || b->len >= high)
 		return 0;
 	return high - b->len;
@@ -210,10 +218,12 @@ body_abort(struct body *b, enum fault_id why)
 /* --- pipes ---------------------------------------------------------------- */
 
 void
-body_take_pipes(struct body *b, struct pipes *pipes)
+body_take_pipes(struct body *b, struct pipes *pipes, uint32_t cap)
 {
+	REQUIRE(cap > 0 && cap <= PIPE_CAP);
 	if (b->tee == NULL)
 		b->pipes = pipes;
+	b->pipe_cap = cap;
 }
 
 void
@@ -238,26 +248,6 @@ body_piped(struct body *b, uint32_t n)
 	b->total += n;
 }
 
-ssize_t
-body_fill_pipe(struct body *b, struct stream *from, uint64_t max)
-{
-	ssize_t n;
-
-	REQUIRE(b->state == BODY_OPEN && b->pipes != NULL && !b->is_kept);
-	if (b->pipe == NULL)
-		b->pipe = pipes_take(b->pipes);
-	if (b->pipe == NULL)
-		return 0;
-	if (b->piped >= PIPE_CAP)
-		return STREAM_RC_AGAIN;
-	n = stream_splice_in(from, b->pipe->in,
-	    (size_t)u64_min(max, PIPE_CAP - b->piped), b->piped == 0);
-	if (n <= 0)
-		return n;
-	body_piped(b, (uint32_t)n);
-	return n;
-}
-
 bool
 body_has_pipe(struct body *b)
 {
@@ -272,18 +262,41 @@ body_has_pipe(struct body *b)
 }
 
 ssize_t
+body_fill_pipe(struct body *b, struct stream *from, uint64_t max)
+{
+	ssize_t n;
+
+	/* nothing to ask the kernel for: no pipe is needed either */
+	if (b->pipe == NULL && !from->may_read) {
+		stream_await(from);
+		return STREAM_RC_AGAIN;
+	}
+	if (!body_has_pipe(b))
+		return 0;
+	if (b->piped >= b->pipe_cap)
+		return STREAM_RC_AGAIN;
+	n = stream_splice_in(from, b->pipe->in,
+	    (size_t)u64_min(max, b->pipe_cap - b->piped), b->piped == 0);
+	if (n > 0)
+		body_piped(b, (uint32_t)n);
+	else if (b->piped == 0)
+		body_leave_pipe(b);
+	return n;
+}
+
+ssize_t
 body_fill_pipe_file(struct body *b, int fd, uint64_t off, uint64_t max)
 {
 	loff_t at = (loff_t)off;
 	ssize_t n;
 
-	if (b->piped >= PIPE_CAP) {
+	if (b->piped >= b->pipe_cap) {
 		errno = EAGAIN;
 		return -1;
 	}
 	do {
 		n = splice(fd, &at, b->pipe->in, NULL,
-		    (size_t)u64_min(max, PIPE_CAP - b->piped),
+		    (size_t)u64_min(max, b->pipe_cap - b->piped),
 		    SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 	} while (n < 0 && errno == EINTR);
 	if (n > 0)
@@ -301,6 +314,8 @@ body_drain_pipe(struct body *b, struct stream *to)
 		return n;
 	b->piped -= (uint32_t)n;
 	b->len -= (uint32_t)n;
+	if (b->piped == 0)
+		body_leave_pipe(b);
 	return n;
 }
 

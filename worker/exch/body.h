@@ -41,6 +41,7 @@ struct body {
 	uint64_t total; /* bytes ever pushed */
 	struct pipes *pipes; /* the consumer takes a pipe of these, or NULL */
 	struct pipe *pipe; /* of them, or NULL */
+	uint32_t pipe_cap; /* it holds so many at most */
 	uint32_t piped; /* bytes of `len` that lie in it */
 	body_tee_f *tee; /* gets to know what is pushed, or NULL */
 	void *tee_self;
@@ -76,11 +77,12 @@ void body_abort(struct body *b, enum fault_id why);
 void body_tee(struct body *b, body_tee_f *fn, void *self);
 
 /* The consumer sends content on by body_drain_pipe() where body_peek() finds no
- * slice. */
-void body_take_pipes(struct body *b, struct pipes *pipes);
+ * slice; `cap` bytes (PIPE_CAP at most) lie in it. */
+void body_take_pipes(struct body *b, struct pipes *pipes, uint32_t cap);
 /* Move up to `max` bytes from the stream into the body's pipe. > 0 bytes, or
  * enum stream_rc; AGAIN may also mean that the pipe is full. 0: there is no
- * pipe, read instead. Until it is drained nothing may be pushed. */
+ * pipe, read instead. Until it is drained nothing may be pushed. Others have it
+ * while nothing lies in it. */
 ssize_t body_fill_pipe(struct body *b, struct stream *from, uint64_t max);
 /* Whether content can go into a pipe: the consumer takes one, and there is one
  * to be had; if there is none, the consumer is not asked again. */

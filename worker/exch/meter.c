@@ -95,6 +95,12 @@ meter_run(struct exch *x)
 	exch_fault(x, F_QUOTA, 0);
 }
 
+uint32_t
+meter_pipe_cap(const struct exch *x)
+{
+	return x->meter != NULL ? METER_PIECE_MAX : PIPE_CAP;
+}
+
 void
 meter_end(struct exch *x)
 {

@@ -18,6 +18,9 @@ void meter_begin(struct exch *x, const struct plan_quota *q);
 
 /* For exch.c: something may have moved. */
 void meter_run(struct exch *x);
+/* How much may lie in a pipe of its: what is there is counted already, or passes
+ * the quota. */
+uint32_t meter_pipe_cap(const struct exch *x);
 /* The exchange is over: the rest. Idempotent. */
 void meter_end(struct exch *x);
 

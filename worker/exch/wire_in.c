@@ -6,6 +6,10 @@
 #include "common/base/num.h"
 #include "worker/exch/hop.h"
 
+/* A run of so many bytes is worth a pipe: a few reads of a block. Shorter messages
+ * cost as much copied (bench/tunnels). */
+#define WIRE_BULK_MIN (64u * 1024)
+
 void
 wire_in_init(struct wire_in *w, struct body *b, const struct http_msg *m,
     bool is_raw_open, bool is_answer)
@@ -101,6 +105,21 @@ wire_trailers(struct wire_in *w, struct inbuf *in, struct body *b,
 	w->how = WIRE_IN_DONE;
 	body_end(b);
 	return WIRE_IN_OK;
+}
+
+void
+wire_in_came(struct wire_in *w, ssize_t n, const struct stream *s)
+{
+	if (n > 0)
+		w->run = (uint32_t)u64_min(
+		    (uint64_t)w->run + (uint64_t)n, WIRE_BULK_MIN);
+	if (w->run == WIRE_BULK_MIN)
+		w->is_bulk = true;
+	if (s->may_read || w->run == 0)
+		return;
+	/* a pause */
+	w->is_bulk = w->run == WIRE_BULK_MIN;
+	w->run = 0;
 }
 
 enum wire_in_rc

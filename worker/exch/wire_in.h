@@ -21,6 +21,8 @@ enum wire_in_how {
 struct wire_in {
 	enum wire_in_how how;
 	uint64_t left; /* with LENGTH */
+	uint32_t run; /* with RAW: bytes since its last pause */
+	bool is_bulk; /* its last runs were long */
 	struct h1_chunk chunk;
 	struct h1_scan scan; /* of the trailer section */
 	enum h1_bad bad;
@@ -42,5 +44,9 @@ void wire_in_init(struct wire_in *w, struct body *b, const struct http_msg *m,
 enum wire_in_rc wire_in_step(struct wire_in *w, struct inbuf *in,
     struct body *b, struct http_msg *m, struct arena *a,
     const struct h1_limits *lim);
+
+/* Note what reading from the stream gave (bytes, or enum stream_rc): is_bulk then
+ * says whether what is RAW is worth a pipe. */
+void wire_in_came(struct wire_in *w, ssize_t n, const struct stream *s);
 
 #endif

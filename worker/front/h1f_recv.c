@@ -45,6 +45,7 @@ recv_fill(struct h1_front *c)
 	ssize_t n = inbuf_fill(&c->conn.in, c->conn.w, &c->conn.stream,
 	    c->conn.listen->limits.head_max);
 
+	wire_in_came(&c->m->in, n, &c->conn.stream);
 	if (n <= 0) {
 		recv_stopped(c, n);
 		return false;
@@ -53,6 +54,33 @@ recv_fill(struct h1_front *c)
 	if (!c->is_send_blocked)
 		loop_timer_clear(c->conn.w->loop, &c->conn.timer);
 	return true;
+}
+
+/* Whether what is still to come goes through a pipe: of a tunnel, much of it, and
+ * nothing of it was read yet. */
+static bool
+recv_can_pipe(const struct h1_front *c)
+{
+	const struct body *b = &c->x->req_body;
+
+	return b->pipes != NULL && c->m->in.how == WIRE_IN_RAW &&
+	       c->conn.in.buf == NULL && stream_can_splice(&c->conn.stream) &&
+	       (b->piped > 0 || c->m->in.is_bulk);
+}
+
+/* Returns whether something moved; *is_over: it cannot go on now. */
+static bool
+recv_pipe(struct h1_front *c, bool *is_over)
+{
+	struct exch *x = c->x;
+	ssize_t n = body_fill_pipe(&x->req_body, &c->conn.stream, UINT64_MAX);
+
+	wire_in_came(&c->m->in, n, &c->conn.stream);
+	*is_over = n < 0;
+	if (n < 0)
+		recv_stopped(c, n);
+	x->bytes_in = c->m->head_len + x->req_body.total;
+	return n > 0;
 }
 
 bool
@@ -65,6 +93,14 @@ h1f_pull(void *self, struct exch *x)
 	OBJ_CHECK(c, MAGIC_H1F);
 	while (in->how != WIRE_IN_DONE && !x->is_failing &&
 	       body_room(&x->req_body) > 0) {
+		bool is_over;
+
+		if (recv_can_pipe(c)) {
+			moved |= recv_pipe(c, &is_over);
+			if (is_over)
+				break;
+			continue;
+		}
 		switch (wire_in_step(in, &c->conn.in, &x->req_body, &x->req,
 		    &x->arena, &c->conn.listen->limits)) {
 		case WIRE_IN_OK:

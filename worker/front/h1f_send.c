@@ -3,6 +3,7 @@
 #include "worker/front/h1f.h"
 
 #include "common/base/num.h"
+#include "worker/exch/meter.h"
 
 /* An answer that has no content whatever its fields say (RFC 9112 6.3). */
 static bool
@@ -130,7 +131,8 @@ send_render(struct h1_front *c)
 		send_queue_head(c, &c->x->resp);
 	if (c->m->out.how == WIRE_OUT_PLAIN &&
 	    stream_can_splice(&c->conn.stream))
-		body_take_pipes(c->x->out, &c->conn.w->pipes);
+		body_take_pipes(
+		    c->x->out, &c->conn.w->pipes, meter_pipe_cap(c->x));
 	c->m->has_head = true;
 }
 

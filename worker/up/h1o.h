@@ -61,6 +61,7 @@ struct h1o_wire {
 	struct wire_out out;
 	struct wire_in in;
 	struct h1_scan scan;
+	bool has_tunnel; /* its request's content is one of raw bytes */
 };
 
 static inline struct h1o_wire *

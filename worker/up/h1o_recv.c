@@ -88,6 +88,7 @@ h1o_fill(struct up_try *t)
 	struct h1_origin *o = h1o_of(t->o);
 	ssize_t n = inbuf_fill(&o->in, t->x->w, &o->stream, UP_HEAD_MAX);
 
+	wire_in_came(&h1o_wire(t)->in, n, &o->stream);
 	if (n == STREAM_RC_AGAIN)
 		return false;
 	if (n < 0 || n == 0) {
@@ -158,8 +159,7 @@ h1o_can_pipe(const struct up_try *t)
 		return true;
 	if (in->how == WIRE_IN_LENGTH)
 		return in->left >= H1O_PIPE_MIN;
-	return in->how == WIRE_IN_RAW && b->total >= H1O_PIPE_MIN &&
-	       x->state != EXCH_TUNNEL;
+	return in->how == WIRE_IN_RAW && in->is_bulk;
 }
 
 /* Returns whether something moved; *is_over: it cannot go on now. */
@@ -172,14 +172,10 @@ h1o_pipe(struct up_try *t, bool *is_over)
 	ssize_t n = body_fill_pipe(&x->resp_body, &h1o_of(t->o)->stream,
 	    has_length ? in->left : UINT64_MAX);
 
+	wire_in_came(in, n, &h1o_of(t->o)->stream);
 	*is_over = n < 0;
-	if (n == STREAM_RC_AGAIN)
+	if (n == STREAM_RC_AGAIN || n == 0)
 		return false;
-	if (n == 0) {
-		/* there is none to be had */
-		x->resp_body.pipes = NULL;
-		return false;
-	}
 	if (n < 0) {
 		h1o_stopped(t, n);
 		return true;

@@ -1,5 +1,6 @@
 /* up/h1o_send: a request onto an HTTP/1.1 connection. Decides its framing (RFC
  * 9112 6). */
+#include "worker/exch/meter.h"
 #include "worker/exch/plan.h"
 #include "worker/exch/sink.h"
 #include "worker/exch/target.h"
@@ -95,12 +96,28 @@ h1o_is_sent(const struct up_try *t)
 	return wire_out_is_done(&h1o_wire(t)->out, &t->x->req_body);
 }
 
+/* What a client has to say in a tunnel may go through a pipe. */
+static void
+h1o_take_pipes(struct up_try *t)
+{
+	struct h1o_wire *w = h1o_wire(t);
+
+	if (w->has_tunnel || t->x->state != EXCH_TUNNEL)
+		return;
+	w->has_tunnel = true;
+	if (stream_can_splice(&h1o_of(t->o)->stream))
+		body_take_pipes(
+		    &t->x->req_body, &t->x->w->pipes, meter_pipe_cap(t->x));
+}
+
 bool
 h1o_send(struct up_try *t)
 {
 	struct exch *x = t->x;
 	struct stream *s = &h1o_of(t->o)->stream;
 	bool moved = false;
+
+	h1o_take_pipes(t);
 
 	while (!t->is_send_over && !h1o_is_sent(t)) {
 		ssize_t rc = wire_out_step(&h1o_wire(t)->out, s, &x->req_body,

@@ -220,11 +220,15 @@ def test_many_at_once(serve):
     assert n_pipes(gh) % 2 == 0 and n_pipes(gh) <= 128
 
 
-def test_a_tunnel_is_not_piped(serve):
+def test_a_tunnel_is_piped_when_much_comes(serve):
     """Messages are mostly small: RFC 6455 through a 101."""
     def script(conn, request):
         conn.send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
-                  b"Connection: upgrade\r\n\r\n" + noise(500_000))
+                  b"Connection: upgrade\r\n\r\n")
+        for _ in range(200):
+            conn.send(conn.reader.exactly(1000))
+        assert conn.reader.to_end() == b""
+        conn.send(noise(500_000))
         return False
     gh = serve(script)
     with gh.client() as c:
@@ -232,9 +236,13 @@ def test_a_tunnel_is_not_piped(serve):
                b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
                b"Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n")
         assert c.reader.response_head().status == 101
+        for _ in range(200):
+            c.send(bytes(1000))
+            assert c.reader.exactly(1000) == bytes(1000)
+        assert n_pipes(gh) == 0
         c.sock.shutdown(socket.SHUT_WR)
         got = c.reader.buf
         while data := c.sock.recv(65536):
             got += data
         assert got == noise(500_000)
-    assert n_pipes(gh) == 0
+    assert n_pipes(gh) == 2
