@@ -6,21 +6,42 @@
 #include "worker/forward/forward_int.h"
 
 #define PAC_TYPE "application/x-ns-proxy-autoconfig"
-/* What the own machine and network are called without asking for a name: names
- * of one label, of multicast DNS (RFC 6762) and the addresses of RFC 1918, 1122
- * and 3927. */
+/* Browsers ask when they start, and where somebody changes the file that is
+ * seldom worth more. */
+#define PAC_AGE "max-age=3600"
+
+/* The networks that `private_networks = deny` refuses (base/ip_special), as the
+ * script has them: [first, second, third, fourth, bits]. */
+#define V4(a, b, c, d, bits, what, source) \
+	"[" #a "," #b "," #c "," #d "," #bits "],"
+#define V6(a, b, c, d, bits, what, source)
+static const char pac_nets[] =
+#include "common/base/ip_special.def"
+    ;
+#undef V4
+#undef V6
+
+/* What the own machine and network are called, and no name server of the internet
+ * knows: names of one label, of multicast DNS (RFC 6762), of the machine (RFC
+ * 6761) and of homes (RFC 8375); and addresses of IPv4 in those networks, of IPv6
+ * outside of 2000::/3 (RFC 4291 2.4). No name is asked for: that would take browsers
+ * time, and tell a name server what only the proxy should hear. */
 #define PAC_OWN \
-	"	if (isPlainHostName(host) || dnsDomainIs(host, \".local\") " \
-	"||\n" \
-	"	    host.indexOf(\":\") >= 0)\n" \
-	"		return \"DIRECT\";\n" \
-	"	if (/^\\d+\\.\\d+\\.\\d+\\.\\d+$/.test(host) &&\n" \
-	"	    (isInNet(host, \"10.0.0.0\", \"255.0.0.0\") ||\n" \
-	"	     isInNet(host, \"172.16.0.0\", \"255.240.0.0\") ||\n" \
-	"	     isInNet(host, \"192.168.0.0\", \"255.255.0.0\") ||\n" \
-	"	     isInNet(host, \"169.254.0.0\", \"255.255.0.0\") ||\n" \
-	"	     isInNet(host, \"127.0.0.0\", \"255.0.0.0\")))\n" \
-	"		return \"DIRECT\";\n"
+	"function isOwn(host) {\n" \
+	"	var nets = [%s];\n" \
+	"	var at = /^(\\d+)\\.(\\d+)\\.(\\d+)\\.(\\d+)$/.exec(host);\n" \
+	"	if (host.indexOf(\":\") >= 0)\n" \
+	"		return !/^\\[?[23][0-9a-f]{3}:/i.test(host);\n" \
+	"	for (var i = 0; at && i < nets.length; i++) {\n" \
+	"		var size = Math.pow(2, 32 - nets[i][4]), sum = 0;\n" \
+	"		for (var k = 0; k < 4; k++)\n" \
+	"			sum = sum * 256 + (at[k + 1] - nets[i][k]);\n" \
+	"		if (sum >= 0 && sum < size)\n" \
+	"			return true;\n" \
+	"	}\n" \
+	"	return isPlainHostName(host) || " \
+	"/\\.(local|localhost|home\\.arpa)\\.?$/i.test(host);\n" \
+	"}\n"
 
 bool
 pac_is_asked(const struct exch *x)
@@ -45,6 +66,7 @@ pac_reply(struct exch *x)
 {
 	const struct forward *f = x->listen->forward;
 	char host[URI_HOST_CAP];
+	span own = span_of(NULL, 0);
 	bool is_v6;
 	struct ip ip;
 	size_t len;
@@ -57,12 +79,19 @@ pac_reply(struct exch *x)
 		return VERDICT_FAULT;
 	}
 	is_v6 = memchr(host, ':', len) != NULL;
+	if (!f->allows_private)
+		own = arena_printf(&x->arena, PAC_OWN, pac_nets);
 	text = arena_printf(&x->arena,
-	    "function FindProxyForURL(url, host) {\n%s"
+	    "%.*sfunction FindProxyForURL(url, host) {\n%s"
 	    "	return \"%s %s%.*s%s:%u\";\n}\n",
-	    f->allows_private ? "" : PAC_OWN,
+	    SPAN_FMT(own),
+	    own.len > 0
+		? "	if (isOwn(host))\n		return \"DIRECT\";\n"
+		: "",
 	    x->client.tls != NULL ? "HTTPS" : "PROXY", is_v6 ? "[" : "",
 	    (int)len, host, is_v6 ? "]" : "", x->client.local_port);
 	exch_reply(x, 200, SPAN_LIT(PAC_TYPE), text);
+	fields_add_id(
+	    &x->resp.fields, &x->arena, FIELD_CACHE_CONTROL, SPAN_LIT(PAC_AGE));
 	return VERDICT_REPLY;
 }
