@@ -12,6 +12,7 @@
 #include "worker/exch/sink.h"
 #include "worker/exch/stage.h"
 #include "worker/filter/compress.h"
+#include "worker/filter/substitute.h"
 #include "worker/forward/forward.h"
 #include "worker/log/access_log.h"
 #include "worker/log/hitter_feed.h"
@@ -74,6 +75,7 @@ const struct stage pipeline_request[] = {
     {"rewrite-fields", STAGE_REVERSE, stage_request_fields},
     {"forward-fields", STAGE_FORWARD, stage_forward_fields},
     {"mirror", STAGE_REVERSE, stage_mirror},
+    {"whole", STAGE_REVERSE, stage_whole},
     {"cache", STAGE_CLIENTS, stage_cache},
     {"rewrite-path", STAGE_REVERSE | STAGE_INTERNAL, stage_rewrite},
     {"handler", STAGE_CLIENTS | STAGE_INTERNAL, stage_handler},
@@ -91,6 +93,7 @@ const struct stage pipeline_response[] = {
     {"response-header", STAGE_REVERSE, stage_response_header},
     {"forward-rewrite", STAGE_FORWARD, stage_forward_answer},
     {"sticky", STAGE_REVERSE, stage_sticky_answer},
+    {"substitute", STAGE_REVERSE, stage_substitute},
     {"compress", STAGE_REVERSE | STAGE_INTERNAL, stage_compress},
     {"pace", STAGE_CLIENTS, stage_pace},
     {"send", STAGE_CLIENTS, stage_send},

@@ -41,6 +41,7 @@ struct prepared {
 	struct map roots; /* folders of `root`, by path */
 	struct vec rewriters; /* struct rewrite, to be given back */
 	struct map rewrites; /* struct rewrite, by the address of their line */
+	struct map substitutes; /* struct substitute, likewise */
 	struct map fields; /* struct field_rule, by the address of their word */
 };
 

@@ -11,6 +11,7 @@
 #include "worker/exch/target.h"
 #include "worker/files/files.h"
 #include "worker/filter/compress.h"
+#include "worker/filter/substitute.h"
 #include "worker/prepare.h"
 #include "worker/rate/rate.h"
 #include "worker/route/route.h"
@@ -393,33 +394,81 @@ set_rewrite(struct prepared *p, const struct conf_value *v, struct diag *d)
 	return r == &wrong ? NULL : r;
 }
 
-/* The nearest section's lines come first: the first that matches counts. */
+static const struct substitute *
+set_substitute(struct prepared *p, const struct conf_value *v, struct diag *d)
+{
+	/* as above */
+	static const char wrong;
+	span key = span_of((const char *)&v, sizeof(v));
+	const void *s = map_get(&p->substitutes, key);
+
+	if (s == NULL) {
+		s = substitute_prepare(v, &p->arena, d);
+		(void)map_put(&p->substitutes, arena_span(&p->arena, key),
+		    (void *)(uintptr_t)(s != NULL ? s : &wrong));
+	}
+	return s == &wrong ? NULL : s;
+}
+
+/* All lines of a key of which the first that fits counts: the nearest section's
+ * come first. */
+static void
+set_nearest(const struct conf_scope *s, enum conf_key k, struct vec *found)
+{
+	bool is_ended = false;
+
+	vec_init(found);
+	for (uint32_t i = 0; i < s->n && !is_ended; i++) {
+		uint32_t n_nearer = found->n;
+
+		for (struct conf_value *v = s->at[i]->first[k]; v != NULL;
+		     v = v->next) {
+			is_ended |= v->is_none;
+			if (v->is_none)
+				found->n = n_nearer;
+			else
+				vec_push(found, v);
+		}
+	}
+}
+
 static void
 set_rewrites(struct prepared *p, const struct conf_scope *s,
     struct plan_rewrites *out, struct diag *d)
 {
-	bool is_ended = false;
 	struct vec found;
+	uint32_t n = 0;
 
-	vec_init(&found);
-	for (uint32_t i = 0; i < s->n && !is_ended; i++) {
-		uint32_t outer = found.n;
+	set_nearest(s, KEY_SCOPE_REWRITE, &found);
+	for (uint32_t i = 0; i < found.n; i++) {
+		const struct rewrite *r = set_rewrite(p, found.at[i], d);
 
-		for (const struct conf_value *v =
-			 s->at[i]->first[KEY_SCOPE_REWRITE];
-		     v != NULL; v = v->next) {
-			const struct rewrite *r =
-			    v->is_none ? NULL : set_rewrite(p, v, d);
-
-			is_ended |= v->is_none;
-			if (v->is_none)
-				found.n = outer;
-			if (r != NULL)
-				vec_push(&found, (void *)(uintptr_t)r);
-		}
+		if (r != NULL)
+			found.at[n++] = (void *)(uintptr_t)r;
 	}
-	out->n = found.n;
+	found.n = out->n = n;
 	out->at = prepare_keep(p, &found);
+}
+
+static void
+set_substitutes(struct prepared *p, const struct conf_scope *s,
+    struct plan_substitute *out, struct diag *d)
+{
+	struct vec found;
+	uint32_t n = 0;
+
+	set_nearest(s, KEY_SCOPE_SUBSTITUTE, &found);
+	for (uint32_t i = 0; i < found.n; i++) {
+		const struct substitute *line =
+		    set_substitute(p, found.at[i], d);
+
+		if (line != NULL)
+			found.at[n++] = (void *)(uintptr_t)line;
+	}
+	found.n = out->n = n;
+	out->at = prepare_keep(p, &found);
+	out->types = compress_prepare_types(
+	    s, KEY_SCOPE_SUBSTITUTE_TYPES, &p->arena, &out->n_types, d);
 }
 
 void
@@ -450,6 +499,7 @@ prepare_settings(struct prepared *p, const struct conf_scope *s,
 	set->asks_work = (enum plan_work)conf_num(s, KEY_SCOPE_CHALLENGE);
 	set_cache(p, s, &set->cache, d);
 	compress_prepare(s, &p->arena, &set->compress, d);
+	set_substitutes(p, s, &set->substitute, d);
 	set->split = set_split(p, s, d);
 	set->mirror = set_mirror(p, s);
 	prepare_scope_logs(p, s, &set->logs, d);

@@ -46,6 +46,7 @@ enum conf_kind {
 	KIND_ENUM, /* .num counts the words of the row's `min` text */
 	KIND_LIST, /* words; several lines add */
 	KIND_LINES, /* each line is an item of its own, in order */
+	KIND_RAW, /* likewise, unread: they may hold quotes and blanks */
 	KIND_CONDITION, /* lines for exch/match, unread: they may hold quotes */
 	KIND_HEADER, /* lines as enum conf_header tells, which is .num;
 	                .words[0] is the name, [1] (may be empty) the value */

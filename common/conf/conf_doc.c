@@ -169,6 +169,7 @@ static const struct {
     {KEY_SCOPE_REWRITE, "^/old/(.*)$ /new/$1"},
     {KEY_SCOPE_STRIP_PREFIX, "/api"},
     {KEY_SCOPE_ADD_PREFIX, "/v1"},
+    {KEY_SCOPE_SUBSTITUTE, "|http://app.internal/|https://www.example.com/|"},
     {KEY_SCOPE_REQUEST_HEADER, "X-Client: {client_ip}"},
     {KEY_SCOPE_RESPONSE_HEADER, "X-Content-Type-Options: nosniff"},
     {KEY_SCOPE_HIDE_HEADER, "Server X-Powered-By"},
@@ -207,6 +208,7 @@ kind_word(enum conf_kind kind)
 	case KIND_LIST:
 		return "list";
 	case KIND_LINES:
+	case KIND_RAW:
 		return "lines";
 	case KIND_CONDITION:
 		return "conditions";

@@ -112,6 +112,7 @@ conf_is_scalar(enum conf_kind kind)
 	switch (kind) {
 	case KIND_LIST:
 	case KIND_LINES:
+	case KIND_RAW:
 	case KIND_CONDITION:
 	case KIND_HEADER:
 	case KIND_ORDERED:

@@ -317,6 +317,7 @@ conf_parse_number(enum conf_kind kind, span s, int64_t *out, const char **why)
 	case KIND_ENUM:
 	case KIND_LIST:
 	case KIND_LINES:
+	case KIND_RAW:
 	case KIND_CONDITION:
 	case KIND_HEADER:
 	case KIND_ORDERED:

@@ -525,6 +525,8 @@ conf_value_parse(
 	case KIND_HEADER:
 		parse_header(&u, pair, v);
 		break;
+	case KIND_RAW:
+		break; /* filter/substitute */
 	case KIND_CONDITION:
 		break; /* exch/match */
 	case KIND_NAME:

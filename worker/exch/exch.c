@@ -213,6 +213,7 @@ exch_spawn(struct exch *x, const struct front_ops *front, void *front_self)
 	field_rules_copy(&set->response_fields, &y->arena);
 	/* those are no answers to clients */
 	set->pages.n = 0;
+	set->substitute.n = 0;
 	y->set = set;
 	y->site = x->site;
 	y->route = x->route;

@@ -206,6 +206,8 @@ struct exch {
 	bool is_answered; /* x->resp is the answer (own or the origin's) */
 	bool is_begun; /* its head was handed to the front's wire */
 	bool is_sent; /* all of it */
+	bool is_edited; /* its content is not what its handler has: a filter
+	                   changes it */
 	bool is_own_answer; /* made here, not by an origin */
 	bool is_page; /* with is_own_answer: the page of its status alone */
 	bool wants_tunnel; /* an upgrade was asked and may be granted */

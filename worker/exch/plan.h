@@ -33,6 +33,7 @@ struct cookie_edit; /* worker/preset */
 struct cors; /* likewise */
 struct maintenance; /* likewise */
 struct moves; /* likewise */
+struct substitute; /* worker/filter */
 struct rewrite; /* worker/route */
 struct outer_names; /* likewise */
 struct page_line; /* likewise */
@@ -191,6 +192,14 @@ struct plan_compress {
 	struct place at;
 };
 
+/* Other text in the content of answers (worker/filter/substitute.h). */
+struct plan_substitute {
+	const struct substitute *const *at; /* the first that fits counts */
+	uint32_t n;
+	const span *types; /* of answers; see compress_knows_type() */
+	uint32_t n_types;
+};
+
 /* Everything that a route decides about an exchange: what an exchange asks is
  * asked of its x->set. */
 struct plan_settings {
@@ -217,6 +226,7 @@ struct plan_settings {
 	const struct plan_quota *quota; /* NULL: nothing is counted */
 	struct plan_cache cache;
 	struct plan_compress compress;
+	struct plan_substitute substitute;
 	struct plan_logs logs;
 	const struct maintenance *maintenance; /* NULL: nothing is said */
 	struct plan_canon canon;
@@ -259,6 +269,8 @@ enum {
 	RULE_WORK = 1 << 30,
 	RULE_WAF = 1 << 22,
 	RULE_REWRITE_ALL = 1 << 23,
+	RULE_SUBSTITUTE_ALL = 1 << 24,
+	RULE_SUBSTITUTE_TYPES = 1 << 25,
 	/* what adds, and whether it empties first */
 	RULE_LOGS = 1 << 6,
 	RULE_LOGS_ALL = 1 << 7,

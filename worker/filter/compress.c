@@ -20,9 +20,7 @@ compress_pool(struct worker *w)
 	return w->codecs;
 }
 
-/* Whether the answer has content of its own that somebody could code: not a
- * part of one, which others would put together. */
-static bool
+bool
 compress_has_content(const struct exch *x)
 {
 	unsigned status = x->resp.status;
@@ -102,7 +100,7 @@ compress_plain(struct exch *x, const struct plan_compress *set,
 	enum coding c;
 
 	if (set->n == 0 || compress_length(x) < set->min_length ||
-	    !compress_knows_type(x, set))
+	    !compress_knows_type(x, set->types, set->n_types))
 		return;
 	compress_add_vary(x);
 	c = compress_choose(x, set, wishes);
@@ -111,15 +109,14 @@ compress_plain(struct exch *x, const struct plan_compress *set,
 		compress_give(x, set, c, is_raw);
 }
 
-/* The answer has a coding that the client does not know. false: it keeps it. */
-static bool
-compress_undo(struct exch *x, const struct plan_compress *set, enum coding c)
+bool
+compress_undo(struct exch *x, enum coding c)
 {
+	uint64_t max = x->set->compress.decode_max;
 	void *self;
 
 	if (x->req.method != METHOD_HEAD) {
-		self =
-		    codec_open_decode(compress_pool(x->w), c, set->decode_max);
+		self = codec_open_decode(compress_pool(x->w), c, max);
 		if (self == NULL) {
 			counter_add(x->w->counters, COUNTER_COMPRESS_FULL, 1);
 			return false;
@@ -166,9 +163,9 @@ stage_compress(struct exch *x)
 		if (!set->decodes || is == CODING_N || !codec_is_built(is))
 			return VERDICT_NEXT;
 		compress_add_vary(x);
-		if (wishes.q[is] > 0 || !compress_undo(x, set, is))
+		if (wishes.q[is] > 0 || !compress_undo(x, is))
 			return VERDICT_NEXT;
 	}
-	compress_plain(x, set, &wishes, is == CODING_IDENTITY);
+	compress_plain(x, set, &wishes, is == CODING_IDENTITY && !x->is_edited);
 	return VERDICT_NEXT;
 }

@@ -19,10 +19,22 @@ void compress_prepare(const struct conf_scope *s, struct arena *a,
  * answer, make its fields tell it, and put the filters in place. */
 enum verdict stage_compress(struct exch *x);
 
+/* --- for others that change content --------------------------------------- */
+
+/* The media types that a key of a scope lists, their number in *n. */
+const span *compress_prepare_types(const struct conf_scope *s, enum conf_key k,
+    struct arena *a, uint32_t *n, struct diag *d);
+/* Whether the answer has content of its own that somebody could change: not a
+ * part of one, which others would put together. */
+bool compress_has_content(const struct exch *x);
+/* The answer has this coding, of a built one: take it away. false: it keeps it,
+ * there is no memory for that now. */
+bool compress_undo(struct exch *x, enum coding c);
+
 /* --- compress_fields, for the stage --------------------------------------- */
 
 /* Whether the media type of the answer is one of those that are listed. */
-bool compress_knows_type(const struct exch *x, const struct plan_compress *set);
+bool compress_knows_type(const struct exch *x, const span *types, uint32_t n);
 /* Whether request or answer forbid to change the content (RFC 9111 5.2.1.6,
  * 5.2.2.6). */
 bool compress_is_forbidden(const struct exch *x);
@@ -33,6 +45,9 @@ void compress_add_vary(struct exch *x);
 /* The content is another one than its origin described: in coding `c`, of no
  * known length. */
 void compress_describe(struct exch *x, enum coding c);
+/* A 304 for a client that has the answer under a weak tag is told it so. Whether
+ * it was. */
+bool compress_weaken_unmodified(struct exch *x);
 /* A 304 for a client that has the answer as compress_describe() told it is told
  * the same (RFC 9110 15.4.5). */
 void compress_describe_unmodified(struct exch *x);

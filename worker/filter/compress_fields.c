@@ -28,7 +28,7 @@ type_matches(span type, span listed)
 }
 
 bool
-compress_knows_type(const struct exch *x, const struct plan_compress *set)
+compress_knows_type(const struct exch *x, const span *types, uint32_t n)
 {
 	const struct http_field *f =
 	    fields_find(&x->resp.fields, FIELD_CONTENT_TYPE);
@@ -41,8 +41,8 @@ compress_knows_type(const struct exch *x, const struct plan_compress *set)
 	type =
 	    semicolon < 0 ? f->value : span_first(f->value, (size_t)semicolon);
 	type = span_trim(type);
-	for (uint32_t i = 0; i < set->n_types; i++)
-		if (type_matches(type, set->types[i]))
+	for (uint32_t i = 0; i < n; i++)
+		if (type_matches(type, types[i]))
 			return true;
 	return false;
 }
@@ -155,15 +155,22 @@ fields_ask_weakly(const struct exch *x, const struct etag *tag)
 	return false;
 }
 
-void
-compress_describe_unmodified(struct exch *x)
+bool
+compress_weaken_unmodified(struct exch *x)
 {
 	const struct http_field *f = fields_find(&x->resp.fields, FIELD_ETAG);
 	struct etag tag;
 
 	if (f == NULL || !etag_parse(f->value, &tag) || tag.is_weak ||
 	    !fields_ask_weakly(x, &tag))
-		return;
+		return false;
 	fields_weaken_etag(x);
-	compress_add_vary(x);
+	return true;
+}
+
+void
+compress_describe_unmodified(struct exch *x)
+{
+	if (compress_weaken_unmodified(x))
+		compress_add_vary(x);
 }

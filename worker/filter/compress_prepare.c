@@ -117,30 +117,32 @@ prepare_is_type(span s)
 	       (span_chr(sub, '*') < 0 || span_eq(sub, SPAN_LIT("*")));
 }
 
-static void
-prepare_types(const struct conf_scope *s, struct arena *a,
-    struct plan_compress *out, struct diag *d)
+const span *
+compress_prepare_types(const struct conf_scope *s, enum conf_key k,
+    struct arena *a, uint32_t *n, struct diag *d)
 {
 	struct conf_iter it = {NULL, 0, false};
 	const struct conf_value *v;
-	uint32_t n = 0;
 	span *types;
 
-	while ((v = conf_next(s, KEY_SCOPE_COMPRESS_TYPES, &it)) != NULL)
-		n += v->n_words;
-	types = arena_alloc(a, n * sizeof(*types));
+	*n = 0;
+	while ((v = conf_next(s, k, &it)) != NULL)
+		*n += v->n_words;
+	types = arena_alloc(a, *n * sizeof(*types));
+	*n = 0;
 	it = (struct conf_iter){NULL, 0, false};
-	while ((v = conf_next(s, KEY_SCOPE_COMPRESS_TYPES, &it)) != NULL) {
+	while ((v = conf_next(s, k, &it)) != NULL) {
 		for (uint32_t i = 0; i < v->n_words; i++) {
 			if (!prepare_is_type(v->words[i].text))
 				diag_error(d, v->words[i].at,
-				    "compress_types: expected type/subtype, "
-				    "type/*, +suffix or *");
+				    "%s: expected type/subtype, type/*, "
+				    "+suffix or *",
+				    conf_key_name(k));
 			else
-				types[out->n_types++] = v->words[i].text;
+				types[(*n)++] = v->words[i].text;
 		}
 	}
-	out->types = types;
+	return types;
 }
 
 static unsigned
@@ -173,7 +175,8 @@ compress_prepare(const struct conf_scope *s, struct arena *a,
 	out->told = prepare_told(s);
 	prepare_order(s, out, d);
 	prepare_levels(s, out, d);
-	prepare_types(s, a, out, d);
+	out->types = compress_prepare_types(
+	    s, KEY_SCOPE_COMPRESS_TYPES, a, &out->n_types, d);
 	out->min_length = (uint64_t)conf_num(s, KEY_SCOPE_COMPRESS_MIN_LENGTH);
 	out->is_same_site = !conf_bool(s, KEY_SCOPE_COMPRESS_CROSS_SITE);
 	out->decodes = conf_bool(s, KEY_SCOPE_DECOMPRESS);

@@ -115,19 +115,38 @@ rules_add_access(struct exch *x, struct plan_access *to,
 	to->has_allow |= more->has_allow;
 }
 
-/* Likewise: the first line that matches the path counts, those of the last rule
- * before all others. */
-static void
-rules_add_rewrites(struct exch *x, struct plan_rewrites *to,
-    const struct plan_rewrites *more, bool is_all)
+/* The same with a list of which the first line that fits counts: those of the
+ * last rule stand before all others. */
+static const void *
+rules_join_front(struct exch *x, const void *at, uint32_t *n, const void *more,
+    uint32_t n_more, bool is_all)
 {
-	struct plan_rewrites own = *more;
+	const void *joined;
 
-	if (is_all)
-		to->n = 0;
-	if (own.n > 0)
-		to->at = rules_join(x, own.at, &own.n, to->at, to->n, false);
-	to->n = own.n > 0 ? own.n : to->n;
+	if (n_more == 0) {
+		*n = is_all ? 0 : *n;
+		return at;
+	}
+	joined = rules_join(x, more, &n_more, at, is_all ? 0 : *n, false);
+	*n = n_more;
+	return joined;
+}
+
+static void
+rules_apply_lines(
+    struct exch *x, struct plan_settings *to, const struct plan_rule *r)
+{
+	const struct plan_settings *from = &r->set;
+
+	to->rewrites.at = rules_join_front(x, to->rewrites.at, &to->rewrites.n,
+	    from->rewrites.at, from->rewrites.n, r->says & RULE_REWRITE_ALL);
+	to->substitute.at = rules_join_front(x, to->substitute.at,
+	    &to->substitute.n, from->substitute.at, from->substitute.n,
+	    r->says & RULE_SUBSTITUTE_ALL);
+	if (r->says & RULE_SUBSTITUTE_TYPES) {
+		to->substitute.types = from->substitute.types;
+		to->substitute.n_types = from->substitute.n_types;
+	}
 }
 
 static bool
@@ -241,8 +260,7 @@ rules_apply(struct exch *x, struct plan_settings *to, const struct plan_rule *r)
 		to->allows_websocket = from->allows_websocket;
 	if (r->says & RULE_HSTS)
 		to->hsts = from->hsts;
-	rules_add_rewrites(
-	    x, &to->rewrites, &from->rewrites, r->says & RULE_REWRITE_ALL);
+	rules_apply_lines(x, to, r);
 	rules_apply_presets(x, to, r);
 	rules_add_access(
 	    x, &to->access, &from->access, r->says & RULE_ACCESS_ALL);
