@@ -2,6 +2,7 @@
 12.5.3), told by fields that caches can rely on."""
 import gzip
 import json
+import shutil
 import subprocess
 import threading
 import zlib
@@ -231,6 +232,48 @@ def test_node_reads_it(shared):
          f"http://127.0.0.1:{shared.port}"],
         capture_output=True, timeout=WAIT_S, check=True).stdout
     assert json.loads(got) == [["gzip", TEXT.decode()], ["br", TEXT.decode()]]
+
+
+class Shown:
+    """A page whose script fetches a text in each coding, in pieces of one byte,
+    and writes down what it got."""
+
+    PAGE = b"""<pre id=o></pre><script type=module>
+        const plain = await (await fetch("/plain")).text();
+        let out = plain.length;
+        for (const c of ["gzip", "br", "zstd"]) {
+            const r = await fetch("/" + c);
+            const text = await r.text();
+            out += " " + c + "=" + r.headers.get("content-encoding") +
+                (text == plain ? " same" : " OTHER");
+        }
+        o.textContent = out + " end";
+        </script>"""
+
+    def __call__(self, conn, request):
+        if request.target == "/":
+            conn.send(ok(self.PAGE, b"Content-Type: text/html\r\n"))
+            return
+        conn.send(b"HTTP/1.1 200 OK\r\n" + PLAIN +
+                  b"Transfer-Encoding: chunked\r\n\r\n")
+        conn.send(b"".join(b"1\r\n%c\r\n" % b for b in TEXT[:2000]))
+        conn.send(b"0\r\n\r\n")
+
+
+@pytest.mark.heavy
+@pytest.mark.skipif(not shutil.which("chromium-headless-shell"),
+                    reason="no Chromium")
+def test_chromium_reads_it(pair):
+    """Each coding; br and zstd it asks for on hosts of its own machine."""
+    gh, _ = pair(Shown(), more="".join(
+        f"[route test /{c}]\ncompress = {c}\n"
+        for c in ("gzip", "br", "zstd")))
+    shown = subprocess.run(
+        ["chromium-headless-shell", "--no-sandbox", "--disable-gpu",
+         "--virtual-time-budget=20000", "--dump-dom",
+         f"http://127.0.0.1:{gh.port}/"],
+        check=True, capture_output=True, text=True, timeout=60).stdout
+    assert "2000 gzip=gzip same br=br same zstd=zstd same end" in shown
 
 
 # --- streams -------------------------------------------------------------------
