@@ -18,7 +18,6 @@
 #include "worker/exch/stage.h"
 #include "worker/exch/stage_cost.h"
 #include "worker/exch/target.h"
-#include "worker/exch/target.h"
 
 /* Bytes in flight per direction before the producer waits. Large enough to
  * fill a fast path between two reads, small enough that thousands of slow

@@ -1,6 +1,6 @@
-/* exch/target: strip_prefix and add_prefix, behind `rewrite`. What the client sent is kept byte
- * for byte wherever that means the same; else the normalized path is sent. A
- * path with two readings is not rewritten. */
+/* exch/target: strip_prefix and add_prefix, behind `rewrite`. What the client sent
+ * is kept byte for byte wherever that means the same; else the normalized path is
+ * sent. A path with two readings is not rewritten. */
 #include "worker/exch/target.h"
 
 #include "common/http/uri.h"

@@ -22,13 +22,13 @@ struct target_new {
 void target_copy_rewrites(struct plan_rewrites *lines, struct arena *a);
 
 /* Path and query for the origin: as they came, unless x->target says otherwise
- * or the route strips or adds a prefix. Begins with '/', or is "*". Borrowed from the exchange or in its
- * arena. p == NULL when the route rewrites a path that can be read in more than
- * one way (F_PATH_AMBIGUOUS is the caller's to set). */
+ * or the route strips or adds a prefix. Begins with '/', or is "*". Borrowed from
+ * the exchange or in its arena. p == NULL when the route rewrites a path that can be
+ * read in more than one way (F_PATH_AMBIGUOUS is the caller's to set). */
 span route_target(struct exch *x);
 
-/* The path alone in its normal form, x->target's or x->path, with those prefixes stripped and
- * added: what a file is found by. Not of one that is ambiguous. */
+/* The path alone in its normal form, x->target's or x->path, with those prefixes
+ * stripped and added: what a file is found by. Not of one that is ambiguous. */
 span target_path(struct exch *x);
 
 /* x->path: the request's path in its normal form. */
