@@ -50,17 +50,23 @@ check_name_stays(const struct check_server *s)
 const char *
 check_name_text(const struct check_server *s, char out[CHECK_TEXT_CAP])
 {
+	const struct spot *spot = &s->asked;
 	char where[SOCK_ADDR_TEXT_CAP] = "";
+	struct spots_set set;
 	struct dns_answer a;
 	struct sock_addr addr;
 
-	if (s->asked.n > 0) {
-		spot_answer(&s->asked, &a);
+	/* where nothing is checked, nobody was asked */
+	if (spot->n == 0 && s->spots != REGISTRY_NONE &&
+	    spots_read(boot_of(s)->spots, s->spots, &set))
+		spot = &set.at[s->spot];
+	if (spot->n > 0) {
+		spot_answer(spot, &a);
 		dns_answer_addr(&a, 0, s->at.port, &addr);
 		(void)sock_addr_format(&addr, where);
 	}
 	(void)snprintf(out, CHECK_TEXT_CAP, "%.*s%s%s", SPAN_FMT(s->at.text),
-	    s->asked.n > 0 ? " at=" : "", where);
+	    spot->n > 0 ? " at=" : "", where);
 	return out;
 }
 

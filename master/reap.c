@@ -210,7 +210,9 @@ child_read_some(struct child *c, uint32_t n)
 		return;
 	child_hang_up(c);
 	if (c->kind == CHILD_WORKER && c->pid == 0) {
-		log_msg(LOG_ERROR, "worker died before its first word");
+		log_msg(
+		    c->master->state == MASTER_STOPPING ? LOG_INFO : LOG_ERROR,
+		    "worker died before its first word");
 		child_dead(c);
 	}
 }

@@ -165,6 +165,8 @@ up_group_has(const struct up_group *g, uint32_t i)
 	       up_server_is_there(&g->servers[i]);
 }
 
+/* Whether no question for its name had an end yet. */
+bool up_server_is_awaited(const struct up_server *s);
 /* Its part of its name's requests, 1 .. SPOT_SHARE_MAX. */
 uint32_t up_server_share(const struct up_server *s);
 /* Of a spot: the servers of the lowest rank that can be are asked. */

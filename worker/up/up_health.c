@@ -262,6 +262,25 @@ group_hold_names(struct up_group *g)
 			name_hold(g, i);
 }
 
+/* Nobody waits for the first answer about a name where another server of its
+ * kind can be asked. */
+static void
+group_hold_awaited(struct up_group *g)
+{
+	struct up_fitness *f = g->fitness;
+	bool has_other[2] = {false, false};
+	uint32_t n = g->conf->n_names > 0 ? g->conf->n_servers : 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		if (!lb_is_skipped(f->unfit, i) &&
+		    !up_server_is_awaited(&g->servers[i]))
+			has_other[g->conf->servers[i].is_backup] = true;
+	for (uint32_t i = 0; i < n; i++)
+		if (has_other[g->conf->servers[i].is_backup] &&
+		    up_server_is_awaited(&g->servers[i]))
+			bit_set(f->unfit, i);
+}
+
 /* --- all ------------------------------------------------------------------ */
 
 void
@@ -299,6 +318,7 @@ fitness_look(struct up_group *g)
 	if (panics)
 		fitness_use_all(g, false);
 	group_hold_names(g);
+	group_hold_awaited(g);
 }
 
 static void

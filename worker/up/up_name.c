@@ -134,6 +134,12 @@ up_server_is_there(const struct up_server *s)
 	return n->own.n > 0;
 }
 
+bool
+up_server_is_awaited(const struct up_server *s)
+{
+	return s->name != NULL && s->name->is_awaited;
+}
+
 uint32_t
 up_server_share(const struct up_server *s)
 {

@@ -95,13 +95,12 @@ pause_may_see(struct up_try *t, enum fault_id why, int err)
 	return true;
 }
 
-/* It has asked as many as it may, and other requests found one: not all are
- * away. */
+/* What was sent to nobody, since nobody was there. */
 static bool
-pause_is_in_vain(const struct up_try *t)
+pause_is_for(enum fault_id why)
 {
-	return try_has_asked_all(t) &&
-	       t->group->away.reached_ms >= t->opened_ms;
+	return why == F_ORIGIN_CONNECT || why == F_ORIGIN_CONNECT_TIMEOUT ||
+	       why == F_ORIGIN_NAME;
 }
 
 bool
@@ -112,11 +111,10 @@ pause_begin(struct up_try *t, enum fault_id why, int err)
 
 	/* beside another one: what fails is left to that */
 	if (!(t->group->conf->retry & UP_RETRY_CONNECT) || t->told != NULL ||
-	    t->x->is_spare || !try_may_come_back(t) || pause_is_in_vain(t) ||
+	    t->x->is_spare || !try_may_come_back(t) ||
 	    (!t->pause.is_counted && a->n_waiting >= PAUSED_MAX))
 		return false;
-	if (why != F_ORIGIN_CONNECT && why != F_ORIGIN_CONNECT_TIMEOUT &&
-	    !pause_may_see(t, why, err))
+	if (!pause_is_for(why) && !pause_may_see(t, why, err))
 		return false;
 	most_ms = u64_min(pause_left_ms(t), try_total_left(t));
 	if (most_ms == 0)

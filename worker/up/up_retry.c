@@ -6,7 +6,8 @@
 #include "worker/exch/plan.h"
 #include "worker/up/up_try.h"
 
-/* Tries of one exchange, whatever the number of servers. */
+/* Tries of one exchange, whatever the number of servers; of those that sent
+ * nothing so many in a row, between two pauses. */
 #define UP_TRIES_MAX 8
 
 static const struct {
@@ -76,12 +77,6 @@ bool
 try_may_repeat(const struct up_try *t)
 {
 	return fault_row(t->why)->may_retry && try_may_send_more(t);
-}
-
-bool
-try_has_asked_all(const struct up_try *t)
-{
-	return t->n_tries >= UP_TRIES_MAX;
 }
 
 bool
@@ -177,9 +172,13 @@ try_come_back(struct up_try *t)
 	size_t n_words = (t->group->conf->n_servers + 63u) / 64;
 	struct up_server *s;
 
-	memset(t->skip, 0, n_words * sizeof(t->skip[0]));
 	t->n_tries = t->n_sent;
+	/* those first that it has not asked yet */
 	s = try_another(t, true);
+	if (s == NULL) {
+		memset(t->skip, 0, n_words * sizeof(t->skip[0]));
+		s = try_another(t, true);
+	}
 	if (s != NULL)
 		try_again(t, s);
 	return s != NULL;

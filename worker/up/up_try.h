@@ -132,8 +132,6 @@ bool try_is_unconnected(enum fault_id why);
 bool try_may_repeat(const struct up_try *t);
 /* The server that is asked after it failed, paid for; or NULL. */
 struct up_server *try_next(struct up_try *t);
-/* The servers that it may ask were asked. */
-bool try_has_asked_all(const struct up_try *t);
 /* Whether what failed may be sent again after a pause: tries that sent nothing
  * do not count. */
 bool try_may_come_back(const struct up_try *t);

@@ -162,6 +162,28 @@ def test_the_next_server_while_a_name_is_unknown(front, dns, named):
     assert [get(gh).text for _ in range(4)] == ["up"] * 4
 
 
+def test_nobody_waits_for_a_name_beside_a_server(front, dns, named):
+    """Doc resilience.md: the first answer about it is not there yet."""
+    d = dns(script=lambda q: None)
+    gh = front(["late.test:80", named(b"up")],
+               upstream="connect_timeout = 1h",
+               **{"global": f"dns_servers = {d.address}"})
+    assert [get(gh).text for _ in range(4)] == ["up"] * 4
+
+
+def test_a_name_that_is_said_not_to_exist_is_waited_for(front, dns, named):
+    """Doc resilience.md: as a server is that cannot be reached."""
+    o = named(b"here")
+    d = dns()
+    gh = start(front, d, o.port, "connect_timeout = 1h")
+    with gh.client() as c:
+        c.send(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+        n = len(d.asked)
+        until(lambda: len(d.asked) > n, what="another question")
+        d.zone[NAME] = ["127.0.0.1"]
+        assert c.response().text == "here"
+
+
 def test_the_second_name_server(front, dns, named):
     """dns_servers: the next one is asked when the first says nothing
     useful."""

@@ -70,6 +70,15 @@ def test_one_of_many_comes_back(front, origin, away):
         assert c.response().text == "back"
 
 
+@pytest.mark.parametrize("balance", ["least_conn", "hash {path}"])
+def test_more_are_away_than_are_asked_in_a_row(front, origin, away, balance):
+    """Those that were not asked come first after a pause."""
+    servers = [away() for _ in range(14)]
+    gh = front([*servers, origin()], upstream=f"balance = {balance}")
+    with gh.client() as c:
+        assert [c.get(f"/{i}").status for i in range(8)] == [200] * 8
+
+
 def crowd(gh, n=8):
     """Clients that wait, at least n of them in each worker."""
     clients = []
