@@ -35,6 +35,7 @@ struct file {
 	span type;
 	span etag; /* strong, in etag_text */
 	uint64_t opened_ms;
+	bool is_broken; /* no longer what it was; looked at again at once */
 	uint64_t used; /* the turn of the table in which it was asked for */
 	int dir; /* the folder that the name counts from */
 	span name; /* behind this struct */

@@ -177,6 +177,26 @@ open_new(struct worker *w, int dir, span name)
 	return f;
 }
 
+static bool
+open_is_named(const struct file *f, int dir, span name)
+{
+	return f->dir == dir && span_eq(f->name, name);
+}
+
+/* It is not there any more: its room on the disk is free only when nobody has
+ * it open. errno stays what it is. */
+static void
+open_forget(struct file **at, int dir, span name)
+{
+	int err = errno;
+
+	if (*at != NULL && open_is_named(*at, dir, name)) {
+		file_unref(*at);
+		*at = NULL;
+	}
+	errno = err;
+}
+
 struct file *
 file_open(struct worker *w, int dir, span name)
 {
@@ -190,7 +210,7 @@ file_open(struct worker *w, int dir, span name)
 	for (unsigned i = 0; i < OPEN_WAYS; i++) {
 		struct file *f = set[i];
 
-		if (f != NULL && f->dir == dir && span_eq(f->name, name)) {
+		if (f != NULL && open_is_named(f, dir, name)) {
 			at = i;
 			break;
 		}
@@ -198,13 +218,15 @@ file_open(struct worker *w, int dir, span name)
 		if (f == NULL || (set[at] != NULL && f->used < set[at]->used))
 			at = i;
 	}
-	if (set[at] == NULL || set[at]->dir != dir ||
-	    !span_eq(set[at]->name, name) ||
+	if (set[at] == NULL || !open_is_named(set[at], dir, name) ||
+	    set[at]->is_broken ||
 	    now_ms - set[at]->opened_ms >= OPEN_CHECK_MS) {
 		struct file *f = open_new(w, dir, name);
 
-		if (f == NULL)
+		if (f == NULL) {
+			open_forget(&set[at], dir, name);
 			return NULL;
+		}
 		f->opened_ms = now_ms;
 		file_unref(set[at]);
 		set[at] = f;

@@ -405,6 +405,7 @@ serve_step(struct exch *x, struct serve *s)
 		return false;
 	if (n <= 0) {
 		/* shorter than was promised: it must not look complete */
+		s->file->is_broken = true;
 		body_abort(&x->resp_body, F_FILE_BROKEN);
 		exch_fault(x, F_FILE_BROKEN, n < 0 ? errno : 0);
 		return true;
