@@ -11,6 +11,7 @@
 #include "worker/exch/plan.h"
 #include "worker/exch/sink.h"
 #include "worker/exch/stage.h"
+#include "worker/exch/visit.h"
 #include "worker/filter/compress.h"
 #include "worker/filter/substitute.h"
 #include "worker/forward/forward.h"
@@ -117,5 +118,6 @@ pipeline_log(struct exch *x)
 	audit_exchange(x);
 	log_exchange(x);
 	hitter_feed(x);
+	visit_note(x);
 	tally_feed(x);
 }

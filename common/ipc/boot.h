@@ -47,6 +47,7 @@ struct tallies; /* common/store/tally.h */
 struct ticket_keys; /* common/store/ticket_keys.h */
 struct upqueue; /* common/store/upqueue.h */
 struct upstate; /* common/store/upstate.h */
+struct visits; /* common/store/visits.h */
 
 /* All of it lives as long as the process. */
 struct boot {
@@ -68,6 +69,7 @@ struct boot {
 	struct hitters *hitters; /* NULL: nothing is shared (-t) */
 	struct quotas *quotas; /* likewise */
 	struct collections *collections; /* likewise */
+	struct visits *visits; /* likewise */
 	struct tallies *tallies;
 	/* Called when nothing needs a path any more but for files below these n
 	 * folders, to read: no other can be opened and no program run after it.

@@ -112,10 +112,11 @@ tenants_open(struct tenants *t, struct segment *s)
 	t->hitters = hitters_map(s, true);
 	t->quotas = quotas_map(s, true);
 	t->collections = collections_map(s, true);
+	t->visits = visits_map(s, true);
 	if (t->ticket_keys == NULL || t->strikes == NULL ||
 	    t->staples == NULL || t->sessions == NULL || t->bans == NULL ||
 	    t->headcount == NULL || t->closures == NULL || t->hitters == NULL ||
-	    t->quotas == NULL || t->collections == NULL)
+	    t->quotas == NULL || t->collections == NULL || t->visits == NULL)
 		return false;
 	t->upstate = upstate_open(s, true);
 	if (t->upstate == NULL)
@@ -147,6 +148,7 @@ tenants_lend(const struct tenants *t, struct boot *b)
 	b->hitters = t->hitters;
 	b->quotas = t->quotas;
 	b->collections = t->collections;
+	b->visits = t->visits;
 	b->tallies = t->tallies;
 }
 
@@ -442,6 +444,35 @@ claims_collections(
 	if (s != NULL && !collections_ready(t->collections, t->segment))
 		diag_error(d, s->at,
 		    "the collections of its rules do not fit: raise "
+		    "shared_memory");
+}
+
+/* A line of a `match` that asks what clients did of late; NULL: none does. */
+static const struct conf_value *
+claims_match(const struct conf_tree *conf, enum conf_type type)
+{
+	for (const struct conf_section *s = conf_first(conf, type); s != NULL;
+	     s = s->next)
+		for (const struct conf_value *v = s->first[KEY_RULE_MATCH]; v != NULL;
+		     v = v->next)
+			if (span_find(v->text, SPAN_LIT(CLAIM_MISSING)) >= 0 ||
+			    span_find(v->text, SPAN_LIT(CLAIM_PATHS)) >= 0)
+				return v;
+	return NULL;
+}
+
+/* What clients did of late is counted once any generation asks for it. */
+static void
+claims_visits(struct tenants *t, const struct conf_tree *conf, struct diag *d)
+{
+	const struct conf_section *waf = conf_first(conf, CONF_WAF);
+	const struct conf_value *v = claims_match(conf, CONF_RULE);
+
+	if (v == NULL)
+		v = claims_match(conf, CONF_ACL);
+	if ((waf != NULL || v != NULL) && !visits_ready(t->visits, t->segment))
+		diag_error(d, v != NULL ? v->at : waf->at,
+		    "the table of what clients did does not fit: raise "
 		    "shared_memory");
 }
 
@@ -852,6 +883,7 @@ claims_new(struct tenants *t, const struct conf_tree *conf, bool is_dry,
 	claims_hitters(t, conf, d);
 	claims_quotas(t, conf, d);
 	claims_collections(t, conf, d);
+	claims_visits(t, conf, d);
 	claims_memory(c, conf, is_dry, d);
 	for (const struct conf_section *s = conf_first(conf, CONF_UPSTREAM);
 	     s != NULL; s = s->next) {
@@ -978,6 +1010,7 @@ tenants_repair(const struct boot *b, uint32_t dead_slot)
 	hitters_repair(b->hitters, b->slots, me, dead_slot);
 	quotas_repair(b->quotas, b->slots, me, dead_slot);
 	collections_repair(b->collections, b->slots, me, dead_slot);
+	visits_repair(b->visits, b->slots, me, dead_slot);
 	strikes_repair(b->strikes, b->slots, me, dead_slot);
 	ticket_keys_repair(b->ticket_keys, b->slots, me, dead_slot);
 	health_repair(b->upstate, dead_slot);

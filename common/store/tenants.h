@@ -29,6 +29,7 @@
 #include "common/store/ticket_keys.h"
 #include "common/store/upqueue.h"
 #include "common/store/upstate.h"
+#include "common/store/visits.h"
 
 /* Master only. */
 struct tenants {
@@ -45,6 +46,7 @@ struct tenants {
 	struct hitters *hitters;
 	struct quotas *quotas;
 	struct collections *collections;
+	struct visits *visits;
 	struct upqueue *upqueue;
 	struct spots *spots;
 	struct tallies *tallies;
@@ -90,6 +92,9 @@ bool claims_spots(
 /* A [forward] counts all its servers as this one of an upstream of its name; no
  * server of an [upstream] is called so. */
 #define CLAIM_FORWARD_SERVER "*"
+/* Variables of `match` that ask what clients did of late (store/visits). */
+#define CLAIM_MISSING "not_found_rate"
+#define CLAIM_PATHS "path_rate"
 
 /* What an upstream with limits counts beside its servers. */
 enum claim_place {

@@ -13,6 +13,7 @@
 #include "common/store/headcount.h"
 #include "common/store/hitters.h"
 #include "common/store/quotas.h"
+#include "common/store/visits.h"
 #include "t/unit/crash.h"
 #include "t/unit/unit.h"
 
@@ -28,6 +29,7 @@ struct shared {
 	struct hitters *hitters;
 	struct quotas *quotas;
 	struct collections *collections;
+	struct visits *visits;
 	_Atomic uint64_t *now_ms; /* all see it */
 };
 
@@ -52,6 +54,9 @@ guard_set_up(struct segment *s, struct slots *t)
 	v->collections = collections_map(s, true);
 	ck_assert_ptr_nonnull(v->collections);
 	ck_assert(collections_ready(v->collections, s));
+	v->visits = visits_map(s, true);
+	ck_assert_ptr_nonnull(v->visits);
+	ck_assert(visits_ready(v->visits, s));
 	return v;
 }
 
@@ -454,6 +459,59 @@ START_TEST(a_death_halves_no_collection)
 }
 END_TEST
 
+/* --- visits --------------------------------------------------------------- */
+
+/* A client that is new, and one that all note. */
+static void
+visits_work(void *ctx, struct slot_name me, uint64_t *done)
+{
+	struct shared *v = ctx;
+	struct visits_by by = {v->t, me, NOW + *done * VISITS_WINDOW_MS};
+	char key[16];
+
+	(void)snprintf(key, sizeof(key), "%u", (unsigned)*done);
+	visits_note(v->visits, &by, span_str(key), span_str(key), true);
+	visits_note(v->visits, &by, SPAN_LIT("all"), span_str(key), true);
+	++*done;
+}
+
+static bool
+visits_mend(void *ctx, struct slot_name me, uint32_t dead)
+{
+	struct shared *v = ctx;
+
+	visits_repair(v->visits, v->t, me, dead);
+	return true;
+}
+
+/* Who is new did nothing, and is counted from then on. */
+static bool
+visits_are_whole(void *ctx)
+{
+	struct shared *v = ctx;
+	struct visits_by by = {v->t, {0, 0}, NOW};
+	uint32_t before =
+	    visits_read(v->visits, &by, SPAN_LIT("new")).missing;
+
+	return visits_check(v->visits) && before == 0;
+}
+
+START_TEST(a_death_costs_one_visit)
+{
+	static const struct crash_case c = {
+	    .name = "visits",
+	    .set_up = guard_set_up,
+	    .tear_down = free,
+	    .work = visits_work,
+	    .repair = visits_mend,
+	    .check = visits_are_whole,
+	    .repair_stride = 5,
+	};
+
+	ck_assert_uint_ge(crash_run(&c), 6);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -464,6 +522,7 @@ main(void)
 	    a_death_while_counts_are_halved_leaves_none_of_them,
 	    a_death_makes_up_no_use,
 	    a_death_halves_no_collection,
+	    a_death_costs_one_visit,
 	};
 
 	return unit_run("crash_guard", tests, NELEMS(tests));

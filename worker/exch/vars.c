@@ -13,6 +13,7 @@
 #include "worker/exch/exch_geo.h"
 #include "worker/exch/plan.h"
 #include "worker/exch/vars_proxy.h"
+#include "worker/exch/visit.h"
 
 static_assert(VAR_SCRATCH >= IP_TEXT_CAP, "an address fits");
 static_assert(VAR_SCRATCH >= DATE_HTTP_LEN, "a date fits");
@@ -323,6 +324,12 @@ var_get_number(const struct exch *x, enum var_id id, uint64_t *out)
 		return var_if_known(x->client.peer_port, out);
 	case VAR_ASN:
 		return var_if_known(exch_client_asn(x), out);
+	case VAR_NOT_FOUND_RATE:
+		*out = visit_rates(x).missing;
+		return true;
+	case VAR_PATH_RATE:
+		*out = visit_rates(x).paths;
+		return true;
 	case VAR_PORT:
 		return var_if_known(x->client.local_port, out);
 	case VAR_ORIGIN_STATUS:

@@ -328,7 +328,7 @@ span_of_request(struct sec_tx *tx, enum sec_var var)
 	case SEC_VAR_REQUEST_URI_RAW:
 		return r->target;
 	case SEC_VAR_SERVER_ADDR:
-		return r->server_addr != NULL ? r->server_addr(r->server_self)
+		return r->server_addr != NULL ? r->server_addr(r->self)
 					      : (span){0};
 	case SEC_VAR_SERVER_NAME:
 		return r->server_name;
@@ -341,6 +341,14 @@ span_of_request(struct sec_tx *tx, enum sec_var var)
 	default:
 		return (span){0};
 	}
+}
+
+static struct sec_rates
+rates_of(const struct sec_tx *tx)
+{
+	return tx->request->rates == NULL
+		   ? (struct sec_rates){0}
+		   : tx->request->rates(tx->request->self);
 }
 
 static struct sec_value *
@@ -358,6 +366,10 @@ one_number(struct sec_tx *tx, enum sec_var var)
 			n += (uint64_t)sec_number(l->at[i].value->text);
 		return sec_value_number(tx, n);
 	}
+	case SEC_VAR_CLIENT_NOT_FOUND_RATE:
+		return sec_value_number(tx, rates_of(tx).not_found);
+	case SEC_VAR_CLIENT_PATH_RATE:
+		return sec_value_number(tx, rates_of(tx).paths);
 	case SEC_VAR_REMOTE_PORT:
 		return sec_value_number(tx, tx->request->remote_port);
 	case SEC_VAR_SERVER_PORT:

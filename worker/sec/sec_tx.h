@@ -40,6 +40,13 @@ struct sec_field {
 	span value;
 };
 
+/* Of a minute: how often a client asked for what is not there, and for how many
+ * different paths. */
+struct sec_rates {
+	uint32_t not_found;
+	uint32_t paths;
+};
+
 /* Facts of a request. The texts must outlive the sec_tx. */
 struct sec_request {
 	span method;
@@ -50,9 +57,12 @@ struct sec_request {
 	span remote_addr, server_name;
 	/* the kernel has to be asked for it, and few rules do; NULL: there is
 	 * none. The text must outlive the sec_tx. */
-	span (*server_addr)(void *server_self);
-	void *server_self;
+	span (*server_addr)(void *self);
+	void *self;
 	uint16_t remote_port, server_port;
+	/* what the client did of late, for the rules that ask; NULL: it is not
+	 * known */
+	struct sec_rates (*rates)(void *self);
 	span user; /* empty: nobody who is known */
 	span id;
 	struct timespec now; /* CLOCK_REALTIME */

@@ -7,6 +7,7 @@
 #include "worker/exch/plan.h"
 #include "worker/exch/reqid.h"
 #include "worker/exch/sink.h"
+#include "worker/exch/visit.h"
 #include "worker/sec/sec_sieve.h"
 #include "worker/waf/waf_int.h"
 
@@ -114,6 +115,17 @@ server_addr(void *self)
 	return span_of(text, ip_format(&ip, text));
 }
 
+static struct sec_rates
+client_rates(void *self)
+{
+	struct exch *x = self;
+	struct visits_rates r;
+
+	OBJ_CHECK(x, MAGIC_EXCH);
+	r = visit_rates(x);
+	return (struct sec_rates){.not_found = r.missing, .paths = r.paths};
+}
+
 static void
 take_request(struct exch *x, struct waf_run *run)
 {
@@ -130,7 +142,8 @@ take_request(struct exch *x, struct waf_run *run)
 	r->remote_port = x->client.port;
 	r->server_port = x->client.local_port;
 	r->server_addr = server_addr;
-	r->server_self = x;
+	r->self = x;
+	r->rates = client_rates;
 	r->server_name = x->req.host;
 	if (x->user != NULL)
 		r->user = x->user->name;
