@@ -171,6 +171,49 @@ put_request(struct line *l, struct exch *x, const struct waf_report *r)
 		put(l, SPAN_LIT(",\"anomaly_score\":"));
 		put(l, r->score);
 	}
+	if (r->bound == NULL)
+		return;
+	put_member(l, "bound", span_str(r->bound));
+	if (r->bound_rule != 0) {
+		put(l, SPAN_LIT(",\"bound_rule\":"));
+		put_number(l, r->bound_rule);
+	}
+}
+
+/* Whether who reads the value could be somebody else by it. */
+static bool
+is_secret(span name)
+{
+	static const char *const names[] = {
+	    "authorization", "proxy-authorization", "cookie", "set-cookie"};
+
+	for (size_t i = 0; i < NELEMS(names); i++)
+		if (span_ieq(name, span_str(names[i])))
+			return true;
+	return false;
+}
+
+/* All of them, or none. */
+static void
+put_fields(
+    struct line *l, const char *name, const struct sec_field *f, uint32_t n)
+{
+	size_t before = l->len;
+
+	put(l, SPAN_LIT(",\""));
+	put(l, span_str(name));
+	put(l, SPAN_LIT("\":["));
+	for (uint32_t i = 0; i < n; i++) {
+		put(l, i == 0 ? SPAN_LIT("[") : SPAN_LIT(",["));
+		put_text(l, f[i].name);
+		put(l, SPAN_LIT(","));
+		put_text(
+		    l, is_secret(f[i].name) ? SPAN_LIT("***") : f[i].value);
+		put(l, SPAN_LIT("]"));
+	}
+	put(l, SPAN_LIT("]"));
+	if (l->is_full)
+		l->len = before;
 }
 
 static void
@@ -179,6 +222,12 @@ put_line(struct line *l, struct exch *x, const struct waf_report *r)
 	put_request(l, x, r);
 	put_ids(l, r->messages);
 	put_messages(l, r->messages);
+	if (r->request_fields != NULL)
+		put_fields(l, "request_headers", r->request_fields,
+		    r->n_request_fields);
+	if (r->answer_fields != NULL)
+		put_fields(l, "response_headers", r->answer_fields,
+		    r->n_answer_fields);
 	if (l->is_full) {
 		memcpy(l->p + l->len, ",\"is_cut\":true", 14);
 		l->len += 14;

@@ -71,6 +71,7 @@ const struct stage pipeline_request[] = {
     {"waf-head", STAGE_REVERSE, stage_waf_head},
     {"path", STAGE_REVERSE, stage_path},
     {"waf-body", STAGE_REVERSE, stage_waf_body},
+    {"suspect", STAGE_REVERSE, stage_challenge_suspect},
     {"split", STAGE_REVERSE, stage_split},
     {"sticky", STAGE_REVERSE, stage_sticky},
     {"rewrite-fields", STAGE_REVERSE, stage_request_fields},

@@ -7,6 +7,7 @@
 #include "worker/exch/stage_cost.h"
 #include "worker/files/files.h"
 #include "worker/filter/codec.h"
+#include "worker/filter/filter_decode.h"
 #include "worker/forward/forward.h"
 #include "worker/prepare.h"
 #include "worker/tls_store.h"
@@ -44,6 +45,7 @@ setup_open(struct worker *w, const struct boot *b)
 	w->forward = forward_worker_new(w);
 	w->cache = cache_worker_new(w);
 	w->waf = waf_worker_new(w);
+	w->decode = filter_decode;
 	w->files = files_worker_new();
 	stage_cost_open(w);
 	return 0;

@@ -453,8 +453,8 @@ claims_match(const struct conf_tree *conf, enum conf_type type)
 {
 	for (const struct conf_section *s = conf_first(conf, type); s != NULL;
 	     s = s->next)
-		for (const struct conf_value *v = s->first[KEY_RULE_MATCH]; v != NULL;
-		     v = v->next)
+		for (const struct conf_value *v = s->first[KEY_RULE_MATCH];
+		     v != NULL; v = v->next)
 			if (span_find(v->text, SPAN_LIT(CLAIM_MISSING)) >= 0 ||
 			    span_find(v->text, SPAN_LIT(CLAIM_PATHS)) >= 0)
 				return v;

@@ -33,7 +33,7 @@ struct visits_set {
 	struct visit at[VISITS_WAYS];
 } __attribute__((aligned(64)));
 
-static_assert(VISITS_SETS *VISITS_WAYS == VISITS_MAX, "what is promised");
+static_assert(VISITS_SETS * VISITS_WAYS == VISITS_MAX, "what is promised");
 
 struct visits {
 	struct sipkey key[2]; /* drawn once, so that nobody can aim */
@@ -198,8 +198,7 @@ visits_note(struct visits *v, const struct visits_by *by, span client,
 static uint32_t
 weigh(uint32_t before, uint32_t now, uint64_t age)
 {
-	uint64_t n =
-	    before * (VISITS_WINDOW_MS - age) / VISITS_WINDOW_MS + now;
+	uint64_t n = before * (VISITS_WINDOW_MS - age) / VISITS_WINDOW_MS + now;
 
 	return (uint32_t)u64_min(n, UINT32_MAX);
 }

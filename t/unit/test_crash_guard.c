@@ -490,8 +490,7 @@ visits_are_whole(void *ctx)
 {
 	struct shared *v = ctx;
 	struct visits_by by = {v->t, {0, 0}, NOW};
-	uint32_t before =
-	    visits_read(v->visits, &by, SPAN_LIT("new")).missing;
+	uint32_t before = visits_read(v->visits, &by, SPAN_LIT("new")).missing;
 
 	return visits_check(v->visits) && before == 0;
 }

@@ -43,8 +43,7 @@ note(const char *client, const char *path, bool is_missing, uint64_t now_ms)
 {
 	struct visits_by by = {slots, me, now_ms};
 
-	visits_note(
-	    visits, &by, span_str(client), span_str(path), is_missing);
+	visits_note(visits, &by, span_str(client), span_str(path), is_missing);
 }
 
 static struct visits_rates
@@ -102,11 +101,9 @@ START_TEST(a_window_ends_bit_by_bit)
 	for (unsigned i = 0; i < 12; i++)
 		note("a", "/x", true, T0);
 	ck_assert_uint_eq(rates("a", T0 + VISITS_WINDOW_MS - 1).missing, 12);
-	ck_assert_uint_eq(
-	    rates("a", T0 + VISITS_WINDOW_MS * 3 / 2).missing, 6);
+	ck_assert_uint_eq(rates("a", T0 + VISITS_WINDOW_MS * 3 / 2).missing, 6);
 	note("a", "/x", true, T0 + VISITS_WINDOW_MS * 3 / 2);
-	ck_assert_uint_eq(
-	    rates("a", T0 + VISITS_WINDOW_MS * 3 / 2).missing, 7);
+	ck_assert_uint_eq(rates("a", T0 + VISITS_WINDOW_MS * 3 / 2).missing, 7);
 	/* a path is another one in each window */
 	ck_assert_uint_eq(rates("a", T0 + VISITS_WINDOW_MS * 3 / 2).paths, 2);
 	ck_assert_uint_eq(rates("a", T0 + 3 * VISITS_WINDOW_MS).missing, 0);

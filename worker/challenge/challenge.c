@@ -190,3 +190,11 @@ stage_challenge(struct exch *x)
 		return VERDICT_NEXT;
 	return challenge_judge(x, x->w->plan->challenge);
 }
+
+enum verdict
+stage_challenge_suspect(struct exch *x)
+{
+	if (!x->is_suspect || x->set->asks_work != PLAN_WORK_SUSPICIOUS)
+		return VERDICT_NEXT;
+	return challenge_judge(x, x->w->plan->challenge);
+}

@@ -19,5 +19,7 @@ const struct challenge *challenge_prepare(
 /* A request of a scope that asks for it goes on with a proof, and without one is
  * answered with a page that makes it. */
 enum verdict stage_challenge(struct exch *x);
+/* The same with `suspicious`, of whom the rules of a [waf] do not trust. */
+enum verdict stage_challenge_suspect(struct exch *x);
 
 #endif

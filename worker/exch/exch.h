@@ -216,6 +216,7 @@ struct exch {
 	bool is_unproven; /* a tunnel whose first bytes are still waited for, as
 	                     long as for a head */
 	bool is_spare; /* its failure hurts nobody: no server is waited for */
+	bool is_suspect; /* rules of a [waf] want to see a proof of work */
 	bool wants_close; /* the client connection ends after this answer */
 	bool is_unwelcome; /* the same, whatever it speaks: no more of it is
 	                      heard */

@@ -13,6 +13,7 @@
 #include "common/net/dns.h"
 #include "common/net/loop.h"
 #include "common/tls/tls.h"
+#include "worker/exch/decode.h"
 #include "worker/exch/pipes.h"
 #include "worker/exch/share.h"
 
@@ -83,6 +84,7 @@ struct worker {
 	struct hitter_turn hitter_turn;
 	struct turned_told turned[TURNED_N];
 	struct codec_pool *codecs; /* NULL before the first is needed */
+	decode_f *decode; /* of whoever knows codings */
 	struct list conns; /* client connections, for retiring */
 	uint32_t n_conns;
 	uint32_t n_conns_max;

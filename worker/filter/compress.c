@@ -11,7 +11,7 @@
 #include "worker/exch/stage.h"
 #include "worker/filter/codec.h"
 
-static struct codec_pool *
+struct codec_pool *
 compress_pool(struct worker *w)
 {
 	if (w->codecs == NULL)

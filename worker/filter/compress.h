@@ -9,7 +9,9 @@
 #include "worker/exch/plan.h"
 #include "worker/exch/verdict.h"
 
+struct codec_pool;
 struct exch;
+struct worker;
 
 /* What a scope says of it. Problems go to d; memory comes from the arena. */
 void compress_prepare(const struct conf_scope *s, struct arena *a,
@@ -30,6 +32,8 @@ bool compress_has_content(const struct exch *x);
 /* The answer has this coding, of a built one: take it away. false: it keeps it,
  * there is no memory for that now. */
 bool compress_undo(struct exch *x, enum coding c);
+/* Where contexts of codings come from; made when it is first asked for. */
+struct codec_pool *compress_pool(struct worker *w);
 
 /* --- compress_fields, for the stage --------------------------------------- */
 

@@ -129,6 +129,20 @@ remove_target(
 	tx->removals = m;
 }
 
+uint32_t
+sec_act_parts(uint32_t before, span letters)
+{
+	char how = letters.len > 0 ? letters.p[0] : 0;
+	uint32_t parts = 0;
+
+	for (size_t i = 0; i < letters.len; i++)
+		if (letters.p[i] >= 'A' && letters.p[i] <= 'Z')
+			parts |= UINT32_C(1) << (letters.p[i] - 'A');
+	if (how == '+')
+		return before | parts;
+	return how == '-' ? before & ~parts : parts;
+}
+
 static void
 control(
     struct sec_tx *tx, const struct sec_ctl *c, const struct sec_meant *meant)
@@ -159,7 +173,7 @@ control(
 		tx->audit = c->to;
 		return;
 	case SEC_CTL_AUDIT_PARTS:
-		/* the audit log has one form, with all of it */
+		tx->audit_parts = sec_act_parts(tx->audit_parts, c->text);
 		return;
 	case SEC_CTL_REQUEST_BODY_ACCESS:
 		tx->reads_request = c->to;

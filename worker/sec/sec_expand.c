@@ -79,7 +79,7 @@ sec_expand(struct sec_tx *tx, const struct sec_text *t)
 	}
 	/* a name that is put into itself doubles each time */
 	if (tx->a->used - tx->begun + len > SEC_TX_BYTES_MAX) {
-		tx->is_over = true;
+		sec_bound_met(tx, SEC_BOUND_MEMORY);
 		return (span){0};
 	}
 	return arena_concat(tx->a, parts, n);

@@ -168,16 +168,28 @@ now_us(void)
 static_assert(SEC_RX_MS_MAX >= SEC_TX_MS_MAX,
     "a pattern that was stopped has used up the time of its request");
 
+void
+sec_bound_met(struct sec_tx *tx, enum sec_bound bound)
+{
+	/* without that pattern the others go on */
+	if (bound != SEC_BOUND_PATTERN)
+		tx->is_over = true;
+	if (tx->bound != SEC_BOUND_NONE && tx->bound != SEC_BOUND_PATTERN)
+		return;
+	tx->bound = bound;
+	tx->bound_rule = tx->trying;
+}
+
 static void
 look_at_bounds(struct sec_tx *tx)
 {
 	if (tx->a->used - tx->begun > SEC_TX_BYTES_MAX)
-		tx->is_over = true;
+		sec_bound_met(tx, SEC_BOUND_MEMORY);
 	if (tx->n_asked < LOOK_EACH)
 		return;
 	tx->n_asked = 0;
 	if (tx->spent_us + now_us() - tx->phase_us > SEC_TX_MS_MAX * US_PER_MS)
-		tx->is_over = true;
+		sec_bound_met(tx, SEC_BOUND_TIME);
 }
 
 /* --- one rule ------------------------------------------------------------- */
@@ -197,7 +209,7 @@ value_holds(struct sec_tx *tx, const struct trial *t, struct sec_value *v)
 		tx->n_asked += v->text.len;
 	}
 	if (rc == SEC_LIMIT) {
-		tx->n_limits++;
+		sec_bound_met(tx, SEC_BOUND_PATTERN);
 		return false;
 	}
 	if ((rc == SEC_YES) == is_negated)
@@ -277,6 +289,7 @@ chain_holds(struct sec_tx *tx, uint32_t first)
 	if (tx->plan->is_never[first])
 		return false;
 	tx->matched.n = 0;
+	tx->trying = r;
 	for (uint32_t i = 0; i <= r->n_chained; i++) {
 		struct trial t = {.rule = r + i,
 		    .first = r,

@@ -22,6 +22,7 @@ sec_tx_new(const struct sec_plan *p, struct sec_sieve_memo *memo,
 	tx->engine = p->set->options.engine;
 	/* who wants no log names none; rules may still leave requests out */
 	tx->audit = SEC_ON;
+	tx->audit_parts = sec_act_parts(0, p->set->options.audit_parts);
 	tx->reads_request = p->set->options.reads_request;
 	tx->reads_response = p->set->options.reads_response;
 	tx->processor = sec_body_processor(tx);
@@ -127,14 +128,23 @@ sec_tx_is_over(const struct sec_tx *tx)
 	return tx->is_over;
 }
 
-uint32_t
-sec_tx_limits(const struct sec_tx *tx)
+enum sec_bound
+sec_tx_bound(const struct sec_tx *tx, const struct sec_rule **rule)
 {
-	return tx->n_limits;
+	*rule = tx->bound_rule;
+	/* what reads a request stops at one bound only */
+	return tx->bound == SEC_BOUND_NONE && tx->is_over ? SEC_BOUND_ARGUMENTS
+							  : tx->bound;
 }
 
 bool
 sec_tx_is_audited(const struct sec_tx *tx)
 {
 	return tx->audit != SEC_OFF;
+}
+
+bool
+sec_tx_audits_part(const struct sec_tx *tx, char letter)
+{
+	return (tx->audit_parts >> (letter - 'A') & 1) != 0;
 }

@@ -92,6 +92,15 @@ enum sec_outcome {
 	SEC_OUTCOME_REDIRECT /* to sec_tx_redirect(), with sec_tx_status() */
 };
 
+/* What was met. */
+enum sec_bound {
+	SEC_BOUND_NONE,
+	SEC_BOUND_PATTERN, /* its effort: it did not match */
+	SEC_BOUND_TIME,
+	SEC_BOUND_MEMORY,
+	SEC_BOUND_ARGUMENTS /* of the request, or parts of its body */
+};
+
 /* A rule that logged. */
 struct sec_message {
 	const struct sec_message *next; /* in the order of matches */
@@ -145,9 +154,14 @@ span sec_tx_value(const struct sec_tx *tx, span name);
 /* A bound was reached: of memory, of time, or of arguments. What rules were not
  * tried or did not see is unknown. */
 bool sec_tx_is_over(const struct sec_tx *tx);
-/* Patterns that reached their bound of effort, and so did not match. */
-uint32_t sec_tx_limits(const struct sec_tx *tx);
+/* The bound that was met, and the rule that began the chain which was tried then
+ * (NULL: it was none of a rule's): the one that ended all, or the last of a
+ * pattern. */
+enum sec_bound sec_tx_bound(
+    const struct sec_tx *tx, const struct sec_rule **rule);
 /* Whether matches of this request are to be told in the audit log. */
 bool sec_tx_is_audited(const struct sec_tx *tx);
+/* Whether a part of it is wanted: A to Z. */
+bool sec_tx_audits_part(const struct sec_tx *tx, char letter);
 
 #endif

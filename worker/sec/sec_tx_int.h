@@ -146,8 +146,11 @@ struct sec_tx {
 	span body;
 	uint64_t *removed; /* bit by rule; NULL: none */
 	struct sec_removal *removals;
+	uint32_t audit_parts; /* bit by letter */
 	bool is_over;
-	uint32_t n_limits; /* of patterns */
+	enum sec_bound bound; /* the first one that rules met */
+	const struct sec_rule *bound_rule;
+	const struct sec_rule *trying; /* what begins the chain */
 	uint64_t spent_us; /* in earlier phases */
 	size_t n_asked; /* bytes of texts, since the clock was looked at */
 	uint64_t phase_us; /* CLOCK_MONOTONIC: when this one began */
@@ -225,6 +228,9 @@ void sec_shelf_change(
     struct sec_tx *tx, const struct sec_assign *s, span name, span value);
 void sec_shelf_expire(struct sec_tx *tx, const struct sec_assign *s);
 
+/* sec_rules.c: a bound was met, now. */
+void sec_bound_met(struct sec_tx *tx, enum sec_bound bound);
+
 /* sec_expand.c: a text with its macros replaced. */
 span sec_expand(struct sec_tx *tx, const struct sec_text *t);
 
@@ -235,6 +241,9 @@ void sec_act_match(struct sec_tx *tx, const struct sec_rule *r);
 bool sec_act_asks_rules(const struct sec_ctl *c);
 /* Whether a ctl that takes away means the rule that begins a chain. */
 bool sec_act_means(const struct sec_ctl *c, const struct sec_rule *r);
+/* Parts of the audit log as SecAuditLogParts and ctl write them, of those that
+ * were said before. */
+uint32_t sec_act_parts(uint32_t before, span letters);
 /* Whether ctl took the rule away. */
 bool sec_act_is_removed(const struct sec_tx *tx, uint32_t rule);
 

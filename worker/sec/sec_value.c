@@ -81,7 +81,7 @@ value_scratch(struct sec_tx *tx, size_t room)
 	if (room <= tx->scratch_cap)
 		return tx->scratch;
 	if (tx->a->used - tx->begun + 2 * room > SEC_TX_BYTES_MAX) {
-		tx->is_over = true;
+		sec_bound_met(tx, SEC_BOUND_MEMORY);
 		return NULL;
 	}
 	tx->scratch = arena_alloc(tx->a, room);

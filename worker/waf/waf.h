@@ -15,6 +15,7 @@
 
 struct claims;
 struct exch;
+struct sec_field;
 struct sec_message;
 struct sec_set;
 struct waf;
@@ -60,6 +61,12 @@ struct waf_report {
 	const char *action; /* "pass", "deny", "drop", "redirect" */
 	const struct sec_message *messages;
 	span score; /* digits; empty: the rules count none */
+	const char *bound; /* that was met: "time", "pattern"; NULL: none */
+	uint64_t bound_rule; /* its id, or 0 */
+	/* As the client and the server sent them; NULL: the log shall not have
+	 * them. */
+	const struct sec_field *request_fields, *answer_fields;
+	uint32_t n_request_fields, n_answer_fields;
 	bool is_refused;
 	bool is_whole; /* phases 1 and 2 have judged, or one refused */
 	const struct sec_set *set;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/base/check.h"
+#include "common/http/coding.h"
 #include "worker/exch/exch.h"
 #include "worker/exch/plan.h"
 #include "worker/exch/reqid.h"
@@ -31,12 +32,14 @@ struct waf_run {
 	const struct waf *waf;
 	struct sec_tx *tx;
 	struct sec_request request;
+	const struct sec_answer *answer; /* its head; NULL: none came */
 	struct sec_share share;
 	char client[IP_TEXT_CAP];
 	uint32_t high; /* of the request's content, as it was before */
 	struct body *waits_for; /* whose `high` was that */
 	bool has_body; /* phase 2 has run */
 	bool has_answer; /* and phase 3 */
+	const char *bound; /* of content, that was met; or NULL */
 	bool is_closed;
 	const char *action;
 };
@@ -219,7 +222,7 @@ judge(struct exch *x, struct waf_run *run, uint8_t phase)
 	/* what could not be judged is not let through */
 	run->action = "deny";
 	counter_add(x->w->counters, COUNTER_WAF_REFUSED, 1);
-	exch_fault_as(x, F_WAF, 0, "its rules reached a bound");
+	exch_fault_as(x, F_WAF, 0, "its rules met a bound");
 	return VERDICT_FAULT;
 }
 
@@ -320,6 +323,7 @@ has_answer(struct exch *x, struct waf_run *run)
 static enum verdict
 content_too_long(struct exch *x, struct waf_run *run)
 {
+	run->bound = "request_body";
 	if (run->waf->only_detects ||
 	    run->waf->set->options.request_over == SEC_LIMIT_PARTIAL)
 		return VERDICT_NEXT;
@@ -351,6 +355,16 @@ take_content(struct exch *x, struct waf_run *run)
 	return v;
 }
 
+/* Whether rules want to see a proof of work. */
+static bool
+is_distrusted(const struct waf_run *run)
+{
+	span asked = sec_tx_value(run->tx, SPAN_LIT("challenge"));
+
+	return !run->waf->only_detects && asked.len > 0 &&
+	       !span_eq(asked, SPAN_LIT("0"));
+}
+
 enum verdict
 stage_waf_body(struct exch *x)
 {
@@ -363,7 +377,9 @@ stage_waf_body(struct exch *x)
 	if (v != VERDICT_NEXT)
 		return v;
 	run->has_body = true;
-	return judge(x, run, PHASE_BODY);
+	v = judge(x, run, PHASE_BODY);
+	x->is_suspect = v == VERDICT_NEXT && is_distrusted(run);
+	return v;
 }
 
 static enum verdict
@@ -375,6 +391,7 @@ judge_head(struct exch *x, struct waf_run *run)
 	a->reason = x->resp.reason;
 	a->protocol = protocol_of(x->resp.version);
 	a->fields = take_fields(x, &x->resp.fields, (span){0}, &a->n_fields);
+	run->answer = a;
 	sec_tx_answer(run->tx, a);
 	return judge(x, run, PHASE_ANSWER);
 }
@@ -388,20 +405,16 @@ is_listed(const struct conf_value *types, span type)
 	return false;
 }
 
-/* Whether rules see its content: of a type that they ask for, and plain. */
+/* Whether rules see its content: of a type that they ask for. */
 static bool
 wants_answer(struct exch *x, const struct waf_run *run)
 {
 	const struct http_field *type =
 	    fields_find(&x->resp.fields, FIELD_CONTENT_TYPE);
-	const struct http_field *coding =
-	    fields_find(&x->resp.fields, FIELD_CONTENT_ENCODING);
 	ptrdiff_t end;
 	span word;
 
-	if (type == NULL || x->req.method == METHOD_HEAD ||
-	    exch_is_granted(x) ||
-	    (coding != NULL && !span_ieq(coding->value, SPAN_LIT("identity"))))
+	if (type == NULL || x->req.method == METHOD_HEAD || exch_is_granted(x))
 		return false;
 	end = span_chr(type->value, ';');
 	word = span_trim(
@@ -411,15 +424,49 @@ wants_answer(struct exch *x, const struct waf_run *run)
 		   : sec_tx_wants_answer_body(run->tx, word);
 }
 
+/* Rules see no more than a part of it. */
 static enum verdict
-answer_too_long(struct exch *x, struct waf_run *run)
+answer_is_cut(struct exch *x, struct waf_run *run, const char *why)
 {
+	run->bound = "response_body";
 	if (run->waf->only_detects ||
 	    run->waf->set->options.response_over == SEC_LIMIT_PARTIAL)
 		return VERDICT_NEXT;
 	run->action = "deny";
-	exch_fault_as(x, F_WAF, 0, "the answer is too long for its rules");
+	exch_fault_as(x, F_WAF, 0, why);
 	return VERDICT_FAULT;
+}
+
+#define TOO_LONG "the answer is too long for its rules"
+
+/* Content as rules are to see it: without its coding. */
+static enum verdict
+show_answer(struct exch *x, struct waf_run *run, uint64_t limit)
+{
+	struct decode d = {.arena = &x->arena, .max = limit};
+	enum coding c = coding_of(&x->resp.fields);
+	span content = content_of(x, &x->resp_body, limit);
+	const char *why = x->resp_body.len > limit ? TOO_LONG : NULL;
+
+	if (c != CODING_IDENTITY && content.len > 0) {
+		switch (x->w->decode(x->w, c, content, &d)) {
+		case DECODE_OK:
+			break;
+		case DECODE_LONG:
+			why = TOO_LONG;
+			break;
+		case DECODE_BAD:
+			/* the end of what is too long is not there */
+			if (why != NULL)
+				break;
+			counter_add(x->w->counters, COUNTER_WAF_UNREAD, 1);
+			why = "its rules cannot read the answer's coding";
+			break;
+		}
+		content = d.text;
+	}
+	sec_tx_answer_body(run->tx, content);
+	return why == NULL ? VERDICT_NEXT : answer_is_cut(x, run, why);
 }
 
 static enum verdict
@@ -432,12 +479,9 @@ judge_content(struct exch *x, struct waf_run *run)
 		if (!has_answer(x, run))
 			return VERDICT_WAIT;
 		x->resp_body.high = run->high;
-		if (x->resp_body.len > limit)
-			v = answer_too_long(x, run);
+		v = show_answer(x, run, limit);
 		if (v != VERDICT_NEXT)
 			return v;
-		sec_tx_answer_body(
-		    run->tx, content_of(x, &x->resp_body, limit));
 	}
 	return judge(x, run, PHASE_ANSWER_BODY);
 }
@@ -467,6 +511,29 @@ score_of(const struct sec_tx *tx)
 	return v.len > 0 ? v : sec_tx_value(tx, SPAN_LIT("anomaly_score"));
 }
 
+/* The bound that was met, of rules before that of content; NULL: none. */
+static const char *
+bound_of(const struct waf_run *run, uint64_t *rule)
+{
+	const struct sec_rule *r;
+	enum sec_bound bound = sec_tx_bound(run->tx, &r);
+
+	*rule = r == NULL ? 0 : r->id;
+	switch (bound) {
+	case SEC_BOUND_NONE:
+		return run->bound;
+	case SEC_BOUND_PATTERN:
+		return "pattern";
+	case SEC_BOUND_TIME:
+		return "time";
+	case SEC_BOUND_MEMORY:
+		return "memory";
+	case SEC_BOUND_ARGUMENTS:
+		return "arguments";
+	}
+	UNREACHED();
+}
+
 bool
 waf_close(struct exch *x, struct waf_report *out)
 {
@@ -476,10 +543,6 @@ waf_close(struct exch *x, struct waf_report *out)
 		return false;
 	run->is_closed = true;
 	(void)sec_tx_phase(run->tx, SEC_PHASES);
-	if (x->sink == NULL && sec_tx_messages(run->tx) == NULL)
-		return false;
-	if (x->sink == NULL)
-		counter_add(x->w->counters, COUNTER_WAF_MATCHED, 1);
 	*out = (struct waf_report){.waf = run->waf,
 	    .action = run->action,
 	    .messages = sec_tx_messages(run->tx),
@@ -487,5 +550,21 @@ waf_close(struct exch *x, struct waf_report *out)
 	    .is_refused = strcmp(run->action, "pass") != 0,
 	    .is_whole = run->has_body || strcmp(run->action, "pass") != 0,
 	    .set = run->waf->set};
-	return x->sink != NULL || sec_tx_is_audited(run->tx);
+	out->bound = bound_of(run, &out->bound_rule);
+	if (sec_tx_audits_part(run->tx, 'B')) {
+		out->request_fields = run->request.fields;
+		out->n_request_fields = run->request.n_fields;
+	}
+	if (sec_tx_audits_part(run->tx, 'F') && run->answer != NULL) {
+		out->answer_fields = run->answer->fields;
+		out->n_answer_fields = run->answer->n_fields;
+	}
+	if (x->sink != NULL)
+		return true;
+	if (out->messages != NULL)
+		counter_add(x->w->counters, COUNTER_WAF_MATCHED, 1);
+	if (out->bound != NULL)
+		counter_add(x->w->counters, COUNTER_WAF_BOUNDS, 1);
+	return (out->messages != NULL || out->bound != NULL) &&
+	       sec_tx_is_audited(run->tx);
 }

@@ -1,10 +1,12 @@
 """waf: what the rules of a [waf] judge, and what clients, origins and the audit
 log see of it."""
+import gzip
 import json
 import subprocess
 
 import pytest
 
+from lib import admin
 from lib.origin import ok
 from lib.procs import until
 
@@ -29,6 +31,10 @@ SecRule REQUEST_HEADERS:Content-Type "json" \
 SecRule REMOTE_ADDR|SERVER_ADDR "!@ipMatch 127.0.0.1" "id:10,phase:1,deny,log"
 SecRule REQUEST_HEADERS:Host "!@rx ^[a-z.0-9:]+$" "id:11,phase:1,deny,log"
 SecRule TX:level "@eq 3" "id:12,phase:1,deny,log,msg:'fixed'"
+SecRule REQUEST_HEADERS:X-Part "." \
+    "id:14,phase:1,pass,log,ctl:auditLogParts=+BF"
+SecRule REQUEST_HEADERS:X-Part "@streq -F" \
+    "id:15,phase:1,pass,nolog,ctl:auditLogParts=-F"
 SecAction "id:13,phase:5,pass,log,msg:'end of %{REQUEST_METHOD}',setvar:tx.x=1,\
     chain"
 SecRule REQUEST_HEADERS:X-End "@streq yes"
@@ -61,17 +67,33 @@ match = header:X-Rule = off
 waf = none
 [upstream app]
 server = {origin}
-"""
+""" + admin.SECTION
+
+
+# what servers compress
+CODED = {"/gz-secret": gzip.compress(b"<p>a secret</p>"),
+         "/gz-fine": gzip.compress(b"<p>nothing</p>"),
+         "/gz-empty": b"",
+         "/gz-fits": gzip.compress(b"y" * 1000),
+         "/gz-long": gzip.compress(b"y" * 1001),
+         "/gz-bomb": gzip.compress(b"y" * 3000000, 9),
+         "/gz-cut": gzip.compress(b"<p>a secret</p>")[:-9],
+         "/gz-junk": b"a secret"}
+NAMES = [name[1:] for name in CODED]
 
 
 def answer(conn, request):
     path = request.target.split("?")[0]
-    extra = {"/leak": b"X-Leak: yes\r\n", "/coded":
-             b"Content-Type: text/html\r\nContent-Encoding: gzip\r\n",
+    extra = {"/leak": b"X-Leak: yes\r\n", "/odd":
+             b"Content-Type: text/html\r\nContent-Encoding: deflate\r\n",
              "/plain": b"Content-Type: text/plain\r\n"}
     body = {"/said": b"<p>a secret</p>", "/plain": b"a secret",
-            "/coded": b"a secret", "/long": b"x" * 2000,
-            "/fits": b"x" * 1000}
+            "/odd": b"a secret", "/long": b"x" * 2000,
+            "/fits": b"x" * 1000, **CODED}
+    if path.rsplit("/")[-1] in NAMES:
+        path = "/" + path.rsplit("/")[-1]
+        extra[path] = (b"Content-Type: text/html\r\n"
+                       b"Content-Encoding: gzip\r\n")
     conn.send(ok(body.get(path, b"ok"),
                  extra.get(path, b"Content-Type: text/html\r\n")))
 
@@ -142,7 +164,16 @@ CASES = [
     ("/leak", b"", [], 403),
     ("/said", b"", [], 403),
     ("/plain", b"", [], 200),
-    ("/coded", b"", [], 200),
+    ("/odd", b"", [], 403),
+    ("/gz-secret", b"", [], 403),
+    ("/gz-fine", b"", [], 200),
+    ("/gz-empty", b"", [], 200),
+    ("/gz-fits", b"", [], 200),
+    ("/gz-long", b"", [], 403),
+    ("/gz-bomb", b"", [], 403),
+    ("/gz-cut", b"", [], 403),
+    ("/gz-junk", b"", [], 403),
+    ("/watch/gz-junk", b"", [], 200),
     ("/fits", b"", [], 200),
     ("/long", b"", [], 403),
     ("/watch/said", b"", [], 200),
@@ -158,9 +189,11 @@ def test_who_is_refused(front):
             wrong.append((target, body[:40], fields, status, got.status))
         if status == 200:
             assert front.origin.requests[-1].body == body, target
-        elif target not in ("/leak", "/said", "/long"):
+        elif target not in ("/leak", "/said", "/long", "/odd", *CODED):
             assert len(front.origin.requests) == before, target
         assert b"secret" not in got.body or status == 200
+        if status == 200 and target in CODED:
+            assert got.body == CODED[target]
     assert wrong == []
 
 
@@ -182,10 +215,37 @@ def test_the_audit_log_tells_who_what_and_why(front):
     assert got.get("x-request-id") in (None, line["request_id"])
 
 
+def test_parts_of_the_audit_log_are_asked_for(front):
+    assert ask(front, "/", fields=[("X-Part", "-F"), ("X-Bad", "no"),
+                                   ("Cookie", "a=secret"),
+                                   ("Authorization", "Basic x")]).status == 200
+    line, = audit(front, 1)
+    assert line["request_headers"] == [
+        ["Host", "a.test"], ["X-Part", "-F"], ["X-Bad", "no"],
+        ["Cookie", "***"], ["Authorization", "***"]]
+    assert "response_headers" not in line
+    assert ask(front, "/", fields=[("X-Part", "F")]).status == 200
+    assert ["Content-Type", "text/html"] in audit(front, 2)[1][
+        "response_headers"]
+
+
 def test_detecting_tells_and_lets_through(front):
     assert ask(front, "/watch?a=attack").status == 200
     line, = audit(front, 1, "watch.log")
     assert (line["action"], line["rule_ids"]) == ("pass", [1])
+
+
+def test_what_a_server_compressed_is_looked_into(front):
+    assert ask(front, "/watch/gz-secret").status == 200
+    assert ask(front, "/watch/gz-bomb").status == 200
+    assert ask(front, "/watch/gz-junk").status == 200
+    lines = audit(front, 3, "watch.log")
+    assert [line["rule_ids"] for line in lines] == [[8], [], []]
+    assert [line.get("bound") for line in lines] == [
+        None, "response_body", "response_body"]
+    counters = admin.status(front)["counters"]
+    assert counters["waf_unread_total"] == 1
+    assert counters["waf_bounds_total"] == 2
 
 
 def test_rules_of_the_last_phase_tell(front):
@@ -220,6 +280,7 @@ def test_content_in_the_smallest_chunks_is_judged_whole(front):
     assert send(b"a=" + b"x" * 3000) == 200
     assert front.origin.requests[-1].body == b"a=" + b"x" * 3000
     assert send(b"a=" + b"x" * 11000) == 413
+    assert audit(front, 2)[1]["bound"] == "request_body"
 
 
 def test_what_takes_too_long_is_not_let_through(front):
@@ -232,6 +293,21 @@ def test_what_takes_too_long_is_not_let_through(front):
     assert ask(front, "/", text, FORM).status == 403
     assert ask(front, "/watch", text, FORM).status == 200
     assert ask(front, "/", b"a=+", FORM).status == 200
+    for name in ("audit.log", "watch.log"):
+        line, = audit(front, 1, name)
+        assert line["bound"] == "time"
+        assert 1 <= line["bound_rule"] <= 3000
+        assert line["rule_ids"] == [] and line["request_id"]
+
+
+def test_a_pattern_that_gives_up_is_told(front):
+    front.rules.write_text(
+        'SecPcreMatchLimit 5\nSecRule ARGS "@rx (?:a+)+b(?=c)" '
+        '"id:77,phase:2,deny"\n')
+    front.reload()
+    assert ask(front, "/?a=" + "a" * 50 + "b").status == 200
+    line, = audit(front, 1)
+    assert (line["bound"], line["bound_rule"]) == ("pattern", 77)
 
 
 def test_content_that_never_ends_is_no_answer(front):
