@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "common/base/ip.h"
+#include "common/base/span.h"
 
 /* Letters of a country (ISO 3166-1 alpha-2). */
 #define GEO_COUNTRY_LEN 2u
@@ -32,5 +33,21 @@ bool geo_country(
 /* The number of the network (autonomous system, RFC 6793) that announces it; 0:
  * no database tells it, or g is NULL. */
 uint32_t geo_asn(const struct geo *g, const struct ip *ip);
+
+enum geo_fact {
+#define GEO_FACT(id, ...) GEO_FACT_##id,
+#include "common/net/geo_fact.def"
+#undef GEO_FACT
+	GEO_FACTS
+};
+
+/* Room for a number as text. */
+#define GEO_NUMBER_CAP 32
+/* Its name: "COUNTRY_CODE". */
+const char *geo_fact_name(enum geo_fact what);
+/* What the first database that knows it tells of the address; empty: none does,
+ * or g is NULL. A text belongs to g; a number is written to room. */
+span geo_tell(const struct geo *g, const struct ip *ip, enum geo_fact what,
+    char room[GEO_NUMBER_CAP]);
 
 #endif

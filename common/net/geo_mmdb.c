@@ -17,6 +17,8 @@
 #include "common/net/sock.h"
 
 #define FD_PATH_CAP 32
+/* Words of a path, and its end. */
+#define GEO_PATH_MAX 4
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL)
 
 struct geo {
@@ -175,5 +177,31 @@ geo_asn(const struct geo *g, const struct ip *ip)
 		    d.type == MMDB_DATA_TYPE_UINT32)
 			return d.uint32;
 	return 0;
+}
+
+span
+geo_tell(const struct geo *g, const struct ip *ip, enum geo_fact what,
+    char room[GEO_NUMBER_CAP])
+{
+	static const char *const paths[][GEO_PATH_MAX] = {
+#define GEO_FACT(id, ...) {__VA_ARGS__},
+#include "common/net/geo_fact.def"
+#undef GEO_FACT
+	};
+	MMDB_entry_data_s d;
+	int n;
+
+	for (uint32_t i = 0; g != NULL && i < g->files.n; i++) {
+		if (!file_get(g->files.at[i], ip, paths[what], &d))
+			continue;
+		if (d.type == MMDB_DATA_TYPE_UTF8_STRING)
+			return span_of(d.utf8_string, d.data_size);
+		if (d.type != MMDB_DATA_TYPE_DOUBLE)
+			continue;
+		n = snprintf(room, GEO_NUMBER_CAP, "%.6f", d.double_value);
+		if (n > 0 && n < GEO_NUMBER_CAP)
+			return span_of(room, (size_t)n);
+	}
+	return (span){0};
 }
 #endif

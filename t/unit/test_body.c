@@ -222,6 +222,24 @@ START_TEST(there_is_no_room_for_too_many_pieces)
 }
 END_TEST
 
+START_TEST(what_is_gathered_makes_room_for_more_pieces)
+{
+	/* as long as there is a place, nothing is moved */
+	push_digits(BODY_SLICES - 1);
+	body_gather(&body);
+	ck_assert_uint_eq(body.n, BODY_SLICES - 1);
+	push("x");
+	ck_assert_uint_eq(body_room(&body), 0);
+	body_gather(&body);
+	ck_assert_uint_gt(body_room(&body), 0);
+	ck_assert_str_eq(peek(HIGH), "012345678901234x");
+	push("y");
+	body_consume(&body, 15);
+	ck_assert_str_eq(peek(HIGH), "xy");
+	ck_assert_uint_eq(body.total, BODY_SLICES + 1);
+}
+END_TEST
+
 START_TEST(the_queue_goes_round)
 {
 	push("0");
@@ -420,6 +438,7 @@ main(void)
 	    pieces_with_a_gap_stay_apart,
 	    there_is_no_room_at_the_mark,
 	    there_is_no_room_for_too_many_pieces,
+	    what_is_gathered_makes_room_for_more_pieces,
 	    the_queue_goes_round,
 	    the_end_comes_with_the_last_byte,
 	    what_broke_is_never_done,

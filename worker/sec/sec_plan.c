@@ -21,7 +21,8 @@ var_is_steady(enum sec_var v)
 	       v != SEC_VAR_MATCHED_VAR && v != SEC_VAR_MATCHED_VARS &&
 	       v != SEC_VAR_MATCHED_VARS_NAMES &&
 	       v != SEC_VAR_MATCHED_VAR_NAME && v != SEC_VAR_DURATION &&
-	       v != SEC_VAR_REQBODY_PROCESSOR && v != SEC_VAR_REQUEST_BODY;
+	       v != SEC_VAR_GEO && v != SEC_VAR_REQBODY_PROCESSOR &&
+	       v != SEC_VAR_REQUEST_BODY;
 }
 
 static bool
@@ -250,6 +251,9 @@ sec_plan_new(
 	plan_rules(p);
 	sec_sieve_done(p->sieve);
 	p->n_words = sec_sieve_count(p->sieve) / 64 + 1;
+	for (uint32_t i = 0; i < set->n_rules; i++)
+		p->asks |= set->rules[i].kind == SEC_KIND_RULE &&
+			   set->rules[i].op == SEC_OP_RBL;
 	for (uint32_t i = 0; i < SEC_HITS_MAX; i++) {
 		char digit = (char)('0' + i);
 

@@ -204,6 +204,8 @@ value_holds(struct sec_tx *tx, const struct trial *t, struct sec_value *v)
 	hits.n = 0;
 	if (t->pattern >= 0 && !sec_value_may(tx, v, t->pattern)) {
 		rc = SEC_NO;
+	} else if (t->rule->test == NULL) {
+		rc = sec_ask(tx, t->rule, v->text);
 	} else {
 		rc = sec_test_run(t->rule->test, t->argument, v->text, &hits);
 		tx->n_asked += v->text.len;
@@ -258,7 +260,7 @@ rule_holds(struct sec_tx *tx, struct trial *t)
 		matched(tx, t, NULL, NULL);
 		return true;
 	}
-	if (r->test == NULL || !sec_group_may(tx, r))
+	if (!sec_group_may(tx, r))
 		return false;
 	items = sec_vars_of_rule(tx, r);
 	if (items->n == 0)
@@ -324,21 +326,47 @@ goes_on(const struct sec_tx *tx)
 	       !is_allowed(tx);
 }
 
+/* Where it begins, or goes on. */
+static uint32_t
+phase_begin(struct sec_tx *tx, uint8_t phase)
+{
+	bool goes_on = tx->is_waiting && phase == tx->phase;
+
+	REQUIRE((goes_on || phase > tx->phase) && phase <= SEC_PHASES);
+	tx->is_waiting = false;
+	tx->phase_us = now_us();
+	if (goes_on)
+		return tx->at;
+	tx->phase = phase;
+	tx->stamp++;
+	memset(tx->groups, 0, tx->plan->n_groups * sizeof(*tx->groups));
+	return 0;
+}
+
+/* Whether the rule cannot be tried yet. */
+static bool
+must_wait(struct sec_tx *tx, const struct sec_rule *r, uint32_t number)
+{
+	return tx->plan->asks && tx->phase != PHASE_LOGGING &&
+	       r->kind != SEC_KIND_MARKER && !sec_act_is_removed(tx, number) &&
+	       sec_ask_waits(tx, r);
+}
+
 enum sec_outcome
 sec_tx_phase(struct sec_tx *tx, uint8_t phase)
 {
 	const uint32_t *list = tx->set->by_phase[phase - 1];
 	uint32_t n = tx->set->n_by_phase[phase - 1];
-	uint32_t i = 0;
+	uint32_t i = phase_begin(tx, phase);
 
-	REQUIRE(phase > tx->phase && phase <= SEC_PHASES);
-	tx->phase = phase;
-	tx->stamp++;
-	memset(tx->groups, 0, tx->plan->n_groups * sizeof(*tx->groups));
-	tx->phase_us = now_us();
 	while (i < n && goes_on(tx)) {
 		const struct sec_rule *r = &tx->set->rules[list[i]];
 
+		if (must_wait(tx, r, list[i])) {
+			tx->is_waiting = true;
+			tx->at = i;
+			break;
+		}
 		if (r->kind != SEC_KIND_MARKER &&
 		    !sec_act_is_removed(tx, list[i]) &&
 		    chain_holds(tx, list[i]))
@@ -348,5 +376,5 @@ sec_tx_phase(struct sec_tx *tx, uint8_t phase)
 		look_at_bounds(tx);
 	}
 	tx->spent_us += now_us() - tx->phase_us;
-	return tx->outcome;
+	return tx->is_waiting ? SEC_OUTCOME_WAIT : tx->outcome;
 }

@@ -47,6 +47,16 @@ struct sec_rates {
 	uint32_t paths;
 };
 
+/* Whether a list of names (RFC 5782) has one. */
+enum sec_look {
+	SEC_LOOK_NO, /* also when nobody can tell */
+	SEC_LOOK_YES,
+	SEC_LOOK_WAITS /* it is being asked: try the phase again later */
+};
+
+/* Fields that GEO has at most. */
+#define SEC_GEO_MAX 16u
+
 /* Facts of a request. The texts must outlive the sec_tx. */
 struct sec_request {
 	span method;
@@ -60,6 +70,13 @@ struct sec_request {
 	span (*server_addr)(void *self);
 	void *self;
 	uint16_t remote_port, server_port;
+	/* Whether a name has an address, of a list of senders or hosts (@rbl).
+	 * NULL: nobody knows. */
+	enum sec_look (*look)(void *self, span name);
+	/* where an address is, as fields of GEO; 0: it is not known. The texts
+	 * must outlive the sec_tx. NULL: nobody knows. */
+	uint32_t (*locate)(
+	    void *self, span address, struct sec_field out[SEC_GEO_MAX]);
 	/* what the client did of late, for the rules that ask; NULL: it is not
 	 * known */
 	struct sec_rates (*rates)(void *self);
@@ -89,7 +106,9 @@ enum sec_outcome {
 	SEC_OUTCOME_PASS,
 	SEC_OUTCOME_DENY, /* with sec_tx_status() */
 	SEC_OUTCOME_DROP, /* the connection */
-	SEC_OUTCOME_REDIRECT /* to sec_tx_redirect(), with sec_tx_status() */
+	SEC_OUTCOME_REDIRECT, /* to sec_tx_redirect(), with sec_tx_status() */
+	SEC_OUTCOME_WAIT /* a name is looked for: run the same phase again, which
+	                    goes on where it stopped */
 };
 
 /* What was met. */
@@ -141,7 +160,7 @@ void sec_tx_answer(struct sec_tx *tx, const struct sec_answer *answer);
 void sec_tx_answer_body(struct sec_tx *tx, span body);
 
 /* Run the rules of a phase (1 to 5), each at most once, in order. In phase 5
- * nothing is refused any more. */
+ * nothing is refused any more, and nobody waits. */
 enum sec_outcome sec_tx_phase(struct sec_tx *tx, uint8_t phase);
 
 uint16_t sec_tx_status(const struct sec_tx *tx);

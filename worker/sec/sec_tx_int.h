@@ -58,6 +58,7 @@ struct sec_meant {
 struct sec_plan {
 	const struct sec_set *set;
 	struct sec_sieve *sieve;
+	bool asks; /* some rule looks for names */
 	uint32_t n_words; /* of 64 bits for its patterns */
 	int32_t *pattern_of; /* by rule: its number in the sieve, or -1 */
 	struct sec_group *groups;
@@ -140,6 +141,8 @@ struct sec_tx {
 	const struct sec_rule *rule; /* what %{RULE.id} means */
 
 	uint8_t phase;
+	bool is_waiting; /* for a name; the phase goes on at `at` */
+	uint32_t at;
 	enum sec_switch engine, reads_request, reads_response, audit;
 	bool forces_body_variable;
 	enum sec_processor processor;
@@ -204,6 +207,12 @@ span sec_matched_name(struct sec_tx *tx);
 /* sec_facts.c: fill in what a request says. */
 void sec_facts_request(struct sec_tx *tx);
 void sec_facts_arguments(struct sec_tx *tx, enum sec_var from, span text);
+
+/* sec_ask.c: operators that others answer. */
+enum sec_rc sec_ask(struct sec_tx *tx, const struct sec_rule *r, span text);
+/* Whether names that the chain needs are still being asked. All are asked before
+ * any of its rules is tried, so that none of them does anything twice. */
+bool sec_ask_waits(struct sec_tx *tx, const struct sec_rule *first);
 
 /* sec_body.c: what reads the body, by its media type; a rule may say otherwise
  * before it comes. */

@@ -32,4 +32,11 @@ void waf_read_excludes(struct waf *waf, const struct conf_scope *s,
     struct arena *a, struct diag *d);
 void waf_use_excludes(const struct waf *waf, span path, struct sec_tx *tx);
 
+/* waf_told.c: what rules ask; `self` is the exchange. Where an address is, as the
+ * databases of `mmdb` have it. */
+uint32_t waf_locate(
+    void *self, span address, struct sec_field out[SEC_GEO_MAX]);
+struct sec_rates waf_rates(void *self);
+span waf_server_addr(void *self);
+
 #endif

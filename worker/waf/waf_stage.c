@@ -8,8 +8,8 @@
 #include "worker/exch/plan.h"
 #include "worker/exch/reqid.h"
 #include "worker/exch/sink.h"
-#include "worker/exch/visit.h"
 #include "worker/sec/sec_sieve.h"
+#include "worker/waf/waf_ask.h"
 #include "worker/waf/waf_int.h"
 
 /* Memory of one worker for the patterns of one [waf] (sec_sieve). */
@@ -23,6 +23,7 @@
 #define PHASE_ANSWER_BODY 4
 
 struct waf_worker {
+	struct waf_known *known; /* of names that rules look for */
 	uint32_t n;
 	struct sec_sieve_memo *memos[];
 };
@@ -37,6 +38,9 @@ struct waf_run {
 	char client[IP_TEXT_CAP];
 	uint32_t high; /* of the request's content, as it was before */
 	struct body *waits_for; /* whose `high` was that */
+	struct waf_asked *asked; /* names; NULL: none yet */
+	bool has_content; /* of the request, and of the answer, was shown */
+	bool has_shown;
 	bool has_body; /* phase 2 has run */
 	bool has_answer; /* and phase 3 */
 	const char *bound; /* of content, that was met; or NULL */
@@ -52,6 +56,7 @@ waf_worker_new(struct worker *w)
 	    calloc(1, sizeof(*ww) + n * sizeof(ww->memos[0]));
 
 	REQUIRE(ww != NULL);
+	ww->known = waf_known_new();
 	ww->n = n;
 	for (uint32_t i = 0; i < n; i++)
 		ww->memos[i] =
@@ -66,6 +71,7 @@ waf_worker_free(struct waf_worker *ww)
 		return;
 	for (uint32_t i = 0; i < ww->n; i++)
 		sec_sieve_memo_free(ww->memos[i]);
+	waf_known_free(ww->known);
 	free(ww);
 }
 
@@ -101,32 +107,16 @@ protocol_of(enum http_version v)
 	UNREACHED();
 }
 
-static span
-server_addr(void *self)
+/* Who only explains asks nobody, and at the end nobody waits. */
+static enum sec_look
+look(void *self, span name)
 {
 	struct exch *x = self;
-	struct sock_addr local;
-	uint16_t port;
-	struct ip ip;
-	char *text;
 
 	OBJ_CHECK(x, MAGIC_EXCH);
-	if (!x->front->local_addr(x->front_self, &local) ||
-	    !sock_addr_ip(&local, &ip, &port))
-		return (span){0};
-	text = arena_alloc(&x->arena, IP_TEXT_CAP);
-	return span_of(text, ip_format(&ip, text));
-}
-
-static struct sec_rates
-client_rates(void *self)
-{
-	struct exch *x = self;
-	struct visits_rates r;
-
-	OBJ_CHECK(x, MAGIC_EXCH);
-	r = visit_rates(x);
-	return (struct sec_rates){.not_found = r.missing, .paths = r.paths};
+	return x->sink != NULL || x->waf->is_closed
+		   ? SEC_LOOK_NO
+		   : waf_ask(x, x->w->waf->known, &x->waf->asked, name);
 }
 
 static void
@@ -144,9 +134,11 @@ take_request(struct exch *x, struct waf_run *run)
 		    span_of(run->client, ip_format(&x->client.ip, run->client));
 	r->remote_port = x->client.port;
 	r->server_port = x->client.local_port;
-	r->server_addr = server_addr;
+	r->server_addr = waf_server_addr;
 	r->self = x;
-	r->rates = client_rates;
+	r->rates = waf_rates;
+	r->locate = waf_locate;
+	r->look = look;
 	r->server_name = x->req.host;
 	if (x->user != NULL)
 		r->user = x->user->name;
@@ -187,6 +179,7 @@ refuse(struct exch *x, struct waf_run *run, enum sec_outcome o)
 	    (unsigned long long)sec_tx_refuser(tx)->id);
 	switch (o) {
 	case SEC_OUTCOME_PASS:
+	case SEC_OUTCOME_WAIT:
 		break;
 	case SEC_OUTCOME_REDIRECT:
 		run->action = "redirect";
@@ -213,6 +206,8 @@ judge(struct exch *x, struct waf_run *run, uint8_t phase)
 {
 	enum sec_outcome o = sec_tx_phase(run->tx, phase);
 
+	if (o == SEC_OUTCOME_WAIT)
+		return VERDICT_WAIT;
 	if (run->waf->only_detects)
 		return VERDICT_NEXT;
 	if (o != SEC_OUTCOME_PASS)
@@ -228,14 +223,11 @@ judge(struct exch *x, struct waf_run *run, uint8_t phase)
 
 /* --- stages --------------------------------------------------------------- */
 
-enum verdict
-stage_waf_head(struct exch *x)
+static void
+begin(struct exch *x, const struct waf *waf)
 {
-	const struct waf *waf = x->set->waf;
 	struct waf_run *run;
 
-	if (waf == NULL)
-		return VERDICT_NEXT;
 	reqid_make(x);
 	run = arena_zalloc(&x->arena, sizeof(*run));
 	run->waf = waf;
@@ -251,7 +243,19 @@ stage_waf_head(struct exch *x)
 	sink_note(x, "waf", waf->section->at, "%.*s: %s",
 	    SPAN_FMT(waf->section->name),
 	    waf->only_detects ? "its rules tell" : "its rules judge");
-	return judge(x, run, PHASE_HEAD);
+}
+
+enum verdict
+stage_waf_head(struct exch *x)
+{
+	const struct waf *waf = x->set->waf;
+
+	if (waf == NULL)
+		return VERDICT_NEXT;
+	/* it may have waited */
+	if (x->waf == NULL)
+		begin(x, waf);
+	return judge(x, x->waf, PHASE_HEAD);
 }
 
 /* A copy of all content that is held: the rules keep its texts until the end,
@@ -373,11 +377,12 @@ stage_waf_body(struct exch *x)
 
 	if (run == NULL)
 		return VERDICT_NEXT;
-	v = take_content(x, run);
+	v = run->has_content ? VERDICT_NEXT : take_content(x, run);
 	if (v != VERDICT_NEXT)
 		return v;
-	run->has_body = true;
+	run->has_content = true;
 	v = judge(x, run, PHASE_BODY);
+	run->has_body = v != VERDICT_WAIT;
 	x->is_suspect = v == VERDICT_NEXT && is_distrusted(run);
 	return v;
 }
@@ -385,8 +390,11 @@ stage_waf_body(struct exch *x)
 static enum verdict
 judge_head(struct exch *x, struct waf_run *run)
 {
-	struct sec_answer *a = arena_zalloc(&x->arena, sizeof(*a));
+	struct sec_answer *a;
 
+	if (run->answer != NULL)
+		return judge(x, run, PHASE_ANSWER);
+	a = arena_zalloc(&x->arena, sizeof(*a));
 	a->status = x->resp.status;
 	a->reason = x->resp.reason;
 	a->protocol = protocol_of(x->resp.version);
@@ -475,7 +483,7 @@ judge_content(struct exch *x, struct waf_run *run)
 	uint64_t limit = run->waf->set->options.response_max;
 	enum verdict v = VERDICT_NEXT;
 
-	if (x->sink == NULL && wants_answer(x, run)) {
+	if (!run->has_shown && x->sink == NULL && wants_answer(x, run)) {
 		if (!has_answer(x, run))
 			return VERDICT_WAIT;
 		x->resp_body.high = run->high;
@@ -483,6 +491,7 @@ judge_content(struct exch *x, struct waf_run *run)
 		if (v != VERDICT_NEXT)
 			return v;
 	}
+	run->has_shown = true;
 	return judge(x, run, PHASE_ANSWER_BODY);
 }
 
@@ -497,6 +506,8 @@ stage_waf_answer(struct exch *x)
 		return VERDICT_NEXT;
 	if (!run->has_answer)
 		v = judge_head(x, run);
+	if (v == VERDICT_WAIT)
+		return v;
 	run->has_answer = true;
 	return v == VERDICT_NEXT ? judge_content(x, run) : v;
 }
@@ -542,6 +553,7 @@ waf_close(struct exch *x, struct waf_report *out)
 	if (run == NULL || run->is_closed)
 		return false;
 	run->is_closed = true;
+	waf_ask_end(run->asked);
 	(void)sec_tx_phase(run->tx, SEC_PHASES);
 	*out = (struct waf_report){.waf = run->waf,
 	    .action = run->action,
