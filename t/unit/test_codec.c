@@ -18,7 +18,9 @@
 #define CHAIN_TEXT 20000
 
 static struct counter_set counters;
-static const enum coding codings[] = {CODING_GZIP, CODING_BR, CODING_ZSTD};
+/* Those that are built: a gatehouse may be made without some. */
+static enum coding codings[CODING_N];
+static uint32_t n_codings;
 
 /* Bytes in memory of their own. */
 struct bytes {
@@ -118,7 +120,7 @@ START_TEST(every_coding_bears_one_byte_pieces)
 	static const size_t lens[] = {0, 1, 2, 1000, TEXT_LEN};
 	struct codec_pool *p = codec_pool_new(POOL, &counters);
 
-	for (size_t i = 0; i < NELEMS(codings); i++)
+	for (size_t i = 0; i < n_codings; i++)
 		for (size_t k = 0; k < NELEMS(lens); k++) {
 			struct bytes in = make(lens[k], 0);
 
@@ -135,7 +137,7 @@ START_TEST(every_level_gives_back_what_it_got)
 	static const struct cut cut = {16384, 16384, false, 7};
 	struct codec_pool *p = codec_pool_new(POOL, &counters);
 
-	for (size_t i = 0; i < NELEMS(codings); i++) {
+	for (size_t i = 0; i < n_codings; i++) {
 		struct codec_levels of = codec_levels(codings[i]);
 
 		for (int l = of.least; l <= of.most; l++)
@@ -157,7 +159,7 @@ START_TEST(a_flush_holds_nothing_back)
 	    "data: one\n\n", "data: two\n\n", "data: and three\n\n"};
 	struct codec_pool *p = codec_pool_new(POOL, &counters);
 
-	for (size_t i = 0; i < NELEMS(codings); i++) {
+	for (size_t i = 0; i < n_codings; i++) {
 		void *e =
 		    codec_open(p, codings[i], codec_levels(codings[i]).usual);
 		void *d = codec_open_decode(p, codings[i], 0);
@@ -191,7 +193,7 @@ START_TEST(any_chain_gives_the_bytes_of_none)
 {
 	struct codec_pool *p = codec_pool_new(POOL, &counters);
 
-	for (int i = 0; i < CHAINS; i++) {
+	for (int i = 0; i < CHAINS && n_codings > 0; i++) {
 		struct cut cut = {
 		    1 + draw(5000), 1 + draw(5000), true, draw(5)};
 		struct bytes in = make(draw(CHAIN_TEXT), (int)draw(3));
@@ -201,7 +203,7 @@ START_TEST(any_chain_gives_the_bytes_of_none)
 		uint32_t k = 0;
 
 		for (uint32_t m = 0; m < n; m++, k++) {
-			chain[m] = codings[draw(NELEMS(codings))];
+			chain[m] = codings[draw(n_codings)];
 			ck_assert(run(codec_open(p, chain[m],
 					  codec_levels(chain[m]).least),
 			    at[k], &cut, &at[k + 1]));
@@ -227,7 +229,7 @@ START_TEST(a_truncated_stream_is_refused)
 	struct codec_pool *p = codec_pool_new(POOL, &counters);
 	struct bytes in = make(5000, 0);
 
-	for (size_t i = 0; i < NELEMS(codings); i++) {
+	for (size_t i = 0; i < n_codings; i++) {
 		struct bytes coded;
 		struct bytes plain;
 
@@ -252,7 +254,7 @@ START_TEST(what_follows_the_end_is_refused)
 	struct codec_pool *p = codec_pool_new(POOL, &counters);
 	struct bytes in = make(500, 0);
 
-	for (size_t i = 0; i < NELEMS(codings); i++) {
+	for (size_t i = 0; i < n_codings; i++) {
 		struct bytes coded;
 		struct bytes plain;
 
@@ -280,6 +282,8 @@ START_TEST(members_of_gzip_and_frames_of_zstd_follow_each_other)
 		struct bytes coded;
 		struct bytes plain;
 
+		if (!codec_is_built(of[i]))
+			continue;
 		ck_assert(run(codec_open(p, of[i], 1), in, &cut, &coded));
 		memcpy(coded.p + coded.len, coded.p, coded.len);
 		coded.len *= 2;
@@ -300,7 +304,7 @@ START_TEST(a_bomb_is_cut_off)
 	struct codec_pool *p = codec_pool_new(POOL, &counters);
 	struct bytes in = make(1u << 20, 1);
 
-	for (size_t i = 0; i < NELEMS(codings); i++) {
+	for (size_t i = 0; i < n_codings; i++) {
 		struct bytes coded;
 		struct bytes plain;
 
@@ -352,7 +356,7 @@ peak_of(void *self, struct bytes in, size_t before)
 
 START_TEST(no_filter_takes_more_than_is_stated)
 {
-	for (size_t i = 0; i < NELEMS(codings); i++) {
+	for (size_t i = 0; i < n_codings; i++) {
 		struct codec_levels of = codec_levels(codings[i]);
 
 		for (int kind = 0; kind < 3; kind += 2) {
@@ -379,9 +383,15 @@ START_TEST(the_pool_lends_no_more_than_it_has)
 {
 	size_t one = codec_memory(CODING_GZIP, 1);
 	struct codec_pool *p = codec_pool_new(2 * one, &counters);
-	void *a = codec_open(p, CODING_GZIP, 1);
-	void *b = codec_open(p, CODING_GZIP, 2);
+	void *a;
+	void *b;
 
+	if (!codec_is_built(CODING_GZIP)) {
+		codec_pool_free(p);
+		return;
+	}
+	a = codec_open(p, CODING_GZIP, 1);
+	b = codec_open(p, CODING_GZIP, 2);
 	ck_assert_ptr_nonnull(a);
 	ck_assert_ptr_nonnull(b);
 	ck_assert_ptr_null(codec_open(p, CODING_GZIP, 1));
@@ -407,7 +417,7 @@ START_TEST(a_context_that_was_cut_off_is_as_new)
 	struct codec_pool *p = codec_pool_new(POOL, &counters);
 	struct bytes in = make(TEXT_LEN, 0);
 
-	for (size_t i = 0; i < NELEMS(codings); i++) {
+	for (size_t i = 0; i < n_codings; i++) {
 		struct bytes first;
 		struct bytes again;
 		void *self;
@@ -444,6 +454,9 @@ main(void)
 	    a_context_that_was_cut_off_is_as_new,
 	};
 
+	for (enum coding c = CODING_GZIP; c < CODING_N; c++)
+		if (codec_is_built(c))
+			codings[n_codings++] = c;
 	srand(SEED);
 	return unit_run("filter/codec", tests, NELEMS(tests));
 }
