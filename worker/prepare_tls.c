@@ -454,6 +454,28 @@ prepare_upstream_tls(struct prepared *p, struct upstream *u,
 		prepare_end(p, v->text, v->at, tls_client_ends(u->tls), d);
 }
 
+/* Those of one [forward], which are next to each other behind `i`. Returns where
+ * the next one's begin. */
+static uint32_t
+prepare_parents_tls(struct prepared *p, const struct conf_section *sec,
+    uint32_t i, struct up_tls_base *base, struct diag *d)
+{
+	struct conf_scope s = conf_scope_of(p->plan.conf, sec);
+	bool has_tls = false;
+
+	for (; i < p->plan.n_upstreams &&
+	       span_eq(p->plan.upstreams[i]->name, sec->name);
+	     i++) {
+		if (!upstream_has_tls(p->plan.upstreams[i]))
+			continue;
+		has_tls = true;
+		prepare_upstream_tls(p, p->plan.upstreams[i], &s, base, d);
+	}
+	if (!has_tls)
+		up_warn_stray_tls(&s, "parent", d);
+	return i;
+}
+
 static void
 prepare_upstreams_tls(struct prepared *p, struct diag *d)
 {
@@ -465,9 +487,17 @@ prepare_upstreams_tls(struct prepared *p, struct diag *d)
 	     s != NULL; s = s->next) {
 		struct conf_scope scope = conf_scope_of(p->plan.conf, s);
 
-		prepare_upstream_tls(
-		    p, p->plan.upstreams[i++], &scope, &base, d);
+		if (upstream_has_tls(p->plan.upstreams[i]))
+			prepare_upstream_tls(
+			    p, p->plan.upstreams[i], &scope, &base, d);
+		else
+			up_warn_stray_tls(&scope, "server of this upstream", d);
+		i++;
 	}
+	for (const struct conf_section *s =
+		 conf_first(p->plan.conf, CONF_FORWARD);
+	     s != NULL; s = s->next)
+		i = prepare_parents_tls(p, s, i, &base, d);
 	tls_trust_free(base.system);
 }
 

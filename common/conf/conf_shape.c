@@ -231,15 +231,15 @@ shape_server(span s, unsigned part, const char **why)
 static bool
 shape_parent(span s, unsigned part, const char **why)
 {
-	span http = SPAN_LIT("http://");
+	bool is_https = span_starts(s, SPAN_LIT("https://"));
 
 	(void)part;
 	if (span_eq(s, SPAN_LIT("direct")))
 		return true;
-	*why = "expected http://host:port, or direct";
-	if (!span_starts(s, http))
+	*why = "expected http://host:port, https://host:port, or direct";
+	if (!is_https && !span_starts(s, SPAN_LIT("http://")))
 		return false;
-	s = span_from(s, http.len);
+	s = span_from(s, is_https ? 8 : 7);
 	if (span_chr(s, '@') >= 0) {
 		*why = "who it is asked by stands in a file: auth=FILE";
 		return false;

@@ -133,8 +133,14 @@ struct up_tls_base {
 	bool has_no_system; /* and that was told */
 };
 
-/* Read what its https:// servers need; behind up_prepare(). `s` is its
- * section. */
+/* Whether one of its servers is written https://. */
+bool upstream_has_tls(const struct upstream *u);
+/* Whoever sets what only up_prepare_tls() reads believes that TLS is spoken; `who`
+ * does not. */
+void up_warn_stray_tls(
+    const struct conf_scope *s, const char *who, struct diag *d);
+/* Read what its https:// servers, of which there are some, need; behind
+ * up_prepare() or up_prepare_parent(). `s` is its section. */
 void up_prepare_tls(struct upstream *u, const struct conf_scope *s,
     struct up_tls_base *base, struct diag *d);
 

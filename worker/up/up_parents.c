@@ -75,6 +75,7 @@ parent_read(struct up_server_conf *s, const struct conf_value *v,
 	s->text = addr.text;
 	s->host = addr.host;
 	s->port = addr.port;
+	s->is_tls = addr.is_tls;
 	s->addr = addr.addr;
 	s->at = v->at;
 	s->weight = 1;

@@ -14,9 +14,14 @@ first_tls(const struct upstream *u)
 	return NULL;
 }
 
-/* Whoever sets these believes that TLS is spoken. */
-static void
-warn_stray(const struct conf_scope *s, struct diag *d)
+bool
+upstream_has_tls(const struct upstream *u)
+{
+	return first_tls(u) != NULL;
+}
+
+void
+up_warn_stray_tls(const struct conf_scope *s, const char *who, struct diag *d)
 {
 	static const struct {
 		enum conf_key key;
@@ -32,9 +37,8 @@ warn_stray(const struct conf_scope *s, struct diag *d)
 
 		if (v != NULL)
 			diag_warning(d, v->at,
-			    "%s does nothing: no server of this upstream is "
-			    "written https://",
-			    keys[i].name);
+			    "%s does nothing: no %s is written https://",
+			    keys[i].name, who);
 	}
 }
 
@@ -110,10 +114,6 @@ up_prepare_tls(struct upstream *u, const struct conf_scope *s,
 	struct tls_trust *own;
 	struct tls_problem why;
 
-	if (first_tls(u) == NULL) {
-		warn_stray(s, d);
-		return;
-	}
 	read_names(u, s, base->arena);
 	trust = read_trust(u, s, base, &own, d);
 	u->tls = tls_client_new(base->policy, trust, u->wire->alpn,

@@ -6,7 +6,9 @@ import subprocess
 
 import pytest
 
+from lib.certs import Authority
 from lib.gatehouse import free_port, run
+from lib.tls_origin import TlsOrigin, server_context
 
 SQUID = """
 [log squid]
@@ -162,6 +164,67 @@ def test_a_parent_that_breaks(proxy, origin):
         ["origin_bad", "origin_reset"]
 
 
+@pytest.fixture(scope="module")
+def ca():
+    made = Authority()
+    made.make("b", "localhost", ips=["127.0.0.1"])
+    return made
+
+
+def test_the_way_to_a_parent_is_tls(proxy, origin, ca):
+    """A proxy that speaks TLS itself: plain requests on one connection, tunnels,
+    and both ways of them in bulk."""
+    o = origin(lambda conn, r: conn.send(
+        b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(r.body + b"ok") +
+        r.body + b"ok"))
+    b = proxy(zone={"a.test": ["127.0.0.1"]},
+              listen=f"tls = on\ncertificate = {ca.dir / 'b.pem'}\n"
+                     f"certificate_key = {ca.dir / 'b.key'}\n")
+    a = proxy(f"parent = https://127.0.0.1:{b.gh.port}\nca = {ca.pem}")
+    url = f"http://a.test:{o.port}/x?y"
+    way = ("-x", f"http://127.0.0.1:{a.gh.port}")
+    much = b"x" * 3_000_000
+    assert curl(*way, url, url) == b"okok"
+    assert curl(*way, "-p", url) == b"ok"
+    body = a.gh.dir / "much"
+    body.write_bytes(much)
+    assert curl(*way, "-p", "--data-binary", f"@{body}", url) == much + b"ok"
+    assert [r.target for r in o.requests] == ["/x?y"] * 4
+    assert [line.split()[2] for line in b.lines(4)] == \
+        ["GET", "GET", "CONNECT", "CONNECT"]
+    assert {line.split()[4] for line in a.lines(4)} == \
+        {f"https://127.0.0.1:{b.gh.port}"}
+
+
+def test_a_parent_is_who_it_says(proxy, ca):
+    """Its certificate is looked at, unless `tls_verify = off`; who we are is said
+    to nobody else. No other protocol than HTTP/1.1 is offered."""
+    t = TlsOrigin(server_context(ca.dir / "b.pem", alpn=("h2", "http/1.1")),
+                  as_parent)
+    secret = ca.dir / "secret"
+    secret.write_text("office:word\n")
+    parent = f"parent = {t.address} auth={secret}\n"
+    try:
+        a = proxy(parent)
+        assert a.get("http://a.test/").status == 502
+        c, answer = a.connect("a.test:443")
+        c.close()
+        assert answer.status == 502 and not t.requests
+        assert [line.split()[1] for line in a.lines(2)] == ["origin_cert"] * 2
+        for trust in ("tls_verify = off", f"ca = {ca.pem}"):
+            b = proxy(parent + trust)
+            assert b.get("http://a.test/").text == "by parent"
+            c, answer = b.connect("a.test:443")
+            with c:
+                assert c.reader.exactly(5) == b"early"
+                c.send(b"bytes")
+                assert c.reader.exactly(5) == b"bytes"
+        assert all(r.all("proxy-authorization") for r in t.requests)
+        assert [s["alpn"] for s in t.shakes] == ["http/1.1"] * 4
+    finally:
+        t.close()
+
+
 def test_a_loop_ends(proxy):
     """RFC 9110 7.6.3: plain, and by tunnels, whose CONNECT has a Via, too."""
     p = proxy("parent = http://127.0.0.1:{port}")
@@ -212,7 +275,9 @@ def test_what_is_no_parent_is_told(tmp_path):
     for line, said in (
             ("http://a:1 for=a..b", "no domain"),
             ("http://a:1 for=", "for=VALUE"),
-            ("https://a:1", "expected http://host:port, or direct"),
+            ("ftp://a:1", "https://host:port, or direct"),
+            ("https://a:1/x", "no path"),
+            ("https://a:1\nca = /nowhere/at/all", "/nowhere/at/all"),
             ("http://u:p@a:1", "auth=FILE"),
             ("http://a:1/x", "no path"),
             (f"http://a:1 auth={secret}", "one line, user:password"),
