@@ -28,7 +28,7 @@ textfile_type(span path)
 	for (size_t i = 0; i < NELEMS(types); i++)
 		if (span_iends(path, types[i].ext))
 			return types[i].type;
-	return SPAN_LIT("application/octet-stream");
+	return SPAN_LIT(TEXTFILE_UNKNOWN);
 }
 
 /* The path as it can be opened; false when it is too long. */

@@ -13,8 +13,9 @@
 /* Room for a path that can be opened. */
 #define TEXTFILE_PATH_MAX 4096
 
-/* The media type that a file's name stands for; application/octet-stream when
- * it stands for none. */
+/* The media type that a file's name stands for; TEXTFILE_UNKNOWN when it stands
+ * for none. */
+#define TEXTFILE_UNKNOWN "application/octet-stream"
 span textfile_type(span path);
 
 /* Read a regular file whole, of at most `max` bytes (a multiple of 1k), into

@@ -77,13 +77,24 @@ page_escape(span type, enum tmpl_escape *how)
 	return span_starts(type, SPAN_LIT("text/plain"));
 }
 
+/* Whatever its file is called, what people are to read is a page. */
+static span
+page_type(span path)
+{
+	span type = textfile_type(path);
+
+	return span_eq(type, SPAN_LIT(TEXTFILE_UNKNOWN))
+		   ? SPAN_LIT("text/html; charset=utf-8")
+		   : type;
+}
+
 static bool
 page_read_file(struct page_file *f, const struct conf_word *w, struct arena *a,
     struct diag *d)
 {
 	struct var_src src = {.at = w->at, .when = VAR_WHEN_RESPONSE};
 
-	f->type = textfile_type(w->text);
+	f->type = page_type(w->text);
 	if (!textfile_read(w->text, w->at, PAGE_FILE_MAX, a, d, &src.text))
 		return false;
 	if (page_escape(f->type, &f->how))

@@ -1,5 +1,6 @@
 """What people see when they may not: a page of the operator's, whose variables
 say why, and for programs Proxy-Status (RFC 9209)."""
+import pytest
 
 PAGE = """<!doctype html><title>blocked</title>
 <p id="host">{host}</p><p id="why">{fault}</p><p id="id">{request_id}</p>
@@ -23,6 +24,17 @@ def test_a_page_says_why(proxy, tmp_path):
     assert got.status == 403 and '<p id="why">connect_port</p>' in got.text
     assert "blocked" not in p.get("/").text
     assert "blocked" not in p.get("http://none.test/").text
+
+
+@pytest.mark.parametrize("name", ["ERR_ACCESS_DENIED", "blocked.tmpl"])
+def test_any_name_is_one_of_a_page(proxy, tmp_path, name):
+    """As a page's, unless it tells another type: filled and escaped as HTML is."""
+    page = tmp_path / name
+    page.write_text("<p>{fault} {path}</p>")
+    got = proxy(f"block_page = {page}", is_open=False).get("http://[::1]/<b>")
+    assert got.status == 403
+    assert got.get("content-type") == "text/html; charset=utf-8"
+    assert got.text == "<p>private_address /&lt;b&gt;</p>"
 
 
 def test_programs_are_told_what_failed(proxy, origin):
