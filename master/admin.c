@@ -200,6 +200,7 @@ static const struct serve_route routes[] = {
     {"/v1/server", METHOD_POST, admin_on_server},
     {"/v1/bans", METHOD_GET, admin_on_bans},
     {"/v1/ban", METHOD_POST, admin_on_ban},
+    {"/v1/why", METHOD_GET, admin_on_why},
     {"/v1/maintenance", METHOD_POST, admin_on_maintenance},
 };
 

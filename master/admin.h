@@ -119,6 +119,11 @@ void admin_on_ban(void *self, struct serve_call *c);
 /* What status says of bans: numbers, and some of them; new. */
 json_t *admin_status_bans(const struct admin *a);
 
+/* --- in the steward: admin_why.c ------------------------------------------ */
+
+/* GET /v1/why; `self` is the admin. */
+void admin_on_why(void *self, struct serve_call *c);
+
 /* --- in the steward: admin_quota.c ---------------------------------------- */
 
 /* For the status: what is used of quotas. */

@@ -38,6 +38,8 @@ int cmd_status(const struct conf_source *src, int argc, char **argv);
 int cmd_purge(const struct conf_source *src, int argc, char **argv);
 /* ban list|add IP TIME|remove IP [-c FILE] */
 int cmd_ban(const struct conf_source *src, int argc, char **argv);
+/* why ID | --last N [--refused] [--json] [-c FILE] */
+int cmd_why(const struct conf_source *src, int argc, char **argv);
 /* server UPSTREAM SERVER drain|down|up|auto [-c FILE] */
 int cmd_server(const struct conf_source *src, int argc, char **argv);
 /* maintenance on|off|auto SITE [-c FILE] */

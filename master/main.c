@@ -38,7 +38,7 @@ static const char usage[] =
     "FILE is " DEFAULT_PATH " when it is not told.\n";
 
 /* Words that this version knows of and does not have. */
-static const char *const later[] = {"top", "why", "diff", "import"};
+static const char *const later[] = {"top", "diff", "import"};
 
 static int
 main_word(const struct conf_source *src, int argc, char **argv)
@@ -51,6 +51,8 @@ main_word(const struct conf_source *src, int argc, char **argv)
 		return cmd_server(src, argc - 1, argv + 1);
 	if (strcmp(argv[0], "ban") == 0)
 		return cmd_ban(src, argc - 1, argv + 1);
+	if (strcmp(argv[0], "why") == 0)
+		return cmd_why(src, argc - 1, argv + 1);
 	if (strcmp(argv[0], "maintenance") == 0)
 		return cmd_maintenance(src, argc - 1, argv + 1);
 	if (strcmp(argv[0], "explain") == 0)

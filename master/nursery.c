@@ -219,6 +219,7 @@ nursery_main(const struct boot *of_master, struct diag *d, int ctl)
 	log_open(b.error_log_fd, b.log_level, "nursery");
 	nursery_close_others(&b, ctl);
 	b.ctl_fd = ctl;
+	b.sources = d;
 	b.prepared = worker_prepare(&b, d);
 	if (b.prepared == NULL) {
 		nursery_refuse(ctl, d);

@@ -11,11 +11,13 @@
 #include "worker/exch/plan.h"
 #include "worker/exch/sink.h"
 #include "worker/exch/stage.h"
+#include "worker/exch/trail.h"
 #include "worker/exch/visit.h"
 #include "worker/filter/compress.h"
 #include "worker/filter/substitute.h"
 #include "worker/forward/forward.h"
 #include "worker/log/access_log.h"
+#include "worker/log/decision_feed.h"
 #include "worker/log/hitter_feed.h"
 #include "worker/log/tally_feed.h"
 #include "worker/preset/preset.h"
@@ -32,6 +34,8 @@ stage_handler(struct exch *x)
 	REQUIRE(x->set->handler != NULL);
 	sink_note(
 	    x, "handler", x->set->handler_at, "%s", x->set->handler->name);
+	trail_add(x, DECISION_HANDLER, &x->set->handler_at,
+	    span_str(x->set->handler->name));
 	x->handler = x->set->handler;
 	return x->handler->open(x);
 }
@@ -121,4 +125,5 @@ pipeline_log(struct exch *x)
 	hitter_feed(x);
 	visit_note(x);
 	tally_feed(x);
+	decision_feed(x);
 }

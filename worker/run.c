@@ -22,6 +22,7 @@
 #include "worker/front/conn.h"
 #include "worker/log/access_log.h"
 #include "worker/log/hitter_feed.h"
+#include "worker/log/decision_feed.h"
 #include "worker/log/tally_feed.h"
 #include "worker/setup.h"
 #include "worker/shed.h"
@@ -276,6 +277,7 @@ run_open(struct run *r, const struct boot *b)
 	w->log = log_worker_new(w);
 	hitter_feed_open(w);
 	w->tally = tally_worker_new(w);
+	w->decisions = decision_worker_new(w);
 	r->acceptor = acceptor_new(w);
 	if (r->acceptor == NULL || run_watch_signals(r) < 0)
 		return -1;
@@ -298,6 +300,7 @@ run_close(struct run *r)
 	stage_cost_log(w);
 	log_worker_free(w->log);
 	tally_worker_free(w->tally);
+	decision_worker_free(w->decisions);
 	loop_timer_clear(w->loop, &r->grace);
 	loop_timer_clear(w->loop, &r->tunnels);
 	watch_close(w->loop, &r->signals);

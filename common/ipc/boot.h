@@ -39,6 +39,7 @@ struct hitters; /* common/store/hitters.h */
 struct names; /* common/store/names.h */
 struct quotas; /* common/store/quotas.h */
 struct collections; /* common/store/collections.h */
+struct decisions; /* common/store/decisions.h */
 struct sessions; /* common/store/sessions.h */
 struct spots; /* common/store/spots.h */
 struct staples; /* common/store/staples.h */
@@ -52,6 +53,7 @@ struct visits; /* common/store/visits.h */
 /* All of it lives as long as the process. */
 struct boot {
 	const struct conf_tree *conf;
+	const struct diag *sources; /* names the files of its places */
 	struct segment *segment;
 	struct slots *slots;
 	struct counters *counters;
@@ -70,6 +72,7 @@ struct boot {
 	struct quotas *quotas; /* likewise */
 	struct collections *collections; /* likewise */
 	struct visits *visits; /* likewise */
+	struct decisions *decisions; /* likewise */
 	struct tallies *tallies;
 	/* Called when nothing needs a path any more but for files below these n
 	 * folders, to read: no other can be opened and no program run after it.

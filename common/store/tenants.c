@@ -113,10 +113,12 @@ tenants_open(struct tenants *t, struct segment *s)
 	t->quotas = quotas_map(s, true);
 	t->collections = collections_map(s, true);
 	t->visits = visits_map(s, true);
+	t->decisions = decisions_map(s, true);
 	if (t->ticket_keys == NULL || t->strikes == NULL ||
 	    t->staples == NULL || t->sessions == NULL || t->bans == NULL ||
 	    t->headcount == NULL || t->closures == NULL || t->hitters == NULL ||
-	    t->quotas == NULL || t->collections == NULL || t->visits == NULL)
+	    t->quotas == NULL || t->collections == NULL || t->visits == NULL ||
+	    t->decisions == NULL)
 		return false;
 	t->upstate = upstate_open(s, true);
 	if (t->upstate == NULL)
@@ -149,6 +151,7 @@ tenants_lend(const struct tenants *t, struct boot *b)
 	b->quotas = t->quotas;
 	b->collections = t->collections;
 	b->visits = t->visits;
+	b->decisions = t->decisions;
 	b->tallies = t->tallies;
 }
 
@@ -415,6 +418,25 @@ claims_hitters(struct tenants *t, const struct conf_tree *conf, struct diag *d)
 	diag_error(d, budget != NULL ? budget->at : (struct place){0},
 	    "the tables of heavy hitters do not fit: raise shared_memory, or "
 	    "turn heavy_hitters off");
+}
+
+/* What was decided is kept once any generation asks for it. */
+static void
+claims_decisions(
+    struct tenants *t, const struct conf_tree *conf, struct diag *d)
+{
+	struct conf_scope s =
+	    conf_scope_of(conf, conf_first(conf, CONF_GLOBAL));
+	const struct conf_value *budget;
+
+	if (!conf_bool(&s, KEY_GLOBAL_RECENT_DECISIONS) ||
+	    decisions_ready(t->decisions, t->segment))
+		return;
+	/* it is on where nothing tells it, too */
+	budget = conf_get(&s, KEY_GLOBAL_SHARED_MEMORY);
+	diag_error(d, budget != NULL ? budget->at : (struct place){0},
+	    "what was decided of late does not fit: raise shared_memory, or "
+	    "turn recent_decisions off");
 }
 
 /* What is used of quotas is counted once any generation asks for it. */
@@ -884,6 +906,7 @@ claims_new(struct tenants *t, const struct conf_tree *conf, bool is_dry,
 	claims_quotas(t, conf, d);
 	claims_collections(t, conf, d);
 	claims_visits(t, conf, d);
+	claims_decisions(t, conf, d);
 	claims_memory(c, conf, is_dry, d);
 	for (const struct conf_section *s = conf_first(conf, CONF_UPSTREAM);
 	     s != NULL; s = s->next) {
@@ -1011,6 +1034,7 @@ tenants_repair(const struct boot *b, uint32_t dead_slot)
 	quotas_repair(b->quotas, b->slots, me, dead_slot);
 	collections_repair(b->collections, b->slots, me, dead_slot);
 	visits_repair(b->visits, b->slots, me, dead_slot);
+	decisions_repair(b->decisions, dead_slot);
 	strikes_repair(b->strikes, b->slots, me, dead_slot);
 	ticket_keys_repair(b->ticket_keys, b->slots, me, dead_slot);
 	health_repair(b->upstate, dead_slot);

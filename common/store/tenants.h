@@ -15,6 +15,7 @@
 #include "common/shm/slot.h"
 #include "common/store/bans.h"
 #include "common/store/collections.h"
+#include "common/store/decisions.h"
 #include "common/store/headcount.h"
 #include "common/store/hitters.h"
 #include "common/store/limits.h"
@@ -47,6 +48,7 @@ struct tenants {
 	struct quotas *quotas;
 	struct collections *collections;
 	struct visits *visits;
+	struct decisions *decisions;
 	struct upqueue *upqueue;
 	struct spots *spots;
 	struct tallies *tallies;

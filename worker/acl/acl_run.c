@@ -6,6 +6,7 @@
 #include "worker/acl/acl_int.h"
 #include "worker/exch/plan.h"
 #include "worker/exch/sink.h"
+#include "worker/exch/trail.h"
 
 /* Of answers without content of their own (RFC 9110 15.3.5, 15.4.5). */
 enum { STATUS_NO_CONTENT = 204, STATUS_NOT_MODIFIED = 304 };
@@ -207,10 +208,12 @@ acl_settle(struct exch *x)
 {
 	const struct exch_access *st = &x->access;
 
+	trail_add(x, DECISION_ACCESS, &st->at, st->rule);
 	if (!st->is_denied)
 		return VERDICT_NEXT;
 	if (x->set->access.is_log_only) {
-		sink_note(x, "access", st->at, "denied, which is only logged");
+		trail_note(
+		    x, DECISION_ACCESS, st->at, "denied, which is only logged");
 		counter_add(x->w->counters, COUNTER_ACCESS_LOGGED, 1);
 		return VERDICT_NEXT;
 	}

@@ -6,6 +6,7 @@
 #include "worker/auth/auth_int.h"
 #include "worker/auth/users.h"
 #include "worker/exch/sink.h"
+#include "worker/exch/trail.h"
 
 /* What was asked in the name of another site proves nothing here: each has
  * authorities of its own. */
@@ -41,7 +42,7 @@ static enum verdict
 certificate_refuse(struct exch *x, const struct plan_auth *a, const char *why)
 {
 	counter_add(x->w->counters, COUNTER_AUTH_REFUSED, 1);
-	sink_note(x, "auth", a->at, "%.*s does not know the client: %s",
+	trail_note(x, DECISION_AUTH, a->at, "%.*s does not know the client: %s",
 	    SPAN_FMT(a->name), why);
 	exch_fault_as(x, F_CERTIFICATE_NEEDED, 0, why);
 	return VERDICT_FAULT;

@@ -5,6 +5,7 @@
 #include "worker/auth/auth_int.h"
 #include "worker/auth/signed.h"
 #include "worker/exch/sink.h"
+#include "worker/exch/trail.h"
 
 /* Whether it is for an address that the client has. */
 static bool
@@ -53,7 +54,7 @@ hmac_refuse(
 		if (!is_genuine)
 			offence_note(x, &c->guess);
 	}
-	sink_note(x, "auth", a->at, "%.*s refuses the URL: %s",
+	trail_note(x, DECISION_AUTH, a->at, "%.*s refuses the URL: %s",
 	    SPAN_FMT(a->name), why);
 	exch_fault_as(x, F_URL_NOT_SIGNED, 0, why);
 	return VERDICT_FAULT;

@@ -8,6 +8,7 @@
 #include "worker/auth/auth_json.h"
 #include "worker/auth/jwt.h"
 #include "worker/exch/sink.h"
+#include "worker/exch/trail.h"
 
 /* Claims and groups that are kept; what is above is as if not there. */
 #define JWT_CLAIMS_MAX 64u
@@ -332,6 +333,6 @@ jwt_ask(struct exch *x, const struct plan_auth *a)
 		return auth_busy(x, "no keys could be fetched yet");
 	if (u != NULL)
 		return auth_let_on_as(x, a, u);
-	sink_note(x, "auth", a->at, "the token is refused: %s", why);
+	trail_note(x, DECISION_AUTH, a->at, "the token is refused: %s", why);
 	return rc == AUTH_GOOD ? auth_refuse_genuine(x, a) : auth_refuse(x, a);
 }

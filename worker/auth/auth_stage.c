@@ -3,6 +3,7 @@
 #include "worker/auth/auth_int.h"
 #include "worker/exch/sink.h"
 #include "worker/exch/stage.h"
+#include "worker/exch/trail.h"
 
 static bool
 auth_is_proxy(const struct exch *x)
@@ -23,7 +24,7 @@ auth_ask_again(struct exch *x, const struct plan_auth *a, span challenge)
 	bool is_proxy = auth_is_proxy(x);
 	unsigned status = is_proxy ? 407 : 401;
 
-	sink_note(x, "auth", a->at, "%.*s asks who it is: %u",
+	trail_note(x, DECISION_AUTH, a->at, "%.*s asks who it is: %u",
 	    SPAN_FMT(a->name), status);
 	exch_reply_status(x, status);
 	fields_add_id(&x->resp.fields, &x->arena,
@@ -46,8 +47,8 @@ auth_refuse_genuine(struct exch *x, const struct plan_auth *a)
 	const struct auth_conf *c = a->conf;
 
 	counter_add(x->w->counters, COUNTER_AUTH_REFUSED, 1);
-	sink_note(x, "auth", a->at, "%.*s does not know these credentials",
-	    SPAN_FMT(a->name));
+	trail_note(x, DECISION_AUTH, a->at,
+	    "%.*s does not know these credentials", SPAN_FMT(a->name));
 	return auth_ask_again(x, a, c->refusal);
 }
 
@@ -81,8 +82,8 @@ auth_let_on_as(struct exch *x, const struct plan_auth *a, struct exch_user *u)
 		u->n_groups = e->groups.n;
 	}
 	x->user = u;
-	sink_note(x, "auth", a->at, "%.*s knows %.*s", SPAN_FMT(a->name),
-	    SPAN_FMT(u->name));
+	trail_note(x, DECISION_AUTH, a->at, "%.*s knows %.*s",
+	    SPAN_FMT(a->name), SPAN_FMT(u->name));
 	return VERDICT_NEXT;
 }
 

@@ -13,6 +13,7 @@
 #include "worker/exch/plan.h"
 #include "worker/exch/sink.h"
 #include "worker/exch/stage.h"
+#include "worker/exch/trail.h"
 
 #define MS_PER_S 1000u
 #define US_PER_S 1000000
@@ -126,8 +127,8 @@ challenge_show(struct exch *x, const struct challenge *c,
 	};
 
 	counter_add(x->w->counters, COUNTER_CHALLENGES, 1);
-	sink_note(x, "challenge", c->at, "a page asks for %u bits of work: %u",
-	    c->bits, c->status);
+	trail_note(x, DECISION_CHALLENGE, c->at,
+	    "a page asks for %u bits of work: %u", c->bits, c->status);
 	exch_reply(x, c->status, SPAN_LIT("text/html; charset=utf-8"),
 	    page_write(&x->arena, &page));
 	fields_add_id(&x->resp.fields, &x->arena, FIELD_CACHE_CONTROL,
@@ -161,7 +162,8 @@ challenge_judge(struct exch *x, const struct challenge *c)
 	}
 	if (proof.p != NULL &&
 	    proof_judge(&key, &who, &rule, proof) == PROOF_GOOD) {
-		sink_note(x, "challenge", c->at, "the cookie proves it");
+		trail_note(
+		    x, DECISION_CHALLENGE, c->at, "the cookie proves it");
 		return VERDICT_NEXT;
 	}
 	return challenge_show(x, c, &key, proof.p != NULL);

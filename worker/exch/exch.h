@@ -15,6 +15,7 @@
 #include "common/http/msg.h"
 #include "common/net/loop.h"
 #include "common/net/sock.h"
+#include "common/store/decisions.h"
 #include "common/store/sessions.h"
 #include "worker/exch/access.h"
 #include "worker/exch/body.h"
@@ -142,6 +143,13 @@ struct exch_sticky {
 	bool is_due; /* it is time to say or note that again */
 };
 
+/* What decided about it, and where that stands (worker/exch/trail.h). */
+struct trail_line {
+	span text; /* lives as long as the exchange */
+	struct place at; /* line 0: nowhere in the configuration */
+	enum decision_word word;
+};
+
 struct exch {
 	uint32_t magic;
 	enum exch_state state;
@@ -156,6 +164,7 @@ struct exch {
 	const struct handler *handler; /* opened, not yet closed; else NULL */
 	void *handler_state;
 	uint16_t stage; /* next row of the table that runs */
+	uint16_t n_trail;
 
 	const struct plan_listen *listen;
 	const struct plan_site *site; /* NULL before routing */
@@ -232,6 +241,7 @@ struct exch {
 	/* last, since exch_new() clears what stands before them */
 	struct body req_body;
 	struct body resp_body; /* content as the handler makes it */
+	struct trail_line trail[DECISION_LINES]; /* n_trail of them */
 };
 
 static inline bool

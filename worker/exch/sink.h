@@ -12,6 +12,8 @@
 #include "common/base/diag.h"
 #include "common/base/span.h"
 
+struct decision; /* common/store/decisions.h */
+
 /* One thing that was decided. */
 struct sink_line {
 	struct sink_line *next;
@@ -30,6 +32,8 @@ struct sink {
 	    has_content; /* what the client sends is all there, and looked at */
 	bool is_refused; /* by rules of a [waf] */
 	bool is_judged; /* by them, whole or refused */
+	struct decision *decision; /* what is kept of one that is not dry; or
+	                              NULL */
 	span audit; /* what its audit log would say; empty: no [waf] judges */
 };
 

@@ -43,6 +43,7 @@ struct shed_state {
 struct auth_worker;
 struct cache_worker;
 struct codec_pool;
+struct decision_worker;
 struct files_worker;
 struct forward_worker;
 struct plan;
@@ -81,6 +82,7 @@ struct worker {
 	struct files_worker *files; /* that it has open */
 	struct log_worker *log;
 	struct tally_worker *tally; /* what it counted by names */
+	struct decision_worker *decisions; /* NULL: none are kept */
 	struct hitter_turn hitter_turn;
 	struct turned_told turned[TURNED_N];
 	struct codec_pool *codecs; /* NULL before the first is needed */

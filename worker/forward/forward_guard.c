@@ -6,6 +6,7 @@
 #include "common/base/ip_special.h"
 #include "worker/exch/sink.h"
 #include "worker/exch/stage.h"
+#include "worker/exch/trail.h"
 #include "worker/forward/forward_int.h"
 
 /* --- addresses ------------------------------------------------------------ */
@@ -151,7 +152,7 @@ stage_guard(struct exch *x)
 	enum verdict v;
 
 	if (x->req.method == METHOD_CONNECT && !guard_has_port(x)) {
-		sink_note(x, "connect_ports", f->connect_ports_at,
+		trail_note(x, DECISION_PORTS, f->connect_ports_at,
 		    "port %u is none of them", r->to.port);
 		exch_fault(x, F_CONNECT_PORT, 0);
 		return VERDICT_FAULT;
@@ -170,8 +171,8 @@ stage_guard(struct exch *x)
 	if (r->to.n_ips > 0 || r->why == F_NONE)
 		return r->to.is_claimed ? intercept_prove(x) : VERDICT_NEXT;
 	if (r->why == F_PRIVATE_ADDRESS)
-		sink_note(x, "private_networks", f->private_at, "it is %s",
-		    r->why_not);
+		trail_note(
+		    x, DECISION_PRIVATE, f->private_at, "it is %s", r->why_not);
 	exch_fault_as(x, r->why, 0, r->why_not);
 	return VERDICT_FAULT;
 }

@@ -3,6 +3,7 @@
  * is judged where the target is one, or a rule had to know it. */
 #include "worker/exch/plan.h"
 #include "worker/exch/sink.h"
+#include "worker/exch/trail.h"
 #include "worker/forward/forward_int.h"
 
 /* ".corp.example" is that domain and all below. */
@@ -42,7 +43,7 @@ forward_has_parent(struct exch *x)
 
 		if (!parent_suits(p, to->host))
 			continue;
-		sink_note(x, "parent", p->at,
+		trail_note(x, DECISION_PARENT, p->at,
 		    p->upstream == NULL ? "direct" : "asks in our place");
 		to->parent = p->upstream;
 		break;
@@ -86,7 +87,7 @@ forward_guard_parent(struct exch *x)
 		r->why_not = "the proxy's own machine";
 	if (r->why_not == NULL)
 		return parent_judge_known(x, r);
-	sink_note(x, "private_networks", f->private_at, "it is %s", r->why_not);
+	trail_note(x, DECISION_PRIVATE, f->private_at, "it is %s", r->why_not);
 	exch_fault_as(x, F_PRIVATE_ADDRESS, 0, r->why_not);
 	return VERDICT_FAULT;
 }

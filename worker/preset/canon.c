@@ -5,6 +5,7 @@
 #include "worker/exch/pct.h"
 #include "worker/exch/plan.h"
 #include "worker/exch/sink.h"
+#include "worker/exch/trail.h"
 #include "worker/preset/preset.h"
 
 /* For good (RFC 9110 15.4.2), and where a browser would turn the method into
@@ -109,7 +110,7 @@ stage_canon(struct exch *x)
 	to = arena_printf(&x->arena, "%.*s://%.*s%.*s%s%.*s",
 	    SPAN_FMT(p.scheme), SPAN_FMT(p.authority), SPAN_FMT(p.path),
 	    x->req.has_query ? "?" : "", SPAN_FMT(x->req.query));
-	sink_note(x, "canonical", c->at, "to %.*s", SPAN_FMT(to));
+	trail_note(x, DECISION_CANONICAL, c->at, "to %.*s", SPAN_FMT(to));
 	canon_redirect(x, 0, to);
 	return VERDICT_REPLY;
 }

@@ -7,6 +7,7 @@
 #include "worker/exch/exch.h"
 #include "worker/exch/plan.h"
 #include "worker/exch/sink.h"
+#include "worker/exch/trail.h"
 #include "worker/preset/preset.h"
 
 #define CORS_MS_PER_S 1000
@@ -235,7 +236,7 @@ stage_cors(struct exch *x)
 	    fields_find_name(&x->req.fields,
 		SPAN_LIT("access-control-request-method")) == NULL)
 		return VERDICT_NEXT;
-	sink_note(x, "cors", c->at, "the preflight is answered here");
+	trail_note(x, DECISION_CORS, c->at, "the preflight is answered here");
 	exch_reply(x, 204, span_of(NULL, 0), span_of(NULL, 0));
 	x->resp.body = LENGTH_NONE;
 	if (cors_allowed(c, x).len > 0) {

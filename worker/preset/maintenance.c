@@ -7,6 +7,7 @@
 #include "worker/exch/exch.h"
 #include "worker/exch/plan.h"
 #include "worker/exch/sink.h"
+#include "worker/exch/trail.h"
 #include "worker/preset/preset.h"
 
 #define MAINTENANCE_MS_PER_S 1000
@@ -103,10 +104,11 @@ stage_maintenance(struct exch *x)
 	if (!is_on)
 		return VERDICT_NEXT;
 	if (maintenance_lets_in(m, x)) {
-		sink_note(x, "maintenance", m->at, "the client is let in");
+		trail_note(
+		    x, DECISION_MAINTENANCE, m->at, "the client is let in");
 		return VERDICT_NEXT;
 	}
-	sink_note(x, "maintenance", m != NULL ? m->at : SINK_NOWHERE,
+	trail_note(x, DECISION_MAINTENANCE, m != NULL ? m->at : SINK_NOWHERE,
 	    "closed%s", order == CLOSURE_ON ? " by order" : "");
 	exch_reply_status(x, 503);
 	if (m != NULL && m->retry_after.len > 0)

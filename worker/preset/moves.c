@@ -6,6 +6,7 @@
 #include "worker/exch/plan.h"
 #include "worker/exch/sink.h"
 #include "worker/exch/textfile.h"
+#include "worker/exch/trail.h"
 #include "worker/preset/preset.h"
 
 /* Largest list; 100,000 lines of the usual length are a tenth of it. */
@@ -208,7 +209,7 @@ stage_moves(struct exch *x)
 	parts[0] = found->to;
 	parts[1] = SPAN_LIT("?");
 	parts[2] = x->req.query;
-	sink_note(x, "redirect_file", m->at, "line %u: %u to %.*s",
+	trail_note(x, DECISION_MOVES, m->at, "line %u: %u to %.*s",
 	    (unsigned)found->line, (unsigned)found->status,
 	    SPAN_FMT(found->to));
 	canon_redirect(x, found->status,

@@ -9,6 +9,7 @@
 #include "worker/exch/meter.h"
 #include "worker/exch/plan.h"
 #include "worker/exch/sink.h"
+#include "worker/exch/trail.h"
 #include "worker/rate/rate.h"
 
 /* Days of the past are over. */
@@ -60,6 +61,7 @@ stage_quota(struct exch *x)
 	if (q == NULL)
 		return VERDICT_NEXT;
 	sink_note(x, "quota", q->at, "%.*s", SPAN_FMT(q->text));
+	trail_add(x, DECISION_QUOTA, &q->at, q->text);
 	if (x->sink != NULL)
 		return VERDICT_NEXT;
 	if (!meter_used(x, q, &used) || used < q->limit) {

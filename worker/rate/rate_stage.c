@@ -12,6 +12,7 @@
 #include "worker/exch/key.h"
 #include "worker/exch/plan.h"
 #include "worker/exch/sink.h"
+#include "worker/exch/trail.h"
 #include "worker/rate/rate_int.h"
 
 #define RATE_US_PER_MS 1000u
@@ -126,12 +127,21 @@ rate_add_fields(struct exch *x, const struct rate *r, uint64_t wait_us)
 		&x->arena, "\"%.*s\";r=0;t=%" PRIu64, SPAN_FMT(r->name), in_s));
 }
 
+/* Its pieces end with ends of lines. */
+static span
+rate_key_text(span key)
+{
+	return span_first(key, key.len - (key.len > 0));
+}
+
 static enum verdict
-rate_refuse(struct exch *x, const struct rate *r, uint64_t wait_us)
+rate_refuse(struct exch *x, const struct rate *r, span key, uint64_t wait_us)
 {
 	counter_add(x->w->counters, COUNTER_LIMIT_REFUSED, 1);
 	x->limit = r->name;
 	x->limit_result = SPAN_LIT("refused");
+	trail_note(x, DECISION_LIMIT, r->at, "%.*s refuses '%.*s'",
+	    SPAN_FMT(r->name), SPAN_FMT(rate_key_text(key)));
 	exch_reply_status(x, r->status);
 	rate_add_fields(x, r, wait_us);
 	if (r->ban_ms > 0)
@@ -188,9 +198,10 @@ rate_run(struct exch *x, const struct plan_limits *all, bool is_by_user)
 		a = rate_count(x, r, key);
 		if (a.rc == LIMITS_REFUSED) {
 			rate_undo(x, all);
-			return rate_refuse(x, r, a.wait_us);
+			return rate_refuse(x, r, key, a.wait_us);
 		}
 		x->rate->keys[i] = key;
+		trail_add(x, DECISION_LIMIT, &r->at, r->name);
 		if (a.rc != LIMITS_HELD || a.wait_us <= wait_us)
 			continue;
 		wait_us = a.wait_us;
@@ -211,8 +222,8 @@ rate_explain(struct exch *x, const struct plan_limits *all, bool is_by_user)
 		if (r->is_by_user != is_by_user)
 			continue;
 		key = key_render(x, &r->key, r->ipv6_prefix);
-		/* its pieces end with ends of lines */
-		key.len -= key.len > 0;
+		key = rate_key_text(key);
+		trail_add(x, DECISION_LIMIT, &r->at, r->name);
 		sink_note(x, "limit", r->at, "%.*s counts '%.*s'%s%s",
 		    SPAN_FMT(r->name), SPAN_FMT(key),
 		    r->is_dry ? ", and only tells" : "",

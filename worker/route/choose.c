@@ -8,6 +8,7 @@
 #include "worker/exch/plan.h"
 #include "worker/exch/readings.h"
 #include "worker/exch/sink.h"
+#include "worker/exch/trail.h"
 #include "worker/route/route.h"
 #include "worker/route/table.h"
 
@@ -142,7 +143,7 @@ choose_is_sure(struct exch *x, const struct plan_route *r)
 static enum verdict
 choose_refuse(struct exch *x)
 {
-	sink_note(x, "access", x->site->at,
+	trail_note(x, DECISION_ACCESS, x->site->at,
 	    "denied: the path can be read in more than one way, and lists here "
 	    "depend on it");
 	counter_add(x->w->counters, COUNTER_ACCESS_DENIED, 1);
@@ -159,7 +160,7 @@ stage_route(struct exch *x)
 	bool is_ours = !choose_is_other_scheme(x);
 
 	if (choose_wants_https(x)) {
-		sink_note(x, "redirect_https", x->listen->redirects_https_at,
+		trail_note(x, DECISION_HTTPS, x->listen->redirects_https_at,
 		    "to https://%.*s", SPAN_FMT(x->req.host));
 		redirect_to_https(x);
 		return VERDICT_REPLY;
@@ -167,7 +168,7 @@ stage_route(struct exch *x)
 	if (is_ours)
 		x->site = route_site(x->listen, x->req.host);
 	if (x->site == NULL) {
-		sink_note(x, "site", x->listen->at,
+		trail_note(x, DECISION_SITE, x->listen->at,
 		    "none is served here for %s '%.*s'",
 		    is_ours ? "the host" : "the scheme",
 		    SPAN_FMT(is_ours ? x->req.host : x->req.scheme));
@@ -183,8 +184,8 @@ stage_route(struct exch *x)
 		    "a route's regex needed too many steps for this path");
 		return VERDICT_FAULT;
 	case TABLE_NONE:
-		sink_note(x, "route", x->site->at, "none serves the path %.*s",
-		    SPAN_FMT(x->path));
+		trail_note(x, DECISION_ROUTE, x->site->at,
+		    "none serves the path %.*s", SPAN_FMT(x->path));
 		return choose_fault(x, F_NOT_FOUND);
 	case TABLE_FOUND:
 		break;
@@ -203,8 +204,8 @@ stage_admit(struct exch *x)
 
 	if (set->max_body > 0 && x->req.body == LENGTH_KNOWN &&
 	    x->req.length > set->max_body) {
-		sink_note(
-		    x, "max_body", set->max_body_at, "%" PRIu64, set->max_body);
+		trail_note(x, DECISION_BODY, set->max_body_at, "%" PRIu64,
+		    set->max_body);
 		return choose_fault(x, F_BODY_TOO_LARGE);
 	}
 	x->wants_tunnel = choose_wants_websocket(x);

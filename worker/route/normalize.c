@@ -6,6 +6,7 @@
 #include "worker/exch/reqid.h"
 #include "worker/exch/sink.h"
 #include "worker/exch/target.h"
+#include "worker/exch/trail.h"
 #include "worker/route/allow.h"
 #include "worker/route/route.h"
 
@@ -19,7 +20,7 @@ stage_path(struct exch *x)
 	}
 	if (!x->path_is_ambiguous)
 		return VERDICT_NEXT;
-	sink_note(x, "path_policy", x->w->plan->path_policy_at,
+	trail_note(x, DECISION_PATH, x->w->plan->path_policy_at,
 	    "the path can be read in more than one way");
 	exch_fault(x, F_PATH_AMBIGUOUS, 0);
 	return VERDICT_FAULT;

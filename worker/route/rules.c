@@ -6,6 +6,7 @@
 #include "worker/exch/match.h"
 #include "worker/exch/plan.h"
 #include "worker/exch/sink.h"
+#include "worker/exch/trail.h"
 #include "worker/route/route.h"
 
 /* An array of pointers with another one behind it, or that instead of it; *n is
@@ -342,6 +343,7 @@ rules_run_one(
 		/* no variable of a rule is an address that is resolved */
 		UNREACHED();
 	}
+	trail_add(x, DECISION_RULE, &r->at, r->name);
 	sink_note(x, "rule", r->at, "%.*s matches", SPAN_FMT(r->name));
 	if (*own == NULL) {
 		*own = arena_alloc(&x->arena, sizeof(**own));

@@ -8,6 +8,7 @@
 #include "worker/exch/plan.h"
 #include "worker/exch/reqid.h"
 #include "worker/exch/sink.h"
+#include "worker/exch/trail.h"
 #include "worker/sec/sec_sieve.h"
 #include "worker/waf/waf_ask.h"
 #include "worker/waf/waf_int.h"
@@ -175,7 +176,7 @@ refuse(struct exch *x, struct waf_run *run, enum sec_outcome o)
 	 * elsewhere was not refused */
 	if (x->state == EXCH_REQUEST && o != SEC_OUTCOME_REDIRECT)
 		offence_note(x, &run->waf->attack);
-	sink_note(x, "waf", run->waf->section->at, "rule %llu refuses",
+	trail_note(x, DECISION_WAF, sec_tx_refuser(tx)->at, "rule %llu refuses",
 	    (unsigned long long)sec_tx_refuser(tx)->id);
 	switch (o) {
 	case SEC_OUTCOME_PASS:
@@ -240,6 +241,7 @@ begin(struct exch *x, const struct waf *waf)
 		sec_tx_detect(run->tx);
 	waf_use_excludes(waf, x->path, run->tx);
 	x->waf = run;
+	trail_add(x, DECISION_WAF, &waf->section->at, waf->section->name);
 	sink_note(x, "waf", waf->section->at, "%.*s: %s",
 	    SPAN_FMT(waf->section->name),
 	    waf->only_detects ? "its rules tell" : "its rules judge");
@@ -545,6 +547,17 @@ bound_of(const struct waf_run *run, uint64_t *rule)
 	UNREACHED();
 }
 
+/* The rules that matched, for who asks why. */
+static void
+note_matches(struct exch *x, const struct waf_run *run)
+{
+	for (const struct sec_message *m = sec_tx_messages(run->tx);
+	     m != NULL && x->n_trail < DECISION_LINES; m = m->next)
+		trail_add(x, DECISION_WAF, &m->rule->at,
+		    arena_printf(&x->arena, "rule %llu: %.*s",
+			(unsigned long long)m->rule->id, SPAN_FMT(m->msg)));
+}
+
 bool
 waf_close(struct exch *x, struct waf_report *out)
 {
@@ -555,6 +568,7 @@ waf_close(struct exch *x, struct waf_report *out)
 	run->is_closed = true;
 	waf_ask_end(run->asked);
 	(void)sec_tx_phase(run->tx, SEC_PHASES);
+	note_matches(x, run);
 	*out = (struct waf_report){.waf = run->waf,
 	    .action = run->action,
 	    .messages = sec_tx_messages(run->tx),

@@ -23,7 +23,8 @@ SITE_ONLY = """hosts listen certificate certificate_key client_ca verify
 crl""".split()
 KEYS = {
     "global": """daemon pid_file workers cpu_affinity worker_connections user
-        group quota_file shared_memory memory_limit heavy_hitters shutdown_timeout
+        group quota_file shared_memory memory_limit heavy_hitters recent_decisions
+        shutdown_timeout
         tunnel_timeout_on_reload worker_watchdog upgrade_timeout reload_window
         path_policy compress_memory dns_servers mmdb key_isolation include error_log
         log_level""",

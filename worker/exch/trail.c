@@ -1,0 +1,34 @@
+/* exch/trail: texts of lines that are rare enough to be made. */
+#include "worker/exch/trail.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "common/base/check.h"
+#include "common/base/num.h"
+#include "worker/exch/sink.h"
+
+/* Longest text; more is cut. */
+#define TRAIL_TEXT_CAP 256
+
+void
+trail_note(struct exch *x, enum decision_word word, struct place at,
+    const char *fmt, ...)
+{
+	char text[TRAIL_TEXT_CAP];
+	va_list ap;
+	span s;
+	int n;
+
+	if (x->w->decisions == NULL && x->sink == NULL)
+		return;
+	va_start(ap, fmt);
+	n = vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	REQUIRE(n >= 0);
+	s = arena_span(
+	    &x->arena, span_of(text, size_min((size_t)n, sizeof(text) - 1)));
+	trail_add(x, word, &at, s);
+	sink_note(
+	    x, decision_word_text((uint8_t)word), at, "%.*s", SPAN_FMT(s));
+}
