@@ -5,6 +5,8 @@
 #include "master/master.h"
 
 #define EXIT_USAGE 2
+/* Of `diff`: some requests would be answered otherwise. */
+#define EXIT_DIFFERS 3
 
 /* A configuration read and prepared as a start would do it, without sockets and
  * logs, with shared memory of its own. */
@@ -49,6 +51,8 @@ struct command;
 int cmd_ask_worker(struct command *c, const struct conf_source *src);
 /* explain METHOD URL [flags] */
 int cmd_explain(const struct conf_source *src, int argc, char **argv);
+/* diff OLD NEW --log FILE [--json] */
+int cmd_diff(int argc, char **argv);
 /* categories build OUT [NAME:]LIST ... */
 int cmd_categories(int argc, char **argv);
 /* waf test --request RAW [flags] | suggest --log AUDIT [--all] */

@@ -1,5 +1,6 @@
 /* master/cmd_explain: the flags of `gatehouse explain`. What they mean is the
  * worker code's to say. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,11 +8,15 @@
 #include "common/base/check.h"
 #include "common/ipc/boot.h"
 #include "master/cmd.h"
+#include "master/decision_text.h"
+#include "master/logged.h"
 #include "master/report.h"
 
 static const char usage[] =
     "usage: gatehouse explain METHOD URL [-H 'NAME: VALUE'] ... [--from IP]\n"
-    "       [--listen NAME] [--answer STATUS] [-c FILE]\n";
+    "       [--listen NAME] [--answer STATUS] [-c FILE]\n"
+    "       gatehouse explain --log FILE [--json] [-c FILE]\n"
+    "FILE of --log is an access log in JSON, or - for the standard input\n";
 
 static bool
 explain_status(const char *text, unsigned *out)
@@ -80,6 +85,116 @@ cmd_ask_worker(struct command *c, const struct conf_source *src)
 	return rc;
 }
 
+/* --- the requests of a log ------------------------------------------------ */
+
+struct explain_log {
+	const char *log;
+	bool is_json;
+	struct conf_source src;
+	struct cmd_boot boot;
+};
+
+static span
+log_file(const void *self, uint16_t file)
+{
+	const struct explain_log *el = self;
+
+	return span_str(diag_file_path(el->boot.diag, file));
+}
+
+/* What it would be, but how long it took. */
+static void
+log_tell(const struct explain_log *el, const struct explained *e, uint64_t n)
+{
+	json_t *j;
+
+	if (e->why.len > 0) {
+		(void)fprintf(stderr, "gatehouse: request %llu: %.*s\n",
+		    (unsigned long long)n, SPAN_FMT(e->why));
+		return;
+	}
+	j = decision_json(e->decision, log_file, el);
+	(void)json_object_del(j, "took_us");
+	if (el->is_json) {
+		(void)json_dumpf(j, stdout, JSON_COMPACT);
+		(void)fputc('\n', stdout);
+	} else {
+		if (n > 1)
+			(void)fputc('\n', stdout);
+		decision_print(stdout, j);
+	}
+	json_decref(j);
+}
+
+static int
+log_run(struct explain_log *el)
+{
+	struct explain *e = worker_explain_open(&el->boot.boot);
+	struct explained result;
+	struct logged l;
+	int rc = -1;
+
+	if (e == NULL)
+		return -1;
+	if (logged_open(&l, el->log) == 0) {
+		while (logged_next(&l)) {
+			(void)worker_explain_ask(e, &l.command, &result);
+			log_tell(el, &result, l.n);
+		}
+		logged_tell(&l);
+		rc = logged_close(&l);
+	}
+	worker_explain_close(e);
+	return rc;
+}
+
+static bool
+log_read(struct explain_log *el, int argc, char **argv)
+{
+	for (int i = 0; i < argc; i++) {
+		if (strcmp(argv[i], "--json") == 0)
+			el->is_json = true;
+		else if (strcmp(argv[i], "--log") == 0 && i + 1 < argc)
+			el->log = argv[++i];
+		else if (strcmp(argv[i], "-c") == 0 && i + 1 < argc)
+			el->src.path = argv[++i];
+		else
+			return false;
+	}
+	return el->log != NULL;
+}
+
+static int
+explain_log(const struct conf_source *source, int argc, char **argv)
+{
+	struct explain_log el = {.src = *source};
+	int rc = EXIT_FAILURE;
+
+	if (!log_read(&el, argc, argv)) {
+		(void)fputs(usage, stderr);
+		return EXIT_USAGE;
+	}
+	if (!cmd_prepare(&el.boot, &el.src))
+		report_diag(el.boot.diag);
+	else if (log_run(&el) < 0)
+		(void)fprintf(
+		    stderr, "gatehouse: %s: %s\n", el.log, strerror(errno));
+	else
+		rc = EXIT_SUCCESS;
+	cmd_release(&el.boot);
+	return report_flush() == EXIT_SUCCESS ? rc : EXIT_FAILURE;
+}
+
+/* Whether many are asked for, which no request is. */
+static bool
+explain_is_of_log(int argc, char **argv)
+{
+	for (int i = 0; i < argc; i++)
+		if (strcmp(argv[i], "--log") == 0)
+			return true;
+	return false;
+}
+
 int
 cmd_explain(const struct conf_source *source, int argc, char **argv)
 {
@@ -94,6 +209,10 @@ cmd_explain(const struct conf_source *source, int argc, char **argv)
 	int rc = EXIT_USAGE;
 
 	REQUIRE(headers != NULL);
+	if (explain_is_of_log(argc, argv)) {
+		free(headers);
+		return explain_log(source, argc, argv);
+	}
 	if (explain_read(&c, &src, headers, argc, argv))
 		rc = cmd_ask_worker(&c, &src);
 	else

@@ -69,7 +69,7 @@ decision_json(const struct decision *d, decision_name_f *name, const void *self)
 	(void)json_object_set_new(j, "client", client_json(d));
 	(void)json_object_set_new(j, "status", json_integer(d->status));
 	(void)json_object_set_new(
-	    j, "took_ms", json_real((double)d->took_us / US_PER_MS));
+	    j, "took_us", json_integer((json_int_t)d->took_us));
 	(void)json_object_set_new(j, "generation", json_integer(d->generation));
 	for (uint32_t i = 0; i < d->n_lines; i++)
 		(void)json_array_append_new(lines, line_json(d, i, name, self));
@@ -78,8 +78,8 @@ decision_json(const struct decision *d, decision_name_f *name, const void *self)
 	return j;
 }
 
-static void
-line_print(FILE *out, const json_t *l)
+void
+decision_print_line(FILE *out, const json_t *l)
 {
 	(void)fprintf(out, "%-*s %s", WORD_WIDTH, admin_text(l, "what"),
 	    admin_text(l, "text"));
@@ -104,15 +104,19 @@ decision_print(FILE *out, const json_t *j)
 	    admin_text(j, "request_id"));
 	json_array_foreach(json_object_get(j, "lines"), i, l)
 	{
-		line_print(out, l);
+		decision_print_line(out, l);
 	}
 	if (json_is_true(json_object_get(j, "is_cut")))
 		(void)fprintf(out, "%-*s %s\n", WORD_WIDTH, "...",
 		    "there was no room for the rest");
 	if (status == 0)
 		(void)fprintf(out, "%-*s none\n", WORD_WIDTH, "answer");
+	else if (json_object_get(j, "took_us") == NULL)
+		(void)fprintf(out, "%-*s %lld\n", WORD_WIDTH, "answer",
+		    (long long)status);
 	else
 		(void)fprintf(out, "%-*s %lld, after %.3f ms\n", WORD_WIDTH,
 		    "answer", (long long)status,
-		    json_real_value(json_object_get(j, "took_ms")));
+		    (double)json_integer_value(json_object_get(j, "took_us")) /
+			US_PER_MS);
 }

@@ -19,5 +19,7 @@ json_t *decision_json(
 /* As `gatehouse explain` prints its lines; of any JSON, since it comes from
  * another process. */
 void decision_print(FILE *out, const json_t *j);
+/* One of its lines. */
+void decision_print_line(FILE *out, const json_t *line);
 
 #endif

@@ -26,6 +26,10 @@ static const char usage[] =
     "       gatehouse maintenance on|off|auto SITE [-c FILE]\n"
     "       gatehouse explain METHOD URL [-H 'NAME: VALUE'] ...\n"
     "                 [--from IP] [--listen NAME] [--answer STATUS] [-c FILE]\n"
+    "       gatehouse explain --log FILE [--json] [-c FILE]\n"
+    "       gatehouse why ID [--json] [-c FILE]\n"
+    "       gatehouse why --last N [--refused] [--json] [-c FILE]\n"
+    "       gatehouse diff OLD NEW --log FILE [--json]\n"
     "       gatehouse waf test --request RAW [--site HOST] [--from IP]\n"
     "                 [--listen NAME] [--json] [-c FILE]\n"
     "       gatehouse waf suggest --log AUDIT [--all]\n"
@@ -38,7 +42,7 @@ static const char usage[] =
     "FILE is " DEFAULT_PATH " when it is not told.\n";
 
 /* Words that this version knows of and does not have. */
-static const char *const later[] = {"top", "diff", "import"};
+static const char *const later[] = {"top", "import"};
 
 static int
 main_word(const struct conf_source *src, int argc, char **argv)
@@ -57,6 +61,8 @@ main_word(const struct conf_source *src, int argc, char **argv)
 		return cmd_maintenance(src, argc - 1, argv + 1);
 	if (strcmp(argv[0], "explain") == 0)
 		return cmd_explain(src, argc - 1, argv + 1);
+	if (strcmp(argv[0], "diff") == 0)
+		return cmd_diff(argc - 1, argv + 1);
 	if (strcmp(argv[0], "waf") == 0)
 		return cmd_waf(src, argc - 1, argv + 1);
 	if (strcmp(argv[0], "categories") == 0)

@@ -12,6 +12,7 @@
 #include "common/base/map.h"
 #include "common/base/num.h"
 #include "common/base/span.h"
+#include "master/logged.h"
 
 /* Bytes of a path or of a thing in an exclusion; longer ones are cut, or are
  * not named. */
@@ -234,23 +235,6 @@ take_line(struct suggest *s, span text)
 	json_decref(line);
 }
 
-/* One line without its end, into room for WAF_SUGGEST_LINE_MAX; of one that is
- * longer the rest is passed over, and it is empty. false: there is none. */
-static bool
-line_read(FILE *log, char *room, span *out)
-{
-	size_t n = 0;
-	int c;
-
-	while ((c = getc_unlocked(log)) != EOF && c != '\n')
-		if (n < WAF_SUGGEST_LINE_MAX)
-			room[n++] = (char)c;
-		else
-			n = WAF_SUGGEST_LINE_MAX;
-	*out = n < WAF_SUGGEST_LINE_MAX ? span_of(room, n) : span_of(room, 0);
-	return c != EOF || n > 0;
-}
-
 /* --- telling -------------------------------------------------------------- */
 
 static int
@@ -320,7 +304,7 @@ waf_suggest_run(FILE *log, bool is_all, FILE *out)
 	arena_pool_init(&pool, 0);
 	arena_init(&s.arena, &pool);
 	map_init(&s.by_key, false);
-	while (line_read(log, room, &line))
+	while (logged_line(log, room, WAF_SUGGEST_LINE_MAX, &line))
 		take_line(&s, line);
 	is_good = ferror(log) == 0;
 	if (is_good)

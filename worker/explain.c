@@ -2,6 +2,7 @@
  * the request is written into it as bytes, and the worker's own front, stages
  * and handlers do the rest, recording what they decide instead of having an
  * effect. Nothing is decided here but which [listen] is meant. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "common/base/check.h"
 #include "common/base/text.h"
 #include "common/ipc/boot.h"
+#include "common/store/decisions.h"
 #include "worker/exch/plan.h"
 #include "worker/exch/sink.h"
 #include "worker/front/h1f.h"
@@ -44,6 +46,7 @@ struct explain {
 	span to_send; /* of what the client sends, so far not taken */
 	char *answer;
 	size_t answer_len;
+	span why; /* it could not be run; empty: it could */
 };
 
 static void
@@ -236,9 +239,8 @@ explain_choose_listen(struct explain *e)
 	if (e->c->listen != NULL) {
 		l = explain_named_listen(e);
 		if (l == NULL) {
-			(void)fprintf(stderr,
-			    "gatehouse: there is no listen '%s'\n",
-			    e->c->listen);
+			e->why = arena_printf(
+			    &e->arena, "there is no listen '%s'", e->c->listen);
 			return false;
 		}
 	}
@@ -324,8 +326,9 @@ explain_shake(struct explain *e)
 /* --- the run -------------------------------------------------------------- */
 
 static bool
-explain_peer(const struct command *c, struct sock_addr *out)
+explain_peer(struct explain *e, struct sock_addr *out)
 {
+	const struct command *c = e->c;
 	struct ip ip;
 
 	memset(out, 0, sizeof(*out));
@@ -334,9 +337,8 @@ explain_peer(const struct command *c, struct sock_addr *out)
 	if (strcmp(c->from, "unix:") == 0)
 		return true;
 	if (!ip_parse(span_str(c->from), &ip)) {
-		(void)fprintf(stderr,
-		    "gatehouse: --from %s is no address and not unix:\n",
-		    c->from);
+		e->why = arena_printf(&e->arena,
+		    "--from %s is no address and not unix:", c->from);
 		return false;
 	}
 	sock_addr_from_ip(&ip, 0, out);
@@ -455,16 +457,17 @@ explain_run(struct explain *e)
 	int fds[2];
 
 	explain_read_url(e);
-	if (!explain_peer(e->c, &peer) || !explain_choose_listen(e))
+	if (!explain_peer(e, &peer) || !explain_choose_listen(e))
 		return false;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
 		fds) < 0) {
-		perror("gatehouse: socketpair");
+		e->why =
+		    arena_printf(&e->arena, "socketpair: %s", strerror(errno));
 		return false;
 	}
 	e->fd = fds[0];
 	if (!explain_write_request(e)) {
-		(void)fputs("gatehouse: the request is too long\n", stderr);
+		e->why = SPAN_LIT("the request is too long");
 		(void)close(fds[1]);
 	} else {
 		h1f_accept(&e->w, &e->listen, fds[1], &peer, &e->local);
@@ -474,11 +477,65 @@ explain_run(struct explain *e)
 	}
 	(void)close(e->fd);
 	explain_note_answer(e);
-	if (e->c->is_json)
-		(void)fwrite(e->sink.audit.p, 1, e->sink.audit.len, e->c->out);
-	else
-		explain_print(e);
 	return e->sink.is_over;
+}
+
+/* Begin anew with another request. */
+static void
+explain_reset(struct explain *e, const struct command *c)
+{
+	arena_fini(&e->arena);
+	arena_init(&e->arena, &e->w.arenas);
+	sink_init(&e->sink, &e->arena);
+	e->sink.answer_status = c->answer_status;
+	e->sink.has_content = c->word == COMMAND_WAF_TEST;
+	e->answer = arena_alloc(&e->arena, EXPLAIN_ANSWER_MAX);
+	e->answer_len = 0;
+	e->authority = e->target = e->to_send = e->why = span_of(NULL, 0);
+	e->c = c;
+}
+
+struct explain *
+worker_explain_open(const struct boot *b)
+{
+	struct explain *e = calloc(1, sizeof(*e));
+
+	REQUIRE(e != NULL);
+	e->w.counters = &e->counters;
+	e->w.on_conns = explain_on_conns;
+	e->w.sink = &e->sink;
+	if (setup_open(&e->w, b) < 0) {
+		free(e);
+		return NULL;
+	}
+	arena_init(&e->arena, &e->w.arenas);
+	return e;
+}
+
+bool
+worker_explain_ask(
+    struct explain *e, const struct command *c, struct explained *out)
+{
+	bool is_over;
+
+	explain_reset(e, c);
+	is_over = explain_run(e);
+	*out = (struct explained){
+	    .decision = e->sink.decision,
+	    .answer = span_of(e->answer, e->answer_len),
+	    .why = !is_over && e->why.len == 0
+		       ? SPAN_LIT("it ended without an answer")
+		       : e->why,
+	};
+	return out->why.len == 0;
+}
+
+void
+worker_explain_close(struct explain *e)
+{
+	arena_fini(&e->arena);
+	setup_close(&e->w);
+	free(e);
 }
 
 static int
@@ -503,27 +560,22 @@ explain_status(const struct explain *e)
 int
 worker_command(const struct boot *b, const struct command *c)
 {
-	struct explain *e = calloc(1, sizeof(*e));
-	int rc;
+	struct explain *e = worker_explain_open(b);
+	struct explained result;
+	int rc = EXIT_FAILURE;
 
-	REQUIRE(e != NULL);
-	e->c = c;
-	e->w.counters = &e->counters;
-	e->w.on_conns = explain_on_conns;
-	e->w.sink = &e->sink;
-	if (setup_open(&e->w, b) < 0) {
+	if (e == NULL) {
 		perror("gatehouse: explain");
-		free(e);
 		return EXIT_FAILURE;
 	}
-	arena_init(&e->arena, &e->w.arenas);
-	sink_init(&e->sink, &e->arena);
-	e->sink.answer_status = c->answer_status;
-	e->sink.has_content = c->word == COMMAND_WAF_TEST;
-	e->answer = arena_alloc(&e->arena, EXPLAIN_ANSWER_MAX);
-	rc = explain_run(e) ? explain_status(e) : EXIT_FAILURE;
-	arena_fini(&e->arena);
-	setup_close(&e->w);
-	free(e);
+	if (worker_explain_ask(e, c, &result))
+		rc = explain_status(e);
+	if (e->why.len > 0)
+		(void)fprintf(stderr, "gatehouse: %.*s\n", SPAN_FMT(e->why));
+	else if (c->is_json)
+		(void)fwrite(e->sink.audit.p, 1, e->sink.audit.len, c->out);
+	else
+		explain_print(e);
+	worker_explain_close(e);
 	return rc;
 }

@@ -1,4 +1,4 @@
-/* ipc/boot: the seam between master and worker: six functions, and what a
+/* ipc/boot: the seam between master and worker: nine functions, and what a
  * process is given at its birth. Worker code never includes anything of
  * master/. */
 #ifndef GH_BOOT_H
@@ -30,6 +30,8 @@ struct boot_log {
 	int fd;
 };
 
+struct decision; /* common/store/decisions.h */
+struct explain;
 struct prepared;
 struct bans; /* common/store/bans.h */
 struct closures; /* common/store/closures.h */
@@ -160,6 +162,21 @@ struct command {
  * the process but what is written to c->out. Returns the exit status; what is
  * wrong with the command goes to standard error. */
 int worker_command(const struct boot *b, const struct command *c);
+
+/* What came of a request that was run dry. Valid until the next one. */
+struct explained {
+	const struct decision *decision; /* NULL: there was none */
+	span answer; /* its head, as it came over the wire */
+	span why; /* it could not be run; empty: it could */
+};
+
+/* The same for many requests, one after the other. NULL with errno. */
+struct explain *worker_explain_open(const struct boot *b);
+/* Run one dry; of the command only what is asked counts, of COMMAND_EXPLAIN.
+ * Prints nothing. false: out->why tells why not. */
+bool worker_explain_ask(
+    struct explain *e, const struct command *c, struct explained *out);
+void worker_explain_close(struct explain *e);
 
 /* Be a worker until told to retire or the control socket ends. Privileges are
  * already dropped. Returns the exit status. */

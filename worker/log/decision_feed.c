@@ -107,7 +107,9 @@ feed_lines(struct decision *d, const struct exch *x)
 	if (x->site != NULL)
 		feed_line(d, x, DECISION_SITE, &x->site->at, x->site->name);
 	if (x->route != NULL)
-		feed_line(d, x, DECISION_ROUTE, &x->route->at, x->route->text);
+		feed_line(d, x, DECISION_ROUTE, &x->route->at,
+		    x->route->text.len > 0 ? x->route->text
+					   : SPAN_LIT("the site's own"));
 	for (uint32_t i = 0; i < x->n_trail; i++)
 		feed_line(
 		    d, x, x->trail[i].word, &x->trail[i].at, x->trail[i].text);
