@@ -183,8 +183,9 @@ side_json(const struct side *s)
 }
 
 static void
-diff_tell(struct diff *d, const struct command *c)
+diff_tell(struct diff *d, const struct logged *l)
 {
+	const struct command *c = &l->command;
 	json_t *j;
 
 	d->n_changed++;
@@ -192,12 +193,18 @@ diff_tell(struct diff *d, const struct command *c)
 		print_text(span_str(c->method));
 		(void)fputc(' ', stdout);
 		print_text(span_first(span_str(c->url), LOCATION_MAX));
-		(void)printf(" from %s\n", c->from);
+		(void)printf(" from %s", c->from);
+		if (l->id.len > 0)
+			(void)fputs(", id ", stdout);
+		print_text(span_first(l->id, LOCATION_MAX));
+		(void)fputc('\n', stdout);
 		side_print("was", &d->old, &d->new);
 		side_print("now", &d->new, &d->old);
 		return;
 	}
 	j = json_object();
+	(void)json_object_set_new(j, "request_id",
+	    json_stringn(l->id.len > 0 ? l->id.p : "", l->id.len));
 	(void)json_object_set_new(j, "method", json_string(c->method));
 	(void)json_object_set_new(j, "url", json_string(c->url));
 	(void)json_object_set_new(j, "client", json_string(c->from));
@@ -246,7 +253,7 @@ diff_log(struct diff *d)
 			side_ask(&d->old, &l.command);
 			side_ask(&d->new, &l.command);
 			if (sides_differ(&d->old, &d->new))
-				diff_tell(d, &l.command);
+				diff_tell(d, &l);
 		}
 		(void)fprintf(stderr,
 		    "gatehouse: %llu of %llu requests would be answered "

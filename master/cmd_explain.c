@@ -7,6 +7,7 @@
 
 #include "common/base/check.h"
 #include "common/ipc/boot.h"
+#include "master/admin.h"
 #include "master/cmd.h"
 #include "master/decision_text.h"
 #include "master/logged.h"
@@ -102,6 +103,19 @@ log_file(const void *self, uint16_t file)
 	return span_str(diag_file_path(el->boot.diag, file));
 }
 
+/* The lines of its head. What is not UTF-8 is of a client's own making. */
+static json_t *
+log_answer(span head)
+{
+	json_t *lines = json_array();
+	span line;
+
+	while (span_cut(&head, '\n', &line) && line.len > 1)
+		(void)json_array_append_new(
+		    lines, tell_text(span_first(line, line.len - 1)));
+	return lines;
+}
+
 /* What it would be, but how long it took. */
 static void
 log_tell(const struct explain_log *el, const struct explained *e, uint64_t n)
@@ -115,6 +129,7 @@ log_tell(const struct explain_log *el, const struct explained *e, uint64_t n)
 	}
 	j = decision_json(e->decision, log_file, el);
 	(void)json_object_del(j, "took_us");
+	(void)json_object_set_new(j, "answer", log_answer(e->answer));
 	if (el->is_json) {
 		(void)json_dumpf(j, stdout, JSON_COMPACT);
 		(void)fputc('\n', stdout);

@@ -115,10 +115,11 @@ read_target(struct logged *l)
 		return refuse(l, "its `host` could be none");
 	if (uri.p[0] != '/') {
 		l->command.url = uri.p;
-		if (span_eq(uri, SPAN_LIT("*")) && host.len > 0)
+		if (host.len > 0 && !span_eq(host, SPAN_LIT("-")))
 			add_header(l, "Host", host);
 		return true;
 	}
+	l->command.is_bare = true;
 	/* an authority ends at a slash */
 	if (span_chr(host, '/') >= 0 || span_chr(host, '?') >= 0 ||
 	    span_chr(host, '#') >= 0)
@@ -192,6 +193,7 @@ logged_read(struct logged *l, span line)
 		method.p + method.len)
 		return refuse(l, "it has no `method` that could be one");
 	l->command.method = method.p;
+	l->id = member(l, "request_id");
 	read_answer(l);
 	return read_target(l) && read_client(l) && read_headers(l);
 }

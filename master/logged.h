@@ -18,6 +18,7 @@
 
 struct logged {
 	struct command command; /* COMMAND_EXPLAIN; valid until the next one */
+	span id; /* of the request in the log; empty: it tells none */
 	uint64_t n; /* requests so far */
 	uint64_t n_bad; /* lines that are none */
 	uint64_t first_bad; /* number of the first of them, from 1 */

@@ -112,7 +112,7 @@ explain_has_host(const struct command *c)
 static void
 explain_write_target(struct explain *e, struct text *t)
 {
-	if (e->listen.forward != NULL) {
+	if (e->listen.forward != NULL && !e->c->is_bare) {
 		text_add(t, span_str(e->c->url));
 		if (e->authority.p == NULL)
 			e->authority = e->target;
@@ -374,6 +374,15 @@ explain_has_tunnel(const struct explain *e)
 	       (is_connect && span_starts(got, SPAN_LIT("HTTP/1.1 2")));
 }
 
+/* The fault of a tunnel that is cut off is its last line. */
+static void
+explain_spare_end(struct decision *d)
+{
+	if (d != NULL && d->n_lines > 0 &&
+	    d->lines[d->n_lines - 1].word == DECISION_FAULT)
+		d->n_lines--;
+}
+
 static void
 explain_turn(struct explain *e)
 {
@@ -399,6 +408,7 @@ explain_turn(struct explain *e)
 	if (end != NULL) {
 		*end = NULL;
 		e->sink.last = end;
+		explain_spare_end(e->sink.decision);
 	}
 	explain_read(e);
 }

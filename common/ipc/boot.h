@@ -146,6 +146,7 @@ struct command {
 	/* explain: as they are to stand in the request, unread */
 	const char *method;
 	const char *url; /* with "http://HOST" in front, or a bare target */
+	bool is_bare; /* what is in front is not sent, to a proxy either */
 	const char *const *headers; /* "Name: value" */
 	unsigned n_headers;
 	const char *from; /* the client's address, or "unix:" */

@@ -6,6 +6,7 @@
 #include "common/base/check.h"
 #include "common/base/num.h"
 #include "worker/cache/cache_int.h"
+#include "worker/exch/trail.h"
 
 #define FILL_IOV 16
 
@@ -67,6 +68,7 @@ fill_inform(const struct cache_fill *f, struct exch *x)
 	struct kept *own;
 
 	x->origin = f->y->origin;
+	trail_copy(x, f->y);
 	x->t.asked_us = f->y->t.asked_us;
 	x->t.chosen_us = f->y->t.chosen_us;
 	x->t.connect_us = f->y->t.connect_us;

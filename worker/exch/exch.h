@@ -121,6 +121,7 @@ struct exch_times {
 /* What logs say of the origin's side. */
 struct exch_origin {
 	span server; /* text of the last server tried; empty: none */
+	struct place server_at; /* with it */
 	span upstream;
 	uint32_t tally; /* with it: id of its numbers (store/tally) */
 	uint32_t tries;

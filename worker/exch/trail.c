@@ -32,3 +32,11 @@ trail_note(struct exch *x, enum decision_word word, struct place at,
 	sink_note(
 	    x, decision_word_text((uint8_t)word), at, "%.*s", SPAN_FMT(s));
 }
+
+void
+trail_copy(struct exch *x, const struct exch *spawned)
+{
+	for (uint32_t i = 0; i < spawned->n_trail; i++)
+		trail_add(x, spawned->trail[i].word, &spawned->trail[i].at,
+		    arena_span(&x->arena, spawned->trail[i].text));
+}

@@ -29,4 +29,7 @@ trail_add(
 void trail_note(struct exch *x, enum decision_word word, struct place at,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
+/* What decided about one that was spawned for it. */
+void trail_copy(struct exch *x, const struct exch *spawned);
+
 #endif

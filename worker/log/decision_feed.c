@@ -97,11 +97,20 @@ feed_request(struct decision *d, const struct exch *x)
 	decision_add_part(d, span_first(path, TARGET_MAX));
 }
 
+static void
+feed_cache(struct decision *d, const struct exch *x, bool *has)
+{
+	if (x->cache_result.len > 0 && !*has)
+		feed_line(
+		    d, x, DECISION_CACHE, &x->set->cache.at, x->cache_result);
+	*has = true;
+}
+
 /* In the order of the stages. */
 static void
 feed_lines(struct decision *d, const struct exch *x)
 {
-	static const struct place nowhere;
+	bool has_cache = false;
 
 	feed_line(d, x, DECISION_LISTEN, &x->listen->at, x->listen->name);
 	if (x->site != NULL)
@@ -110,17 +119,18 @@ feed_lines(struct decision *d, const struct exch *x)
 		feed_line(d, x, DECISION_ROUTE, &x->route->at,
 		    x->route->text.len > 0 ? x->route->text
 					   : SPAN_LIT("the site's own"));
-	for (uint32_t i = 0; i < x->n_trail; i++)
-		feed_line(
-		    d, x, x->trail[i].word, &x->trail[i].at, x->trail[i].text);
-	if (x->cache_result.len > 0)
-		feed_line(
-		    d, x, DECISION_CACHE, &x->set->cache.at, x->cache_result);
-	if (x->origin.upstream.len > 0)
-		feed_line(
-		    d, x, DECISION_UPSTREAM, &nowhere, x->origin.upstream);
+	for (uint32_t i = 0; i < x->n_trail; i++) {
+		const struct trail_line *l = &x->trail[i];
+
+		/* asked before who else makes the answer */
+		if (l->word == DECISION_HANDLER)
+			feed_cache(d, x, &has_cache);
+		feed_line(d, x, l->word, &l->at, l->text);
+	}
+	feed_cache(d, x, &has_cache);
 	if (x->origin.server.len > 0)
-		feed_line(d, x, DECISION_SERVER, &nowhere, x->origin.server);
+		feed_line(d, x, DECISION_SERVER, &x->origin.server_at,
+		    x->origin.server);
 }
 
 /* In the words of the access log, and in those for people. */

@@ -5,6 +5,7 @@
 
 #include "worker/exch/plan.h"
 #include "worker/exch/sink.h"
+#include "worker/exch/trail.h"
 #include "worker/up/lb.h"
 #include "worker/up/rawo.h"
 #include "worker/up/up_any.h"
@@ -168,6 +169,7 @@ up_begin(struct exch *x, struct up_group *g, const struct origin_ops *ops)
 	x->handler_state = t;
 	x->origin.upstream = u->name;
 	x->origin.tally = u->tally;
+	trail_add(x, DECISION_UPSTREAM, &u->at, u->name);
 	x->t.asked_us = worker_clock(x->w)->mono_us;
 	sink_note(x, "upstream", u->at, "%.*s, by %s", SPAN_FMT(u->name),
 	    u->lb->name);

@@ -23,6 +23,7 @@ explain_servers(struct up_try *t)
 		if (t->server == NULL) {
 			t->server = s;
 			x->origin.server = s->conf->text;
+			x->origin.server_at = s->conf->at;
 		}
 		t->skip[i / 64] |= UINT64_C(1) << (i % 64);
 		sink_note(x, "server", s->conf->at, "%.*s%s%s",

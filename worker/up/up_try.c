@@ -207,6 +207,7 @@ try_aim(struct up_try *t, struct up_server *s)
 	t->turn = (struct up_turn){.n = 0};
 	t->n_refused = 0;
 	t->x->origin.server = s->conf->text;
+	t->x->origin.server_at = s->conf->at;
 	t->x->t.chosen_us = worker_clock(t->x->w)->mono_us;
 	try_start(t);
 }
