@@ -115,12 +115,15 @@ answer_location(span answer)
 	static const char name[] = "location:";
 	span line;
 
-	while (span_cut(&answer, '\n', &line))
+	/* lines end with both */
+	while (span_cut(&answer, '\n', &line) && line.len > 1) {
+		line.len--;
 		if (span_ieq(
 			span_first(line, sizeof(name) - 1), span_str(name)))
 			return span_first(
 			    span_trim(span_from(line, sizeof(name) - 1)),
 			    LOCATION_MAX);
+	}
 	return span_of(NULL, 0);
 }
 

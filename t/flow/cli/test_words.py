@@ -43,7 +43,8 @@ def test_help_is_what_the_manual_and_the_readme_say():
         assert re.search(rf"(?<![\w-]){flag}(?![\w])", man), flag
         assert re.search(rf"(?<![\w-]){flag}(?![\w])", README), flag
     for word in ("reload", "reopen", "upgrade", "quit", "stop", "drain",
-                 "reverse", "status", "server", "maintenance", "categories", "waf"):
+                 "reverse", "status", "server", "maintenance", "categories", "waf",
+                 "why", "diff", "explain"):
         assert word in done.stdout
         assert word in man
     for signal in ("HUP", "USR1", "QUIT", "TERM", "WINCH", "TTIN", "TTOU"):
@@ -62,9 +63,7 @@ def test_what_is_not_understood_is_status_2_and_the_usage(args):
     assert "usage: gatehouse" in done.stderr
 
 
-@pytest.mark.parametrize("word", [
-    "top",
-    "why", "diff", "import"])
+@pytest.mark.parametrize("word", ["top", "import"])
 def test_words_of_later_versions_are_known(word):
     """Refused by name, not taken for a mistake."""
     done = run(word)
