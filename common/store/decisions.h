@@ -15,13 +15,13 @@
 #include "common/shm/slot.h"
 
 /* Requests of each kind that are kept. */
-#define DECISIONS_KEPT 2048u
+#define DECISIONS_KEPT 512u
 /* Lines of one; what comes behind them is left out. */
 #define DECISION_LINES 16u
 /* Bytes of all texts of one. */
 #define DECISION_TEXT 320u
 /* Files of configurations that are known by name. */
-#define DECISION_FILES 512u
+#define DECISION_FILES 128u
 #define DECISION_FILE_CAP 240u
 /* No file, or one whose name is not known. */
 #define DECISION_NO_FILE 0xffffu
