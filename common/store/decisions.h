@@ -2,7 +2,7 @@
  * line of the configuration that decided: two rings that all workers write,
  * those that were let on and those that were refused or failed, so that the
  * many do not push out the few. Who meets a place that another process writes
- * does without. Knows nothing of HTTP. Protocol and repair: doc/shm.md 6.19. */
+ * does without. Knows nothing of HTTP. Protocol and repair: doc/shm.md 6.20. */
 #ifndef GH_DECISIONS_H
 #define GH_DECISIONS_H
 
