@@ -85,19 +85,32 @@ is_decided(const struct sec_tx *tx)
 	return tx->outcome != SEC_OUTCOME_PASS && tx->phase != PHASE_LOGGING;
 }
 
+/* What sends a client elsewhere; another status, as one of SecDefaultAction, is
+ * meant for refusals. */
+static uint16_t
+redirect_status(uint16_t status)
+{
+	switch (status) {
+	case 301:
+	case 303:
+	case 307:
+	case 308:
+		return status;
+	default:
+		return STATUS_FOUND;
+	}
+}
+
 static void
 refuse(struct sec_tx *tx, const struct sec_rule *first, enum sec_outcome o)
 {
-	uint16_t status = first->status;
-
-	if (status == 0)
-		status =
-		    o == SEC_OUTCOME_REDIRECT ? STATUS_FOUND : STATUS_FORBIDDEN;
 	tx->outcome = o;
-	tx->status = status;
+	tx->status = first->status == 0 ? STATUS_FORBIDDEN : first->status;
 	tx->refuser = first;
-	if (o == SEC_OUTCOME_REDIRECT)
-		tx->redirect = sec_expand(tx, &first->redirect);
+	if (o != SEC_OUTCOME_REDIRECT)
+		return;
+	tx->status = redirect_status(first->status);
+	tx->redirect = sec_expand(tx, &first->redirect);
 }
 
 static void

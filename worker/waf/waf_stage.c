@@ -46,6 +46,7 @@ struct waf_run {
 	bool has_answer; /* and phase 3 */
 	const char *bound; /* of content, that was met; or NULL */
 	bool is_closed;
+	bool leads_elsewhere; /* the answer to come has a Location */
 	const char *action;
 };
 
@@ -184,16 +185,13 @@ refuse(struct exch *x, struct waf_run *run, enum sec_outcome o)
 		break;
 	case SEC_OUTCOME_REDIRECT:
 		run->action = "redirect";
-		if (x->state != EXCH_REQUEST)
-			break;
-		exch_reply_status(x, status);
-		fields_add_id(&x->resp.fields, &x->arena, FIELD_LOCATION,
-		    sec_tx_redirect(tx));
-		return VERDICT_REPLY;
+		run->leads_elsewhere = true;
+		break;
 	case SEC_OUTCOME_DROP:
 		run->action = "drop";
-		x->wants_close = x->is_unwelcome = true;
-		break;
+		x->is_unwelcome = true;
+		exch_fault(x, F_WAF_DROP, 0);
+		return VERDICT_FAULT;
 	case SEC_OUTCOME_DENY:
 		run->action = "deny";
 		break;
@@ -503,6 +501,9 @@ stage_waf_answer(struct exch *x)
 	struct waf_run *run = x->waf;
 	enum verdict v = VERDICT_NEXT;
 
+	if (run != NULL && run->leads_elsewhere && x->is_own_answer)
+		fields_add_id(&x->resp.fields, &x->arena, FIELD_LOCATION,
+		    sec_tx_redirect(run->tx));
 	/* what we say ourselves is no server's */
 	if (run == NULL || !run->has_body || x->is_own_answer || x->is_settled)
 		return VERDICT_NEXT;

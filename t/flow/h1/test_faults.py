@@ -45,7 +45,8 @@ ELSEWISE = {"client_gone", "send_timeout", "certificate_needed", "too_early",
             "deadline", "banned", "min_rate",
             "access_denied", "no_target", "target_scheme", "target_host",
             "connect_content", "connect_port", "private_address",
-            "tunnel_sni", "url_not_signed", "quota", "waf"}
+            "tunnel_sni", "url_not_signed", "quota", "waf",
+            "waf_drop"}
 
 INI = """
 [global]

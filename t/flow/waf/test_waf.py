@@ -28,6 +28,8 @@ SecRule RESPONSE_HEADERS:X-Leak "@streq yes" "id:7,phase:3,deny,log,msg:'leak'"
 SecRule RESPONSE_BODY "@contains secret" "id:8,phase:4,deny,log,msg:'said'"
 SecRule REQUEST_HEADERS:Content-Type "json" \
     "id:9,phase:1,pass,nolog,ctl:requestBodyProcessor=JSON"
+SecRule RESPONSE_HEADERS:X-Moved "@streq yes" \
+    "id:14,phase:3,redirect:'https://a.test/late',status:403,nolog"
 SecRule REMOTE_ADDR|SERVER_ADDR "!@ipMatch 127.0.0.1" "id:10,phase:1,deny,log"
 SecRule REQUEST_HEADERS:Host "!@rx ^[a-z.0-9:]+$" "id:11,phase:1,deny,log"
 SecRule TX:level "@eq 3" "id:12,phase:1,deny,log,msg:'fixed'"
@@ -84,7 +86,7 @@ NAMES = [name[1:] for name in CODED]
 
 def answer(conn, request):
     path = request.target.split("?")[0]
-    extra = {"/leak": b"X-Leak: yes\r\n", "/odd":
+    extra = {"/leak": b"X-Leak: yes\r\n", "/moved": b"X-Moved: yes\r\n", "/odd":
              b"Content-Type: text/html\r\nContent-Encoding: deflate\r\n",
              "/plain": b"Content-Type: text/plain\r\n"}
     body = {"/said": b"<p>a secret</p>", "/plain": b"a secret",
@@ -260,11 +262,19 @@ def test_a_redirect_goes_where_the_rule_says(front):
     assert got.get("location") == "https://a.test/over/there"
 
 
+def test_an_answer_may_become_a_redirect(front):
+    got = ask(front, "/moved")
+    assert (got.status, got.get("location")) == (302, "https://a.test/late")
+    assert got.get("x-moved") is None
+
+
 def test_a_drop_ends_the_connection(front):
+    """Without an answer, as with ModSecurity 2.9."""
     with front.client() as c:
         c.send(b"GET / HTTP/1.1\r\nHost: a.test\r\nX-Drop: yes\r\n\r\n")
-        assert c.response("GET").status == 403
         assert c.is_closed()
+    line, = audit(front, 1)
+    assert line["action"] == "drop"
 
 
 def test_content_in_the_smallest_chunks_is_judged_whole(front):
