@@ -16,7 +16,7 @@ UNICODE = pathlib.Path("/etc/modsecurity/unicode.mapping")
 LOADED = ("mpm_event", "authz_core", "unique_id", "security2", "proxy",
           "proxy_http")
 
-ENGINE = """SecRuleEngine DetectionOnly
+ENGINE = """SecRuleEngine {engine}
 SecRequestBodyAccess On
 SecResponseBodyAccess On
 SecResponseBodyMimeType text/plain text/html text/xml application/json
@@ -38,13 +38,17 @@ SecRule REQUEST_HEADERS:Content-Type "^application/(?:[a-z0-9.-]+[+])?json" \\
     "id:200001,phase:1,t:none,t:lowercase,pass,nolog,\\
     ctl:requestBodyProcessor=JSON"
 """
-# Behind the set's own setup: the level, and limits that corpora of attacks go
-# beyond.
+# Behind the set's own setup: the level, and methods that a site has which is an
+# interface of programs, too.
 LEVEL = """SecAction "id:900001,phase:1,pass,t:none,nolog,\\
     setvar:tx.blocking_paranoia_level={level},\\
     setvar:tx.detection_paranoia_level={level},\\
     setvar:tx.paranoia_level={level},\\
     setvar:tx.executing_paranoia_level={level},\\
+    setvar:'tx.allowed_methods=GET HEAD POST OPTIONS PUT PATCH DELETE'"
+"""
+# Limits that corpora of attacks go beyond.
+LIMITS = """SecAction "id:900002,phase:1,pass,t:none,nolog,\\
     setvar:tx.crs_validate_utf8_encoding=1,setvar:tx.arg_name_length=100,\\
     setvar:tx.arg_length=400,setvar:tx.total_arg_length=64000,\\
     setvar:tx.max_num_args=255,setvar:tx.max_file_size=64100,\\
@@ -130,16 +134,15 @@ def rule_sets():
     return [s for s in sets if s.is_there()]
 
 
-def written(folder, rules, level=None):
-    """Files of one engine in the folder: (engine's, those of the rules)."""
+def written(folder, rules, level, is_on=False):
+    """Files of one engine in the folder: (engine's, those of the rules). One that
+    is on refuses; else it has limits, too."""
     folder = pathlib.Path(folder)
-    engine = folder / "engine.conf"
-    engine.write_text(ENGINE.format(dir=folder))
-    more = []
-    if level is not None:
-        more.append(folder / "level.conf")
-        more[0].write_text(LEVEL.format(level=level))
-    return engine, rules.files(more)
+    own, more = folder / "engine.conf", folder / "level.conf"
+    own.write_text(ENGINE.format(
+        dir=folder, engine="On" if is_on else "DetectionOnly"))
+    more.write_text(LEVEL.format(level=level) + ("" if is_on else LIMITS))
+    return own, rules.files([more])
 
 
 class Apache:

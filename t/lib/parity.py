@@ -56,7 +56,7 @@ def of_gatehouse(start, origin, rules, level, cases, mode="detect"):
     """start: the fixture `gatehouse`, or what is called as it is."""
     folder = pathlib.Path(tempfile.mkdtemp(prefix="gh-rules-"))
     try:
-        engine, files = modsec.written(folder, rules, level)
+        engine, files = modsec.written(folder, rules, level, mode == "block")
         gh = start(modsec.GATEHOUSE, origin=origin, mode=mode, engine=engine,
                    rules=" ".join(map(str, files)))
         statuses, clients, last = send_all(gh.port, cases)

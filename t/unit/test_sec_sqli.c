@@ -11,6 +11,8 @@
 static const char *const attacks[] = {
     /* conditions that always hold */
     "1 or 1=1",
+    "' OR '1=1#;--",
+    "SELECT /*!32302 1/0, */ 1 FROM tablename",
     "1234 OR 1=1",
     "-1 or 1=1",
     "1) or (1=1",
@@ -102,6 +104,8 @@ static const char *const attacks[] = {
 
 static const char *const plain[] = {
     "",
+    "\"between select\" -lamp",
+    "/*! normalize.css v8.0.1 | MIT License */",
     "O'Brien",
     "Brian O'Connor and Sinead O'Connor",
     "D'Angelo",

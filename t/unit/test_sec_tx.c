@@ -274,10 +274,8 @@ static const struct ask refusal_asks[] = {
 	"1 deny429"},
     {ACTION("id:1,phase:1,drop"), 0, 0, 0, "1 drop403"},
     {ACTION("id:1,phase:1,redirect:/x"), 0, 0, 0, "1 redirect302"},
-    {ACTION("id:1,phase:1,redirect:/x,status:303"), 0, 0, 0,
-	"1 redirect303"},
-    {ACTION("id:1,phase:1,redirect:/x,status:403"), 0, 0, 0,
-	"1 redirect302"},
+    {ACTION("id:1,phase:1,redirect:/x,status:303"), 0, 0, 0, "1 redirect303"},
+    {ACTION("id:1,phase:1,redirect:/x,status:403"), 0, 0, 0, "1 redirect302"},
     {ACTION("id:1,phase:1,block"), 0, 0, 0, "1"},
     {"SecDefaultAction \"phase:1,log,deny,status:406\"\n" ACTION(
 	 "id:1,phase:1,block"),

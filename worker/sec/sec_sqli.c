@@ -8,7 +8,6 @@
 
 #include "common/base/check.h"
 #include "common/http/chars.h"
-#include "common/base/num.h"
 #include "worker/sec/sec_op.h"
 #include "worker/sec/sec_scan.h"
 #include "worker/sec/sec_sqli.h"
@@ -94,6 +93,8 @@ on_union(const struct reading *r)
 static enum step
 on_select(struct reading *r)
 {
+	if (r->last == SQLI_BETWEEN) /* it stood in brackets */
+		return STEP_ODD;
 	r->seen |= SEEN_SELECT;
 	r->wants_value = true;
 	return sqli_is_select(r->lex, is_apart(r)) ? STEP_ATTACK : STEP_ON;
@@ -434,16 +435,19 @@ on_operator(struct reading *r, struct sqli_token t)
 
 /* --- what was read -------------------------------------------------------- */
 
-/* A word or nothing, as it is in front of a quote to come. */
+/* A word or nothing, as it is in front of a quote to come; or what begins with a
+ * digit, which is a number to who compares it. */
 static bool
 is_word_open(const struct reading *r)
 {
-	if (!r->is_open || r->last != SQLI_STRING || r->open.len > OPEN_MAX)
+	span open = r->open;
+
+	if (!r->is_open || r->last != SQLI_STRING || open.len > OPEN_MAX)
 		return false;
-	for (size_t i = 0; i < r->open.len; i++) {
-		if (!char_is(r->open.p[i], CHAR_TOKEN))
+	for (size_t i = 0; i < open.len; i++)
+		if (char_is_digit(open.p[0]) ? (uint8_t)open.p[i] <= ' '
+					     : !char_is(open.p[i], CHAR_TOKEN))
 			return false;
-	}
 	return true;
 }
 
@@ -524,8 +528,7 @@ static enum from begins_with(enum sqli_class class)
 {
 	if (sqli_is_literal(class))
 		return FROM_LITERAL;
-	return class == SQLI_NAME || class == SQLI_OBJECT ? FROM_NAME
-							  : FROM_START;
+	return sqli_is_one_of(class, "ng") ? FROM_NAME : FROM_START;
 }
 
 static bool
@@ -582,7 +585,10 @@ bool
 sec_sqli_find(span text, char told[SEC_HITS_TOLD])
 {
 	static_assert(TOLD_MAX < SEC_HITS_TOLD, "room for a fingerprint");
-
+	if (sqli_has_versioned_comment(text)) {
+		memcpy(told, "c", sizeof("c"));
+		return true;
+	}
 	if (is_attack(text, '\0', told))
 		return true;
 	if (sec_chr(text, 0, '\'') < text.len && is_attack(text, '\'', told))

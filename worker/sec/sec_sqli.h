@@ -68,6 +68,10 @@ struct sqli_token sqli_next(struct sqli_lexer *l);
  * `quote` is there. */
 struct sqli_token sqli_rest_of_string(struct sqli_lexer *l, char quote);
 
+/* Whether there is a comment that MySQL of some version reads, and that is one to
+ * others: no text for people has it. */
+bool sqli_has_versioned_comment(span text);
+
 /* What stands before a verb. */
 enum sqli_before {
 	SQLI_BEHIND_NOTHING,

@@ -8,6 +8,8 @@
 
 /* Bytes of the longest word in the table, and one. */
 #define WORD_CAP 28
+/* Of MySQL in a comment: 50001 (MySQL Reference Manual, Comments). */
+#define VERSION_DIGITS 5
 
 static const struct {
 	span text;
@@ -410,4 +412,23 @@ sqli_next(struct sqli_lexer *l)
 
 	l->last = t.class;
 	return t;
+}
+
+bool
+sqli_has_versioned_comment(span text)
+{
+	size_t i = 0;
+
+	while ((i = sec_chr(text, i, '!')) < text.len) {
+		size_t n = 0;
+
+		if (i >= 2 && text.p[i - 1] == '*' && text.p[i - 2] == '/')
+			while (n < VERSION_DIGITS && i + 1 + n < text.len &&
+			       char_is_digit(text.p[i + 1 + n]))
+				n++;
+		if (n == VERSION_DIGITS)
+			return true;
+		i++;
+	}
+	return false;
 }
