@@ -31,6 +31,7 @@ SecCookieFormat 0
 SecAuditEngine Off
 SecTmpDir {dir}
 SecDataDir {dir}
+{unicode}
 SecRule REQUEST_HEADERS:Content-Type "^(?:application(?:/soap\\+|/)|text/)xml" \\
     "id:200000,phase:1,t:none,t:lowercase,pass,nolog,\\
     ctl:requestBodyProcessor=XML"
@@ -74,7 +75,6 @@ MergeSlashes Off
 AllowEncodedSlashes NoDecode
 ProxyPass / http://{origin}/ nocanon
 Include {dir}/engine.conf
-{unicode}
 {includes}
 """
 
@@ -140,7 +140,9 @@ def written(folder, rules, level, is_on=False):
     folder = pathlib.Path(folder)
     own, more = folder / "engine.conf", folder / "level.conf"
     own.write_text(ENGINE.format(
-        dir=folder, engine="On" if is_on else "DetectionOnly"))
+        dir=folder, engine="On" if is_on else "DetectionOnly",
+        unicode=f"SecUnicodeMapFile {UNICODE} 20127"
+        if UNICODE.exists() else ""))
     more.write_text(LEVEL.format(level=level) + ("" if is_on else LIMITS))
     return own, rules.files([more])
 
@@ -158,8 +160,6 @@ class Apache:
         conf = self.dir / "apache.conf"
         conf.write_text(APACHE_CONF.format(
             dir=self.dir, port=self.port, origin=origin,
-            unicode=f"SecUnicodeMapFile {UNICODE} 20127"
-            if UNICODE.exists() else "",
             modules="\n".join(f"LoadModule {m}_module {MODULES}/mod_{m}.so"
                               for m in LOADED),
             user="User nobody\nGroup nogroup" if os.geteuid() == 0 else "",

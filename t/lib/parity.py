@@ -2,9 +2,9 @@
 rules logged, at which of the two."""
 import collections
 import concurrent.futures
+import contextlib
 import json
 import pathlib
-import shutil
 import tempfile
 
 from . import crs, modsec
@@ -52,10 +52,18 @@ def messages_of(path):
     return found
 
 
+@contextlib.contextmanager
+def folder_for_all():
+    """One that goes away again, in which other users may read."""
+    with tempfile.TemporaryDirectory(prefix="gh-parity-") as name:
+        folder = pathlib.Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
 def of_gatehouse(start, origin, rules, level, cases, mode="detect"):
     """start: the fixture `gatehouse`, or what is called as it is."""
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="gh-rules-"))
-    try:
+    with folder_for_all() as folder:
         engine, files = modsec.written(folder, rules, level, mode == "block")
         gh = start(modsec.GATEHOUSE, origin=origin, mode=mode, engine=engine,
                    rules=" ".join(map(str, files)))
@@ -63,19 +71,18 @@ def of_gatehouse(start, origin, rules, level, cases, mode="detect"):
         log = gh.dir / "waf.log"
         until(lambda: f'"{last}"' in log.read_text(), what="the last line")
         return Side(statuses, clients, messages_of(log))
-    finally:
-        shutil.rmtree(folder)
 
 
-def of_apache(folder, origin, rules, level, cases):
-    apache = modsec.Apache(folder, origin, rules, level)
-    try:
-        statuses, clients, last = send_all(apache.port, cases)
-        until(lambda: f"[client {last}:" in apache.log.read_text(
-            errors="replace"), what="the last line")
-        return Side(statuses, clients, apache.logged())
-    finally:
-        apache.close()
+def of_apache(origin, rules, level, cases):
+    with folder_for_all() as folder:
+        apache = modsec.Apache(folder, origin, rules, level)
+        try:
+            statuses, clients, last = send_all(apache.port, cases)
+            until(lambda: f"[client {last}:" in apache.log.read_text(
+                errors="replace"), what="the last line")
+            return Side(statuses, clients, apache.logged())
+        finally:
+            apache.close()
 
 
 def is_sum(rule):

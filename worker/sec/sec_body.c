@@ -48,7 +48,9 @@ json_value(void *self, span name, span value)
 
 	if (tx->many[SEC_VAR_ARGS].n >= tx->set->options.arguments_max)
 		return false;
-	sec_vars_argument(tx, SEC_VAR_ARGS_POST, name, value);
+	/* which are no ARGS_POST, as with 2.9 */
+	sec_vars_item(tx, SEC_VAR_ARGS, name, value);
+	sec_vars_item(tx, SEC_VAR_ARGS_NAMES, name, name);
 	return true;
 }
 
@@ -68,6 +70,8 @@ void
 sec_tx_body(struct sec_tx *tx, span body)
 {
 	tx->body = body;
+	if (body.len == 0)
+		return;
 	switch (tx->processor) {
 	case SEC_BODY_NONE:
 		return;

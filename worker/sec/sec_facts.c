@@ -58,12 +58,26 @@ sec_facts_arguments(struct sec_tx *tx, enum sec_var from, span text)
 
 /* --- cookies -------------------------------------------------------------- */
 
+/* A comma and a blank part them where there is no semicolon. */
+static char
+cookie_separator(span field)
+{
+	ptrdiff_t comma = span_chr(field, ',');
+
+	return comma >= 0 && span_chr(field, ';') < 0 &&
+		       (size_t)comma + 1 < field.len &&
+		       field.p[comma + 1] == ' '
+		   ? ','
+		   : ';';
+}
+
 static void
 cookies_add(struct sec_tx *tx, span field)
 {
+	char separator = cookie_separator(field);
 	span rest = field, one;
 
-	while (span_cut(&rest, ';', &one)) {
+	while (span_cut(&rest, separator, &one)) {
 		span name, value = {0};
 		ptrdiff_t eq;
 
@@ -309,10 +323,7 @@ span_of_request(struct sec_tx *tx, enum sec_var var)
 	case SEC_VAR_REQUEST_BASENAME:
 		return path_basename(target_plain_path(tx));
 	case SEC_VAR_REQUEST_BODY:
-		return tx->processor == SEC_BODY_URLENCODED ||
-			       tx->forces_body_variable
-			   ? tx->body
-			   : (span){0};
+		return tx->body;
 	case SEC_VAR_REQUEST_FILENAME:
 		return target_plain_path(tx);
 	case SEC_VAR_REQBODY_PROCESSOR:
@@ -398,11 +409,32 @@ one_number(struct sec_tx *tx, enum sec_var var)
 	}
 }
 
+/* What is not there, and not merely empty. */
+static bool
+is_absent(const struct sec_tx *tx, enum sec_var var)
+{
+	switch ((int)var) {
+	case SEC_VAR_MULTIPART_FILENAME:
+	case SEC_VAR_MULTIPART_NAME:
+		return true;
+	case SEC_VAR_QUERY_STRING:
+		return span_chr(tx->request->target, '?') < 0;
+	case SEC_VAR_REQUEST_BODY:
+		return tx->body.len == 0 ||
+		       (tx->processor != SEC_BODY_URLENCODED &&
+			   !tx->forces_body_variable);
+	default:
+		return false;
+	}
+}
+
 static struct sec_value *
 one_make(struct sec_tx *tx, enum sec_var var)
 {
 	struct sec_value *v = one_number(tx, var);
 
+	if (is_absent(tx, var))
+		return NULL;
 	if (v == NULL)
 		v = one_of_time(tx, var);
 	return v != NULL ? v : sec_value_of(tx, span_of_request(tx, var));

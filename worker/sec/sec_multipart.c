@@ -1,31 +1,46 @@
 /* sec_multipart: parts between boundaries. Fields of a part name what it is: a
  * value is an argument, what has a file name is a file, which is counted and
- * not kept. After ModSecurity 2.9 a bare LF inside a value is kept. */
+ * not kept. After ModSecurity 2.9: what is malformed has neither, a bare LF
+ * inside a value is kept, and lines say what raises a flag. */
 #include "worker/sec/sec_multipart.h"
 
-#include "common/base/text.h"
+#include "worker/sec/sec_disposition.h"
+#include "worker/sec/sec_scan.h"
 #include "worker/sec/sec_tx_int.h"
 
-/* Bytes of a boundary (RFC 2046 5.1.1 has 70). */
-#define BOUNDARY_MAX 256u
+/* Bytes of a Content-Type, and of a line of the fields of a part. */
+#define TYPE_MAX 1024u
+#define LINE_MAX_BYTES 4096u
 /* Fields of one part. */
 #define FIELDS_MAX 64u
 
-static const span FORM_DATA = SPAN_LIT("form-data");
+static const span MULTIPART = SPAN_LIT("multipart/form-data");
+static const span BOUNDARY = SPAN_LIT("boundary");
+static const span DISPOSITION = SPAN_LIT("Content-Disposition");
+
+/* A part, as its fields say it, and its content. */
+struct form_part {
+	struct sec_disposition said;
+	span content;
+	span fields[FIELDS_MAX];
+	uint32_t n_fields;
+};
+
+/* What becomes an argument once all is read. */
+struct form_argument {
+	span name, value;
+	struct form_argument *next;
+};
 
 struct multipart {
 	struct sec_tx *tx;
 	span boundary;
+	bool is_quoted; /* the boundary */
 	span rest; /* of the body */
 	bool has_crlf, has_lf; /* ends of lines seen */
 	bool is_failed;
-};
-
-/* What the fields of a part say. */
-struct form_part {
-	span name, filename;
-	bool has_name, has_filename;
-	const char *from; /* of its value */
+	struct form_argument *arguments;
+	struct form_argument **arguments_end;
 };
 
 static void
@@ -34,360 +49,434 @@ flag(struct multipart *m, enum sec_var var)
 	m->tx->one[var] = sec_value_number(m->tx, 1);
 }
 
-static void
+/* Returns false. */
+static bool
 fault(struct multipart *m, const char *why)
 {
 	sec_body_fault(m->tx, why);
 	m->is_failed = true;
+	return false;
 }
 
 /* --- the boundary --------------------------------------------------------- */
 
 static bool
-is_boundary_byte(char c)
-{
-	return (c >= '0' && c <= '9') ||
-	       (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z') ||
-	       (c != '\0' && strchr("'()+_,-./:=?", c) != NULL);
-}
-
-static bool
 boundary_is_good(span b)
 {
-	if (b.len == 0 || b.len > BOUNDARY_MAX)
+	if (b.len == 0)
 		return false;
 	for (size_t i = 0; i < b.len; i++)
-		if (!is_boundary_byte(b.p[i]))
+		if ((uint8_t)b.p[i] < ' ' || (uint8_t)b.p[i] > '~' ||
+		    strchr("()<>@,;:\\\"/[]?=", b.p[i]) != NULL)
 			return false;
 	return true;
 }
 
-static ptrdiff_t
-find_caseless(span s, span needle)
+/* How many parameters of that name there may be: who knows which one the origin
+ * takes. */
+static unsigned
+boundaries(span s)
 {
-	for (size_t i = 0; i + needle.len <= s.len; i++)
-		if (span_ieq(span_of(s.p + i, needle.len), needle))
-			return (ptrdiff_t)i;
-	return -1;
+	unsigned n = 0;
+
+	for (size_t i = 0; i + BOUNDARY.len <= s.len; i++)
+		if (span_ieq(span_of(s.p + i, BOUNDARY.len), BOUNDARY) &&
+		    span_chr(span_from(s, i + BOUNDARY.len), '=') >= 0)
+			n++;
+	return n;
+}
+
+/* What stands between the type and its parameter: one semicolon, and white
+ * space. */
+static bool
+read_gap(struct multipart *m, span gap)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < gap.len; i++) {
+		if (gap.p[i] == ';')
+			n++;
+		else if (!sec_white(gap.p[i]))
+			return false;
+	}
+	if (n == 0)
+		flag(m, SEC_VAR_MULTIPART_MISSING_SEMICOLON);
+	return n <= 1;
+}
+
+static bool
+has_quote(span s, size_t at)
+{
+	return s.len > at && s.p[at] == '"';
+}
+
+static bool
+read_boundary_value(struct multipart *m, span v)
+{
+	if (v.len > 0 && sec_white(v.p[0]))
+		flag(m, SEC_VAR_MULTIPART_BOUNDARY_WHITESPACE);
+	if (v.len >= 2 && has_quote(v, 0) && has_quote(v, v.len - 1)) {
+		flag(m, SEC_VAR_MULTIPART_BOUNDARY_QUOTED);
+		m->is_quoted = true;
+		v = span_of(v.p + 1, v.len - 2);
+	}
+	m->boundary = v;
+	return boundary_is_good(v);
 }
 
 static bool
 read_boundary(struct multipart *m, span type)
 {
-	ptrdiff_t at = find_caseless(type, SPAN_LIT("boundary"));
-	span v;
-	ptrdiff_t end;
+	span rest;
+	ptrdiff_t at, equals;
 
-	if (at < 0)
+	if (type.len > TYPE_MAX || type.len < MULTIPART.len ||
+	    !span_ieq(span_first(type, MULTIPART.len), MULTIPART) ||
+	    boundaries(type) != 1)
 		return false;
-	v = span_from(type, (size_t)at + 8);
-	if (v.len != span_trim(v).len || span_chr(v, '=') != 0)
-		flag(m, SEC_VAR_MULTIPART_BOUNDARY_WHITESPACE);
-	v = span_trim(v);
-	if (v.len == 0 || v.p[0] != '=')
+	rest = span_from(type, MULTIPART.len);
+	at = span_find(rest, BOUNDARY);
+	if (at < 0 || !read_gap(m, span_first(rest, (size_t)at)))
 		return false;
-	v = span_from(v, 1);
-	if (v.len != span_trim(v).len)
-		flag(m, SEC_VAR_MULTIPART_BOUNDARY_WHITESPACE);
-	v = span_trim(v);
-	if (v.len > 0 && v.p[0] == '"') {
-		flag(m, SEC_VAR_MULTIPART_BOUNDARY_QUOTED);
-		v = span_from(v, 1);
-		end = span_chr(v, '"');
-		if (end < 0)
+	rest = span_from(rest, (size_t)at + BOUNDARY.len);
+	equals = span_chr(rest, '=');
+	if (equals < 0)
+		return false;
+	for (ptrdiff_t i = 0; i < equals; i++) {
+		if (!sec_white(rest.p[i]))
 			return false;
-	} else {
-		end = span_chr(v, ';');
-		if (end < 0)
-			end = (ptrdiff_t)v.len;
+		flag(m, SEC_VAR_MULTIPART_BOUNDARY_WHITESPACE);
 	}
-	m->boundary = span_trim(span_first(v, (size_t)end));
-	/* two of them: who knows which one the origin takes */
-	return boundary_is_good(m->boundary) &&
-	       find_caseless(span_from(v, (size_t)end), SPAN_LIT("boundary")) <
-		   0;
+	return read_boundary_value(m, span_from(rest, (size_t)equals + 1));
 }
 
 /* --- lines ---------------------------------------------------------------- */
 
-/* The next line without its end; false when nothing is left. *is_ended: it has
- * an end. */
+/* The next line with its end; the last one may have none. false: nothing is
+ * left. */
 static bool
-next_line(struct multipart *m, span *line, bool *is_ended)
+next_line(struct multipart *m, span *line)
 {
-	ptrdiff_t lf;
+	size_t end = sec_chr(m->rest, 0, '\n');
 
 	if (m->rest.len == 0)
 		return false;
-	lf = span_chr(m->rest, '\n');
-	*is_ended = lf >= 0;
-	*line = lf < 0 ? m->rest : span_first(m->rest, (size_t)lf);
-	m->rest = span_from(m->rest, lf < 0 ? m->rest.len : (size_t)lf + 1);
+	*line = span_first(m->rest, end < m->rest.len ? end + 1 : end);
+	m->rest = span_from(m->rest, line->len);
 	return true;
 }
 
-/* A line of fields or a boundary: how it ends is looked at. */
+/* Without its end, which is looked at. */
 static span
-line_text(struct multipart *m, span line, bool is_ended)
+line_text(struct multipart *m, span line)
 {
+	line.len--;
 	if (line.len > 0 && line.p[line.len - 1] == '\r') {
 		m->has_crlf = true;
-		return span_first(line, line.len - 1);
-	}
-	if (is_ended)
+		line.len--;
+	} else {
 		m->has_lf = true;
+	}
 	return line;
 }
 
 enum border { BORDER_NONE, BORDER_NEXT, BORDER_LAST };
 
-static enum border
-border_of(struct multipart *m, span line, bool is_ended)
+/* A line that begins as a border does, but is none: one in quotes, or behind
+ * white space, is for somebody else. */
+static void
+look_at_other(struct multipart *m, span s)
 {
-	span s, rest;
+	size_t n = 0;
 
-	if (!span_starts(line, SPAN_LIT("--")))
-		return BORDER_NONE;
-	s = span_from(line, 2);
-	if (!span_starts(s, m->boundary)) {
-		/* perhaps somebody else's border */
+	while (n < s.len && sec_white(s.p[n]))
+		n++;
+	if (n > 0 && span_starts(span_from(s, n), m->boundary))
+		(void)fault(m, "Multipart: Invalid boundary (whitespace)");
+	else if (m->is_quoted && has_quote(s, 0) &&
+		 span_starts(span_from(s, 1), m->boundary))
+		(void)fault(m, "Multipart: Invalid boundary (quotes)");
+	else
 		flag(m, SEC_VAR_MULTIPART_UNMATCHED_BOUNDARY);
+}
+
+/* A border somewhere in a line. */
+static bool
+holds_border(const struct multipart *m, span line)
+{
+	ptrdiff_t at;
+
+	while ((at = span_find(line, m->boundary)) >= 0) {
+		if (at >= 2 && line.p[at - 1] == '-' && line.p[at - 2] == '-')
+			return true;
+		line = span_from(line, (size_t)at + 1);
+	}
+	return false;
+}
+
+static enum border
+border_of(struct multipart *m, span line)
+{
+	span s = span_from(line, 2);
+	bool is_last;
+
+	/* "--" alone cannot be one */
+	if (line.len <= 3 || !span_starts(line, SPAN_LIT("--"))) {
+		if (holds_border(m, line))
+			flag(m, SEC_VAR_MULTIPART_UNMATCHED_BOUNDARY);
 		return BORDER_NONE;
 	}
-	rest = line_text(m, span_from(s, m->boundary.len), is_ended);
-	if (rest.len == 0)
-		return BORDER_NEXT;
-	if (span_eq(rest, SPAN_LIT("--")))
-		return BORDER_LAST;
-	fault(m, "Multipart: Invalid boundary");
-	return BORDER_NONE;
+	if (!span_starts(s, m->boundary)) {
+		look_at_other(m, s);
+		return BORDER_NONE;
+	}
+	s = span_from(s, m->boundary.len);
+	is_last = span_starts(s, SPAN_LIT("--"));
+	if (is_last)
+		s = span_from(s, 2);
+	if (!span_eq(s, SPAN_LIT("\r\n")) && !span_eq(s, SPAN_LIT("\n"))) {
+		(void)fault(m, "Multipart: Invalid boundary");
+		return BORDER_NONE;
+	}
+	(void)line_text(m, line);
+	return is_last ? BORDER_LAST : BORDER_NEXT;
+}
+
+/* The last line has no end: it is the last border, or nothing. */
+static enum border
+border_at_end(const struct multipart *m, span line)
+{
+	return line.len == m->boundary.len + 4 &&
+		       span_starts(line, SPAN_LIT("--")) &&
+		       span_starts(span_from(line, 2), m->boundary) &&
+		       span_ends(line, SPAN_LIT("--"))
+		   ? BORDER_LAST
+		   : BORDER_NONE;
 }
 
 /* --- fields of a part ----------------------------------------------------- */
 
-/* A parameter's value at *s: a token or a quoted string. */
-static bool
-read_value(struct multipart *m, span *s, span *out)
+static span
+field_name(span field)
 {
-	struct text t;
-	char quote;
-	size_t i = 1;
+	return span_first(field, (size_t)span_chr(field, ':'));
+}
 
-	if (s->len > 0 && s->p[0] == '\'')
-		flag(m, SEC_VAR_MULTIPART_INVALID_QUOTING);
-	if (s->len == 0 || (s->p[0] != '"' && s->p[0] != '\'')) {
-		size_t n = 0;
+static const span *
+find_field(const struct form_part *p, span name)
+{
+	for (uint32_t i = 0; i < p->n_fields; i++)
+		if (span_ieq(field_name(p->fields[i]), name))
+			return &p->fields[i];
+	return NULL;
+}
 
-		while (n < s->len && s->p[n] != ';' && s->p[n] != ' ' &&
-		       s->p[n] != '\t')
-			n++;
-		*out = span_first(*s, n);
-		*s = span_from(*s, n);
-		return n > 0;
+/* More of the field before it. */
+static bool
+take_folded(struct multipart *m, struct form_part *p, span line)
+{
+	span parts[3];
+
+	flag(m, SEC_VAR_MULTIPART_HEADER_FOLDING);
+	if (p->n_fields == 0)
+		return fault(m, "Multipart: Invalid part header (folding)");
+	while (line.len > 0 && sec_white(line.p[0])) {
+		if (line.p[0] != ' ' && line.p[0] != '\t')
+			flag(m, SEC_VAR_MULTIPART_INVALID_HEADER_FOLDING);
+		line = span_from(line, 1);
 	}
-	quote = s->p[0];
-	text_init(&t, arena_alloc(m->tx->a, s->len), s->len);
-	for (; i < s->len && s->p[i] != quote; i++) {
-		if (s->p[i] == '\\' && i + 1 < s->len &&
-		    (s->p[i + 1] == '"' || s->p[i + 1] == '\\'))
-			i++;
-		text_add_char(&t, s->p[i]);
-	}
-	if (i == s->len)
-		return false;
-	*s = span_from(*s, i + 1);
-	*out = text_span(&t);
+	parts[0] = p->fields[p->n_fields - 1];
+	parts[1] = SPAN_LIT(" ");
+	parts[2] = line;
+	if (parts[0].len + line.len > LINE_MAX_BYTES)
+		return fault(m, "Multipart: Part header too long");
+	p->fields[p->n_fields - 1] = arena_concat(m->tx->a, parts, 3);
 	return true;
 }
 
-static void
-take_parameter(struct multipart *m, struct form_part *p, span name, span value)
-{
-	if (span_ieq(name, SPAN_LIT("name"))) {
-		if (p->has_name)
-			fault(m, "Multipart: Duplicate name");
-		p->has_name = true;
-		p->name = value;
-	} else if (span_ieq(name, SPAN_LIT("filename"))) {
-		if (p->has_filename)
-			fault(m, "Multipart: Duplicate filename");
-		p->has_filename = true;
-		p->filename = value;
-	}
-}
-
 static bool
-read_disposition(struct multipart *m, struct form_part *p, span s)
-{
-	if (s.len < FORM_DATA.len ||
-	    !span_ieq(span_first(s, FORM_DATA.len), FORM_DATA))
-		return false;
-	s = span_trim(span_from(s, FORM_DATA.len));
-	while (s.len > 0) {
-		span name, value;
-		size_t n = 0;
-
-		if (s.p[0] == ';')
-			s = span_trim(span_from(s, 1));
-		else
-			flag(m, SEC_VAR_MULTIPART_MISSING_SEMICOLON);
-		while (n < s.len && s.p[n] != '=' && s.p[n] != ';' &&
-		       s.p[n] != ' ' && s.p[n] != '\t')
-			n++;
-		name = span_first(s, n);
-		s = span_trim(span_from(s, n));
-		if (name.len == 0 || s.len == 0 || s.p[0] != '=')
-			return false;
-		s = span_trim(span_from(s, 1));
-		if (!read_value(m, &s, &value))
-			return false;
-		s = span_trim(s);
-		take_parameter(m, p, name, value);
-	}
-	return true;
-}
-
-/* A line of the fields of a part. */
-static void
 take_field(struct multipart *m, struct form_part *p, span line)
 {
-	ptrdiff_t colon;
-	span name;
+	ptrdiff_t colon = span_chr(line, ':');
 
-	if (line.p[0] == ' ' || line.p[0] == '\t') {
-		/* the rest of the field before it */
-		flag(m, SEC_VAR_MULTIPART_HEADER_FOLDING);
-		flag(m, SEC_VAR_MULTIPART_INVALID_HEADER_FOLDING);
-		return;
-	}
-	colon = span_chr(line, ':');
-	if (colon <= 0) {
-		fault(m, "Multipart: Invalid part header (colon missing)");
-		return;
-	}
-	name = span_first(line, (size_t)colon);
-	if (name.p[name.len - 1] == ' ' || name.p[name.len - 1] == '\t')
-		flag(m, SEC_VAR_MULTIPART_INVALID_PART);
-	if (span_ieq(name, SPAN_LIT("Content-Disposition")) &&
-	    !read_disposition(
-		m, p, span_trim(span_from(line, (size_t)colon + 1))))
-		fault(m, "Multipart: Invalid Content-Disposition header");
+	if (colon <= 0)
+		return fault(m, colon < 0
+				    ? "Multipart: Invalid part header (no "
+				      "colon)"
+				    : "Multipart: Invalid part header (no "
+				      "name)");
+	if (find_field(p, span_first(line, (size_t)colon)) != NULL)
+		return fault(m, "Multipart: Duplicate part header");
+	if (p->n_fields == FIELDS_MAX)
+		return fault(m, "Multipart: Too many part headers");
+	p->fields[p->n_fields++] = line;
+	return true;
 }
 
-/* The fields of a part, up to its empty line; then they are known by its
- * name. */
-static void
-read_fields(struct multipart *m, struct form_part *p)
+/* The empty line: its fields say what the part is. */
+static bool
+end_fields(struct multipart *m, struct form_part *p)
 {
-	span fields[FIELDS_MAX], line;
-	uint32_t n = 0;
-	bool is_ended;
+	const span *field = find_field(p, DISPOSITION);
+	struct sec_disposition *said = &p->said;
+	struct sec_tx *tx = m->tx;
+	span value;
+	bool is_good;
 
-	for (;;) {
-		if (!next_line(m, &line, &is_ended)) {
-			fault(m, "Multipart: Final boundary missing");
-			return;
-		}
-		line = line_text(m, line, is_ended);
-		if (line.len == 0 || m->is_failed)
-			break;
-		if (n == FIELDS_MAX) {
-			fault(m, "Multipart: Too many part headers");
-			return;
-		}
-		fields[n++] = line;
-		take_field(m, p, line);
-	}
-	if (!p->has_name && !m->is_failed)
-		fault(m, "Multipart: Invalid part (no name)");
-	for (uint32_t i = 0; i < n; i++)
-		sec_vars_item(
-		    m->tx, SEC_VAR_MULTIPART_PART_HEADERS, p->name, fields[i]);
+	if (field == NULL)
+		return fault(m, "Multipart: Part without Content-Disposition");
+	value = span_from(*field, DISPOSITION.len + 1);
+	is_good = sec_disposition_read(value, tx->a, said);
+	if (said->has_name)
+		tx->one[SEC_VAR_MULTIPART_NAME] = sec_value_of(tx, said->name);
+	if (said->has_filename)
+		tx->one[SEC_VAR_MULTIPART_FILENAME] =
+		    sec_value_of(tx, said->filename);
+	if (said->is_badly_quoted)
+		flag(m, SEC_VAR_MULTIPART_INVALID_QUOTING);
+	if (!is_good)
+		return fault(
+		    m, "Multipart: Invalid Content-Disposition header");
+	if (!said->has_name)
+		return fault(m, "Multipart: Content-Disposition without name");
+	/* some readers only look for that text */
+	if (said->has_filename && span_find(value, SPAN_LIT("filename=")) < 0)
+		return fault(m, "Multipart: Invalid Content-Disposition header "
+				"(filename)");
+	return true;
+}
+
+/* A line of fields. *is_over: it was the empty one. */
+static bool
+read_field(struct multipart *m, struct form_part *p, span line, bool *is_over)
+{
+	span text;
+
+	if (memchr(line.p, '\0', line.len) != NULL)
+		return fault(m, "Multipart: NUL in part header");
+	if (line.len >= LINE_MAX_BYTES)
+		return fault(m, "Multipart: Part header line too long");
+	text = line_text(m, line);
+	*is_over = text.len == 0;
+	if (*is_over)
+		return end_fields(m, p);
+	return sec_white(text.p[0]) ? take_folded(m, p, text)
+				    : take_field(m, p, text);
 }
 
 /* --- parts ---------------------------------------------------------------- */
 
 static void
-take_file(struct multipart *m, const struct form_part *p, size_t len)
+take_file(struct multipart *m, const struct sec_disposition *said, span content)
 {
 	struct sec_tx *tx = m->tx;
-	struct sec_value *size = sec_value_number(tx, len);
+	struct sec_value *size = sec_value_number(tx, content.len);
 
 	if (tx->many[SEC_VAR_FILES].n >= tx->set->options.files_max) {
 		flag(m, SEC_VAR_MULTIPART_FILE_LIMIT_EXCEEDED);
 		return;
 	}
-	sec_vars_item(tx, SEC_VAR_FILES, p->name, p->filename);
-	sec_vars_item(tx, SEC_VAR_FILES_NAMES, p->name, p->name);
-	sec_vars_item(tx, SEC_VAR_FILES_SIZES, p->name, size->text);
-	sec_vars_item(tx, SEC_VAR_MULTIPART_FILENAME, (span){0}, p->filename);
-	sec_vars_item(tx, SEC_VAR_MULTIPART_NAME, (span){0}, p->name);
+	sec_vars_item(tx, SEC_VAR_FILES, said->name, said->filename);
+	sec_vars_item(tx, SEC_VAR_FILES_NAMES, said->name, said->name);
+	sec_vars_item(tx, SEC_VAR_FILES_SIZES, said->name, size->text);
 }
 
 static void
-take_part(struct multipart *m, const struct form_part *p, const char *end)
+keep_argument(struct multipart *m, span name, span value)
 {
-	span value = span_of(p->from, (size_t)(end - p->from));
+	struct form_argument *a = arena_alloc(m->tx->a, sizeof(*a));
 
-	/* the end of the line before the border belongs to the border */
-	if (value.len > 0 && value.p[value.len - 1] == '\n')
-		value.len--;
-	if (value.len > 0 && value.p[value.len - 1] == '\r')
-		value.len--;
-	if (p->has_filename)
-		take_file(m, p, value.len);
-	else if (m->tx->many[SEC_VAR_ARGS].n <
-		 m->tx->set->options.arguments_max)
-		sec_vars_argument(m->tx, SEC_VAR_ARGS_POST, p->name, value);
-	else
-		m->tx->is_over = true;
+	*a = (struct form_argument){.name = name, .value = value};
+	*m->arguments_end = a;
+	m->arguments_end = &a->next;
 }
 
-/* To the next border; false: there is none. */
-static bool
-find_border(struct multipart *m, enum border *found, const char **before)
+/* A border ends the part: the end of the line before it is no content. */
+static void
+end_part(struct multipart *m, const struct form_part *p)
 {
-	span line;
-	bool is_ended;
+	const struct sec_disposition *said = &p->said;
+	span content = p->content;
 
-	for (;;) {
-		*before = m->rest.p;
-		if (m->is_failed || !next_line(m, &line, &is_ended))
-			return false;
-		*found = border_of(m, line, is_ended);
-		if (*found != BORDER_NONE)
-			return true;
+	if (!said->has_name) {
+		flag(m, SEC_VAR_MULTIPART_INVALID_PART);
+		return;
+	}
+	for (uint32_t i = 0; i < p->n_fields; i++)
+		sec_vars_item(m->tx, SEC_VAR_MULTIPART_PART_HEADERS, said->name,
+		    p->fields[i]);
+	if (content.len > 0)
+		content = line_text(m, content);
+	if (said->has_filename)
+		take_file(m, said, content);
+	else
+		keep_argument(m, said->name, content);
+}
+
+/* Arguments are there when all of the content is good. */
+static void
+take_arguments(struct multipart *m)
+{
+	const struct sec_tx *tx = m->tx;
+
+	for (struct form_argument *a = m->arguments; a != NULL; a = a->next) {
+		if (tx->many[SEC_VAR_ARGS].n >=
+		    tx->set->options.arguments_max) {
+			m->tx->is_over = true;
+			return;
+		}
+		sec_vars_argument(m->tx, SEC_VAR_ARGS_POST, a->name, a->value);
+	}
+}
+
+/* Where the reading of lines stands. */
+struct reader {
+	struct form_part part;
+	bool has_part; /* behind a border */
+	bool has_fields; /* all of them */
+};
+
+/* A line that is no border. */
+static void
+take_line(struct multipart *m, struct reader *r, span line)
+{
+	if (!r->has_part) {
+		flag(m, SEC_VAR_MULTIPART_DATA_BEFORE);
+	} else if (!r->has_fields) {
+		if (read_field(m, &r->part, line, &r->has_fields))
+			r->part.content = span_of(m->rest.p, 0);
+	} else {
+		r->part.content.len += line.len;
 	}
 }
 
 static void
 read_parts(struct multipart *m)
 {
+	struct reader *r = arena_zalloc(m->tx->a, sizeof(*r));
 	enum border border = BORDER_NONE;
-	const char *before;
-	bool has_part = false;
-	struct form_part p = {0};
+	span line;
 
-	for (;;) {
-		if (!find_border(m, &border, &before)) {
-			if (!m->is_failed)
-				fault(m, "Multipart: Final boundary missing");
-			return;
-		}
-		if (has_part)
-			take_part(m, &p, before);
-		else if (before != m->tx->body.p)
-			flag(m, SEC_VAR_MULTIPART_DATA_BEFORE);
-		if (border == BORDER_LAST)
-			break;
-		p = (struct form_part){0};
-		read_fields(m, &p);
+	while (!m->is_failed && border != BORDER_LAST && next_line(m, &line)) {
+		border = line.p[line.len - 1] == '\n' ? border_of(m, line)
+						      : border_at_end(m, line);
 		if (m->is_failed)
 			return;
-		p.from = m->rest.p;
-		has_part = true;
+		if (border == BORDER_NONE) {
+			if (line.p[line.len - 1] == '\n')
+				take_line(m, r, line);
+			continue;
+		}
+		if (r->has_part)
+			end_part(m, &r->part);
+		memset(r, 0, sizeof(*r));
+		r->has_part = true;
 	}
-	if (m->rest.len > 0)
+	if (m->is_failed)
+		return;
+	if (border != BORDER_LAST && m->tx->body.len > 0)
+		(void)fault(m, "Multipart: Final boundary missing");
+	else if (m->rest.len > 0)
 		flag(m, SEC_VAR_MULTIPART_DATA_AFTER);
 }
 
@@ -406,8 +495,9 @@ flag_strict(struct multipart *m)
 	    SEC_VAR_MULTIPART_FILE_LIMIT_EXCEEDED};
 
 	if (m->has_lf)
-		flag(m, m->has_crlf ? SEC_VAR_MULTIPART_CRLF_LF_LINES
-				    : SEC_VAR_MULTIPART_LF_LINE);
+		flag(m, SEC_VAR_MULTIPART_LF_LINE);
+	if (m->has_lf && m->has_crlf)
+		flag(m, SEC_VAR_MULTIPART_CRLF_LF_LINES);
 	for (size_t i = 0; i < sizeof(strict) / sizeof(strict[0]); i++)
 		if (m->tx->one[strict[i]] != NULL)
 			flag(m, SEC_VAR_MULTIPART_STRICT_ERROR);
@@ -420,9 +510,12 @@ sec_multipart_read(struct sec_tx *tx, span type)
 {
 	struct multipart m = {.tx = tx, .rest = tx->body};
 
+	m.arguments_end = &m.arguments;
 	if (!read_boundary(&m, type))
-		fault(&m, "Multipart: Invalid boundary in C-T");
+		(void)fault(&m, "Multipart: Invalid boundary in C-T");
 	else
 		read_parts(&m);
+	if (!m.is_failed)
+		take_arguments(&m);
 	flag_strict(&m);
 }

@@ -233,6 +233,41 @@ value_holds(struct sec_tx *tx, const struct trial *t, struct sec_value *v)
 	return true;
 }
 
+/* How many characters are written as %uXXXX. */
+static unsigned
+escapes(span s)
+{
+	unsigned n = 0;
+	ptrdiff_t at;
+
+	while ((at = span_find(s, SPAN_LIT("%u"))) >= 0) {
+		s = span_from(s, (size_t)at + 1);
+		n++;
+	}
+	return n;
+}
+
+/* Whether ModSecurity 2.9 says that a transformation changed something: some
+ * say so always, one when it made the text shorter, one not when it only left
+ * bytes out. What is asked again is counted again. */
+static bool
+is_changed(
+    enum sec_trans t, const struct sec_value *from, const struct sec_value *to)
+{
+	switch ((int)t) {
+	case SEC_TRANS_CMD_LINE:
+	case SEC_TRANS_LENGTH:
+	case SEC_TRANS_SQL_HEX_DECODE:
+		return true;
+	case SEC_TRANS_COMPRESS_WHITESPACE:
+		return to->text.len != from->text.len;
+	case SEC_TRANS_UTF8_TO_UNICODE:
+		return escapes(from->text) != escapes(to->text);
+	default:
+		return to != from;
+	}
+}
+
 /* Each step of the transformations that changes something is asked. */
 static bool
 steps_hold(struct sec_tx *tx, const struct trial *t, struct sec_value *v)
@@ -242,11 +277,10 @@ steps_hold(struct sec_tx *tx, const struct trial *t, struct sec_value *v)
 
 	for (uint32_t i = 0; i < c->n_steps; i++) {
 		struct sec_value *next = sec_value_step(tx, v, c->steps[i]);
+		bool is_new = is_changed(c->steps[i], v, next);
 
-		if (next == v)
-			continue;
 		v = next;
-		if (!is_decided(tx) && value_holds(tx, t, v))
+		if (is_new && !is_decided(tx) && value_holds(tx, t, v))
 			is_held = true;
 	}
 	return is_held;

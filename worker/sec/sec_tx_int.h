@@ -25,6 +25,7 @@ struct sec_item {
 	enum sec_var var;
 	span key; /* empty for what has none */
 	struct sec_value *value;
+	bool is_count; /* of how many there are */
 };
 
 struct sec_items {

@@ -5,6 +5,7 @@
 
 #include "common/base/check.h"
 #include "common/base/regex.h"
+#include "common/base/text.h"
 
 #define ITEMS_FIRST 8u
 
@@ -52,7 +53,10 @@ key_is_selected(const struct sec_target *t, span key)
 	case SEC_SELECT_ALL:
 		return true;
 	case SEC_SELECT_KEY:
-		return span_ieq(t->key, key);
+		/* a name ends with a NUL, as with 2.9 */
+		return span_ieq(t->key, key) ||
+		       (key.len > t->key.len && key.p[t->key.len] == '\0' &&
+			   span_ieq(t->key, span_first(key, t->key.len)));
 	case SEC_SELECT_REGEX:
 		return regex_find(t->regex, key) == REGEX_YES;
 	}
@@ -166,7 +170,8 @@ collect_target(
 	sec_items_add(tx, to,
 	    (struct sec_item){.var = t->var,
 		.key = t->key,
-		.value = sec_value_number(tx, tx->counted.n)});
+		.value = sec_value_number(tx, tx->counted.n),
+		.is_count = true});
 }
 
 static void
@@ -258,18 +263,74 @@ sec_vars_of_rule(struct sec_tx *tx, const struct sec_rule *r)
 	return tx->removals == NULL ? l : without_removed(tx, r, l);
 }
 
+/* What stands behind the backslash for a byte of a name that is written
+ * otherwise; '\0': none, it is written in hexadecimal digits. */
+static char
+escape_of(char c)
+{
+	static const char from[] = "\b\n\r\t\v\\";
+	static const char to[] = "bnrtv\\";
+	const char *at = c == '\0' ? NULL : strchr(from, c);
+
+	return at == NULL ? '\0' : to[at - from];
+}
+
+static bool
+is_plain(char c)
+{
+	return (uint8_t)c >= ' ' && (uint8_t)c < 0x7f && c != '\\';
+}
+
+#define ESCAPED_BYTES 4
+
+/* As ModSecurity writes a name, which may hold any bytes. */
+static span
+escaped_name(struct sec_tx *tx, span key)
+{
+	static const char digits[] = "0123456789abcdef";
+	struct text t;
+	size_t n = 0;
+
+	while (n < key.len && is_plain(key.p[n]))
+		n++;
+	if (n == key.len)
+		return key;
+	text_init(&t, arena_alloc(tx->a, key.len * ESCAPED_BYTES),
+	    key.len * ESCAPED_BYTES);
+	for (size_t i = 0; i < key.len; i++) {
+		char c = key.p[i];
+
+		if (!is_plain(c))
+			text_add_char(&t, '\\');
+		if (is_plain(c)) {
+			text_add_char(&t, c);
+		} else if (escape_of(c) != '\0') {
+			text_add_char(&t, escape_of(c));
+		} else {
+			text_add_char(&t, 'x');
+			text_add_char(&t, digits[(uint8_t)c >> 4]);
+			text_add_char(&t, digits[(uint8_t)c & 0xf]);
+		}
+	}
+	return text_span(&t);
+}
+
 span
 sec_item_name(struct sec_tx *tx, const struct sec_item *item)
 {
-	const span parts[] = {
-	    span_str(sec_var_name(item->var)), SPAN_LIT(":"), item->key};
+	span parts[3];
 
 	/* the name of a matched variable is a whole one already */
 	if (item->var == SEC_VAR_MATCHED_VARS ||
 	    item->var == SEC_VAR_MATCHED_VARS_NAMES)
 		return item->key;
-	return item->key.len == 0 ? parts[0]
-				  : arena_concat(tx->a, parts, NELEMS(parts));
+	parts[0] = span_str(sec_var_name(item->var));
+	if (item->key.len == 0 &&
+	    (item->is_count || sec_var_shape(item->var) != SEC_SHAPE_MANY))
+		return parts[0];
+	parts[1] = SPAN_LIT(":");
+	parts[2] = escaped_name(tx, item->key);
+	return arena_concat(tx->a, parts, NELEMS(parts));
 }
 
 span

@@ -1,0 +1,24 @@
+/* sec_disposition: the field Content-Disposition of a part of a form (RFC 7578
+ * 4.2), read as strictly as ModSecurity 2.9 does. */
+#ifndef GH_SEC_DISPOSITION_H
+#define GH_SEC_DISPOSITION_H
+
+#include <stdbool.h>
+
+#include "common/base/span.h"
+
+struct arena;
+
+struct sec_disposition {
+	span name, filename;
+	bool has_name, has_filename;
+	/* with single quotes, or with something behind a quote */
+	bool is_badly_quoted;
+};
+
+/* false: it is malformed, or says what is not known; *out holds what was read
+ * before. Its texts live as long as `value` and the arena. */
+bool sec_disposition_read(
+    span value, struct arena *a, struct sec_disposition *out);
+
+#endif
