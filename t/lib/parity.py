@@ -12,7 +12,7 @@ from .procs import until
 
 SENDERS = 4
 # What asks last of all, so that all lines of a log are there.
-LAST = (b"GET /?q=<script>alert(1)</script>&p=/etc/passwd HTTP/1.1\r\n"
+LAST = (b"GET /?q=<script>alert(1)</script>&a=/etc/passwd HTTP/1.1\r\n"
         b"Host: localhost\r\nConnection: close\r\n\r\n")
 DETECTORS = ("detectSQLi", "detectXSS")
 # Rules over sums of what others found.

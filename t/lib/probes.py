@@ -2,9 +2,13 @@
 and what each transformation makes of it, byte by byte; and seeded requests that
 are odd in every part that a rule can see. Two engines are alike when they log the
 same of each."""
+import collections
+import pathlib
 import random
+import re
 
 from .benign import Case
+from .modsec import RuleSet
 
 TRANSFORMATIONS = (
     "none base64Decode base64DecodeExt base64Encode cmdLine compressWhitespace "
@@ -210,3 +214,52 @@ class Odd:
 def cases(n, seed=1):
     odd = Odd(seed)
     return [Case(f"odd-{i}", odd.request()) for i in range(n)]
+
+
+def rule_set(folder):
+    """The rules as files in the folder."""
+    setup, inside = pathlib.Path(folder) / "setup.conf", \
+        pathlib.Path(folder) / "rules"
+    inside.mkdir()
+    setup.write_text('SecComponentSignature "probes"\n')
+    (inside / "probes.conf").write_text(rules())
+    return RuleSet("probes", setup, inside)
+
+
+def data_of(line):
+    """What a line of Apache's log has for logdata."""
+    found = re.search(r'\[data "(.*?)"\]', line)
+    return found.group(1) if found else ""
+
+
+class Comparison:
+    """Cases that are HTTP to both and whose messages are alike, and those whose
+    are not, by rule."""
+
+    def __init__(self, cases, ours, theirs):
+        self.different = collections.defaultdict(list)
+        self.n_judged = self.n_alike = 0
+        for i, case in enumerate(cases):
+            if ours.statuses[i] == theirs.statuses[i] == 200:
+                self._add(case, ours.rules[i], theirs.rules[i])
+
+    def _add(self, case, our, their):
+        is_alike = True
+        for rule in set(our) | set(their):
+            mine = sorted(m.rsplit(": ", 1)[1] for m in our.get(rule, ()))
+            other = sorted(map(data_of, their.get(rule, ())))
+            if mine != other:
+                is_alike = False
+                self.different[rule].append((case, mine, other))
+        self.n_judged += 1
+        self.n_alike += is_alike
+
+    def told(self):
+        texts = {int(re.search(r"id:(\d+)", text).group(1)): text
+                 for text in rules().split("\n") if "id:" in text}
+        lines = [f"{self.n_alike} of {self.n_judged} odd requests are alike"]
+        for rule, differ in sorted(self.different.items()):
+            lines.append(f"  {len(differ)} not by {texts[rule]}")
+            for case, mine, other in differ[:3]:
+                lines.append(f"    {case.request!r}\n      {mine}\n      {other}")
+        return "\n".join(lines)

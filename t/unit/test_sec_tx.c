@@ -719,6 +719,10 @@ END_TEST
 #define DISPOSITION "Content-Disposition: form-data; name=\"a\""
 #define PART(value) "--xx\r\n" DISPOSITION "\r\n\r\n" value "\r\n"
 #define LAST "--xx--\r\n"
+#define FOLDED_4 " 1\r\n 1\r\n 1\r\n 1\r\n"
+#define FOLDED_16 FOLDED_4 FOLDED_4 FOLDED_4 FOLDED_4
+#define FOLDED_64 FOLDED_16 FOLDED_16 FOLDED_16 FOLDED_16
+#define FOLDED_256 FOLDED_64 FOLDED_64 FOLDED_64 FOLDED_64
 #define TYPED(rest) "Content-Type: multipart/form-data" rest
 #define FILE_PART(name, value) \
 	"--xx\r\nContent-Disposition: form-data; name=\"" name \
@@ -787,6 +791,11 @@ static const struct ask multipart_asks[] = {
 	"--xx\r\n" DISPOSITION "\r\nX: 1\r\n 2\r\n\r\n1\r\n" LAST, "1 2"},
     {RULE("MULTIPART_PART_HEADERS", "@streq X: 1 2", "id:1,phase:2"), 0, PARTS,
 	"--xx\r\n" DISPOSITION "\r\nX: 1\r\n\t 2\r\n\r\n1\r\n" LAST, "1"},
+    {STRICT, 0, PARTS,
+	"--xx\r\n" DISPOSITION "\r\nX:\r\n" FOLDED_256 "\r\n1\r\n" LAST, "2"},
+    {STRICT, 0, PARTS,
+	"--xx\r\n" DISPOSITION "\r\nX:\r\n" FOLDED_256 " 1\r\n\r\n1\r\n"
+	LAST, "2 3"},
     {FLAG("MULTIPART_INVALID_HEADER_FOLDING") STRICT, 0, PARTS,
 	"--xx\r\n" DISPOSITION "\r\n\x0bq\r\n\r\n1\r\n" LAST, "1 2 3"},
     {STRICT, 0, PARTS, "--xx\r\n q\r\n" DISPOSITION "\r\n\r\n1\r\n" LAST,

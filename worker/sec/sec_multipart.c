@@ -13,6 +13,8 @@
 #define LINE_MAX_BYTES 4096u
 /* Fields of one part. */
 #define FIELDS_MAX 64u
+/* Lines of all parts that go on with the field before them: each is a copy of it. */
+#define FOLDED_MAX 256u
 
 static const span MULTIPART = SPAN_LIT("multipart/form-data");
 static const span BOUNDARY = SPAN_LIT("boundary");
@@ -38,6 +40,7 @@ struct multipart {
 	bool is_quoted; /* the boundary */
 	span rest; /* of the body */
 	bool has_crlf, has_lf; /* ends of lines seen */
+	uint32_t n_folded;
 	bool is_failed;
 	struct form_argument *arguments;
 	struct form_argument **arguments_end;
@@ -280,6 +283,8 @@ take_folded(struct multipart *m, struct form_part *p, span line)
 	flag(m, SEC_VAR_MULTIPART_HEADER_FOLDING);
 	if (p->n_fields == 0)
 		return fault(m, "Multipart: Invalid part header (folding)");
+	if (++m->n_folded > FOLDED_MAX)
+		return fault(m, "Multipart: Too many folded part headers");
 	while (line.len > 0 && sec_white(line.p[0])) {
 		if (line.p[0] != ' ' && line.p[0] != '\t')
 			flag(m, SEC_VAR_MULTIPART_INVALID_HEADER_FOLDING);
