@@ -794,8 +794,8 @@ static const struct ask multipart_asks[] = {
     {STRICT, 0, PARTS,
 	"--xx\r\n" DISPOSITION "\r\nX:\r\n" FOLDED_256 "\r\n1\r\n" LAST, "2"},
     {STRICT, 0, PARTS,
-	"--xx\r\n" DISPOSITION "\r\nX:\r\n" FOLDED_256 " 1\r\n\r\n1\r\n"
-	LAST, "2 3"},
+	"--xx\r\n" DISPOSITION "\r\nX:\r\n" FOLDED_256 " 1\r\n\r\n1\r\n" LAST,
+	"2 3"},
     {FLAG("MULTIPART_INVALID_HEADER_FOLDING") STRICT, 0, PARTS,
 	"--xx\r\n" DISPOSITION "\r\n\x0bq\r\n\r\n1\r\n" LAST, "1 2 3"},
     {STRICT, 0, PARTS, "--xx\r\n q\r\n" DISPOSITION "\r\n\r\n1\r\n" LAST,
