@@ -29,7 +29,7 @@ SecRule RESPONSE_BODY "@contains secret" "id:8,phase:4,deny,log,msg:'said'"
 SecRule REQUEST_HEADERS:Content-Type "json" \
     "id:9,phase:1,pass,nolog,ctl:requestBodyProcessor=JSON"
 SecRule RESPONSE_HEADERS:X-Moved "@streq yes" \
-    "id:14,phase:3,redirect:'https://a.test/late',status:403,nolog"
+    "id:16,phase:3,redirect:'https://a.test/late',status:403,nolog"
 SecRule REMOTE_ADDR|SERVER_ADDR "!@ipMatch 127.0.0.1" "id:10,phase:1,deny,log"
 SecRule REQUEST_HEADERS:Host "!@rx ^[a-z.0-9:]+$" "id:11,phase:1,deny,log"
 SecRule TX:level "@eq 3" "id:12,phase:1,deny,log,msg:'fixed'"
