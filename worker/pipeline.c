@@ -6,6 +6,7 @@
 #include "worker/audit.h"
 #include "worker/cache/cache.h"
 #include "worker/challenge/challenge.h"
+#include "worker/exch/crawler.h"
 #include "worker/exch/exch.h"
 #include "worker/exch/handler.h"
 #include "worker/exch/plan.h"
@@ -116,6 +117,7 @@ pipeline_log(struct exch *x)
 	cache_close(x);
 	rate_close(x);
 	auth_close(x);
+	crawler_close(x);
 	guard_close(x);
 	mirror_close(x);
 	if (exch_is_granted(x))

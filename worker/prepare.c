@@ -11,6 +11,7 @@
 #include "common/base/num.h"
 #include "common/base/siphash.h"
 #include "common/ipc/boot.h"
+#include "common/base/domains.h"
 #include "common/net/dns.h"
 #include "common/net/geo.h"
 #include "common/store/tenants.h"
@@ -391,6 +392,23 @@ prepare_dns(struct prepared *p, const struct conf_scope *s, struct diag *d)
 }
 
 static void
+prepare_crawlers(struct prepared *p, const struct conf_scope *s, struct diag *d)
+{
+	const struct conf_value *v;
+	struct conf_iter it = {NULL, 0, false};
+
+	while ((v = conf_next(s, KEY_GLOBAL_CRAWLERS, &it)) != NULL) {
+		if (p->plan.crawlers == NULL)
+			p->plan.crawlers = domains_new();
+		for (uint32_t i = 0; i < v->n_words; i++)
+			if (!domains_add(p->plan.crawlers, v->words[i].text))
+				diag_error(d, v->words[i].at,
+				    "'%.*s' is no domain: write .example.com",
+				    SPAN_FMT(v->words[i].text));
+	}
+}
+
+static void
 prepare_geo(struct prepared *p, const struct conf_scope *s, struct diag *d)
 {
 	const struct conf_value *v;
@@ -445,6 +463,7 @@ worker_prepare(const struct boot *b, struct diag *d)
 	    (uint64_t)conf_num(&s, KEY_GLOBAL_COMPRESS_MEMORY);
 	prepare_path_policy(&p->plan, &s);
 	prepare_dns(p, &s, d);
+	prepare_crawlers(p, &s, d);
 	prepare_geo(p, &s, d);
 	prepare_logs(p, d);
 	prepare_wafs(p, b, d);
@@ -519,6 +538,7 @@ worker_prepare_free(struct prepared *p)
 		iptrie_free(l->trusted);
 	}
 	dns_conf_free(p->plan.dns);
+	domains_free(p->plan.crawlers);
 	geo_free(p->plan.geo);
 	map_fini(&p->fields);
 	files_fini_roots(&p->roots);

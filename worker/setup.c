@@ -3,6 +3,7 @@
 
 #include "common/tls/tls_stream.h"
 #include "worker/cache/cache.h"
+#include "worker/exch/crawler.h"
 #include "worker/exch/plan.h"
 #include "worker/exch/stage_cost.h"
 #include "worker/files/files.h"
@@ -43,6 +44,7 @@ setup_open(struct worker *w, const struct boot *b)
 	w->tls = tls_io_new(w->loop, &w->tls_shared);
 	w->up = up_worker_new(w);
 	w->forward = forward_worker_new(w);
+	w->crawlers = crawler_worker_new(w);
 	w->cache = cache_worker_new(w);
 	w->waf = waf_worker_new(w);
 	w->decode = filter_decode;
@@ -59,6 +61,7 @@ setup_close(struct worker *w)
 	files_worker_free(w->files);
 	cache_worker_free(w->cache);
 	codec_pool_free(w->codecs);
+	crawler_worker_free(w->crawlers);
 	forward_worker_free(w->forward);
 	up_worker_free(w->up);
 	dns_free(w->dns);

@@ -62,6 +62,7 @@ struct boot {
 	struct upstate *upstate;
 	struct upqueue *upqueue;
 	struct names *names;
+	struct names *crawlers; /* NULL: nothing is shared (-t) */
 	struct spots *spots;
 	struct ticket_keys *ticket_keys;
 	struct strikes *strikes;

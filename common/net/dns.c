@@ -5,7 +5,9 @@
 
 #include <ares.h>
 #include <netdb.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/time.h>
 
 #include "common/base/check.h"
@@ -17,6 +19,9 @@
 #define DNS_QUERIES_MAX 256
 #define DNS_TRY_MS 2000
 #define DNS_TRIES 3
+/* RFC 1035 3.2. */
+#define CLASS_IN 1
+#define TYPE_PTR 12
 
 /* --- the library's sockets and timeouts ----------------------------------- */
 
@@ -195,6 +200,80 @@ query_done(void *self, int status, int timeouts, struct ares_addrinfo *info)
 		ares_freeaddrinfo(info);
 }
 
+/* --- names of addresses --------------------------------------------------- */
+
+span
+dns_reverse_name(const struct ip *ip, char out[DNS_REVERSE_CAP])
+{
+	static const char digits[] = "0123456789abcdef";
+	size_t len = 0;
+
+	if (ip_is_v4(ip))
+		return span_of(out,
+		    (size_t)snprintf(out, DNS_REVERSE_CAP,
+			"%u.%u.%u.%u.in-addr.arpa", ip->b[15], ip->b[14],
+			ip->b[13], ip->b[12]));
+	for (int i = 15; i >= 0; i--) {
+		out[len++] = digits[ip->b[i] & 0xf];
+		out[len++] = '.';
+		out[len++] = digits[ip->b[i] >> 4];
+		out[len++] = '.';
+	}
+	memcpy(out + len, "ip6.arpa", sizeof("ip6.arpa"));
+	return span_of(out, len + strlen("ip6.arpa"));
+}
+
+static void
+reverse_take(struct dns_query *q, span reply)
+{
+	struct dns_answer *a = &q->answer;
+	char name[DNS_REVERSE_CAP];
+	struct dns_ptr ptr;
+
+	a->rc = dns_reply_ptr(reply, dns_reverse_name(&q->ip, name), &ptr);
+	a->ttl_s = ptr.ttl_s < DNS_TTL_MAX_S ? ptr.ttl_s : DNS_TTL_MAX_S;
+	a->host_len = ptr.len;
+	memcpy(a->host, ptr.text, ptr.len);
+}
+
+static void
+reverse_done(
+    void *self, int status, int timeouts, unsigned char *reply, int len)
+{
+	struct dns_query *q = self;
+
+	(void)timeouts;
+	if (!dns_query_came(q))
+		return;
+	if (reply == NULL)
+		q->answer.rc = dns_rc_of(status);
+	else
+		reverse_take(q, span_of((const char *)reply, (size_t)len));
+	loop_defer(q->dns->loop, &q->task);
+}
+
+/* --- asking --------------------------------------------------------------- */
+
+/* A question of its own; NULL: there are too many. */
+static struct dns_query *
+query_new(struct dns *d, dns_f *fn, void *self)
+{
+	struct dns_query *q;
+
+	if (d->n_queries >= DNS_QUERIES_MAX)
+		return NULL;
+	q = calloc(1, sizeof(*q));
+	REQUIRE(q != NULL);
+	q->dns = d;
+	q->fn = fn;
+	q->self = self;
+	q->is_pending = true;
+	task_init(&q->task, query_hand_over, q);
+	list_push_back(&d->queries, &q->node);
+	d->n_queries++;
+	return q;
+}
+
 struct dns_query *
 dns_resolve(struct dns *d, span name, dns_f *fn, void *self)
 {
@@ -206,20 +285,14 @@ dns_resolve(struct dns *d, span name, dns_f *fn, void *self)
 	char text[DNS_NAME_MAX + 1];
 	struct dns_query *q;
 
-	if (d->n_queries >= DNS_QUERIES_MAX || name.len == 0 ||
-	    name.len > DNS_NAME_MAX || span_chr(name, '\0') >= 0)
+	if (name.len == 0 || name.len > DNS_NAME_MAX ||
+	    span_chr(name, '\0') >= 0)
 		return NULL;
 	memcpy(text, name.p, name.len);
 	text[name.len] = '\0';
-	q = calloc(1, sizeof(*q));
-	REQUIRE(q != NULL);
-	q->dns = d;
-	q->fn = fn;
-	q->self = self;
-	q->is_pending = true;
-	task_init(&q->task, query_hand_over, q);
-	list_push_back(&d->queries, &q->node);
-	d->n_queries++;
+	q = query_new(d, fn, self);
+	if (q == NULL)
+		return NULL;
 	if (dns_hosts_find(d->conf, name, &q->answer)) {
 		q->is_pending = false;
 		loop_defer(d->loop, &q->task);
@@ -229,6 +302,21 @@ dns_resolve(struct dns *d, span name, dns_f *fn, void *self)
 		dns_service_ask(q, text);
 	else
 		ares_getaddrinfo(d->channel, text, NULL, &hints, query_done, q);
+	dns_arm(d);
+	return q;
+}
+
+struct dns_query *
+dns_reverse(struct dns *d, const struct ip *ip, dns_f *fn, void *self)
+{
+	struct dns_query *q = query_new(d, fn, self);
+	char name[DNS_REVERSE_CAP];
+
+	if (q == NULL)
+		return NULL;
+	q->ip = *ip;
+	(void)dns_reverse_name(ip, name);
+	ares_query(d->channel, name, CLASS_IN, TYPE_PTR, reverse_done, q);
 	dns_arm(d);
 	return q;
 }

@@ -17,6 +17,9 @@
  * for both families. */
 #define DNS_ADDRS_MAX 32
 #define DNS_TARGETS_MAX 16
+#define DNS_NAME_MAX 253
+/* Name of an address below ip6.arpa or in-addr.arpa, with room for a NUL. */
+#define DNS_REVERSE_CAP 73
 /* What is said to live longer is asked for again. */
 #define DNS_TTL_MAX_S (24u * 3600)
 
@@ -44,6 +47,8 @@ struct dns_answer {
 	    addrs[DNS_ADDRS_MAX]; /* IPv4 and IPv6 as the resolver sorts */
 	uint32_t n_targets; /* 0: no service; all addresses are alike */
 	struct dns_target targets[DNS_TARGETS_MAX]; /* by priority */
+	uint8_t host_len; /* of a question for an address: its one name */
+	char host[DNS_NAME_MAX];
 };
 
 /* Whether its numbers fit together, wherever they come from. */
@@ -78,6 +83,12 @@ bool dns_use_servers(struct dns *d, span servers);
  * never from inside this call. NULL when out of room (bounded number of
  * pending queries): ask again later. */
 struct dns_query *dns_resolve(struct dns *d, span name, dns_f *fn, void *self);
+/* Ask for the name of an address (PTR): as above. OK: it has exactly one, which
+ * stands in the answer, without addresses. */
+struct dns_query *dns_reverse(
+    struct dns *d, const struct ip *ip, dns_f *fn, void *self);
+/* The name under which that is asked for. */
+span dns_reverse_name(const struct ip *ip, char out[DNS_REVERSE_CAP]);
 /* The callback will not come. */
 void dns_cancel(struct dns_query *q);
 

@@ -29,6 +29,7 @@ struct dns_query {
 	struct task task; /* hands the answer over */
 	bool is_pending; /* the library still owes its callback */
 	struct dns_service *service; /* NULL: the name is none */
+	struct ip ip; /* whose name is asked for */
 	struct dns_answer answer;
 };
 

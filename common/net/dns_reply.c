@@ -13,6 +13,7 @@
 #define RCODE_NONE 0u
 #define RCODE_NO_NAME 3u
 #define TYPE_CNAME 5u
+#define TYPE_PTR 12u
 #define TYPE_SRV 33u
 #define CLASS_IN 1u
 #define LABEL_MAX 63u
@@ -185,6 +186,15 @@ srvs_add(struct dns_srvs *out, const struct dns_srv *s)
 	out->at[i] = *s;
 }
 
+/* What is looked for, and what becomes of it. */
+struct wanted {
+	unsigned type;
+	uint32_t ttl_s; /* the least so far */
+	uint32_t n; /* records of the type */
+	struct dns_srvs *srvs;
+	struct dns_ptr *ptr;
+};
+
 /* A target "." and port 0 are no server. */
 static void
 read_srv(struct reader *r, const struct record *rec, struct dns_srvs *out)
@@ -200,8 +210,6 @@ read_srv(struct reader *r, const struct record *rec, struct dns_srvs *out)
 		r->is_bad = true;
 		return;
 	}
-	if (rec->ttl_s < out->ttl_s)
-		out->ttl_s = rec->ttl_s;
 	if (target.len == 0 || s.port == 0)
 		return;
 	s.target_len = (uint8_t)target.len;
@@ -209,12 +217,38 @@ read_srv(struct reader *r, const struct record *rec, struct dns_srvs *out)
 	srvs_add(out, &s);
 }
 
-enum found { FOUND_NONE, FOUND_ALIAS, FOUND_SRV };
+static void
+read_ptr(struct reader *r, const struct record *rec, struct dns_ptr *out)
+{
+	struct name name;
+
+	read_name(r, &name);
+	if (r->is_bad || r->at != rec->end) {
+		r->is_bad = true;
+		return;
+	}
+	out->len = (uint8_t)name.len;
+	memcpy(out->text, name.text, name.len);
+}
+
+static void
+read_wanted(struct reader *r, const struct record *rec, struct wanted *w)
+{
+	w->n++;
+	if (rec->ttl_s < w->ttl_s)
+		w->ttl_s = rec->ttl_s;
+	if (w->type == TYPE_SRV)
+		read_srv(r, rec, w->srvs);
+	else
+		read_ptr(r, rec, w->ptr);
+}
+
+enum found { FOUND_NONE, FOUND_ALIAS, FOUND_WANTED };
 
 /* What the answer section says of the name; of an alias: its own name. */
 static enum found
-read_answers(struct reader *r, unsigned n_answers, struct name *name,
-    struct dns_srvs *out)
+read_answers(
+    struct reader *r, unsigned n_answers, struct name *name, struct wanted *w)
 {
 	enum found found = FOUND_NONE;
 	struct name owner = *name;
@@ -227,9 +261,9 @@ read_answers(struct reader *r, unsigned n_answers, struct name *name,
 		if (r->is_bad)
 			break;
 		if (rec.class == CLASS_IN && name_is(&rec.owner, &owner)) {
-			if (rec.type == TYPE_SRV) {
-				read_srv(r, &rec, out);
-				found = FOUND_SRV;
+			if (rec.type == w->type) {
+				read_wanted(r, &rec, w);
+				found = FOUND_WANTED;
 			} else if (rec.type == TYPE_CNAME &&
 				   found == FOUND_NONE) {
 				read_name(r, name);
@@ -240,8 +274,8 @@ read_answers(struct reader *r, unsigned n_answers, struct name *name,
 		}
 		r->at = rec.end;
 	}
-	if (found == FOUND_ALIAS && alias_ttl_s < out->ttl_s)
-		out->ttl_s = alias_ttl_s;
+	if (found == FOUND_ALIAS && alias_ttl_s < w->ttl_s)
+		w->ttl_s = alias_ttl_s;
 	return found;
 }
 
@@ -265,17 +299,18 @@ name_from(struct name *n, span s)
 
 /* The one question that was asked. false: it answers another one. */
 static bool
-read_question(struct reader *r, const struct name *name)
+read_question(struct reader *r, const struct name *name, unsigned type)
 {
 	struct name asked;
 
 	read_name(r, &asked);
-	return read_u16(r) == TYPE_SRV && read_u16(r) == CLASS_IN &&
-	       !r->is_bad && name_is(&asked, name);
+	return read_u16(r) == type && read_u16(r) == CLASS_IN && !r->is_bad &&
+	       name_is(&asked, name);
 }
 
-enum dns_rc
-dns_reply_srv(span reply, span text, struct dns_srvs *out)
+/* OK: there are such records. */
+static enum dns_rc
+read_reply(span reply, span text, struct wanted *w)
 {
 	struct reader r = {(const uint8_t *)reply.p, reply.len, 0, false};
 	enum found found = FOUND_ALIAS;
@@ -283,7 +318,6 @@ dns_reply_srv(span reply, span text, struct dns_srvs *out)
 	struct name name;
 	size_t answers;
 
-	*out = (struct dns_srvs){.ttl_s = TTL_MAX};
 	(void)read_u16(&r);
 	flags = read_u16(&r);
 	n_questions = read_u16(&r);
@@ -292,7 +326,7 @@ dns_reply_srv(span reply, span text, struct dns_srvs *out)
 	if (r.is_bad ||
 	    (flags & (IS_REPLY | OPCODE_MASK | IS_CUT)) != IS_REPLY ||
 	    n_questions != 1 || !name_from(&name, text) ||
-	    !read_question(&r, &name))
+	    !read_question(&r, &name, w->type))
 		return DNS_FAILED;
 	if ((flags & RCODE_MASK) != RCODE_NONE)
 		return (flags & RCODE_MASK) == RCODE_NO_NAME ? DNS_NOT_FOUND
@@ -300,11 +334,39 @@ dns_reply_srv(span reply, span text, struct dns_srvs *out)
 	answers = r.at;
 	for (int i = 0; found == FOUND_ALIAS && i <= ALIASES_MAX; i++) {
 		r.at = answers;
-		found = read_answers(&r, n_answers, &name, out);
+		found = read_answers(&r, n_answers, &name, w);
 	}
-	if (r.is_bad || found != FOUND_SRV) {
+	return r.is_bad || found != FOUND_WANTED ? DNS_FAILED : DNS_OK;
+}
+
+enum dns_rc
+dns_reply_srv(span reply, span text, struct dns_srvs *out)
+{
+	struct wanted w = {.type = TYPE_SRV, .ttl_s = TTL_MAX, .srvs = out};
+	enum dns_rc rc;
+
+	*out = (struct dns_srvs){.n = 0};
+	rc = read_reply(reply, text, &w);
+	out->ttl_s = w.ttl_s;
+	if (rc != DNS_OK)
 		out->n = 0;
-		return DNS_FAILED;
-	}
-	return out->n > 0 ? DNS_OK : DNS_NOT_FOUND;
+	else if (out->n == 0)
+		rc = DNS_NOT_FOUND;
+	return rc;
+}
+
+enum dns_rc
+dns_reply_ptr(span reply, span text, struct dns_ptr *out)
+{
+	struct wanted w = {.type = TYPE_PTR, .ttl_s = TTL_MAX, .ptr = out};
+	enum dns_rc rc;
+
+	*out = (struct dns_ptr){.len = 0};
+	rc = read_reply(reply, text, &w);
+	out->ttl_s = w.ttl_s;
+	if (rc == DNS_OK && (w.n > 1 || out->len == 0))
+		rc = DNS_FAILED;
+	if (rc != DNS_OK)
+		out->len = 0;
+	return rc;
 }

@@ -1,6 +1,7 @@
-/* net/dns_reply: the servers of a service out of one reply of a name server:
- * SRV records (RFC 2782) behind a chain of aliases (RFC 1035 4.1). Ours, for
- * the library tells no lifetimes of them. No sockets, no clock, no memory. */
+/* net/dns_reply: the servers of a service (SRV, RFC 2782) or the name of an
+ * address (PTR) out of one reply of a name server, behind a chain of aliases
+ * (RFC 1035 4.1). Ours, for the library tells no lifetimes of them. No sockets,
+ * no clock, no memory. */
 #ifndef GH_DNS_REPLY_H
 #define GH_DNS_REPLY_H
 
@@ -9,8 +10,6 @@
 
 #include "common/base/span.h"
 #include "common/net/dns.h"
-
-#define DNS_NAME_MAX 253
 
 /* One record. */
 struct dns_srv {
@@ -33,5 +32,16 @@ struct dns_srvs {
  * FAILED: the reply answers another question, is malformed, or has no such
  * record. Text of targets has letters, digits, '-', '_' and dots only. */
 enum dns_rc dns_reply_srv(span reply, span name, struct dns_srvs *out);
+
+/* The one name that an address has. */
+struct dns_ptr {
+	uint32_t ttl_s; /* as above */
+	uint8_t len;
+	char text[DNS_NAME_MAX]; /* as a target above */
+};
+
+/* The same of the name of an address. FAILED also where it has several: which
+ * of them it is called by, nobody could say. */
+enum dns_rc dns_reply_ptr(span reply, span name, struct dns_ptr *out);
 
 #endif

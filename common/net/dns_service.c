@@ -206,7 +206,8 @@ dns_answer_is_whole(const struct dns_answer *a)
 {
 	uint32_t n = 0;
 
-	if (a->n > DNS_ADDRS_MAX || a->n_targets > DNS_TARGETS_MAX)
+	if (a->n > DNS_ADDRS_MAX || a->n_targets > DNS_TARGETS_MAX ||
+	    a->host_len > DNS_NAME_MAX)
 		return false;
 	for (uint32_t i = 0; i < a->n_targets; i++) {
 		if (a->targets[i].n == 0)

@@ -30,22 +30,25 @@ struct names {
 	struct names_set set[NAMES_SETS];
 };
 
-static const struct segment_want names_want = {
-    .kind = SEGMENT_KIND_NAMES,
-    .version = 2,
-    .size = sizeof(struct names),
-    .commit = sizeof(struct names),
-    .name = "names",
+#define NAMES_WANT(of, text) \
+	{ \
+		.kind = (of), .version = 3, .size = sizeof(struct names), \
+		.commit = sizeof(struct names), .name = (text), \
+	}
+
+static const struct segment_want names_want[] = {
+    [NAMES_OF_SERVERS] = NAMES_WANT(SEGMENT_KIND_NAMES, "names"),
+    [NAMES_OF_CLIENTS] = NAMES_WANT(SEGMENT_KIND_CRAWLERS, "crawlers"),
 };
 
 struct names *
-names_map(struct segment *s, bool may_make)
+names_map(struct segment *s, enum names_of whose, bool may_make)
 {
 	struct names *t;
 
 	if (!may_make)
-		return segment_find(s, &names_want);
-	t = segment_claim(s, &names_want);
+		return segment_find(s, &names_want[whose]);
+	t = segment_claim(s, &names_want[whose]);
 	if (t == NULL || atomic_load(&t->is_made))
 		return t;
 	sipkey_random(&t->key[0]);

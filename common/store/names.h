@@ -14,9 +14,15 @@
 
 struct names;
 
+/* Whose answers: a crowd of clients does not displace those of servers. */
+enum names_of {
+	NAMES_OF_SERVERS,
+	NAMES_OF_CLIENTS /* and whether they are who they say (worker/exch) */
+};
+
 /* Map the table; in the master (may_make) it is made. NULL with errno. Its
  * memory is the segment's: nothing is to be freed. */
-struct names *names_map(struct segment *s, bool may_make);
+struct names *names_map(struct segment *s, enum names_of whose, bool may_make);
 
 /* The answer for a name, if one is at hand whose time is not over at now_ms
  * (CLOCK_MONOTONIC); then *good_until_ms is its end. */

@@ -99,8 +99,9 @@ tenants_open(struct tenants *t, struct segment *s)
 	t->servers = t->queues = t->names_of_spots = t->named = NULL;
 	t->spots = NULL;
 	t->tallies = NULL;
-	t->names = names_map(s, true);
-	if (t->names == NULL)
+	t->names = names_map(s, NAMES_OF_SERVERS, true);
+	t->crawlers = names_map(s, NAMES_OF_CLIENTS, true);
+	if (t->names == NULL || t->crawlers == NULL)
 		return false;
 	t->ticket_keys = ticket_keys_map(s, true);
 	t->strikes = strikes_map(s, true);
@@ -139,6 +140,7 @@ tenants_lend(const struct tenants *t, struct boot *b)
 	b->upstate = t->upstate;
 	b->upqueue = t->upqueue;
 	b->names = t->names;
+	b->crawlers = t->crawlers;
 	b->spots = t->spots;
 	b->ticket_keys = t->ticket_keys;
 	b->strikes = t->strikes;
@@ -1025,6 +1027,7 @@ tenants_repair(const struct boot *b, uint32_t dead_slot)
 
 	is_done &= limits_repair(b->segment, b->slots, me, dead_slot);
 	names_repair(b->names, b->slots, me, dead_slot);
+	names_repair(b->crawlers, b->slots, me, dead_slot);
 	spots_repair(b->spots, &by, dead_slot);
 	staples_repair(b->staples, b->slots, me, dead_slot);
 	sessions_repair(b->sessions, b->slots, me, dead_slot);

@@ -37,6 +37,7 @@ struct tenants {
 	struct segment *segment;
 	struct upstate *upstate;
 	struct names *names;
+	struct names *crawlers;
 	struct ticket_keys *ticket_keys;
 	struct strikes *strikes;
 	struct staples *staples;

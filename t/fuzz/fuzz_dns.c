@@ -1,7 +1,7 @@
 /* fuzz/dns: any bytes as the reply of a name server to a question for a
- * service: the first byte is the length of the name that was asked for, which
- * follows. Whatever is found is bounded, sorted, and fit to be asked for in
- * turn. */
+ * service, and for an address: the first byte is the length of the name that
+ * was asked for, which follows. Whatever is found is bounded, sorted, and fit to
+ * be asked for in turn. */
 #include "common/net/dns_reply.h"
 #include "t/fuzz/fuzz.h"
 
@@ -19,6 +19,18 @@ check_srv(const struct dns_srv *s)
 	REQUIRE(s->target_len > 0 && s->target_len <= DNS_NAME_MAX);
 	for (uint32_t i = 0; i < s->target_len; i++)
 		REQUIRE(is_name_char(s->target[i]));
+}
+
+static void
+check_ptr(span in, span name)
+{
+	struct dns_ptr out;
+	enum dns_rc rc = dns_reply_ptr(in, name, &out);
+
+	REQUIRE(rc != DNS_TIMEOUT && (rc == DNS_OK) == (out.len > 0));
+	REQUIRE(out.len <= DNS_NAME_MAX);
+	for (uint32_t i = 0; i < out.len; i++)
+		REQUIRE(is_name_char(out.text[i]));
 }
 
 int
@@ -39,6 +51,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_srv(&out.at[i]);
 		REQUIRE(i == 0 || out.at[i - 1].priority <= out.at[i].priority);
 	}
+	check_ptr(in, name);
 	fuzz_free(in);
 	return 0;
 }

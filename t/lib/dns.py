@@ -1,12 +1,13 @@
 """A tiny authoritative name server on loopback: a test sets what it says, byte
 by byte if need be (RFC 1035)."""
+import ipaddress
 import socket
 import struct
 import threading
 
 from .wire import WAIT_S
 
-A, CNAME, AAAA, SRV = 1, 5, 28, 33
+A, CNAME, PTR, AAAA, SRV = 1, 5, 12, 28, 33
 NOERROR, SERVFAIL, NXDOMAIN = 0, 2, 3
 CLASS_IN = 1
 IS_ANSWER = 0x8180
@@ -33,6 +34,16 @@ def srv(port, target, priority=0, weight=0):
     """A record for a zone (RFC 2782)."""
     return SRV, struct.pack(">HHH", priority, weight, port) + \
         wire_name(target)
+
+
+def ptr(name):
+    """The record of an address: its name (RFC 1035 3.3.12)."""
+    return PTR, wire_name(name)
+
+
+def arpa(address):
+    """The name under which that record of an address stands."""
+    return ipaddress.ip_address(address).reverse_pointer
 
 
 def answer(query, records=(), rcode=NOERROR, ttl=60):

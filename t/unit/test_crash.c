@@ -315,7 +315,7 @@ answers_set_up(struct segment *s, struct slots *t)
 
 	ck_assert_ptr_nonnull(v);
 	v->t = t;
-	v->n = names_map(s, true);
+	v->n = names_map(s, NAMES_OF_SERVERS, true);
 	ck_assert_ptr_nonnull(v->n);
 	return v;
 }

@@ -1,4 +1,5 @@
-/* Unit tests of net/dns_reply: SRV records in replies of name servers. */
+/* Unit tests of net/dns_reply: SRV and PTR records in replies of name servers.
+ */
 #include <string.h>
 
 #include "common/base/check.h"
@@ -239,6 +240,59 @@ START_TEST(bytes_that_no_host_has_are_refused)
 }
 END_TEST
 
+/* --- names of addresses --------------------------------------------------- */
+
+#define PUT_PTR(r, data) put_record(r, 12, 12, data, sizeof(data) - 1)
+
+static void
+ptr_init(struct reply *r)
+{
+	reply_init(r);
+	r->p[HEAD_LEN - 3] = 12;
+}
+
+static enum dns_rc
+parse_ptr(const struct reply *r, struct dns_ptr *out)
+{
+	return dns_reply_ptr(span_of(r->p, r->len), SPAN_LIT(NAME), out);
+}
+
+START_TEST(an_address_has_one_name)
+{
+	struct dns_ptr out;
+	struct reply r;
+
+	ptr_init(&r);
+	PUT_PTR(&r, "\1A\4tesT\0");
+	ck_assert_int_eq(parse_ptr(&r, &out), DNS_OK);
+	ck_assert_span_eq(span_of(out.text, out.len), "a.test");
+	ck_assert_uint_eq(out.ttl_s, 60);
+	PUT_PTR(&r, "\1b\4test\0");
+	ck_assert_int_eq(parse_ptr(&r, &out), DNS_FAILED);
+	ck_assert_uint_eq(out.len, 0);
+}
+END_TEST
+
+START_TEST(an_address_without_a_usable_name_has_none)
+{
+	static const struct {
+		const char *data;
+		size_t len;
+	} bad[] = {{"", 1}, {"\1a", 2}, {"\1/", 3}, {"\xc0\xff", 2},
+	    {"\1a\0x", 4}, {"", 0}};
+
+	for (size_t i = 0; i < NELEMS(bad); i++) {
+		struct dns_ptr out;
+		struct reply r;
+
+		ptr_init(&r);
+		put_record(&r, 12, 12, bad[i].data, bad[i].len);
+		ck_assert_int_eq(parse_ptr(&r, &out), DNS_FAILED);
+		ck_assert_uint_eq(out.len, 0);
+	}
+}
+END_TEST
+
 START_TEST(services_are_known_by_two_words_in_front)
 {
 	static const char *const hosts[] = {"", "app", "app.test", "_a.app",
@@ -268,6 +322,8 @@ main(void)
 	    what_is_cut_anywhere_is_refused,
 	    what_answers_something_else_is_refused,
 	    bytes_that_no_host_has_are_refused,
+	    an_address_has_one_name,
+	    an_address_without_a_usable_name_has_none,
 	    services_are_known_by_two_words_in_front,
 	};
 

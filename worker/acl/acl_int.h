@@ -27,6 +27,7 @@ enum acl_rc {
 	ACL_DOUBT, /* it cannot be told: the request is refused */
 	ACL_LATE, /* not before the head of the answer is there */
 	ACL_NEED_ADDR,
+	ACL_NEED_CRAWLER,
 	ACL_NEED_USER
 };
 

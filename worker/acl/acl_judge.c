@@ -349,6 +349,8 @@ match_judge(const struct match *m, const struct acl_look *l)
 		return l->st->knows_user ? ACL_NO : ACL_NEED_USER;
 	case MATCH_WAIT_ADDR:
 		return l->st->knows_address ? ACL_NO : ACL_NEED_ADDR;
+	case MATCH_WAIT_CRAWLER:
+		return ACL_NEED_CRAWLER;
 	case MATCH_LIMIT:
 		return ACL_DOUBT;
 	}

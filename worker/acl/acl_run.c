@@ -4,6 +4,7 @@
  * be allowed, and judged again when the head of the answer is there. */
 #include "common/base/check.h"
 #include "worker/acl/acl_int.h"
+#include "worker/exch/crawler.h"
 #include "worker/exch/plan.h"
 #include "worker/exch/sink.h"
 #include "worker/exch/trail.h"
@@ -63,6 +64,7 @@ run_note(struct exch *x, const struct acl_line *line, enum acl_rc rc)
 	    [ACL_DOUBT] = "cannot be judged, and denies",
 	    [ACL_LATE] = "waits for the answer",
 	    [ACL_NEED_ADDR] = "needs the address",
+	    [ACL_NEED_CRAWLER] = "needs the client's name",
 	    [ACL_NEED_USER] = "needs the user",
 	};
 	span text = acl_line_text(line);
@@ -109,6 +111,7 @@ run_lines(const struct acl_look *look, const struct plan_access *l,
 			run_set_late(st, line, st->line);
 			continue;
 		case ACL_NEED_ADDR:
+		case ACL_NEED_CRAWLER:
 		case ACL_NEED_USER:
 			return rc;
 		case ACL_DOUBT:
@@ -188,6 +191,9 @@ acl_run(struct exch *x, const struct plan_access *l, struct exch_access *st)
 		case ACL_NEED_ADDR:
 			v = identity_need_address(x);
 			st->knows_address = v == VERDICT_NEXT;
+			break;
+		case ACL_NEED_CRAWLER:
+			v = crawler_need(x);
 			break;
 		case ACL_NO:
 		case ACL_YES:

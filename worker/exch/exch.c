@@ -7,6 +7,7 @@
 #include "common/base/check.h"
 #include "common/base/num.h"
 #include "worker/exch/bfilter.h"
+#include "worker/exch/crawler.h"
 #include "worker/exch/grpc.h"
 #include "worker/exch/handler.h"
 #include "worker/exch/meter.h"
@@ -230,6 +231,7 @@ exch_spawn(struct exch *x, const struct front_ops *front, void *front_self)
 		y->destination = exch_copy_destination(x, &y->arena);
 	y->request_id = arena_span(&y->arena, x->request_id);
 	y->user = identity_copy(x->user, &y->arena);
+	y->crawler = crawler_copy(x, y);
 	y->t.begin_us = worker_clock(x->w)->mono_us;
 	y->t.begin_wall_us = worker_clock(x->w)->wall_us;
 	y->t.head_us = y->t.begin_us;

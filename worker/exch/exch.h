@@ -29,6 +29,7 @@
 struct bfilters;
 struct cached;
 struct cache_fill;
+struct crawler_wait;
 struct exch;
 struct plan_listen;
 struct plan_route;
@@ -200,6 +201,8 @@ struct exch {
 	struct auth_asked *auth_asked; /* what a server says of it; or NULL */
 	struct auth_wait
 	    *auth_wait; /* its credentials are being verified, or were */
+	struct crawler_wait
+	    *crawler; /* which its client is, see crawler.h; or NULL */
 	struct jwks_wait
 	    *jwks_wait; /* keys are being fetched for it, or were */
 	struct cached *cached; /* what the cache has to do with it, or NULL */

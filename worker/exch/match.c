@@ -2,6 +2,7 @@
 #include "worker/exch/match_int.h"
 
 #include "common/base/check.h"
+#include "worker/exch/crawler.h"
 #include "worker/exch/exch.h"
 #include "worker/exch/plan.h"
 
@@ -128,6 +129,12 @@ match_waits_for_user(const struct exch *x)
 	       x->state == EXCH_REQUEST && !x->is_settled;
 }
 
+static bool
+match_waits_for_crawler(const struct exch *x)
+{
+	return x->state == EXCH_REQUEST && !x->is_settled && crawler_is_open(x);
+}
+
 enum match_rc
 match_eval(const struct match *m, struct exch *x)
 {
@@ -135,6 +142,8 @@ match_eval(const struct match *m, struct exch *x)
 
 	if (var_is_of_user(m->var.id) && match_waits_for_user(x))
 		return MATCH_WAIT_USER;
+	if (m->var.id == VAR_CRAWLER && match_waits_for_crawler(x))
+		return MATCH_WAIT_CRAWLER;
 	if (var_is_number(m->var.id))
 		rc = match_number(m, x);
 	else if (var_kind(m->var.id) == VAR_KIND_ADDRESS)

@@ -27,6 +27,7 @@ enum match_rc {
 	MATCH_YES,
 	MATCH_WAIT_USER, /* not before somebody has said who it is */
 	MATCH_WAIT_ADDR, /* not before the host's address is known */
+	MATCH_WAIT_CRAWLER, /* not before the client's name is known */
 	MATCH_LIMIT /* a regex needed too many steps */
 };
 

@@ -41,6 +41,7 @@ struct security_level; /* likewise */
 struct forward; /* worker/forward */
 struct rate; /* worker/rate */
 struct dns_conf;
+struct domains; /* common/base/domains.h */
 struct geo; /* common/net/dns.h */
 struct match;
 struct route_table; /* worker/route */
@@ -388,6 +389,7 @@ struct plan {
 	const struct challenge *challenge;
 	struct geo *geo; /* of mmdb; or NULL */
 	struct dns_conf *dns; /* what the system says of names */
+	struct domains *crawlers; /* whose are welcome; or NULL */
 	const int *roots; /* folders of `root`, by n_roots */
 	uint32_t n_roots;
 	uint64_t compress_memory; /* bytes of codings, in each worker */

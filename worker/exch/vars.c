@@ -9,6 +9,7 @@
 #include "common/base/date.h"
 #include "common/base/num.h"
 #include "common/tls/tls_stream.h"
+#include "worker/exch/crawler.h"
 #include "worker/exch/exch.h"
 #include "worker/exch/exch_geo.h"
 #include "worker/exch/plan.h"
@@ -455,6 +456,8 @@ var_get_request(struct exch *x, const struct var *v, char *scratch)
 		return exch_cookie(x, v->arg);
 	case VAR_REQUEST_ID:
 		return x->request_id;
+	case VAR_CRAWLER:
+		return crawler_name(x);
 	case VAR_CLAIM:
 		return var_claim(x->user, v->arg);
 	case VAR_USER:

@@ -43,6 +43,7 @@ struct shed_state {
 struct auth_worker;
 struct cache_worker;
 struct codec_pool;
+struct crawler_worker;
 struct decision_worker;
 struct files_worker;
 struct forward_worker;
@@ -79,6 +80,7 @@ struct worker {
 	struct waf_worker *waf;
 	struct auth_worker *auth; /* verifies; NULL: in place */
 	struct forward_worker *forward; /* names that it has asked for */
+	struct crawler_worker *crawlers; /* clients whose names it asks for */
 	struct files_worker *files; /* that it has open */
 	struct log_worker *log;
 	struct tally_worker *tally; /* what it counted by names */

@@ -2,6 +2,7 @@
  * Those that judge the request apply before anything looks at the settings;
  * those that judge the answer when its head is there. */
 #include "common/base/check.h"
+#include "worker/exch/crawler.h"
 #include "worker/exch/exch.h"
 #include "worker/exch/match.h"
 #include "worker/exch/plan.h"
@@ -279,7 +280,7 @@ rules_apply(struct exch *x, struct plan_settings *to, const struct plan_rule *r)
 	    r->says & RULE_RESPONSE_ALL);
 }
 
-/* One line. Who it is is asked when a line wants to know: *v is NEXT when that
+/* One line. Who it is, or which crawler, is asked when a line wants to know: *v is NEXT when that
  * is settled. */
 static enum match_rc
 rules_judge_line(struct exch *x, const struct plan_term *line, enum verdict *v)
@@ -287,9 +288,9 @@ rules_judge_line(struct exch *x, const struct plan_term *line, enum verdict *v)
 	enum match_rc rc = match_eval(line->match, x);
 
 	*v = VERDICT_NEXT;
-	if (rc != MATCH_WAIT_USER)
+	if (rc != MATCH_WAIT_USER && rc != MATCH_WAIT_CRAWLER)
 		return rc;
-	*v = identity_need_user(x);
+	*v = rc == MATCH_WAIT_USER ? identity_need_user(x) : crawler_need(x);
 	return *v == VERDICT_NEXT ? match_eval(line->match, x) : rc;
 }
 
@@ -336,6 +337,7 @@ rules_run_one(
 		    SPAN_FMT(line->text));
 		return x->is_settled ? VERDICT_NEXT : rules_fault(x);
 	case MATCH_WAIT_USER:
+	case MATCH_WAIT_CRAWLER:
 		return v;
 	case MATCH_YES:
 		break;

@@ -316,8 +316,9 @@ span_of_request(struct sec_tx *tx, enum sec_var var)
 	case SEC_VAR_QUERY_STRING:
 		return target_query(r->target);
 	case SEC_VAR_REMOTE_ADDR:
-	case SEC_VAR_REMOTE_HOST:
 		return r->remote_addr;
+	case SEC_VAR_REMOTE_HOST:
+		return r->remote_host.len > 0 ? r->remote_host : r->remote_addr;
 	case SEC_VAR_REMOTE_USER:
 		return r->user;
 	case SEC_VAR_REQUEST_BASENAME:

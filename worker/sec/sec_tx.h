@@ -65,6 +65,7 @@ struct sec_request {
 	const struct sec_field *fields;
 	uint32_t n_fields;
 	span remote_addr, server_name;
+	span remote_host; /* its name, where it is proved; or empty */
 	/* the kernel has to be asked for it, and few rules do; NULL: there is
 	 * none. The text must outlive the sec_tx. */
 	span (*server_addr)(void *self);

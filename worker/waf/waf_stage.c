@@ -4,6 +4,7 @@
 
 #include "common/base/check.h"
 #include "common/http/coding.h"
+#include "worker/exch/crawler.h"
 #include "worker/exch/exch.h"
 #include "worker/exch/plan.h"
 #include "worker/exch/reqid.h"
@@ -134,6 +135,7 @@ take_request(struct exch *x, struct waf_run *run)
 	if (exch_client_has_ip(&x->client))
 		r->remote_addr =
 		    span_of(run->client, ip_format(&x->client.ip, run->client));
+	r->remote_host = crawler_name(x);
 	r->remote_port = x->client.port;
 	r->server_port = x->client.local_port;
 	r->server_addr = waf_server_addr;

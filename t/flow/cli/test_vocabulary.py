@@ -26,8 +26,8 @@ KEYS = {
         group quota_file shared_memory memory_limit heavy_hitters recent_decisions
         shutdown_timeout
         tunnel_timeout_on_reload worker_watchdog upgrade_timeout reload_window
-        path_policy compress_memory dns_servers mmdb key_isolation include error_log
-        log_level""",
+        path_policy compress_memory dns_servers crawlers mmdb key_isolation include
+        error_log log_level""",
     "listen x": """address mode tls protocols h2c proxy_protocol
         trusted_proxies backlog default_site policy redirect_https
         max_connections_per_ip line_max header_max headers_max header_timeout
