@@ -73,9 +73,9 @@ const struct stage pipeline_request[] = {
     {"challenge", STAGE_REVERSE, stage_challenge},
     {"guard", STAGE_FORWARD, stage_guard},
     {"admit", STAGE_CLIENTS, stage_admit},
-    {"waf-head", STAGE_REVERSE, stage_waf_head},
+    {"waf-head", STAGE_CLIENTS, stage_waf_head},
     {"path", STAGE_REVERSE, stage_path},
-    {"waf-body", STAGE_REVERSE, stage_waf_body},
+    {"waf-body", STAGE_CLIENTS, stage_waf_body},
     {"suspect", STAGE_REVERSE, stage_challenge_suspect},
     {"split", STAGE_REVERSE, stage_split},
     {"sticky", STAGE_REVERSE, stage_sticky},
@@ -90,7 +90,7 @@ const struct stage pipeline_request[] = {
 };
 
 const struct stage pipeline_response[] = {
-    {"waf-resp", STAGE_REVERSE, stage_waf_answer},
+    {"waf-resp", STAGE_CLIENTS, stage_waf_answer},
     {"acl", STAGE_CLIENTS, stage_acl_answer},
     {"cache-put", STAGE_CLIENTS | STAGE_INTERNAL, stage_cache_put},
     {"rules", STAGE_REVERSE, stage_answer_rules},

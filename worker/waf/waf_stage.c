@@ -252,7 +252,8 @@ stage_waf_head(struct exch *x)
 {
 	const struct waf *waf = x->set->waf;
 
-	if (waf == NULL)
+	/* of a tunnel nothing is seen but where it goes, which is for ACLs */
+	if (waf == NULL || x->req.method == METHOD_CONNECT)
 		return VERDICT_NEXT;
 	/* it may have waited */
 	if (x->waf == NULL)

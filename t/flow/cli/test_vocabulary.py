@@ -51,7 +51,7 @@ KEYS = {
     "auth x": """scheme users realm jwks issuer audience algorithms upstream
         header file helper ban
         helper_children helper_concurrency helper_queue helper_timeout""",
-    "forward x": """auth allow deny connect_ports connect_sni private_networks
+    "forward x": """waf auth allow deny connect_ports connect_sni private_networks
         anonymize via user_agent block_page cache quota parent pac log_only
         proxy_status tunnel_idle_timeout tunnel_timeout error_page rate_limit
         max_body timeout limit_bandwidth request_header response_header hide_header keepalive

@@ -1,4 +1,5 @@
-"""waf: rules that ask others (@geoLookup, @rbl) (doc/waf.md)."""
+"""waf: rules that ask others (@geoLookup, @rbl), and rules over the plain requests
+of a forward proxy (doc/waf.md)."""
 import pytest
 
 from lib.dns import Dns
@@ -26,6 +27,8 @@ SecRule REMOTE_ADDR "@rbl bl.test" "t:none,setvar:tx.n=+1,setvar:tx.listed=1"
 SecRule TX:listed "@eq 1" "id:4,phase:1,deny,log,msg:'n is %{tx.n}'"
 SecRule ARGS:host "@rbl uri.test" "id:5,phase:2,deny,status:406,log"
 SecRule RESPONSE_HEADERS:X-From "@rbl bl.test" "id:6,phase:3,deny,log"
+SecRule ARGS "@contains attack" "id:7,phase:2,deny,status:406,log"
+SecRule RESPONSE_HEADERS:X-Leak "@streq yes" "id:8,phase:3,deny,log"
 """
 INI = """
 [global]
@@ -35,8 +38,18 @@ dns_servers = {dns}
 [listen x]
 address = 127.0.0.1:{port}
 trusted_proxies = 127.0.0.0/8
+[listen p]
+address = 127.0.0.1:{port1}
+mode = forward
+policy = main
+[forward main]
+allow = all
+private_networks = allow
+connect_ports = 1-65535
+waf = w
 [waf w]
 rules = {rules}
+exclude = 7 at /free
 audit_log = {dir}/audit.log
 [site a]
 hosts = a.test
@@ -54,8 +67,8 @@ LISTED = {"9.2.0.198.bl.test.": ["127.0.0.2"],
 
 
 def answer(conn, r):
-    conn.send(ok(b"in", b"X-From: 198.0.2.7\r\n" if "from" in r.target
-                 else b""))
+    extra = b"X-From: 198.0.2.7\r\n" if "from" in r.target else b""
+    conn.send(ok(b"in", b"X-Leak: yes\r\n" if "leak" in r.target else extra))
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +81,7 @@ def world(shared_gatehouse, shared_origin, tmp_path_factory):
     dns = Dns({name[:-1]: a for name, a in LISTED.items()})
     o = shared_origin(answer)
     gh = shared_gatehouse(INI, dbs=folder, rules=folder / "rules.conf",
-                          dns=dns.address, origin=o.address)
+                          dns=dns.address, origin=o.address, ports=2)
     gh.dns, gh.origin = dns, o
     yield gh
     dns.close()
@@ -128,3 +141,21 @@ def test_a_list_that_does_not_answer_refuses_nobody(world):
         c.send(b"GET / HTTP/1.1\r\nHost: a.test\r\nX-Walk: yes\r\n"
                b"X-Forwarded-For: 198.0.2.78\r\n\r\n")
     assert ask(world) == 200
+
+
+def forwarded(gh, path, method="GET"):
+    host, port = gh.origin.address.rsplit(":", 1)
+    with gh.client(gh.ports[1]) as c:
+        c.send(f"{method} http://{host}:{port}{path} HTTP/1.1\r\n"
+               f"Host: {host}:{port}\r\n\r\n".encode())
+        return c.response(method).status
+
+
+def test_plain_requests_of_a_forward_proxy_are_judged(world):
+    assert [forwarded(world, path) for path in (
+        "/?a=fine", "/?a=attack", "/free/?a=attack", "/leak")] == [
+            200, 406, 200, 403]
+    with world.client(world.ports[1]) as c:
+        c.send(f"CONNECT {world.origin.address} HTTP/1.1\r\n"
+               f"Host: {world.origin.address}\r\n\r\n".encode())
+        assert c.reader.response_head().status == 200
