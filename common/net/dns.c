@@ -209,10 +209,9 @@ dns_reverse_name(const struct ip *ip, char out[DNS_REVERSE_CAP])
 	size_t len = 0;
 
 	if (ip_is_v4(ip))
-		return span_of(out,
-		    (size_t)snprintf(out, DNS_REVERSE_CAP,
-			"%u.%u.%u.%u.in-addr.arpa", ip->b[15], ip->b[14],
-			ip->b[13], ip->b[12]));
+		return span_of(out, (size_t)snprintf(out, DNS_REVERSE_CAP,
+					"%u.%u.%u.%u.in-addr.arpa", ip->b[15],
+					ip->b[14], ip->b[13], ip->b[12]));
 	for (int i = 15; i >= 0; i--) {
 		out[len++] = digits[ip->b[i] & 0xf];
 		out[len++] = '.';
