@@ -76,8 +76,8 @@ def test_tries_are_bounded(front):
     """One request does not ask a whole farm of dead servers."""
     gh = front([down() for _ in range(20)], upstream=SOON)
     assert ask(gh).status == 502
-    # 8 before each pause: of at least 13, 25, 50 and 100 ms
-    assert int(gh.log()[0]["tries"]) in range(8, 8 * 6, 8)
+    # 8 at most before each pause: of at least 13, 25, 50 and 100 ms
+    assert 8 <= int(gh.log()[0]["tries"]) <= 8 * 5
 
 
 def test_a_server_that_comes_back_is_used(front, named):
