@@ -76,10 +76,13 @@ class Crashing(Gatehouse):
         until(is_so, what=f"{n} requests in flight")
 
 
-def is_lost(client, host):
-    """Ask; whether no whole answer comes, or the worker dies right after."""
+def is_lost(client, host, pid):
+    """Ask the worker; whether no whole answer comes, or it dies behind it."""
     try:
         assert client.get(host=host).text == "ok"
+        client.get()
+        # what is asked now has no step to die at
+        arm(pid, 0)
         client.get()
         return False
     except LOST:

@@ -102,7 +102,7 @@ class Scene:
 
     def ask(self, client, name, how, pid):
         if how == crash.DIE:
-            return crash.is_lost(client, name)
+            return crash.is_lost(client, name, pid)
         client.send(b"GET / HTTP/1.1\r\nHost: %s\r\n\r\n" % name.encode())
         return until(lambda: spins(pid), what="a worker in a circle")
 
