@@ -62,7 +62,8 @@ def run(c, way):
     assert c.reader.exactly(len(SUM)) == SUM
 
 
-@pytest.mark.parametrize("way", [down, up, both])
+@pytest.mark.parametrize(
+    "way", [down, up, pytest.param(both, marks=pytest.mark.heavy)])
 def test_all_of_it_comes_and_is_counted(proxy, origin, way):
     o = origin(way, raw=True)
     p = proxy()

@@ -56,7 +56,8 @@ def test_four_kinds(pair, way, call, log):
     assert [line[:2] for line in log(gh, 5)] == [["200", "-"]] * 5
 
 
-@pytest.mark.parametrize("size", [100_000, 8 << 20])
+@pytest.mark.parametrize(
+    "size", [100_000, pytest.param(8 << 20, marks=pytest.mark.heavy)])
 def test_big_messages(pair, way, call, size):
     """Messages that are many times the windows pass whole."""
     gh, _ = pair

@@ -291,6 +291,7 @@ def test_too_many_fields(gh, watch):
     watch.end("bad_requests_total")
 
 
+@pytest.mark.heavy
 def test_stalled_windows(gh, watch):
     """CVE-2019-9517: a hundred large answers that are asked for and not taken:
     what the origin would send stays with the origin."""
