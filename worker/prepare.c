@@ -448,8 +448,7 @@ worker_prepare(const struct boot *b, struct diag *d)
 	vec_init(&p->forward_upstreams);
 	vec_init(&p->matches);
 	vec_init(&p->rewriters);
-	map_init(&p->rewrites, false);
-	map_init(&p->substitutes, false);
+	map_init(&p->lines, false);
 	map_init(&p->fields, false);
 	map_init(&p->server_names, false);
 	map_init(&p->moves, false);
@@ -524,8 +523,7 @@ worker_prepare_free(struct prepared *p)
 	for (uint32_t i = 0; i < p->rewriters.n; i++)
 		rewrite_fini(p->rewriters.at[i]);
 	vec_fini(&p->rewriters);
-	map_fini(&p->rewrites);
-	map_fini(&p->substitutes);
+	map_fini(&p->lines);
 	acls_free(p->acls);
 	map_fini(&p->upstreams);
 	for (uint32_t i = 0; i < p->plan.n_upstreams; i++)

@@ -40,8 +40,8 @@ struct prepared {
 	struct map pages; /* struct page_line, by the address of their line */
 	struct map roots; /* folders of `root`, by path */
 	struct vec rewriters; /* struct rewrite, to be given back */
-	struct map rewrites; /* struct rewrite, by the address of their line */
-	struct map substitutes; /* struct substitute, likewise */
+	/* struct rewrite, struct substitute, by the address of their line */
+	struct map lines;
 	struct map fields; /* struct field_rule, by the address of their word */
 };
 

@@ -374,40 +374,38 @@ set_bandwidth(struct prepared *p, const struct conf_scope *s, struct diag *d)
 	return b->flow.rate > 0 ? b : NULL;
 }
 
-/* Compiled once however many routes inherit the line. NULL: it is wrong, and that
- * was said when it was met first. */
-static const struct rewrite *
-set_rewrite(struct prepared *p, const struct conf_value *v, struct diag *d)
+/* What a line says. NULL: it is wrong, and d says why. */
+static const void *
+set_line(struct prepared *p, enum conf_key k, const struct conf_value *v,
+    struct diag *d)
+{
+	const struct rewrite *r;
+
+	if (k == KEY_SCOPE_SUBSTITUTE)
+		return substitute_prepare(v, &p->arena, d);
+	r = rewrite_prepare(v, &p->arena, d);
+	if (r != NULL)
+		vec_push(&p->rewriters, (void *)(uintptr_t)r);
+	return r;
+}
+
+/* The same, read once however many routes inherit the line, and its errors said
+ * once. */
+static const void *
+set_line_once(struct prepared *p, enum conf_key k, const struct conf_value *v,
+    struct diag *d)
 {
 	/* what stands for one that is wrong */
 	static const char wrong;
 	span key = span_of((const char *)&v, sizeof(v));
-	const void *r = map_get(&p->rewrites, key);
+	const void *line = map_get(&p->lines, key);
 
-	if (r == NULL) {
-		r = rewrite_prepare(v, &p->arena, d);
-		if (r != NULL)
-			vec_push(&p->rewriters, (void *)(uintptr_t)r);
-		(void)map_put(&p->rewrites, arena_span(&p->arena, key),
-		    (void *)(uintptr_t)(r != NULL ? r : &wrong));
+	if (line == NULL) {
+		line = set_line(p, k, v, d);
+		(void)map_put(&p->lines, arena_span(&p->arena, key),
+		    (void *)(uintptr_t)(line != NULL ? line : &wrong));
 	}
-	return r == &wrong ? NULL : r;
-}
-
-static const struct substitute *
-set_substitute(struct prepared *p, const struct conf_value *v, struct diag *d)
-{
-	/* as above */
-	static const char wrong;
-	span key = span_of((const char *)&v, sizeof(v));
-	const void *s = map_get(&p->substitutes, key);
-
-	if (s == NULL) {
-		s = substitute_prepare(v, &p->arena, d);
-		(void)map_put(&p->substitutes, arena_span(&p->arena, key),
-		    (void *)(uintptr_t)(s != NULL ? s : &wrong));
-	}
-	return s == &wrong ? NULL : s;
+	return line == &wrong ? NULL : line;
 }
 
 /* All lines of a key of which the first that fits counts: the nearest section's
@@ -432,41 +430,30 @@ set_nearest(const struct conf_scope *s, enum conf_key k, struct vec *found)
 	}
 }
 
-static void
-set_rewrites(struct prepared *p, const struct conf_scope *s,
-    struct plan_rewrites *out, struct diag *d)
+/* What they say, *n of it. */
+static const void *
+set_lines(struct prepared *p, const struct conf_scope *s, enum conf_key k,
+    uint32_t *n, struct diag *d)
 {
 	struct vec found;
-	uint32_t n = 0;
 
-	set_nearest(s, KEY_SCOPE_REWRITE, &found);
+	*n = 0;
+	set_nearest(s, k, &found);
 	for (uint32_t i = 0; i < found.n; i++) {
-		const struct rewrite *r = set_rewrite(p, found.at[i], d);
+		const void *line = set_line_once(p, k, found.at[i], d);
 
-		if (r != NULL)
-			found.at[n++] = (void *)(uintptr_t)r;
+		if (line != NULL)
+			found.at[(*n)++] = (void *)(uintptr_t)line;
 	}
-	found.n = out->n = n;
-	out->at = prepare_keep(p, &found);
+	found.n = *n;
+	return prepare_keep(p, &found);
 }
 
 static void
 set_substitutes(struct prepared *p, const struct conf_scope *s,
     struct plan_substitute *out, struct diag *d)
 {
-	struct vec found;
-	uint32_t n = 0;
-
-	set_nearest(s, KEY_SCOPE_SUBSTITUTE, &found);
-	for (uint32_t i = 0; i < found.n; i++) {
-		const struct substitute *line =
-		    set_substitute(p, found.at[i], d);
-
-		if (line != NULL)
-			found.at[n++] = (void *)(uintptr_t)line;
-	}
-	found.n = out->n = n;
-	out->at = prepare_keep(p, &found);
+	out->at = set_lines(p, s, KEY_SCOPE_SUBSTITUTE, &out->n, d);
 	out->types = compress_prepare_types(
 	    s, KEY_SCOPE_SUBSTITUTE_TYPES, &p->arena, &out->n_types, d);
 }
@@ -479,7 +466,8 @@ prepare_settings(struct prepared *p, const struct conf_scope *s,
 
 	set->strip_prefix = set_prefix(p, s, KEY_SCOPE_STRIP_PREFIX, d);
 	set->add_prefix = set_prefix(p, s, KEY_SCOPE_ADD_PREFIX, d);
-	set_rewrites(p, s, &set->rewrites, d);
+	set->rewrites.at =
+	    set_lines(p, s, KEY_SCOPE_REWRITE, &set->rewrites.n, d);
 	set->max_body = (uint64_t)conf_num(s, KEY_SCOPE_MAX_BODY);
 	if (v != NULL)
 		set->max_body_at = v->at;

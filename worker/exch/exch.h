@@ -190,9 +190,8 @@ struct exch {
 	enum coding coding; /* an internal one: to be made of its content */
 	span path; /* normalized: what rules compare */
 	bool path_is_ambiguous;
-	const struct target_new
-	    *target; /* what `rewrite` made of path and query;
-	                                    NULL: they stay */
+	/* what `rewrite` made of path and query; NULL: they stay */
+	const struct target_new *target;
 	span request_id;
 	span cache_result; /* how it met a cache, one word; or empty */
 	span limit; /* name of the [limit] that had a say in it; or empty */
@@ -201,8 +200,7 @@ struct exch {
 	struct auth_asked *auth_asked; /* what a server says of it; or NULL */
 	struct auth_wait
 	    *auth_wait; /* its credentials are being verified, or were */
-	struct crawler_wait
-	    *crawler; /* which its client is, see crawler.h; or NULL */
+	struct crawler_wait *crawler; /* see crawler.h; or NULL */
 	struct jwks_wait
 	    *jwks_wait; /* keys are being fetched for it, or were */
 	struct cached *cached; /* what the cache has to do with it, or NULL */

@@ -280,8 +280,8 @@ rules_apply(struct exch *x, struct plan_settings *to, const struct plan_rule *r)
 	    r->says & RULE_RESPONSE_ALL);
 }
 
-/* One line. Who it is, or which crawler, is asked when a line wants to know: *v is NEXT when that
- * is settled. */
+/* One line. Who it is, or which crawler, is asked when a line wants to know: *v is
+ * NEXT when that is settled. */
 static enum match_rc
 rules_judge_line(struct exch *x, const struct plan_term *line, enum verdict *v)
 {
