@@ -120,6 +120,7 @@ pipeline_log(struct exch *x)
 	crawler_close(x);
 	guard_close(x);
 	mirror_close(x);
+	page_close(x);
 	if (exch_is_granted(x))
 		counter_add(x->w->counters, COUNTER_TUNNELS, 1);
 	audit_exchange(x);

@@ -3,6 +3,8 @@
 #include "common/base/vec.h"
 #include "worker/preset/preset.h"
 #include "worker/prepare.h"
+#include "worker/preset/page.h"
+#include "worker/up/up.h"
 
 /* RFC 9110 15.5.4 */
 #define STATUS_FORBIDDEN 403u
@@ -39,7 +41,10 @@ preset_page(struct prepared *p, const struct conf_value *v, struct diag *d)
 	const void *page = map_get(&p->pages, key);
 
 	if (page == NULL) {
-		page = page_prepare(v, &p->page_files, &p->arena, d);
+		const struct page_names names = {
+		    &p->page_files, &p->upstreams, &up_handler};
+
+		page = page_prepare(v, &names, &p->arena, d);
 		(void)map_put(&p->pages, arena_span(&p->arena, key),
 		    (void *)(uintptr_t)(page != NULL ? page : &wrong));
 	}
@@ -53,12 +58,17 @@ prepare_pages(struct prepared *p, const struct conf_scope *s,
 	struct conf_iter it = {NULL, 0, false};
 	const struct conf_value *v;
 	struct vec found;
+	bool is_forward = s->n > 0 && s->at[0]->type == CONF_FORWARD;
 
 	vec_init(&found);
 	while ((v = conf_next(s, KEY_SCOPE_ERROR_PAGE, &it)) != NULL) {
 		const struct page_line *l = preset_page(p, v, d);
 
-		if (l != NULL)
+		if (l != NULL && l->server != NULL && is_forward)
+			diag_error(d, l->at,
+			    "error_page: in a [forward] pages are files: "
+			    "upstreams belong to sites");
+		else if (l != NULL)
 			vec_push(&found, (void *)(uintptr_t)l);
 	}
 	out->n = found.n;

@@ -44,6 +44,7 @@ struct jwks_wait;
 struct meter;
 struct mirror;
 struct pacer;
+struct page_asked;
 struct tls_facts;
 struct upstream;
 struct waf_run;
@@ -207,6 +208,9 @@ struct exch {
 	struct cache_fill *fill; /* whom an internal one works for, or NULL */
 	struct waf_run *waf; /* before which rules it is; or NULL */
 	struct mirror *mirror; /* the copy that waits for content, or NULL */
+	struct page_asked
+	    *page_asked; /* an error's page that a server makes; or
+	                                  NULL */
 
 	enum fault_id fault; /* the first one; stays for the log */
 	int fault_errno;
@@ -305,6 +309,8 @@ void exch_reply_status(struct exch *x, unsigned status);
  * keeps its status. Of an origin's answer only the fields that go with a status
  * stay; the handler is closed. From a response stage. */
 void exch_replace(struct exch *x, span type, span content);
+/* The same with the short text page for its status. */
+void exch_replace_page(struct exch *x);
 
 /* End it without regard for the client (worker shutdown, client lost). Calls
  * front->done. */

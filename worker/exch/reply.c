@@ -89,31 +89,40 @@ reply_replace(struct exch *x, span type, span content)
 	reply_content(x, type, content);
 }
 
+#define REPLY_PAGE_TYPE SPAN_LIT("text/html; charset=utf-8")
+
 /* A page that names the status, what happened and the request, and nothing of
  * the machines behind. */
-static void
-reply_page(struct exch *x, unsigned status)
+static span
+reply_page_text(struct exch *x, unsigned status)
 {
 	span reason = status_reason(status);
 	span why = x->fault == F_NONE ? SPAN_LIT("")
 				      : arena_printf(&x->arena, "<p>%s</p>\n",
 					    fault_row(x->fault)->text);
-	span page = arena_printf(&x->arena,
+
+	return arena_printf(&x->arena,
 	    "<!doctype html>\n<html lang=\"en\"><head><title>%u %.*s</title>"
 	    "</head>\n<body><h1>%u %.*s</h1>\n%.*s<p>%.*s</p>\n"
 	    "</body></html>\n",
 	    status, SPAN_FMT(reason), status, SPAN_FMT(reason), SPAN_FMT(why),
 	    SPAN_FMT(x->request_id));
+}
 
-	exch_reply(x, status, SPAN_LIT("text/html; charset=utf-8"), page);
+void
+exch_replace_page(struct exch *x)
+{
+	exch_replace(x, REPLY_PAGE_TYPE, reply_page_text(x, x->resp.status));
 	x->is_page = true;
 }
 
 void
 exch_reply_status(struct exch *x, unsigned status)
 {
-	if (status >= 400 && grpc_is_call(x))
+	if (status >= 400 && grpc_is_call(x)) {
 		grpc_reply(x, status);
-	else
-		reply_page(x, status);
+		return;
+	}
+	exch_reply(x, status, REPLY_PAGE_TYPE, reply_page_text(x, status));
+	x->is_page = true;
 }

@@ -92,6 +92,7 @@ struct worker {
 	struct list conns; /* client connections, for retiring */
 	uint32_t n_conns;
 	uint32_t n_conns_max;
+	uint32_t n_pages_asked; /* error pages that servers make now */
 	uint32_t n_tls; /* of them, those that speak TLS */
 	size_t h2_bytes; /* of their sessions of HTTP/2 */
 	size_t memory_share; /* what they may take; 0: no limit */

@@ -1,6 +1,7 @@
-/* preset/page: pages of the configuration in place of errors. Read when the
- * configuration is prepared; what is wrong with a file is wrong with the
- * configuration, so that a reload keeps the old one. */
+/* preset/page: pages of the configuration in place of errors. Files are read when
+ * the configuration is prepared; what is wrong with one is wrong with the
+ * configuration, so that a reload keeps the old one. Servers are asked by
+ * preset/page_ask. */
 #include "worker/preset/page.h"
 
 #include "common/base/check.h"
@@ -11,10 +12,10 @@
 #include "worker/exch/textfile.h"
 #include "worker/preset/preset.h"
 
-/* Largest file of a page: it is put together anew for each error. */
-#define PAGE_FILE_MAX (256u * 1024)
 #define PAGE_CLASS 100u
 #define PAGE_BITS 64u
+/* What stands in front of the name of one that is asked. */
+#define PAGE_UPSTREAM SPAN_LIT("upstream:")
 
 bool
 page_is_for(const struct page_line *l, unsigned status)
@@ -95,7 +96,7 @@ page_read_file(struct page_file *f, const struct conf_word *w, struct arena *a,
 	struct var_src src = {.at = w->at, .when = VAR_WHEN_RESPONSE};
 
 	f->type = page_type(w->text);
-	if (!textfile_read(w->text, w->at, PAGE_FILE_MAX, a, d, &src.text))
+	if (!textfile_read(w->text, w->at, PAGE_MAX, a, d, &src.text))
 		return false;
 	if (page_escape(f->type, &f->how))
 		return tmpl_prepare_page(&f->text, a, w->text, &src, d);
@@ -122,9 +123,24 @@ page_file(struct map *files, const struct conf_word *w, struct arena *a,
 	return f->is_good ? f : NULL;
 }
 
+/* Where the page comes from. */
+static bool
+page_prepare_source(struct page_line *l, const struct conf_word *w,
+    const struct page_names *names, struct arena *a, struct diag *d)
+{
+	l->path = w->text;
+	if (!span_starts(w->text, PAGE_UPSTREAM)) {
+		l->file = page_file(names->files, w, a, d);
+		return l->file != NULL;
+	}
+	l->server = page_server_prepare(
+	    span_from(w->text, PAGE_UPSTREAM.len), w->at, names, a, d);
+	return l->server != NULL;
+}
+
 const struct page_line *
-page_prepare(const struct conf_value *v, struct map *files, struct arena *a,
-    struct diag *d)
+page_prepare(const struct conf_value *v, const struct page_names *names,
+    struct arena *a, struct diag *d)
 {
 	struct page_line *l = arena_zalloc(a, sizeof(*l));
 	uint32_t n = 0;
@@ -138,13 +154,11 @@ page_prepare(const struct conf_value *v, struct map *files, struct arena *a,
 	} else if (n == 0 || n + 1 != v->n_words) {
 		diag_error(d, n < v->n_words ? v->words[n].at : v->at,
 		    "error_page = STATUS... FILE [intercept], where a STATUS "
-		    "is "
-		    "400 .. 599, a range 500-504, 4xx or 5xx");
+		    "is 400 .. 599, a range 500-504, 4xx or 5xx, and FILE may "
+		    "be upstream:NAME/PATH");
 		return NULL;
 	}
-	l->path = v->words[n].text;
-	l->file = page_file(files, &v->words[n], a, d);
-	return l->file != NULL ? l : NULL;
+	return page_prepare_source(l, &v->words[n], names, a, d) ? l : NULL;
 }
 
 const struct page_line *
@@ -174,11 +188,27 @@ page_find(const struct exch *x)
 	return NULL;
 }
 
+/* The page that a server is to make; until it has, ours stands there, so that
+ * nothing of an origin is left if it makes none. */
+static enum verdict
+page_ask_server(struct exch *x, const struct page_line *l)
+{
+	if (!x->is_own_answer)
+		exch_replace_page(x);
+	return page_ask(x, l) ? VERDICT_WAIT : VERDICT_NEXT;
+}
+
 enum verdict
 stage_error_page(struct exch *x)
 {
 	const struct page_line *l;
 
+	if (page_is_awaited(x))
+		return VERDICT_WAIT;
+	if (x->page_asked != NULL) {
+		page_take(x);
+		return VERDICT_NEXT;
+	}
 	if (x->set->pages.n == 0 || x->resp.status < PAGE_STATUS_MIN ||
 	    (x->is_own_answer && !x->is_page) || grpc_is_call(x))
 		return VERDICT_NEXT;
@@ -187,6 +217,8 @@ stage_error_page(struct exch *x)
 		return VERDICT_NEXT;
 	sink_note(x, "error_page", l->at, "%.*s for %u", SPAN_FMT(l->path),
 	    x->resp.status);
+	if (l->server != NULL)
+		return page_ask_server(x, l);
 	exch_replace(
 	    x, l->file->type, tmpl_render(&l->file->text, x, l->file->how));
 	return VERDICT_NEXT;

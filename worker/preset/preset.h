@@ -15,6 +15,7 @@
 struct cookie_edit;
 struct cors;
 struct exch;
+struct handler;
 struct maintenance;
 struct moves;
 struct outer_names;
@@ -45,11 +46,20 @@ enum verdict stage_error_page(struct exch *x);
  * fields of `security_headers` that it did not give come. */
 enum verdict stage_presets(struct exch *x);
 
-/* A line of error_page. Its file is read, or found among `files` (by its
- * path), which holds what was read. NULL: it cannot be used, and that was
- * told here or when the file was met first. */
+/* Nobody waits any more for a page that a server was asked for. */
+void page_close(struct exch *x);
+
+/* What lines of error_page name. */
+struct page_names {
+	struct map *files; /* read so far, by their path */
+	const struct map *upstreams; /* what their handler takes, by name */
+	const struct handler *upstream; /* that handler */
+};
+
+/* A line of error_page. Its file is read, or found among those that were. NULL:
+ * it cannot be used, and that was told here or when the file was met first. */
 const struct page_line *page_prepare(const struct conf_value *v,
-    struct map *files, struct arena *a, struct diag *d);
+    const struct page_names *names, struct arena *a, struct diag *d);
 
 /* The same for a line that is the path of a page for this status, our own alone.
  */
