@@ -286,13 +286,14 @@ static void
 cachefiles_round(struct master *m)
 {
 	uint64_t now_ms = clock_mono_ms(loop_clock(m->loop));
-	uint64_t changes = cachefiles_changes(m);
+	uint64_t changes;
 
 	if (m->cache_round.due_ms == 0)
 		m->cache_round.due_ms = now_ms + CACHEFILE_EVERY_MS;
 	if (now_ms < m->cache_round.due_ms)
 		return;
 	m->cache_round.due_ms = now_ms + CACHEFILE_EVERY_MS;
+	changes = cachefiles_changes(m);
 	if (changes == m->cache_round.changes)
 		return;
 	m->cache_round.changes = changes;

@@ -45,6 +45,7 @@ struct registry {
 	struct map by_hash; /* of struct registry_name, by its hash bytes */
 	struct registry_name **names; /* by id; NULL: free */
 	uint32_t least; /* no id below it is free */
+	uint32_t end; /* no id from it on was ever known: those stay untouched */
 	registry_f *ready;
 	void *self;
 };
@@ -66,6 +67,8 @@ registry_know(struct registry *r, uint32_t id, const uint64_t hash[2])
 	memcpy(n->hash, hash, sizeof(n->hash));
 	n->id = id;
 	r->names[id] = n;
+	if (r->end <= id)
+		r->end = id + 1;
 	(void)map_put(&r->by_hash, hash_span(n->hash), n);
 }
 
@@ -145,7 +148,7 @@ registry_close(struct registry *r)
 {
 	if (r == NULL)
 		return;
-	for (uint32_t id = 0; id < r->cap; id++)
+	for (uint32_t id = 0; id < r->end; id++)
 		free(r->names[id]);
 	free(r->names);
 	map_fini(&r->by_hash);
