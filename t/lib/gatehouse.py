@@ -17,6 +17,7 @@ from .wire import WAIT_S, Client
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 BINARY = os.environ.get("GATEHOUSE", str(TOP / "gatehouse"))
 POLL_S = 0.1
+HAS_IPV6 = os.path.exists("/proc/net/if_inet6")
 HELD_PORTS = collections.deque(maxlen=256)
 # What a build that lacks a part says of a configuration that needs it.
 WITHOUT = "this gatehouse was built without"
@@ -24,13 +25,16 @@ WITHOUT = "this gatehouse was built without"
 FORBIDDEN = ("AddressSanitizer", "LeakSanitizer", "runtime error:", "panic")
 
 
-def free_port(host="127.0.0.1"):
-    """A port that the kernel chose and nobody else gets: a socket stays bound to
-    it, without listening, until many others were asked for. Who binds it with
-    SO_REUSEADDR may (socket(7)), and until then it refuses connections."""
-    held = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+def free_port():
+    """A port that the kernel chose and nobody else gets at any address of either
+    family: a socket stays bound to it, without listening, until many others were
+    asked for. Who binds it with SO_REUSEADDR may (socket(7)), and until then it
+    refuses connections."""
+    held = socket.socket(socket.AF_INET6 if HAS_IPV6 else socket.AF_INET)
     held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    held.bind((host, 0))
+    if HAS_IPV6:
+        held.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    held.bind(("", 0))
     HELD_PORTS.append(held)
     return held.getsockname()[1]
 

@@ -69,7 +69,7 @@ class Origin:
                 socket.AF_INET6 if ":" in host else socket.AF_INET)
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             # one that nobody else gets when this one has closed
-            self.sock.bind((host, port or free_port(host)))
+            self.sock.bind((host, port or free_port()))
             self.port = self.sock.getsockname()[1]
         self.sock.listen(128)
         if path:
