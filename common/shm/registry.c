@@ -45,8 +45,7 @@ struct registry {
 	struct map by_hash; /* of struct registry_name, by its hash bytes */
 	struct registry_name **names; /* by id; NULL: free */
 	uint32_t least; /* no id below it is free */
-	uint32_t
-	    end; /* no id from it on was ever known: those stay untouched */
+	uint32_t end; /* above all ids that were ever known */
 	registry_f *ready;
 	void *self;
 };
