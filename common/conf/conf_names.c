@@ -69,13 +69,15 @@ undefined(struct names *n, const struct conf_section *s, enum conf_type type,
 		: "");
 }
 
-/* Words that name no acl where one may stand: `all`, addresses, networks. */
+/* Words that name no acl where one may stand: `all`, addresses, networks, and
+ * what is to become of the line. */
 static bool
 is_literal_term(span word)
 {
 	struct ip_prefix prefix;
 
 	return span_eq(word, SPAN_LIT("all")) ||
+	       span_eq(word, SPAN_LIT("log-only")) ||
 	       span_eq(word, SPAN_LIT("unix:")) ||
 	       ip_prefix_parse(word, &prefix);
 }

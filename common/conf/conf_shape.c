@@ -442,12 +442,22 @@ shape_field(span s, unsigned part, const char **why)
 static bool
 shape_log_format(span s, unsigned part, const char **why)
 {
+	static const span known[] = {
+	    {"combined", 8},
+	    {"common", 6},
+	    {"json", 4},
+	    {"squid", 5},
+	    {"combined_policy", 15},
+	    {"squid_policy", 12},
+	};
+
 	(void)part;
-	*why = "expected combined, common, json, squid or a template with "
-	       "{variables}";
-	return span_chr(s, '{') >= 0 || span_eq(s, SPAN_LIT("combined")) ||
-	       span_eq(s, SPAN_LIT("common")) ||
-	       span_eq(s, SPAN_LIT("squid")) || span_eq(s, SPAN_LIT("json"));
+	*why = "expected combined, common, json, squid, combined_policy, "
+	       "squid_policy or a template with {variables}";
+	for (size_t i = 0; i < NELEMS(known); i++)
+		if (span_eq(s, known[i]))
+			return true;
+	return span_chr(s, '{') >= 0;
 }
 
 static const struct {

@@ -460,8 +460,8 @@ START_TEST(sites_and_logs_have_what_they_need)
 		"6:1: 'log_level' is set by [log error] too (line 4)\n"},
 	    {SITE "[log x]\npath = /x\nformat = combinde\n",
 		"5:10: format = combinde: expected combined, common, json, "
-		"squid or a "
-		"template with {variables}\n"},
+		"squid, combined_policy, squid_policy or a template with "
+		"{variables}\n"},
 	};
 
 	check_refusals(rows, NELEMS(rows));

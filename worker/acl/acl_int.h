@@ -171,6 +171,7 @@ span acl_line_text(const struct acl_line *line); /* as written */
 span acl_line_acl(const struct acl_line *line); /* its first [acl]; or empty */
 struct place acl_line_at(const struct acl_line *line);
 bool acl_line_is_allow(const struct acl_line *line);
+bool acl_line_is_log_only(const struct acl_line *line);
 enum acl_rc acl_line_judge(
     const struct acl_line *line, const struct acl_look *l);
 /* The category of the host by which it holds; or empty. */

@@ -1,6 +1,7 @@
 /* acl/acl_judge: what each term of an [acl] says about an exchange. Nothing
  * here has an effect or waits: what is not known yet is said to be needed. */
 #include "common/base/check.h"
+#include "common/http/ranges.h"
 #include "common/http/uri.h"
 #include "common/tls/tls_stream.h"
 #include "worker/acl/acl_int.h"
@@ -10,6 +11,9 @@
 
 /* All of something, in tenths of a per cent. */
 #define TENTHS 1000u
+
+/* A part of what was asked for (RFC 9110 15.3.7). */
+enum { STATUS_PARTIAL = 206 };
 
 static bool
 words_have(const struct acl_words *w, span text)
@@ -408,6 +412,15 @@ type_is(span type, span word)
 	return span_ieq(type, word);
 }
 
+/* Several parts, each of which would tell the type and the length of the whole
+ * (RFC 9110 14.6): a client could ask for all of it in parts. */
+static bool
+look_hides_whole(const struct exch *x)
+{
+	return x->resp.status == STATUS_PARTIAL &&
+	       span_ieq(look_type(x), SPAN_LIT("multipart/byteranges"));
+}
+
 enum acl_rc
 acl_judge_content_type(const void *conf, const struct acl_look *l)
 {
@@ -420,7 +433,23 @@ acl_judge_content_type(const void *conf, const struct acl_look *l)
 	for (uint32_t i = 0; i < c->n; i++)
 		if (type_is(type, c->at[i]))
 			return ACL_YES;
-	return ACL_NO;
+	return look_hides_whole(l->x) ? ACL_DOUBT : ACL_NO;
+}
+
+/* The length of what an answer is a part of, if it tells. */
+static bool
+look_whole_size(const struct exch *x, uint64_t *out)
+{
+	const struct http_field *f =
+	    fields_find(&x->resp.fields, FIELD_CONTENT_RANGE);
+	struct content_range part;
+
+	if (x->resp.status != STATUS_PARTIAL || f == NULL ||
+	    !content_range_parse(f->value, &part) ||
+	    part.complete_len == RANGE_LEN_UNKNOWN)
+		return false;
+	*out = part.complete_len;
+	return true;
 }
 
 enum acl_rc
@@ -431,6 +460,10 @@ acl_judge_response_size(const void *conf, const struct acl_look *l)
 
 	if (!l->st->is_answer)
 		return ACL_LATE;
+	if (look_hides_whole(l->x))
+		return ACL_DOUBT;
+	if (look_whole_size(l->x, &size))
+		return yes_if(ranges_have(conf, size));
 	/* of a HEAD, too, what would come */
 	f = fields_find(&l->x->resp.fields, FIELD_CONTENT_LENGTH);
 	if (l->x->resp.body == LENGTH_KNOWN)

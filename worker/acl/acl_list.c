@@ -3,6 +3,9 @@
 #include "common/base/check.h"
 #include "worker/acl/acl_int.h"
 
+/* Behind a `deny`: for trying it. */
+#define LINE_LOG_ONLY SPAN_LIT("log-only")
+
 /* One name of a line. */
 struct line_name {
 	const struct acl *acl;
@@ -13,6 +16,7 @@ struct acl_line {
 	span text;
 	struct place at;
 	bool is_allow;
+	bool is_log_only; /* where it holds that is logged, and no more */
 	struct line_name *names; /* all must hold */
 	uint32_t n_names;
 	bool has_category; /* one of them asks for it */
@@ -44,6 +48,12 @@ bool
 acl_line_is_allow(const struct acl_line *line)
 {
 	return line->is_allow;
+}
+
+bool
+acl_line_is_log_only(const struct acl_line *line)
+{
+	return line->is_log_only;
 }
 
 static enum acl_rc
@@ -97,6 +107,11 @@ acls_check_name(const struct conf_section *s, struct diag *d)
 {
 	struct ip_prefix prefix;
 
+	if (span_eq(s->name, LINE_LOG_ONLY))
+		diag_error(d, s->name_at,
+		    "'%.*s' cannot be the name of an acl: in a list it says "
+		    "what becomes of the line",
+		    SPAN_FMT(s->name));
 	if (span_eq(s->name, SPAN_LIT("unix:")) ||
 	    ip_prefix_parse(s->name, &prefix))
 		diag_error(d, s->name_at,
@@ -203,7 +218,12 @@ line_add_word(struct acls *all, struct acl_line *line,
 	struct acl *acl = map_get(&all->by_name, word);
 	struct ip_prefix prefix;
 
-	if (span_eq(word, SPAN_LIT("all"))) {
+	if (span_eq(word, LINE_LOG_ONLY)) {
+		line->is_log_only = true;
+		if (line->is_allow || is_negated)
+			diag_error(
+			    d, w->at, "log-only is for trying a deny line");
+	} else if (span_eq(word, SPAN_LIT("all"))) {
 		if (is_negated)
 			diag_error(d, w->at, "'!all' holds for nothing at all");
 	} else if (ip_prefix_parse(word, &prefix) ||

@@ -67,10 +67,12 @@ run_note(struct exch *x, const struct acl_line *line, enum acl_rc rc)
 	    [ACL_NEED_CRAWLER] = "needs the client's name",
 	    [ACL_NEED_USER] = "needs the user",
 	};
+	bool is_tried = acl_line_is_log_only(line) &&
+			(rc == ACL_YES || rc == ACL_DOUBT);
 	span text = acl_line_text(line);
 
 	sink_note(x, "access", acl_line_at(line), "%.*s %s", SPAN_FMT(text),
-	    said[rc]);
+	    is_tried ? "holds, which is only logged" : said[rc]);
 }
 
 static void
@@ -104,6 +106,12 @@ run_lines(const struct acl_look *look, const struct plan_access *l,
 		enum acl_rc rc = acl_line_judge(line, look);
 
 		run_note(look->x, line, rc);
+		if (acl_line_is_log_only(line) &&
+		    (rc == ACL_YES || rc == ACL_DOUBT)) {
+			if (st->tried == NULL)
+				st->tried = line;
+			continue;
+		}
 		switch (rc) {
 		case ACL_NO:
 			continue;
@@ -139,6 +147,7 @@ run_addresses(
 	struct exch_destination *to = x->destination;
 	struct ip kept[DESTINATION_IPS_MAX];
 	struct exch_access out = *st;
+	bool is_pending = false;
 	uint16_t n_kept = 0;
 
 	for (uint16_t i = 0; i < to->n_ips; i++) {
@@ -155,15 +164,41 @@ run_addresses(
 		/* the first that is allowed tells by what */
 		if (i == 0 || (n_kept == 0 && !one.is_denied))
 			out = one;
-		if (!one.is_denied)
-			kept[n_kept++] = to->ips[i];
+		if (one.is_denied)
+			continue;
+		kept[n_kept++] = to->ips[i];
+		is_pending |= one.is_pending;
 	}
 	*st = out;
+	st->is_pending = is_pending;
 	if (n_kept > 0) {
 		memcpy(to->ips, kept, n_kept * sizeof(kept[0]));
 		to->n_ips = n_kept;
 	}
 	return ACL_YES;
+}
+
+/* The answer is judged by the address that it came from. Which one that was is
+ * not known of what was kept, or came from a parent: all must be allowed. */
+static void
+run_answer(struct exch *x, const struct plan_access *l, struct exch_access *st)
+{
+	const struct exch_destination *to = x->destination;
+	bool is_known = to->parent == NULL && exch_has_origin_ip(x);
+	const struct ip *at = is_known ? &x->origin.ip : to->ips;
+	uint16_t n = is_known ? 1 : to->n_ips;
+	struct exch_access one = {.is_denied = false};
+
+	for (uint16_t i = 0; i < n && !one.is_denied; i++) {
+		struct acl_look look = {x, &one, &at[i]};
+
+		/* an address may have been decided before the first line that
+		 * another one had to wait for */
+		one = *st;
+		one.line = 0;
+		(void)run_lines(&look, l, &one);
+	}
+	*st = one;
 }
 
 static enum acl_rc
@@ -172,8 +207,12 @@ run_round(struct exch *x, const struct plan_access *l, struct exch_access *st)
 	const struct exch_destination *to = x->destination;
 	struct acl_look look = {x, st, NULL};
 
-	if (to != NULL && to->is_resolved && to->n_ips > 0)
-		return run_addresses(x, l, st);
+	if (to != NULL && to->is_resolved && to->n_ips > 0) {
+		if (!st->is_answer)
+			return run_addresses(x, l, st);
+		run_answer(x, l, st);
+		return ACL_YES;
+	}
 	return run_lines(&look, l, st);
 }
 
@@ -209,18 +248,45 @@ acl_run(struct exch *x, const struct plan_access *l, struct exch_access *st)
 
 /* --- the stages ----------------------------------------------------------- */
 
+static void
+acl_only_log(struct exch *x)
+{
+	trail_note(x, DECISION_ACCESS, x->access.at,
+	    "denied, which is only logged");
+	counter_add(x->w->counters, COUNTER_ACCESS_LOGGED, 1);
+}
+
+/* It is let on, and a line that is tried would not have: that line is what logs
+ * tell of. */
+static void
+acl_tell_tried(struct exch *x, bool is_told)
+{
+	struct exch_access *st = &x->access;
+	struct acl_look look = {x, st, NULL};
+
+	st->rule = acl_line_text(st->tried);
+	st->acl = acl_line_acl(st->tried);
+	st->at = acl_line_at(st->tried);
+	st->category = acl_line_category(st->tried, &look);
+	st->is_denied = true;
+	if (!is_told)
+		acl_only_log(x);
+}
+
+/* told: the line that is tried and was told of before; or NULL. */
 static enum verdict
-acl_settle(struct exch *x)
+acl_settle(struct exch *x, const struct acl_line *told)
 {
 	const struct exch_access *st = &x->access;
 
 	trail_add(x, DECISION_ACCESS, &st->at, st->rule);
-	if (!st->is_denied)
+	if (!st->is_denied) {
+		if (st->tried != NULL)
+			acl_tell_tried(x, st->tried == told);
 		return VERDICT_NEXT;
+	}
 	if (x->set->access.is_log_only) {
-		trail_note(
-		    x, DECISION_ACCESS, st->at, "denied, which is only logged");
-		counter_add(x->w->counters, COUNTER_ACCESS_LOGGED, 1);
+		acl_only_log(x);
 		return VERDICT_NEXT;
 	}
 	counter_add(x->w->counters, COUNTER_ACCESS_DENIED, 1);
@@ -239,7 +305,7 @@ stage_acl(struct exch *x)
 	if (l->judge == NULL)
 		return VERDICT_NEXT;
 	v = l->judge(x, l, &x->access);
-	return v == VERDICT_NEXT ? acl_settle(x) : v;
+	return v == VERDICT_NEXT ? acl_settle(x, NULL) : v;
 }
 
 /* Whether the answer is an origin's that brings content; what we say ourselves
@@ -255,6 +321,7 @@ enum verdict
 stage_acl_answer(struct exch *x)
 {
 	struct exch_access *st = &x->access;
+	const struct acl_line *told = st->tried;
 
 	if (!st->is_pending || !acl_is_content(x))
 		return VERDICT_NEXT;
@@ -264,7 +331,8 @@ stage_acl_answer(struct exch *x)
 	    .knows_user = true,
 	    .knows_address = true,
 	    .is_answer = true,
+	    .tried = told,
 	};
 	(void)acl_run(x, &x->set->access, st);
-	return acl_settle(x);
+	return acl_settle(x, told);
 }

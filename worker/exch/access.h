@@ -46,12 +46,15 @@ struct exch_access {
 	bool is_answer; /* the head of the answer is there */
 	bool is_decided;
 	bool is_pending; /* let on as far as can be told before the answer */
-	bool is_denied; /* also when `log_only` let it on nevertheless */
+	bool is_denied; /* also when it was let on nevertheless, and only
+	                   logged */
 	bool is_doubtful; /* because a line could not be judged */
 	span rule; /* the line that decided, as written; or "deny all" */
 	span acl; /* the first [acl] of that line; empty: none */
 	span category; /* of the host, by which that line decided; or empty */
 	struct place at; /* of the line; line 0: the end decided */
+	const struct acl_line *tried; /* the first `deny` that held and is only
+	                                 logged; or NULL */
 };
 
 #endif

@@ -52,9 +52,48 @@ fields_is_for_proxy(span name)
 	       span_eq(name, SPAN_LIT("proxy"));
 }
 
+/* What frames a message, says what its content is or asks for a WebSocket: a
+ * request without it would be another one. */
+static bool
+fields_is_needed(const struct http_field *f, span name)
+{
+	switch ((int)f->id) {
+	case FIELD_HOST:
+	case FIELD_CONTENT_LENGTH:
+	case FIELD_CONTENT_TYPE:
+	case FIELD_CONTENT_ENCODING:
+	case FIELD_TRANSFER_ENCODING:
+	case FIELD_EXPECT:
+	case FIELD_CONNECTION:
+	case FIELD_UPGRADE:
+		return true;
+	default:
+		return span_starts(name, SPAN_LIT("sec-websocket-"));
+	}
+}
+
+static bool
+fields_is_kept(
+    const struct forward *fwd, const struct http_field *f, span name)
+{
+	for (uint32_t i = 0; i < fwd->n_kept; i++)
+		if (span_ieq(fwd->kept[i], name))
+			return true;
+	return fwd->kept == NULL || fields_is_needed(f, name);
+}
+
+/* Beside the name of one client program stand no hints of another. */
+static bool
+fields_is_of_agent(const struct forward *fwd, span name)
+{
+	return fwd->user_agent.len > 0 &&
+	       span_starts(name, SPAN_LIT("sec-ch-ua"));
+}
+
 static void
 fields_remove(struct exch *x, bool hides_client)
 {
+	const struct forward *fwd = x->listen->forward;
 	char room[FIELDS_NAME_MAX];
 
 	fields_foreach(f, &x->req.fields)
@@ -62,6 +101,8 @@ fields_remove(struct exch *x, bool hides_client)
 		span name = fields_plain_name(f->name, room);
 
 		if (fields_is_for_proxy(name) ||
+		    !fields_is_kept(fwd, f, name) ||
+		    fields_is_of_agent(fwd, name) ||
 		    (hides_client && fields_tells_client(name)) ||
 		    (hides_client && f->id == FIELD_VIA))
 			f->is_gone = true;

@@ -35,6 +35,8 @@ struct forward {
 	enum forward_anonymity anonymity;
 	bool has_via;
 	span user_agent; /* empty: the client's own */
+	const span *kept; /* names of fields; NULL: all go on */
+	uint32_t n_kept;
 	bool has_proxy_status;
 	bool has_pac;
 	const struct forward_parent *parents;

@@ -30,6 +30,27 @@ prepare_ports(struct forward *f, const struct conf_scope *s, struct arena *a)
 	}
 }
 
+static void
+prepare_kept(struct forward *f, const struct conf_scope *s, struct arena *a)
+{
+	struct conf_iter it = {NULL, 0, false};
+	const struct conf_value *v;
+	uint32_t n = 0;
+	span *kept;
+
+	while ((v = conf_next(s, KEY_FORWARD_KEEP_HEADER, &it)) != NULL)
+		n += v->n_words;
+	if (n == 0)
+		return;
+	kept = arena_alloc(a, n * sizeof(*kept));
+	it = (struct conf_iter){NULL, 0, false};
+	while ((v = conf_next(s, KEY_FORWARD_KEEP_HEADER, &it)) != NULL) {
+		for (uint32_t i = 0; i < v->n_words; i++)
+			kept[f->n_kept++] = v->words[i].text;
+	}
+	f->kept = kept;
+}
+
 /* --- our own listens ------------------------------------------------------ */
 
 struct own_list {
@@ -154,6 +175,7 @@ forward_prepare(const struct boot *b, const struct conf_section *sec,
 	f->has_via =
 	    conf_bool(&s, KEY_FORWARD_VIA) && f->anonymity != ANONYMITY_ELITE;
 	f->user_agent = conf_text(&s, KEY_FORWARD_USER_AGENT);
+	prepare_kept(f, &s, a);
 	f->has_proxy_status = conf_bool(&s, KEY_FORWARD_PROXY_STATUS);
 	f->has_pac = conf_bool(&s, KEY_FORWARD_PAC);
 	f->parents = parents;

@@ -35,14 +35,24 @@ struct log_preset {
 
 /* What Apache and nginx call combined and common, an object a line, and what
  * readers of proxies' logs know. */
+#define LINE_COMMON \
+	"{client_ip} - {user} [{time_clf}] \"{method} {target} {protocol}\" " \
+	"{status} {body_bytes_out}"
+#define LINE_COMBINED \
+	LINE_COMMON " \"{header:Referer}\" \"{header:User-Agent}\""
+/* Squid's own (its documentation, "logformat"), with its user. */
+#define LINE_SQUID \
+	"{time_unix_ms} {duration_ms} {client_ip} " \
+	"{squid_result}/{status} {bytes_out} {method} {url} {user} " \
+	"{squid_peer} {content_type}"
+/* What those do not have: behind them, where their readers look no more. */
+#define LINE_POLICY \
+	" {bytes_in} {bytes_out} {duration_ms} {acl_result} {category} " \
+	"\"{acl_rule}\""
 static const struct log_preset presets[] = {
-    {"combined",
-	"{client_ip} - {user} [{time_clf}] \"{method} {target} {protocol}\" "
-	"{status} {body_bytes_out} \"{header:Referer}\" "
-	"\"{header:User-Agent}\""},
-    {"common",
-	"{client_ip} - {user} [{time_clf}] \"{method} {target} {protocol}\" "
-	"{status} {body_bytes_out}"},
+    {"combined", LINE_COMBINED},
+    {"common", LINE_COMMON},
+    {"combined_policy", LINE_COMBINED LINE_POLICY},
     {"json", "{\"time\":\"{time}\",\"request_id\":\"{request_id}\","
 	     "\"client_ip\":\"{client_ip}\",\"client_port\":{client_port},"
 	     "\"user\":\"{user}\","
@@ -57,12 +67,11 @@ static const struct log_preset presets[] = {
 	     "\"origin_status\":{origin_status},\"connect_ms\":{connect_ms},"
 	     "\"answer_ms\":{answer_ms},\"fault\":\"{fault}\","
 	     "\"acl\":\"{acl}\",\"acl_rule\":\"{acl_rule}\","
+	     "\"acl_result\":\"{acl_result}\",\"category\":\"{category}\","
 	     "\"referer\":\"{header:Referer}\","
 	     "\"user_agent\":\"{header:User-Agent}\"}"},
-    /* Squid's own (its documentation, "logformat"), with its user */
-    {"squid", "{time_unix_ms} {duration_ms} {client_ip} "
-	      "{squid_result}/{status} {bytes_out} {method} {url} {user} "
-	      "{squid_peer} {content_type}"},
+    {"squid", LINE_SQUID},
+    {"squid_policy", LINE_SQUID LINE_POLICY},
 };
 
 /* A sink, and what was told of it. */
@@ -88,14 +97,14 @@ log_is_json(span text)
 	       span_starts(span_trim(span_from(text, 1)), SPAN_LIT("\""));
 }
 
-/* The template that `format` stands for. */
-static span
-log_format_text(span format)
+/* The template that `format` stands for; NULL: none, it is one itself. */
+static const char *
+log_preset_text(span format)
 {
 	for (size_t i = 0; i < NELEMS(presets); i++)
 		if (span_eq(format, span_str(presets[i].name)))
-			return span_str(presets[i].text);
-	return format;
+			return presets[i].text;
+	return NULL;
 }
 
 static bool
@@ -119,8 +128,10 @@ access_log_prepare(const struct conf_tree *t, const struct conf_section *s,
 	struct conf_scope scope = conf_scope_of(t, s);
 	const struct conf_value *v = conf_get(&scope, KEY_LOG_FORMAT);
 	struct access_log *l = arena_zalloc(a, sizeof(*l));
+	const char *preset = log_preset_text(conf_text(&scope, KEY_LOG_FORMAT));
 	struct var_src src = {
-	    .text = log_format_text(conf_text(&scope, KEY_LOG_FORMAT)),
+	    .text = preset != NULL ? span_str(preset)
+				   : conf_text(&scope, KEY_LOG_FORMAT),
 	    .at = v == NULL ? s->at : v->at,
 	    .when = VAR_WHEN_END,
 	};
@@ -141,6 +152,8 @@ access_log_prepare(const struct conf_tree *t, const struct conf_section *s,
 	}
 	if (log_is_json(src.text))
 		l->format.escape = LOG_ESCAPE_JSON;
+	else if (preset != NULL)
+		l->format.columns = log_columns(&l->format.tmpl);
 	return l;
 fail:
 	access_log_fini(l);

@@ -8,6 +8,9 @@
 
 static const char hex_digits[] = "0123456789ABCDEF";
 
+/* Bits of log_format.columns. */
+#define LOG_COLUMNS_MAX 64u
+
 struct line {
 	char *at;
 	char *end;
@@ -172,6 +175,27 @@ line_add_value(struct line *l, span s, enum log_escape how)
 		l->at += log_escape_text(s, l->at, cap, &l->is_cut);
 }
 
+/* Between blanks: its own ones are escaped. */
+static void
+line_add_column(struct line *l, span s)
+{
+	span blank = SPAN_LIT("\\x20");
+	char *end = l->at + size_min((size_t)(l->end - l->at), l->value_max);
+	span rest = s;
+	span word;
+
+	while (span_cut(&rest, ' ', &word)) {
+		l->at += log_escape_text(
+		    word, l->at, (size_t)(end - l->at), &l->is_cut);
+		if (rest.p == NULL)
+			break;
+		l->is_cut |= (size_t)(end - l->at) < blank.len;
+		if (l->is_cut)
+			break;
+		line_add(l, blank);
+	}
+}
+
 /* Bring the texts up to date and give the one asked for. */
 static span
 line_time(struct log_times *t, const struct exch *x, enum var_id id)
@@ -194,9 +218,10 @@ line_time(struct log_times *t, const struct exch *x, enum var_id id)
 }
 
 static void
-line_add_var(struct line *l, const struct log_format *f, const struct var *v,
+line_add_var(struct line *l, const struct log_format *f, uint32_t part,
     struct log_times *times, struct exch *x)
 {
+	const struct var *v = &f->tmpl.parts[part].var;
 	char scratch[VAR_SCRATCH];
 	span value;
 
@@ -204,7 +229,10 @@ line_add_var(struct line *l, const struct log_format *f, const struct var *v,
 		value = line_time(times, x, v->id);
 	else
 		value = var_get(x, v, scratch);
-	if (value.len > 0)
+	if (part < LOG_COLUMNS_MAX && (f->columns >> part & 1) != 0 &&
+	    span_chr(value, ' ') >= 0)
+		line_add_column(l, value);
+	else if (value.len > 0)
 		line_add_value(l, value, f->escape);
 	else if (f->escape == LOG_ESCAPE_TEXT)
 		line_add(l, SPAN_LIT("-"));
@@ -223,12 +251,30 @@ line_render(const struct log_format *f, struct log_times *times, struct exch *x,
 		const struct tmpl_part *part = &f->tmpl.parts[i];
 
 		if (part->is_var)
-			line_add_var(l, f, &part->var, times, x);
+			line_add_var(l, f, i, times, x);
 		else
 			line_add(l, part->text);
 	}
 	line_add(l, SPAN_LIT("\n"));
 	return (size_t)(l->at - start);
+}
+
+uint64_t
+log_columns(const struct tmpl *t)
+{
+	uint64_t columns = 0;
+	bool is_quoted = false;
+
+	for (uint32_t i = 0; i < t->n && i < LOG_COLUMNS_MAX; i++) {
+		const struct tmpl_part *part = &t->parts[i];
+
+		for (size_t k = 0; !part->is_var && k < part->text.len; k++)
+			is_quoted ^= part->text.p[k] == '"';
+		/* the one that has a blank by its form stands in brackets */
+		if (part->is_var && !is_quoted && part->var.id != VAR_TIME_CLF)
+			columns |= (uint64_t)1 << i;
+	}
+	return columns;
 }
 
 size_t

@@ -31,7 +31,13 @@ enum log_escape {
 struct log_format {
 	struct tmpl tmpl;
 	enum log_escape escape;
+	/* Parts that are columns: blanks in them are \x20, or who is called
+	 * "a 200" could make columns of its own. */
+	uint64_t columns;
 };
+
+/* The parts of a template that stand outside of quotes; of the first 64. */
+uint64_t log_columns(const struct tmpl *t);
 
 /* Texts of the current second. */
 struct log_times {

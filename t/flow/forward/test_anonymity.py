@@ -10,6 +10,8 @@ FORGED = [
     "X-Client-IP: 198.51.100.8", "X-Cluster-Client-IP: 198.51.100.9",
     "X-Originating-IP: 198.51.100.10", "From: me@a.test",
     "X-UIDH: supercookie", "X-Wap-Profile: phone",
+    "Sec-CH-UA-Model: \"198.51.100 phone\"", "Sec-CH-UA-Full-Version-List: x",
+    "DPR: 3", "Device-Memory: 8", "X-Client-Data: installation",
     "Via: 1.1 inner.corp.test",
 ]
 FOR_US = [
@@ -19,7 +21,7 @@ FOR_US = [
 ]
 PLAIN = ["User-Agent: Own/1.0", "Accept: text/x", "Accept-Language: de",
          "Cookie: a=b", "Authorization: Basic b3du", "X-Own: kept",
-         "Referer: http://a.test/"]
+         "Referer: http://a.test/", "Sec-CH-UA-Mobile: ?0"]
 
 
 def seen(proxy, origin, forward):
@@ -34,9 +36,10 @@ def seen(proxy, origin, forward):
     text = str(fields)
     assert "secret" not in text and "c2VjcmV0" not in text
     assert not [n for n in fields if n.startswith("proxy")]
-    for line in PLAIN[1:]:
+    for line in PLAIN[1:-1]:
         name, value = line.split(": ", 1)
         assert fields[name.lower()] == [value]
+    assert ("sec-ch-ua-mobile" in fields) is ("user_agent" not in forward)
     assert fields["host"] == [o.address]
     return fields
 
@@ -77,6 +80,24 @@ def test_via_and_user_agent_are_the_operators(proxy, origin):
     fields = seen(proxy, origin,
                   "anonymize = anonymous\nvia = off\nuser_agent = Any/2")
     assert "via" not in fields and fields["user-agent"] == ["Any/2"]
+
+
+def test_only_what_is_listed_goes_on(proxy, origin):
+    """`keep_header`: all else goes but what says what the request is."""
+    o = origin()
+    p = proxy("anonymize = elite\nkeep_header = Accept user-agent\n"
+              "request_header = X-Added: 1")
+    with p.client() as c:
+        c.send(f"POST http://{o.address}/ HTTP/1.1\r\nHost: x\r\n"
+               "Content-Type: text/x\r\nContent-Length: 2\r\n".encode() +
+               "".join(f"{line}\r\n" for line in PLAIN + FORGED).encode() +
+               b"\r\nhi")
+        assert c.response().status == 200
+    got = o.requests[0]
+    assert got.body == b"hi" and got.get("content-type") == "text/x"
+    assert {name.decode().lower() for name, _ in got.fields} == {
+        "host", "content-type", "content-length", "accept", "user-agent",
+        "x-added"}
 
 
 def test_fields_by_list(proxy, origin):

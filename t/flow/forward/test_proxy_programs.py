@@ -15,13 +15,14 @@ import pytest
 
 from lib.certs import Authority, openssl, spki
 from lib.dns import Dns
-from lib.gatehouse import run as gatehouse_run
+from lib.gatehouse import TOP, run as gatehouse_run
+from lib.grpc import MODULES
 from lib.origin import ok
 from lib.procs import until
 from lib.tls_origin import TlsOrigin
 
 LIMIT_S = 120
-HOSTS = ("curl.test", "git.test", "npm.test", "apt.test", "page.test")
+HOSTS = ("curl.test", "git.test", "npm.test", "apt.test", "page.test", "ws.test")
 BROWSERS = ("chromium-headless-shell", "chromium")
 MISSING = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 LISTEN = "\n[listen %s]\naddress = 127.0.0.1:{port%s}\nmode = forward\n"
@@ -48,6 +49,7 @@ deny = adverts
 allow = all
 [forward known]
 private_networks = allow
+connect_ports = 1-65535
 auth = login
 allow = all
 [acl adverts]
@@ -282,6 +284,54 @@ def browse(world, proxy, url, profile):
                f"--user-data-dir={profile}", "--timeout=60000",
                f"--ignore-certificate-errors-spki-list={keys}",
                "--dump-dom", url, env={"HOME": str(profile)}).decode()
+
+
+NODE_ENV = {"NODE_PATH": "/usr/share/nodejs"}
+
+
+@pytest.fixture
+def ws_port():
+    """The port of a server of the `ws` package."""
+    server = subprocess.Popen(
+        [program("node"), TOP / "t/lib/ws_server.js", "plain"], text=True,
+        env={**os.environ, **NODE_ENV}, stdout=subprocess.PIPE)
+    yield int(server.stdout.readline())
+    server.kill()
+    server.communicate()
+
+
+def undici(world, proxy, who, *urls):
+    if not (MODULES / "undici").is_dir():
+        pytest.skip("no packages of npm here: ./bootstrap deps")
+    said = run(program("node"), TOP / "t/lib/undici_client.js", proxy, who,
+               world.ca.pem, *urls, env={"NODE_PATH": str(MODULES)})
+    return [json.loads(line) for line in said.splitlines()]
+
+
+def test_undici_makes_tunnels(world, ws_port):
+    """Its ProxyAgent asks for a tunnel whatever the scheme; a WebSocket goes
+    through one, too. By HTTP/1 in the clear, by TLS, and saying who it is."""
+    world.files["/u"] = b"undici"
+    plain, tls = (world.url(s, "page.test") for s in ("http", "https"))
+    ws = f"ws://ws.test:{ws_port}/chat"
+    known = f"http://{world.known_proxy}"
+    for proxy, who in ((world.proxy, ""), (world.tls_proxy, ""),
+                       (known, "anna:pass")):
+        assert undici(world, proxy, who, f"{plain}/u", f"{tls}/u", ws) == \
+            [[200, "undici"], [200, "undici"], [4001, "hello"]]
+    denied = undici(world, world.proxy, "", "http://ads.test/", f"{plain}/u")
+    assert denied[0][0] == "failed" and "403" in denied[0][1]
+    assert denied[1] == [200, "undici"]
+    refused, = undici(world, known, "anna:wrong", ws)
+    assert refused[0] == "failed"
+    lines = until(lambda: (got := [
+        line.split() for line in
+        (world.gh.dir / "access.log").read_text().splitlines()
+        if f" ws.test:{ws_port} " in line]) and len(got) >= 4 and got,
+        what="four lines of the WebSockets")
+    assert sorted((line[0], line[2], line[-1]) for line in lines) == [
+        ("200", "CONNECT", "-"), ("200", "CONNECT", "-"),
+        ("200", "CONNECT", "anna"), ("407", "CONNECT", "-")]
 
 
 @pytest.mark.heavy
