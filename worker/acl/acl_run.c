@@ -67,8 +67,8 @@ run_note(struct exch *x, const struct acl_line *line, enum acl_rc rc)
 	    [ACL_NEED_CRAWLER] = "needs the client's name",
 	    [ACL_NEED_USER] = "needs the user",
 	};
-	bool is_tried = acl_line_is_log_only(line) &&
-			(rc == ACL_YES || rc == ACL_DOUBT);
+	bool is_tried =
+	    acl_line_is_log_only(line) && (rc == ACL_YES || rc == ACL_DOUBT);
 	span text = acl_line_text(line);
 
 	sink_note(x, "access", acl_line_at(line), "%.*s %s", SPAN_FMT(text),
@@ -251,8 +251,8 @@ acl_run(struct exch *x, const struct plan_access *l, struct exch_access *st)
 static void
 acl_only_log(struct exch *x)
 {
-	trail_note(x, DECISION_ACCESS, x->access.at,
-	    "denied, which is only logged");
+	trail_note(
+	    x, DECISION_ACCESS, x->access.at, "denied, which is only logged");
 	counter_add(x->w->counters, COUNTER_ACCESS_LOGGED, 1);
 }
 

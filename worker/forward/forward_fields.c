@@ -73,8 +73,7 @@ fields_is_needed(const struct http_field *f, span name)
 }
 
 static bool
-fields_is_kept(
-    const struct forward *fwd, const struct http_field *f, span name)
+fields_is_kept(const struct forward *fwd, const struct http_field *f, span name)
 {
 	for (uint32_t i = 0; i < fwd->n_kept; i++)
 		if (span_ieq(fwd->kept[i], name))

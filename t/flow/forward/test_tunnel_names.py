@@ -126,3 +126,30 @@ def test_who_says_nothing_is_not_waited_for(proxy, server):
             c.is_closed()
         assert p.lines()[-1].split()[1] == "header_timeout", data
     assert server.bytes == 0
+
+
+def oversized(n):
+    """A ClientHello of n bytes, in records of 16 KiB: it has not ended yet."""
+    body = b"\x01" + n.to_bytes(3, "big") + b"\x03\x03" + bytes(32) + \
+        b"\0\0\2\x13\x01\1\0" + b"\xff\xff" + bytes(n)
+    return b"".join(b"\x16\x03\x01" + len(piece).to_bytes(2, "big") + piece
+                    for piece in (body[i:i + 16000]
+                                  for i in range(0, len(body), 16000)))
+
+
+@pytest.mark.parametrize("data", [oversized(70000), oversized(1 << 20),
+                                  b"\x16\x03\x01\x40\x01" + bytes(20000),
+                                  b"\x16\x03\x01\0\1\x01" * 40000])
+def test_no_more_is_kept_of_a_handshake_than_one_takes(proxy, server, data):
+    """It ends when that is clear, long before its time is over."""
+    p = proxy("connect_sni = match", zone={"a.test": ["127.0.0.1"]})
+    c, answer = p.connect(f"a.test:{server.port}")
+    with c:
+        assert answer.status == 200
+        try:
+            c.send(data)
+        except OSError:
+            pass
+        c.is_closed()
+    assert p.lines()[0].split()[1] == "tunnel_sni"
+    assert server.bytes == 0
