@@ -234,6 +234,8 @@ static const char *const patterns[] = {
     "^(?:a|b)+(?:-[^x]{0,3})?1$",
     "[\\s\\x0b'\"`()]*?ab1",
     "(?:^|[^x])ab\\b",
+    "\\b(?:a(?:b.*x1|1.*b1))",
+    "\\b(?:x1.*ab|ab.*x1)b",
 };
 
 static const char *const handmade[] = {"", "a", "ab", "ab1", "abx", "abx1",
@@ -245,7 +247,8 @@ static const char *const handmade[] = {"", "a", "ab", "ab1", "abx", "abx1",
     "aa{3}b", "<b onx =", "ab1\n", "x\nab\n1", "ab-", "ababx1b", "abxab", "1x1",
     "\x1b"
     "ab",
-    "axxb1xxx", "a1x", "A1X", "bx1", "a1bx", "1x"};
+    "axxb1xxx", "a1x", "A1X", "bx1", "a1bx", "1x", "abbbx1", "-a1ab1",
+    "abxx1b"};
 
 static uint64_t seed = 88172645463325252u;
 

@@ -196,8 +196,10 @@ struct sieve_part
 sieve_part_then(
     struct sieve_reader *r, struct sieve_part a, struct sieve_part b)
 {
+	/* what stands before b may stand before both, if a is not there */
 	struct sieve_part p = {.is_optional = a.is_optional && b.is_optional,
-	    .is_cut_before = a.is_cut_before,
+	    .is_cut_before =
+		a.is_cut_before || (a.is_optional && b.is_cut_before),
 	    .is_cut_behind = b.is_cut_behind,
 	    .weight = a.weight + b.weight};
 
