@@ -78,19 +78,15 @@ span_rchr(span s, char c)
 ptrdiff_t
 span_find(span s, span needle)
 {
+	const char *p;
+
 	if (needle.len == 0)
 		return 0;
-	for (size_t i = 0; i + needle.len <= s.len; i++) {
-		const char *p =
-		    memchr(s.p + i, needle.p[0], s.len - needle.len - i + 1);
-
-		if (p == NULL)
-			return -1;
-		i = (size_t)(p - s.p);
-		if (memcmp(p, needle.p, needle.len) == 0)
-			return p - s.p;
-	}
-	return -1;
+	if (s.len < needle.len)
+		return -1;
+	/* linear, whatever repeats in either */
+	p = memmem(s.p, s.len, needle.p, needle.len);
+	return p == NULL ? -1 : p - s.p;
 }
 
 static bool

@@ -1,5 +1,6 @@
 /* sec_tx: rules as text, one request, and what they said of it, as ModSecurity
  * 2.9 would have: the ids that logged, in order, then what became of it. */
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -707,6 +708,34 @@ START_TEST(a_request_has_a_bound_of_memory)
 }
 END_TEST
 
+/* As a machine that does something else meanwhile. */
+static struct sec_rates
+waited_rates(void *self)
+{
+	(void)self;
+	ck_assert_int_eq(poll(NULL, 0, SEC_TX_MS_MAX + 50), 0);
+	return (struct sec_rates){.paths = 7};
+}
+
+START_TEST(time_that_others_took_is_not_counted)
+{
+	static char target[3 * 4096];
+	const struct ask ask = {
+	    RULE("CLIENT_PATH_RATE", "@eq 7", "id:1,phase:1")
+		RULE("ARGS", "@rx a.$", "id:2,phase:1")
+		    RULE("ARGS:b", "@streq c", "id:3,phase:2"),
+	    target, 0, 0, 0};
+
+	(void)snprintf(target, sizeof(target), "/?b=c&a=");
+	memset(target + 8, 'a', sizeof(target) - 9);
+	tx_begin(&ask);
+	request.rates = waited_rates;
+	ck_assert_str_eq(tx_said(tx_run(NULL)), "1 2 3");
+	ck_assert(!sec_tx_is_over(tx));
+	tx_end();
+}
+END_TEST
+
 /* --- bodies --------------------------------------------------------------- */
 
 #define ARG(name, value) RULE("ARGS:" name, "@streq " value, "id:1,phase:2")
@@ -945,6 +974,7 @@ main(void)
 	    variables_have_their_values,
 	    arguments_have_a_limit,
 	    a_request_has_a_bound_of_memory,
+	    time_that_others_took_is_not_counted,
 	    parts_are_read_strictly,
 	    json_is_arguments,
 	    a_form_is_arguments,

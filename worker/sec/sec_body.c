@@ -46,7 +46,9 @@ json_value(void *self, span name, span value)
 {
 	struct sec_tx *tx = self;
 
-	if (tx->many[SEC_VAR_ARGS].n >= tx->set->options.arguments_max)
+	/* many names may be long by a few keys */
+	if (tx->many[SEC_VAR_ARGS].n >= tx->set->options.arguments_max ||
+	    !sec_bound_room(tx, 0))
 		return false;
 	/* which are no ARGS_POST, as with 2.9 */
 	sec_vars_item(tx, SEC_VAR_ARGS, name, value);
@@ -70,7 +72,7 @@ void
 sec_tx_body(struct sec_tx *tx, span body)
 {
 	tx->body = body;
-	if (body.len == 0)
+	if (body.len == 0 || !sec_bound_room(tx, 0))
 		return;
 	switch (tx->processor) {
 	case SEC_BODY_NONE:

@@ -78,9 +78,7 @@ sec_expand(struct sec_tx *tx, const struct sec_text *t)
 		len += parts[i].len;
 	}
 	/* a name that is put into itself doubles each time */
-	if (tx->a->used - tx->begun + len > SEC_TX_BYTES_MAX) {
-		sec_bound_met(tx, SEC_BOUND_MEMORY);
+	if (!sec_bound_room(tx, len))
 		return (span){0};
-	}
 	return arena_concat(tx->a, parts, n);
 }

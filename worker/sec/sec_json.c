@@ -7,6 +7,9 @@
 
 /* Bytes of a name; a longer one is refused. */
 #define NAME_MAX_LEN 65536u
+/* Bytes that are copied for all names: a long key around many short objects is
+ * copied for each of them. */
+#define NAMES_MAX_BYTES (8u << 20)
 #define SHORT_NAME 256u
 #define UTF8_MAX 4
 
@@ -21,6 +24,7 @@ struct json {
 	char *prefix;
 	size_t prefix_len, prefix_cap;
 	bool has_prefix;
+	size_t n_named; /* bytes copied for names */
 	span key;
 	bool has_key;
 	const char *wrong;
@@ -196,11 +200,22 @@ read_string(struct json *j, span *out)
 
 /* --- names ---------------------------------------------------------------- */
 
+/* So many bytes of names are to be copied. */
+static bool
+names_add(struct json *j, size_t bytes)
+{
+	j->n_named += bytes;
+	return j->n_named <= NAMES_MAX_BYTES ||
+	       fail(j, "its names are too long");
+}
+
 static bool
 prefix_put(struct json *j, span s)
 {
 	if (j->prefix_len + s.len > NAME_MAX_LEN)
 		return fail(j, "a name is too long");
+	if (!names_add(j, s.len))
+		return false;
 	if (j->prefix_len + s.len > j->prefix_cap) {
 		size_t cap = 2 * (j->prefix_len + s.len) + SHORT_NAME;
 		char *p = arena_alloc(j->a, cap);
@@ -227,24 +242,28 @@ name_enter(struct json *j)
 }
 
 /* Out of it: what was its own name is the present key again, of an object. */
-static void
+static bool
 name_leave(struct json *j, bool keeps_key)
 {
 	ptrdiff_t dot;
+	span own;
 
 	if (!j->has_prefix)
-		return;
+		return true;
 	dot = span_rchr(span_of(j->prefix, j->prefix_len), '.');
 	if (!keeps_key) {
-		j->key = arena_span(
-		    j->a, span_from(span_of(j->prefix, j->prefix_len),
-			      (size_t)(dot + 1)));
+		own = span_from(
+		    span_of(j->prefix, j->prefix_len), (size_t)(dot + 1));
+		if (!names_add(j, own.len))
+			return false;
+		j->key = arena_span(j->a, own);
 		j->has_key = true;
 	}
 	j->has_prefix = dot >= 0;
 	j->prefix_len = dot >= 0 ? (size_t)dot : 0;
 	if (j->named_depth > 0)
 		j->named_depth--;
+	return true;
 }
 
 static bool
@@ -252,9 +271,13 @@ tell(struct json *j, span value)
 {
 	const span parts[] = {
 	    span_of(j->prefix, j->prefix_len), SPAN_LIT("."), j->key};
-	span name =
-	    j->has_prefix ? arena_concat(j->a, parts, NELEMS(parts)) : j->key;
+	span name = j->key;
 
+	if (j->has_prefix) {
+		if (!names_add(j, j->prefix_len + 1 + j->key.len))
+			return false;
+		name = arena_concat(j->a, parts, NELEMS(parts));
+	}
 	return j->sink->value(j->sink->self, name, value) ||
 	       fail(j, "too many values");
 }
@@ -353,7 +376,8 @@ in_array(const struct json *j)
 static bool
 leave(struct json *j)
 {
-	name_leave(j, in_array(j));
+	if (!name_leave(j, in_array(j)))
+		return false;
 	j->depth--;
 	j->p++;
 	return true;
@@ -419,7 +443,8 @@ read_ends(struct json *j, bool *is_done)
 		}
 		if (*j->p != (in_array(j) ? ']' : '}'))
 			return fail(j, "a comma or an end is missing");
-		(void)leave(j);
+		if (!leave(j))
+			return false;
 	}
 }
 

@@ -37,6 +37,7 @@ struct form_argument {
 struct multipart {
 	struct sec_tx *tx;
 	span boundary;
+	span border; /* "--" and the boundary */
 	bool is_quoted; /* the boundary */
 	span rest; /* of the body */
 	bool has_crlf, has_lf; /* ends of lines seen */
@@ -116,6 +117,8 @@ has_quote(span s, size_t at)
 static bool
 read_boundary_value(struct multipart *m, span v)
 {
+	span parts[] = {SPAN_LIT("--"), {0}};
+
 	if (v.len > 0 && sec_white(v.p[0]))
 		flag(m, SEC_VAR_MULTIPART_BOUNDARY_WHITESPACE);
 	if (v.len >= 2 && has_quote(v, 0) && has_quote(v, v.len - 1)) {
@@ -123,7 +126,8 @@ read_boundary_value(struct multipart *m, span v)
 		m->is_quoted = true;
 		v = span_of(v.p + 1, v.len - 2);
 	}
-	m->boundary = v;
+	parts[1] = m->boundary = v;
+	m->border = arena_concat(m->tx->a, parts, NELEMS(parts));
 	return boundary_is_good(v);
 }
 
@@ -203,20 +207,6 @@ look_at_other(struct multipart *m, span s)
 		flag(m, SEC_VAR_MULTIPART_UNMATCHED_BOUNDARY);
 }
 
-/* A border somewhere in a line. */
-static bool
-holds_border(const struct multipart *m, span line)
-{
-	ptrdiff_t at;
-
-	while ((at = span_find(line, m->boundary)) >= 0) {
-		if (at >= 2 && line.p[at - 1] == '-' && line.p[at - 2] == '-')
-			return true;
-		line = span_from(line, (size_t)at + 1);
-	}
-	return false;
-}
-
 static enum border
 border_of(struct multipart *m, span line)
 {
@@ -225,15 +215,15 @@ border_of(struct multipart *m, span line)
 
 	/* "--" alone cannot be one */
 	if (line.len <= 3 || !span_starts(line, SPAN_LIT("--"))) {
-		if (holds_border(m, line))
+		if (span_find(line, m->border) >= 0)
 			flag(m, SEC_VAR_MULTIPART_UNMATCHED_BOUNDARY);
 		return BORDER_NONE;
 	}
-	if (!span_starts(s, m->boundary)) {
+	if (!span_starts(line, m->border)) {
 		look_at_other(m, s);
 		return BORDER_NONE;
 	}
-	s = span_from(s, m->boundary.len);
+	s = span_from(line, m->border.len);
 	is_last = span_starts(s, SPAN_LIT("--"));
 	if (is_last)
 		s = span_from(s, 2);
@@ -249,9 +239,7 @@ border_of(struct multipart *m, span line)
 static enum border
 border_at_end(const struct multipart *m, span line)
 {
-	return line.len == m->boundary.len + 4 &&
-		       span_starts(line, SPAN_LIT("--")) &&
-		       span_starts(span_from(line, 2), m->boundary) &&
+	return line.len == m->border.len + 2 && span_starts(line, m->border) &&
 		       span_ends(line, SPAN_LIT("--"))
 		   ? BORDER_LAST
 		   : BORDER_NONE;
@@ -407,6 +395,11 @@ end_part(struct multipart *m, const struct form_part *p)
 		flag(m, SEC_VAR_MULTIPART_INVALID_PART);
 		return;
 	}
+	/* nothing else limits how many fields all parts have */
+	if (!sec_bound_room(m->tx, 0)) {
+		(void)fault(m, "Multipart: Too many parts");
+		return;
+	}
 	for (uint32_t i = 0; i < p->n_fields; i++)
 		sec_vars_item(m->tx, SEC_VAR_MULTIPART_PART_HEADERS, said->name,
 		    p->fields[i]);
@@ -474,6 +467,8 @@ read_parts(struct multipart *m)
 		}
 		if (r->has_part)
 			end_part(m, &r->part);
+		if (m->is_failed)
+			return;
 		memset(r, 0, sizeof(*r));
 		r->has_part = true;
 	}

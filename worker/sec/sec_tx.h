@@ -133,8 +133,8 @@ struct sec_message {
 
 /* Bounds of one request: bytes of its arena, and time of all its rules, which is
  * looked at between them, and within those whose pattern takes long over a long
- * text. Beyond, no rule is tried any more, and
- * sec_tx_is_over() says so. */
+ * text; of its second half only what is computed for it counts. Beyond, no rule
+ * is tried any more, and sec_tx_is_over() says so. */
 #define SEC_TX_BYTES_MAX (16u << 20)
 #define SEC_TX_MS_MAX 500u
 

@@ -158,6 +158,9 @@ struct sec_tx {
 	uint64_t spent_us; /* in earlier phases */
 	size_t n_asked; /* bytes of texts, since the clock was looked at */
 	uint64_t phase_us; /* CLOCK_MONOTONIC: when this one began */
+	/* behind half of the time: what the thread computed in earlier phases,
+	 * and its clock since when it counts in this one; 0: it does not */
+	uint64_t computed_us, thread_us;
 	/* how far an `allow` goes: rules of that scope are left out */
 	enum sec_disrupt allowed;
 	uint8_t allowed_phase;
@@ -240,6 +243,9 @@ void sec_shelf_expire(struct sec_tx *tx, const struct sec_assign *s);
 
 /* sec_rules.c: a bound was met, now. */
 void sec_bound_met(struct sec_tx *tx, enum sec_bound bound);
+/* Whether the request has room for so many bytes more; if not, that is a bound
+ * that was met. */
+bool sec_bound_room(struct sec_tx *tx, size_t more);
 
 /* sec_expand.c: a text with its macros replaced. */
 span sec_expand(struct sec_tx *tx, const struct sec_text *t);

@@ -80,10 +80,8 @@ value_scratch(struct sec_tx *tx, size_t room)
 {
 	if (room <= tx->scratch_cap)
 		return tx->scratch;
-	if (tx->a->used - tx->begun + 2 * room > SEC_TX_BYTES_MAX) {
-		sec_bound_met(tx, SEC_BOUND_MEMORY);
+	if (!sec_bound_room(tx, 2 * room))
 		return NULL;
-	}
 	tx->scratch = arena_alloc(tx->a, room);
 	tx->scratch_cap = room;
 	return tx->scratch;

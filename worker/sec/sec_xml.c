@@ -6,21 +6,52 @@
 
 #include "common/base/check.h"
 #include "worker/sec/sec_multipart.h"
+#include "worker/sec/sec_scan.h"
 #include "worker/sec/sec_tx_int.h"
 
 /* Elements inside each other. */
 #define DEPTH_MAX 256u
 /* Attributes that rules look at. */
 #define ATTRIBUTES_MAX 1000u
+/* Namespaces of a document: libxml2 goes through them for each name. */
+#define NAMESPACES_MAX 100u
+/* Characters may have grown by decoding, into as many bytes of each at most. */
+#define GROWTH_MAX 4u
 
 struct xml {
 	struct sec_tx *tx;
 	xmlParserCtxtPtr parser;
-	char *text; /* all characters so far: never more than the body */
-	size_t len;
-	uint32_t depth, n_attributes;
+	char *text; /* all characters so far */
+	size_t len, cap;
+	uint32_t depth, n_attributes, n_namespaces;
 	bool is_refused;
 };
+
+/* libxml2 compares each attribute of a tag with all before it, and tells of none
+ * until the tag ends: who writes thousands is found before. A tag has no `<` in
+ * it, so that they are counted between two of them; where characters have more
+ * than one byte, part of one may look like it, and all are counted together. A
+ * value with `=` at its end is counted twice. */
+static bool
+has_long_tag(span s)
+{
+	bool is_wide = memchr(s.p, '\0', s.len) != NULL;
+	bool is_behind_equals = false;
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < s.len; i++) {
+		char c = s.p[i];
+
+		if (c == '<' && !is_wide)
+			n = 0;
+		if (is_behind_equals && (c == '"' || c == '\'') &&
+		    ++n > 2 * ATTRIBUTES_MAX)
+			return true;
+		is_behind_equals = c == '=' || (is_behind_equals &&
+						   (c == '\0' || sec_white(c)));
+	}
+	return false;
+}
 
 static void
 refuse(struct xml *x)
@@ -29,13 +60,31 @@ refuse(struct xml *x)
 	xmlStopParser(x->parser);
 }
 
+static bool
+make_room(struct xml *x, size_t len)
+{
+	size_t cap = x->cap;
+	char *p;
+
+	if (x->len + len > GROWTH_MAX * x->tx->body.len)
+		return false;
+	while (x->len + len > cap)
+		cap *= 2;
+	if (cap > x->cap) {
+		p = arena_alloc(x->tx->a, cap);
+		memcpy(p, x->text, x->len);
+		x->text = p;
+		x->cap = cap;
+	}
+	return true;
+}
+
 static void
 on_characters(void *self, const xmlChar *p, int len)
 {
 	struct xml *x = self;
 
-	/* what libxml2 gives may have grown by decoding its encoding */
-	if (x->len + (size_t)len > 4 * x->tx->body.len) {
+	if (!make_room(x, (size_t)len)) {
 		refuse(x);
 		return;
 	}
@@ -82,10 +131,10 @@ on_start(void *self, const xmlChar *name, const xmlChar *prefix,
 	(void)name;
 	(void)prefix;
 	(void)uri;
-	(void)n_namespaces;
 	(void)namespaces;
 	(void)n_defaulted;
-	if (++x->depth > DEPTH_MAX)
+	x->n_namespaces += (uint32_t)n_namespaces;
+	if (++x->depth > DEPTH_MAX || x->n_namespaces > NAMESPACES_MAX)
 		refuse(x);
 	else
 		take_attributes(x, &e);
@@ -114,8 +163,9 @@ on_doctype(
 	refuse(self);
 }
 
-void
-sec_xml_read(struct sec_tx *tx)
+/* false: it is not well-formed, or has more than it may. */
+static bool
+read_document(struct xml *x)
 {
 	xmlSAXHandler on = {.initialized = XML_SAX2_MAGIC,
 	    .characters = on_characters,
@@ -124,20 +174,29 @@ sec_xml_read(struct sec_tx *tx)
 	    .startElementNs = on_start,
 	    .endElementNs = on_end,
 	    .internalSubset = on_doctype};
-	struct xml x = {.tx = tx};
-	int rc;
+	span body = x->tx->body;
+	bool is_good;
 
-	if (tx->body.len == 0 || tx->body.len > INT32_MAX / 4)
-		return;
-	x.text = arena_alloc(tx->a, 4 * tx->body.len);
-	x.parser = xmlCreatePushParserCtxt(&on, &x, NULL, 0, NULL);
-	REQUIRE(x.parser != NULL);
-	xmlCtxtUseOptions(x.parser,
+	if (body.len > INT32_MAX / GROWTH_MAX || has_long_tag(body))
+		return false;
+	x->parser = xmlCreatePushParserCtxt(&on, x, NULL, 0, NULL);
+	REQUIRE(x->parser != NULL);
+	xmlCtxtUseOptions(x->parser,
 	    XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
-	rc = xmlParseChunk(x.parser, tx->body.p, (int)tx->body.len, 1);
-	if (rc != 0 || x.is_refused || !x.parser->wellFormed)
+	is_good = xmlParseChunk(x->parser, body.p, (int)body.len, 1) == 0 &&
+		  !x->is_refused && x->parser->wellFormed;
+	xmlFreeParserCtxt(x->parser);
+	return is_good;
+}
+
+void
+sec_xml_read(struct sec_tx *tx)
+{
+	struct xml x = {.tx = tx, .cap = tx->body.len};
+
+	x.text = arena_alloc(tx->a, x.cap);
+	if (!read_document(&x))
 		sec_body_fault(tx, "XML parsing error: not well-formed");
-	xmlFreeParserCtxt(x.parser);
 	sec_vars_item(tx, SEC_VAR_XML, SPAN_LIT("/*"), span_of(x.text, x.len));
 }
 
