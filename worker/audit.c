@@ -24,7 +24,8 @@
 struct line {
 	char *p;
 	size_t len, cap;
-	bool is_full; /* what came next did not fit, and is left out */
+	bool is_full; /* what came next did not fit */
+	bool is_cut; /* something was left out */
 	/* NULL: a line of the log; else it explains, and tells more */
 	const struct sec_set *explained;
 };
@@ -38,6 +39,25 @@ put(struct line *l, span s)
 	}
 	memcpy(l->p + l->len, s.p, s.len);
 	l->len += s.len;
+}
+
+/* What was put since then is taken back if it did not fit. Whether it did. */
+static bool
+put_whole(struct line *l, size_t before)
+{
+	if (!l->is_full)
+		return true;
+	l->len = before;
+	l->is_full = false;
+	l->is_cut = true;
+	return false;
+}
+
+/* What ends a list always has room. */
+static void
+put_end(struct line *l)
+{
+	l->p[l->len++] = ']';
 }
 
 static void
@@ -128,25 +148,42 @@ put_messages(struct line *l, const struct sec_message *first)
 		if (m != first)
 			put(l, SPAN_LIT(","));
 		put_message(l, m);
-		if (l->is_full) {
-			l->len = before;
+		if (!put_whole(l, before))
 			break;
-		}
 	}
-	memcpy(l->p + l->len, "]", 1);
-	l->len++;
+	put_end(l);
 }
 
+/* They leave room for messages. */
 static void
 put_ids(struct line *l, const struct sec_message *first)
 {
+	const struct sec_message *m = first;
+
 	put(l, SPAN_LIT(",\"rule_ids\":["));
-	for (const struct sec_message *m = first; m != NULL; m = m->next) {
+	for (; m != NULL && l->len < l->cap / 2; m = m->next) {
 		if (m != first)
 			put(l, SPAN_LIT(","));
 		put_number(l, m->rule->id);
 	}
-	put(l, SPAN_LIT("]"));
+	l->is_cut = l->is_cut || m != NULL;
+	put_end(l);
+}
+
+/* Rules may write anything there: what is no number of JSON is a text. */
+static void
+put_score(struct line *l, span score)
+{
+	bool is_number = score.len == 1 || (score.len > 1 && score.p[0] != '0');
+
+	for (size_t i = 0; i < score.len; i++)
+		is_number = is_number && score.p[i] >= '0' && score.p[i] <= '9';
+	if (score.len > 0 && !is_number) {
+		put_member(l, "anomaly_score", score);
+	} else if (score.len > 0) {
+		put(l, SPAN_LIT(",\"anomaly_score\":"));
+		put(l, score);
+	}
 }
 
 static void
@@ -167,10 +204,7 @@ put_request(struct line *l, struct exch *x, const struct waf_report *r)
 	put_member(l, "route", x->route == NULL ? (span){0} : x->route->text);
 	put_member(l, "waf", waf_name(r->waf));
 	put_member(l, "action", span_str(r->action));
-	if (r->score.len > 0) {
-		put(l, SPAN_LIT(",\"anomaly_score\":"));
-		put(l, r->score);
-	}
+	put_score(l, r->score);
 	if (r->bound == NULL)
 		return;
 	put_member(l, "bound", span_str(r->bound));
@@ -212,8 +246,7 @@ put_fields(
 		put(l, SPAN_LIT("]"));
 	}
 	put(l, SPAN_LIT("]"));
-	if (l->is_full)
-		l->len = before;
+	(void)put_whole(l, before);
 }
 
 static void
@@ -228,7 +261,7 @@ put_line(struct line *l, struct exch *x, const struct waf_report *r)
 	if (r->answer_fields != NULL)
 		put_fields(l, "response_headers", r->answer_fields,
 		    r->n_answer_fields);
-	if (l->is_full) {
+	if (l->is_full || l->is_cut) {
 		memcpy(l->p + l->len, ",\"is_cut\":true", 14);
 		l->len += 14;
 	}

@@ -136,6 +136,16 @@ def test_hits_become_few_exclusions(tmp_path):
     assert "7 hits, 5 exclusions" in last and "1 of requests" in last
 
 
+def test_who_only_met_a_bound_is_no_hit(tmp_path):
+    told, last = suggested(tmp_path, [
+        json.dumps({"uri": "/a", "waf": "w", "action": action, "bound": bound,
+                    "bound_rule": 9, "rule_ids": [], "messages": []})
+        for action, bound in (("pass", "time"), ("deny", "request_body"))])
+    assert told == []
+    assert last.startswith("; 2 lines, 0 hits, 0 exclusions")
+    assert "0 lines that are not of an audit log, 1 of requests" in last
+
+
 def test_all_takes_what_was_refused(tmp_path):
     told, _ = suggested(tmp_path, [hit("/a", "ARGS:q", action="deny")], "--all")
     assert told[1] == "exclude = 9 at /a arg:q"

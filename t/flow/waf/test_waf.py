@@ -40,7 +40,11 @@ SecRule REQUEST_HEADERS:X-Part "@streq -F" \
 SecAction "id:13,phase:5,pass,log,msg:'end of %{REQUEST_METHOD}',setvar:tx.x=1,\
     chain"
 SecRule REQUEST_HEADERS:X-End "@streq yes"
-"""
+SecRule RESPONSE_BODY "@contains elsewhere" \
+    "id:17,phase:4,redirect:'https://a.test/%{REQUEST_BASENAME}',status:308,log"
+""" + "".join(f"""
+SecRule ARGS_GET_NAMES "@streq m" "id:100000{i},phase:2,pass,log,msg:'m'"
+""" for i in range(5))
 
 INI = """
 [global]
@@ -90,7 +94,7 @@ def answer(conn, request):
              b"Content-Type: text/html\r\nContent-Encoding: deflate\r\n",
              "/plain": b"Content-Type: text/plain\r\n"}
     body = {"/said": b"<p>a secret</p>", "/plain": b"a secret",
-            "/odd": b"a secret", "/long": b"x" * 2000,
+            "/odd": b"a secret", "/away": b"is elsewhere", "/long": b"x" * 2000,
             "/fits": b"x" * 1000, **CODED}
     if path.rsplit("/")[-1] in NAMES:
         path = "/" + path.rsplit("/")[-1]
@@ -231,6 +235,15 @@ def test_parts_of_the_audit_log_are_asked_for(front):
         "response_headers"]
 
 
+def test_who_matches_thousands_of_times_has_a_line_too(front):
+    """Of which what does not fit is left out."""
+    assert ask(front, "/?" + "&".join(["m"] * 999)).status == 200
+    line, = audit(front, 1)
+    assert line["is_cut"] is True and len(line["messages"]) > 100
+    assert set(line["rule_ids"]) < set(range(1000000, 1000005))
+    assert len(line["rule_ids"]) > 1000
+
+
 def test_detecting_tells_and_lets_through(front):
     assert ask(front, "/watch?a=attack").status == 200
     line, = audit(front, 1, "watch.log")
@@ -266,6 +279,10 @@ def test_an_answer_may_become_a_redirect(front):
     got = ask(front, "/moved")
     assert (got.status, got.get("location")) == (302, "https://a.test/late")
     assert got.get("x-moved") is None
+    got = ask(front, "/away")
+    assert (got.status, got.get("location")) == (308, "https://a.test/away")
+    assert b"elsewhere" not in got.body
+    assert audit(front, 1)[0]["action"] == "redirect"
 
 
 def test_a_drop_ends_the_connection(front):
