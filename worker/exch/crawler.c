@@ -8,6 +8,7 @@
 #include "common/base/domains.h"
 #include "common/base/num.h"
 #include "common/base/service_name.h"
+#include "common/base/siphash.h"
 #include "common/store/names.h"
 #include "worker/exch/exch.h"
 #include "worker/exch/plan.h"
@@ -16,6 +17,13 @@
 /* Addresses that a worker asks about at once: a part of what its resolver
  * takes, so that a crowd leaves room for the names of others. */
 #define LOOKUPS_MAX 64u
+/* Of these one client's network has so many, and after that one more in a time:
+ * who has a /64 has as many addresses as it likes, none of which was ever asked
+ * about. Proved crawlers cost their network nothing. */
+#define NETWORK_LOOKUPS_MAX 8u
+#define NETWORK_GAP_MS 8000u
+/* Networks whose account is kept; who finds its place taken takes it. */
+#define NETWORKS 256u
 /* How long somebody waits for both answers. */
 #define LOOKUP_MS 2000u
 /* What a name server says lives this long at least; that it is none; that
@@ -35,10 +43,18 @@ struct lookup {
 	struct dns_answer said; /* of its name */
 };
 
+/* What a network was asked about for nothing. */
+struct network {
+	struct ip ip;
+	uint64_t paid_ms; /* when it is all forgotten (GCRA) */
+};
+
 struct crawler_worker {
 	struct worker *w;
 	struct list lookups;
 	uint32_t n;
+	struct sipkey key; /* nobody can aim at a place */
+	struct network networks[NETWORKS];
 };
 
 /* What an exchange knows. */
@@ -57,6 +73,7 @@ crawler_worker_new(struct worker *w)
 	REQUIRE(c != NULL);
 	c->w = w;
 	list_init(&c->lookups);
+	sipkey_random(&c->key);
 	return c;
 }
 
@@ -81,13 +98,51 @@ crawler_worker_free(struct crawler_worker *c)
 	free(c);
 }
 
-/* --- what was found out --------------------------------------------------- */
-
 static uint64_t
 crawler_now_ms(const struct worker *w)
 {
 	return clock_mono_ms(worker_clock(w));
 }
+
+/* --- what a network may have asked ---------------------------------------- */
+
+static struct network *
+network_place(struct crawler_worker *c, const struct ip *net)
+{
+	uint64_t h =
+	    siphash(&c->key, span_of((const char *)net->b, sizeof(net->b)));
+
+	return &c->networks[h % NETWORKS];
+}
+
+/* Whether one more of its addresses may be asked about, which is counted. */
+static bool
+network_charge(struct crawler_worker *c, const struct ip *ip)
+{
+	struct ip net = ip_client(ip);
+	struct network *n = network_place(c, &net);
+	uint64_t now_ms = crawler_now_ms(c->w);
+
+	if (!ip_eq(&n->ip, &net))
+		*n = (struct network){.ip = net};
+	if (n->paid_ms > now_ms + NETWORK_GAP_MS * (NETWORK_LOOKUPS_MAX - 1))
+		return false;
+	n->paid_ms = u64_max(n->paid_ms, now_ms) + NETWORK_GAP_MS;
+	return true;
+}
+
+/* It was a crawler: as if nothing had been asked. */
+static void
+network_give_back(struct crawler_worker *c, const struct ip *ip)
+{
+	struct ip net = ip_client(ip);
+	struct network *n = network_place(c, &net);
+
+	if (ip_eq(&n->ip, &net) && n->paid_ms >= NETWORK_GAP_MS)
+		n->paid_ms -= NETWORK_GAP_MS;
+}
+
+/* --- what was found out --------------------------------------------------- */
 
 /* Whether a name is below one of the domains. */
 static bool
@@ -135,6 +190,8 @@ lookup_end(struct lookup *l, enum dns_rc rc)
 	char text[DNS_REVERSE_CAP];
 
 	l->said.rc = rc;
+	if (rc == DNS_OK)
+		network_give_back(l->c, &l->ip);
 	if (rc == DNS_FAILED || rc == DNS_TIMEOUT)
 		counter_add(w->counters, COUNTER_CRAWLER_FAILURES, 1);
 	names_put(b->crawlers, b->slots,
@@ -209,13 +266,13 @@ lookup_of(const struct crawler_worker *c, const struct ip *ip)
 	return NULL;
 }
 
-/* NULL: there are too many. */
+/* NULL: there are too many, in all or of its network. */
 static struct lookup *
 lookup_begin(struct crawler_worker *c, const struct ip *ip)
 {
 	struct lookup *l;
 
-	if (c->n >= LOOKUPS_MAX)
+	if (c->n >= LOOKUPS_MAX || !network_charge(c, ip))
 		return NULL;
 	l = calloc(1, sizeof(*l));
 	REQUIRE(l != NULL);
@@ -328,5 +385,4 @@ crawler_close(struct exch *x)
 {
 	if (x->crawler != NULL)
 		list_del(&x->crawler->node);
-	x->crawler = NULL;
 }

@@ -32,7 +32,7 @@ enum verdict crawler_need(struct exch *x);
 span crawler_name(const struct exch *x);
 /* The same for an exchange that works for that one. */
 struct crawler_wait *crawler_copy(const struct exch *x, struct exch *of);
-/* The exchange is over. */
+/* It waits no longer; what is known stays, for logs. */
 void crawler_close(struct exch *x);
 
 #endif

@@ -8,6 +8,7 @@ from lib import admin
 from lib.dns import (CNAME, NXDOMAIN, PTR, Dns, answer, arpa, ptr, question,
                      wire_name)
 from lib.gatehouse import run
+from lib.procs import until
 
 INI = """
 [global]
@@ -31,9 +32,29 @@ respond = 200 in
 allow = first
 [acl first]
 match = crawler = a1.bot.test
+[site c]
+hosts = c.test
+respond = 200 in
+waf = hosts
+response_header = X-Crawler: {crawler}
+[rule c crawlers]
+match = header:User-Agent ~ (?i)bot
+match = crawler
+response_header = X-Known: yes
+[waf hosts]
+rules = {rules}
+[log access]
+path = {dir}/access.log
+format = {host} {crawler}
+buffer = none
 [challenge]
 difficulty = 8
 """ + admin.SECTION
+RULES = r"""
+SecRule REMOTE_HOST "@streq a1.bot.test" "id:1,phase:1,deny,status:406"
+SecRule REMOTE_HOST "@streq 192.0.2.10" "id:2,phase:1,deny,status:409"
+SecRule REMOTE_HOST "@streq 192.0.2.78" "id:3,phase:1,deny,status:410"
+"""
 SILENT, MUTE, ROUND = "192.0.2.66", "192.0.2.41", "192.0.2.40"
 LATE = "192.0.2.67"
 
@@ -68,6 +89,9 @@ ZONE = {
     arpa("192.0.2.31"): [(PTR, b"\4a\r\nb\3bot\4test\0")],
     arpa("192.0.2.32"): [(PTR, b"\3bot")],
 }
+for i in range(1, 21):
+    ZONE[arpa(f"2001:db8:900d::{i:x}")] = [ptr(f"{i}.crawl.example")]
+    ZONE[f"{i}.crawl.example"] = [f"2001:db8:900d::{i:x}"]
 STRANGERS = ["10.9.9.9", SILENT, MUTE, ROUND] + [
     f"192.0.2.{n}" for n in (10, 11, 12, 13, 14, 20, 21, 22, 23, 24, 30, 31,
                              32)]
@@ -90,9 +114,11 @@ def say(query):
 
 
 @pytest.fixture(scope="module")
-def front(shared_gatehouse):
+def front(shared_gatehouse, tmp_path_factory):
+    rules = tmp_path_factory.mktemp("rules") / "hosts.conf"
+    rules.write_text(RULES)
     with contextlib.closing(Dns(script=say)) as server:
-        gh = shared_gatehouse(INI, workers=1, dns=server.address)
+        gh = shared_gatehouse(INI, workers=1, dns=server.address, rules=rules)
         yield types.SimpleNamespace(gh=gh, dns=server)
 
 
@@ -143,6 +169,36 @@ def test_lists_know_them_as_well(front):
         assert ask(c, "192.0.2.1", "b.test").status == 200
         assert ask(c, "2001:db8::7", "b.test").status == 403
         assert ask(c, "192.0.2.10", "b.test").status == 403
+
+
+def test_one_network_is_asked_about_a_few_times(front):
+    """A /64 is one client's, and has more addresses than anybody can ask about:
+    eight that are none, and then none is asked about. Others are, and crawlers
+    cost their network nothing."""
+    front.dns.asked.clear()
+    with front.gh.client() as c:
+        for i in range(40):
+            assert ask(c, f"2001:db8:bad::{i:x}").status == 403
+        asked = {name for name, _ in front.dns.asked}
+        assert asked == {arpa(f"2001:db8:bad::{i:x}") for i in range(8)}
+        for i in range(1, 21):
+            assert ask(c, f"2001:db8:900d::{i:x}").text == f"{i}.crawl.example"
+        assert ask(c, "2001:db8:bad:1::").status == 403
+    assert arpa("2001:db8:bad:1::") in {name for name, _ in front.dns.asked}
+
+
+@pytest.mark.parametrize("ip, agent, status, name", [
+    # the name that was proved; an address that proved none, or was not asked
+    ("192.0.2.1", "bot", 406, "a1.bot.test"),
+    ("192.0.2.10", "bot", 409, ""), ("192.0.2.78", "Mozilla", 410, ""),
+    ("2001:db8::7", "bot", 200, "six.crawl.example")])
+def test_rules_of_a_waf_fields_and_logs_know_them(front, ip, agent, status, name):
+    with front.gh.client() as c:
+        got = ask(c, ip, "c.test", agent)
+    assert (got.status, got.get("x-crawler") or "") == (status, name)
+    assert got.get("x-known") == ("yes" if name else None)
+    log = until(lambda: front.gh.dir.joinpath("access.log").read_text())
+    assert log.splitlines()[-1] == f"c.test {name or '-'}"
 
 
 def test_a_client_that_leaves_while_it_waits_harms_nobody(front):
