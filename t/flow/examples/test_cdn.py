@@ -185,6 +185,7 @@ def test_limits_are_of_clients(world):
     codes = [world.ask("/login", method="POST", at="127.0.0.60").status
              for _ in range(5)]
     assert codes == [200] * 3 + [429] * 2
+    assert world.ask("/login/", method="POST", at="127.0.0.60").status == 429
     assert world.ask("/login", method="POST", at="127.0.0.61").status == 200
     seen = []
     until(lambda: seen.append(world.ask("/nowhere", at="127.0.0.62")) or

@@ -106,8 +106,10 @@ def test_the_front_door(world):
     assert (answer.status, answer.get("location")) == \
         (301, f"https://{HOST}/orders/1")
     assert world.ask("/healthz").text == "ok"
-    for path in ("/", "/nowhere", "/auth/verify", "/orders%2fadmin"):
-        assert world.ask(path).status in (401, 403, 404), path
+    for path in ("/", "/nowhere", "/auth/verify", "/auth/verify/",
+                 "/auth/verify/x", "/auth//verify?x"):
+        assert world.ask(path).status == 404, path
+    assert world.ask("/orders%2fadmin").status == 403
     check_problem(world.ask("/nowhere"), 404)
     assert world.ask("/", host="other.example").status == 421
 
@@ -148,6 +150,22 @@ def test_orders_take_tokens(world):
     assert world.ask("/orders/admin/x", token=staff).status == 200
 
 
+def test_no_spelling_and_no_key_reaches_what_staff_may(world):
+    """allow = staff of /orders/admin, by a token of somebody else, and by the
+    other way to the same service."""
+    anna = world.token("anna")
+    for path in ("/orders/admin", "/orders//admin/x", "/orders/x/../admin/x",
+                 "/orders/%61dmin/x", "/orders/admin;a/x", "/orders/x;/../admin",
+                 "/orders/%2e/admin/x", "/orders/..%2forders/admin",
+                 "/orders/%2561dmin/x", "/orders\\admin"):
+        assert world.ask(path, token=anna).status in (400, 403), path
+    key = f"X-Api-Key: {world.keys['acme']}"
+    for path in ("/partner/orders/admin", "/partner/orders/admin/x",
+                 "/partner/orders/./admin/x", "/partner/orders/%61dmin/x",
+                 "/partner/orders/admin;a/x"):
+        assert world.ask(path, key, at=9).status in (400, 403, 404), path
+
+
 def test_the_next_version_has_users_of_its_own(world):
     """split by={user}: some meet it, each the same every time."""
     def service(user):
@@ -183,7 +201,39 @@ def test_passwords_are_not_guessed_here(world):
     check_problem(answer, 429)
     assert int(answer.get("retry-after")) > 0
     assert examples.told(world.ask("/auth/me", at=4))["path"] == "/me"
+    # no other spelling has guesses of its own
+    for path in ("/auth/sign-in/", "/auth//sign-in", "/auth/sign%2din?x"):
+        assert world.ask(path, at=4, method="POST").status == 429, path
     assert world.ask("/auth/sign-in", at=5).status == 200
+
+
+def test_users_are_held_to_a_rate_and_the_gateways_health_is_not(world):
+    """peruser, from wherever; /healthz has no limit and no line of the log."""
+    bearer = f"Authorization: Bearer {world.token('cleo')}\r\n".encode()
+    seen = []
+    with world.client(20) as a, world.client(21) as b:
+        until(lambda: seen.append((a, b)[len(seen) % 2].get(
+            "/orders/1", host=HOST, extra=bearer)) or seen[-1].status == 429)
+    assert seen[-1].get("ratelimit-policy") == '"peruser";q=20;w=2'
+    with world.client(30) as c:
+        for _ in range(120):
+            assert c.get("/healthz", host=HOST).status == 200
+        assert c.get("/nowhere", host=HOST).status == 404
+    log = world.folder / "run" / "access.log"
+    until(lambda: '"127.0.0.30"' in log.read_text())
+    assert "/healthz" not in log.read_text()
+
+
+def test_who_guesses_keys_is_not_heard(world):
+    """ban = 10m after=30 in=1m, of tokens and keys."""
+    with world.client(40) as c:
+        codes = []
+        until(lambda: codes.append(c.get(
+            "/partner/orders/1", host=HOST, extra=b"X-Api-Key: %d\r\n"
+            % len(codes)).status) or len(codes) == 30)
+        assert set(codes) == {401}
+    banned = world.gh.run("ban", "list").stdout
+    assert "127.0.0.40" in banned and "127.0.0.6" not in banned
 
 
 def test_a_key_has_one_budget_wherever_it_is_used(world):
