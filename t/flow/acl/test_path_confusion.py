@@ -8,6 +8,7 @@ import urllib.parse
 
 import pytest
 
+from lib import h2
 from lib.origin import ok
 
 INI = """
@@ -15,6 +16,7 @@ INI = """
 workers = 1
 [listen x]
 address = 127.0.0.1:{port}
+h2c = on
 [site test]
 hosts = *
 upstream = app
@@ -159,24 +161,51 @@ def test_the_readings_find_what_servers_find():
         assert not any(map(is_secret, readings(target))), target
 
 
-@pytest.mark.parametrize("how", ["deny = secret", "[route test /admin]\ndeny = all"],
-                         ids=["by an acl", "by a route"])
-def test_no_spelling_reaches_the_protected_path(gatehouse, origin, how):
-    o = origin(lambda conn, request: conn.send(ok(b"served")))
-    gh = gatehouse(INI.replace("deny = secret", how), origin=o.address)
-    forms = spellings()
-    assert len(forms) >= 150
+def ask_by_1(gh, forms):
+    """{target: status}."""
     codes = {}
     for form in forms:
         with gh.client() as c:
             codes[form] = c.send(f"GET {form} HTTP/1.1\r\nHost: test\r\n\r\n"
                                  .encode("latin-1")).response().status
+    return codes
+
+
+# what only a frame can carry
+BY_2 = ["/ad min", "/admin x", "/x\t/../admin", "/admin\t", "/admin\xa0",
+        "/\xe1dmin", "/adm\xc4\xb1n", "/admin#", "/#/../admin", "/admin\x00",
+        "/\x00/../admin", "/admin\r\n", "admin", "*/admin", "", "/x\\..\\admin",
+        "//test/admin", "/ad\x7fmin", "/admin\x0b"]
+
+
+def ask_by_2(gh, forms):
+    """The same as :path, many on one connection; a stream that is reset was not
+    served."""
+    codes = {}
+    todo = [f for f in forms if not f.lower().startswith("http")] + BY_2
+    for i in range(0, len(todo), 50):
+        with h2.Conn(("127.0.0.1", gh.port)) as c:
+            for form in todo[i:i + 50]:
+                got = c.get(form.encode("latin-1"))
+                codes[form] = int(got.status or 400)
+    return codes
+
+
+@pytest.mark.parametrize("way", [ask_by_1, ask_by_2])
+@pytest.mark.parametrize("how", ["deny = secret", "[route test /admin]\ndeny = all"],
+                         ids=["by an acl", "by a route"])
+def test_no_spelling_reaches_the_protected_path(gatehouse, origin, how, way):
+    o = origin(lambda conn, request: conn.send(ok(b"served")))
+    gh = gatehouse(INI.replace("deny = secret", how), origin=o.address)
+    forms = spellings()
+    assert len(forms) >= 150
+    codes = way(gh, forms)
     arrived = [r.target for r in o.requests]
     assert [t for t in arrived if any(map(is_secret, readings(t)))] == []
     # refused, or another path, and never an error of ours
     assert set(codes.values()) <= {200, 400, 403}
     assert sum(code == 403 for code in codes.values()) >= 150
-    assert [f for f in forms if codes[f] == 200 and
+    assert [f for f in codes if codes[f] == 200 and
             f not in arrived and not f.lower().startswith("http")] == []
 
 
@@ -199,18 +228,15 @@ format = {status} {fault}
 buffer = none""")
 
 
-def test_no_spelling_walks_past_a_rule_of_a_waf(gatehouse, origin, tmp_path):
+@pytest.mark.parametrize("way", [ask_by_1, ask_by_2])
+def test_no_spelling_walks_past_a_rule_of_a_waf(gatehouse, origin, tmp_path, way):
     """Rules see each path as it came, and before path_policy refuses it: what is
     400 was told of. What they do not refuse, servers cannot read as /admin."""
     rules = tmp_path / "rules.conf"
     rules.write_text(WAF)
     o = origin(lambda conn, request: conn.send(ok(b"served")))
     gh = gatehouse(WAF_INI, origin=o.address, rules=rules)
-    codes = {}
-    for form in spellings():
-        with gh.client() as c:
-            codes[form] = c.send(f"GET {form} HTTP/1.1\r\nHost: test\r\n\r\n"
-                                 .encode("latin-1")).response().status
+    codes = way(gh, spellings())
     arrived = [r.target for r in o.requests]
     assert [t for t in arrived if any(map(is_secret, readings(t)))] == []
     assert set(codes.values()) <= {200, 400, 406}
