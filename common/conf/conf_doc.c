@@ -120,10 +120,10 @@ static const char rule_text[] =
     "`access_log`.\n";
 
 static const char sample_head[] =
-    "# gatehouse.ini: every key there is, with its default. Written by\n"
-    "# `make docs`; doc/config.md tells the rules. A setting is taken into "
-    "use\n"
-    "# by removing the '#' in front of it. Check with: gatehouse -t\n"
+    "# gatehouse.ini: the sections to begin with, and their keys with defaults.\n"
+    "# Written by `make docs`; doc/config.md has all others and the rules. A\n"
+    "# setting is taken into use by removing the '#' in front of it. Check with:\n"
+    "# gatehouse -t\n"
     "#\n"
     "# This is enough to begin with:\n"
     "#\n"
@@ -154,6 +154,8 @@ static const struct {
     {KEY_GLOBAL_PID_FILE, "/run/gatehouse.pid"},
     {KEY_GLOBAL_GROUP, "nogroup"},
     {KEY_GLOBAL_DNS_SERVERS, "192.0.2.53 [2001:db8::53]:53"},
+    {KEY_GLOBAL_CRAWLERS, ".googlebot.com .search.msn.com"},
+    {KEY_GLOBAL_MMDB, "/var/lib/GeoIP/GeoLite2-Country.mmdb"},
     {KEY_GLOBAL_INCLUDE, "conf.d/*.ini"},
     {KEY_LOG_PATH, "/var/log/gatehouse/access.log"},
     {KEY_LISTEN_ADDRESS, ":80"},

@@ -98,5 +98,6 @@ redirect_open(struct exch *x)
 
 const struct handler redirect_handler = {
     .name = "redirect",
+    .is_light = true,
     .open = redirect_open,
 };

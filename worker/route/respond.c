@@ -95,5 +95,6 @@ respond_open(struct exch *x)
 
 const struct handler respond_handler = {
     .name = "respond",
+    .is_light = true,
     .open = respond_open,
 };

@@ -25,6 +25,8 @@ buffer = none
 [site test]
 hosts = *
 respond = 200 served
+[route test /moved]
+redirect = 302 /
 [route test /slow]
 upstream = {origin}
 """ + admin.SECTION
@@ -84,13 +86,16 @@ def test_the_greedy_go_and_others_are_served(start):
 
 
 def test_what_no_shedding_helps_is_answered_503(start):
-    """A limit below what one exchange takes; the answer says so."""
+    """A limit below what one exchange takes; the answer says so. Whoever asks
+    for our health, and the operator, are answered as ever."""
     gh = start("1k")
-    with gh.client() as c:
-        r = c.get("/")
-        assert (r.status, r.get("connection")) == (503, "close")
+    for path, status in (("/", 200), ("/slow", 503), ("/moved", 302), ("/", 200)):
+        with gh.client() as c:
+            r = c.get(path)
+        assert r.status == status
+        assert (r.get("connection") == "close") == (status == 503)
     assert counters(gh)["memory_refused_total"] == 1
-    until(lambda: "503 memory_limit /" in
+    until(lambda: "503 memory_limit /slow" in
           (gh.dir / "access.log").read_text(), what="the line")
 
 
