@@ -120,9 +120,11 @@ static const char rule_text[] =
     "`access_log`.\n";
 
 static const char sample_head[] =
-    "# gatehouse.ini: the sections to begin with, and their keys with defaults.\n"
+    "# gatehouse.ini: the sections to begin with, and their keys with "
+    "defaults.\n"
     "# Written by `make docs`; doc/config.md has all others and the rules. A\n"
-    "# setting is taken into use by removing the '#' in front of it. Check with:\n"
+    "# setting is taken into use by removing the '#' in front of it. Check "
+    "with:\n"
     "# gatehouse -t\n"
     "#\n"
     "# This is enough to begin with:\n"
