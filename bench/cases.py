@@ -62,6 +62,13 @@ HITS = {
     "hitoneshot": Case([*KEPT_1K, "-o"], 10000),
 }
 
+# Files that the proxy has itself.
+ASSETS = {
+    "file1k": Case(["-p", "/1k", "-e", "1024"], 20000),
+    "file100k": Case(["-p", "/100k", "-e", "102400"], 5000),
+    "file1m": Case(["-p", "/1m", "-e", "1048576"], 1000),
+}
+
 # What stands before an answer; clients say who they are in any case.
 ANNA = ["-H", "Authorization: Basic YW5uYTpzZWNyZXQ="]
 GUARDS = {

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -51,7 +52,7 @@ plain_read(struct stream *s, void *to, size_t len)
 }
 
 static ssize_t
-plain_writev(struct stream *s, const struct iovec *iov, int n)
+plain_send(struct stream *s, const struct iovec *iov, int n, int flags)
 {
 	struct msghdr m = {.msg_iovlen = (size_t)n};
 	size_t len = 0;
@@ -63,8 +64,8 @@ plain_writev(struct stream *s, const struct iovec *iov, int n)
 	do {
 		/* one piece is the common case, and cheaper this way */
 		rc = n == 1 ? send(s->watch.fd, iov->iov_base, iov->iov_len,
-				  MSG_NOSIGNAL)
-			    : sendmsg(s->watch.fd, &m, MSG_NOSIGNAL);
+				  MSG_NOSIGNAL | flags)
+			    : sendmsg(s->watch.fd, &m, MSG_NOSIGNAL | flags);
 	} while (rc < 0 && errno == EINTR);
 	if (rc >= 0) {
 		if ((size_t)rc < len)
@@ -79,6 +80,12 @@ plain_writev(struct stream *s, const struct iovec *iov, int n)
 	}
 	s->may_write = false;
 	return STREAM_RC_AGAIN;
+}
+
+static ssize_t
+plain_writev(struct stream *s, const struct iovec *iov, int n)
+{
+	return plain_send(s, iov, n, 0);
 }
 
 static int
@@ -243,6 +250,19 @@ stream_take_fd(struct stream *s)
 	return fd;
 }
 
+ssize_t
+stream_writev_more(struct stream *s, const struct iovec *iov, int n)
+{
+	ssize_t rc;
+
+	if (s->ops != &plain_ops)
+		return stream_writev(s, iov, n);
+	rc = s->may_write ? plain_send(s, iov, n, MSG_MORE) : STREAM_RC_AGAIN;
+	if (!s->may_write)
+		stream_await(s);
+	return rc;
+}
+
 bool
 stream_can_splice(const struct stream *s)
 {
@@ -300,5 +320,33 @@ stream_splice_out(struct stream *s, int pipe, size_t len)
 		return STREAM_RC_AGAIN;
 	}
 	s->err = n == 0 ? EIO : errno;
+	return STREAM_RC_ERROR;
+}
+
+ssize_t
+stream_send_file(struct stream *s, int fd, uint64_t off, size_t len)
+{
+	off_t at = (off_t)off;
+	ssize_t n;
+
+	REQUIRE(s->ops == &plain_ops);
+	if (!s->may_write) {
+		stream_await(s);
+		return STREAM_RC_AGAIN;
+	}
+	do {
+		n = sendfile(s->watch.fd, fd, &at, len);
+	} while (n < 0 && errno == EINTR);
+	if (n > 0)
+		return n;
+	/* what cannot be read is not there */
+	if (n == 0 || errno == EIO)
+		return 0;
+	s->may_write = false;
+	if (is_again(errno)) {
+		stream_await(s);
+		return STREAM_RC_AGAIN;
+	}
+	s->err = errno;
 	return STREAM_RC_ERROR;
 }

@@ -103,6 +103,9 @@ bool stream_can_splice(const struct stream *s);
 ssize_t stream_splice_in(struct stream *s, int pipe, size_t len, bool is_empty);
 /* Move up to len bytes, which lie in it, out of a pipe; as stream_writev(). */
 ssize_t stream_splice_out(struct stream *s, int pipe, size_t len);
+/* Send up to len bytes of a file, from `off` on: > 0 bytes, 0: the file has none
+ * there, or enum stream_rc. Only where stream_can_splice(). */
+ssize_t stream_send_file(struct stream *s, int fd, uint64_t off, size_t len);
 
 static inline bool
 stream_is_closed(const struct stream *s)
@@ -138,6 +141,10 @@ stream_writev(struct stream *s, const struct iovec *iov, int n)
 		stream_await(s);
 	return rc;
 }
+
+/* The same for bytes with others right behind them: they may wait for these, so
+ * that both go out together. */
+ssize_t stream_writev_more(struct stream *s, const struct iovec *iov, int n);
 
 static inline int
 stream_shutdown(struct stream *s)

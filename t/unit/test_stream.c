@@ -2,6 +2,7 @@
  * and writing answer, and that nothing is lost or told after the end. */
 #include <check.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -448,6 +449,76 @@ START_TEST(a_reset_is_an_error_at_the_other_end)
 }
 END_TEST
 
+/* A file that nobody else knows, with this text. */
+static int
+file_with(const char *text)
+{
+	char name[] = "/tmp/gh-stream-XXXXXX";
+	int fd = mkstemp(name);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(unlink(name), 0);
+	ck_assert_int_eq(write(fd, text, strlen(text)), strlen(text));
+	return fd;
+}
+
+static void
+peer_hears(const char *want)
+{
+	char got[64];
+	ssize_t n = read(peer, got, sizeof(got));
+
+	ck_assert_int_eq(n, strlen(want));
+	ck_assert_mem_eq(got, want, n);
+}
+
+START_TEST(a_part_of_a_file_follows_the_head_that_waited_for_it)
+{
+	int fd = file_with("0123456789");
+	struct iovec iov = {(void *)(uintptr_t) "head ", 5};
+
+	ck_assert_int_eq(stream_writev_more(&s, &iov, 1), 5);
+	ck_assert_int_eq(stream_send_file(&s, fd, 3, 4), 4);
+	peer_hears("head 3456");
+	ck_assert_int_eq(close(fd), 0);
+}
+END_TEST
+
+START_TEST(a_file_that_has_no_more_is_no_error_of_the_stream)
+{
+	int fd = file_with("0123456789");
+
+	ck_assert_int_eq(stream_send_file(&s, fd, 8, 100), 2);
+	ck_assert_int_eq(stream_send_file(&s, fd, 10, 100), 0);
+	peer_hears("89");
+	ck_assert_int_eq(say("more"), 4);
+	peer_hears("more");
+	ck_assert_int_eq(close(fd), 0);
+}
+END_TEST
+
+START_TEST(a_file_waits_for_room_and_learns_that_the_peer_is_gone)
+{
+	int fd = file_with("");
+	uint64_t off = 0;
+	ssize_t n;
+
+	ck_assert_int_eq(ftruncate(fd, 2 * (off_t)BULK), 0);
+	while ((n = stream_send_file(&s, fd, off, BULK)) > 0)
+		off += (uint64_t)n;
+	ck_assert_int_eq(n, STREAM_RC_AGAIN);
+	ck_assert_uint_lt(off, 2 * BULK);
+	told = 0;
+	/* as a worker does: sendfile(2) has no flag against it */
+	(void)signal(SIGPIPE, SIG_IGN);
+	ck_assert_int_eq(close(peer), 0);
+	peer = -1;
+	await(STREAM_WRITABLE | STREAM_DEAD);
+	ck_assert_int_eq(stream_send_file(&s, fd, off, BULK), STREAM_RC_ERROR);
+	ck_assert_int_eq(close(fd), 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -469,6 +540,9 @@ main(void)
 	    a_connection_is_open_when_that_was_told,
 	    a_refused_connection_is_dead_and_says_why,
 	    a_reset_is_an_error_at_the_other_end,
+	    a_part_of_a_file_follows_the_head_that_waited_for_it,
+	    a_file_that_has_no_more_is_no_error_of_the_stream,
+	    a_file_waits_for_room_and_learns_that_the_peer_is_gone,
 	};
 
 	return unit_run_in("stream", tests, NELEMS(tests), set_up, tear_down);

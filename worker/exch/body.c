@@ -3,11 +3,12 @@
  * stay only while is_kept. */
 #include "worker/exch/body.h"
 
-#include <errno.h>
-#include <fcntl.h>
-
 #include "common/base/check.h"
 #include "common/base/num.h"
+
+/* Of a file that waits to be sent: it takes no memory, and one call sends as much
+ * of it as the socket takes. */
+#define BODY_FILE_CAP (1024u * 1024)
 
 static struct slice *
 body_slot(struct body *b, unsigned i)
@@ -27,7 +28,7 @@ body_init(struct body *b, uint32_t high)
 	b->state = BODY_OPEN;
 	b->fault = F_NONE;
 	b->first = b->at = b->n = 0;
-	b->is_kept = false;
+	b->is_kept = b->is_prompt = false;
 	b->at_off = b->len = b->held = 0;
 	b->high = high;
 	b->total = 0;
@@ -35,6 +36,8 @@ body_init(struct body *b, uint32_t high)
 	b->pipe = NULL;
 	b->pipe_cap = 0;
 	b->piped = 0;
+	b->file = -1;
+	b->file_off = 0;
 	b->tee = NULL;
 	b->tee_self = NULL;
 }
@@ -284,30 +287,43 @@ body_fill_pipe(struct body *b, struct stream *from, uint64_t max)
 	return n;
 }
 
-ssize_t
-body_fill_pipe_file(struct body *b, int fd, uint64_t off, uint64_t max)
+uint64_t
+body_give_file(struct body *b, int fd, uint64_t off, uint64_t max)
 {
-	loff_t at = (loff_t)off;
-	ssize_t n;
+	/* a quota bounds what it has not counted */
+	uint32_t cap = b->pipe_cap < PIPE_CAP ? b->pipe_cap : BODY_FILE_CAP;
+	uint64_t n = u64_min(max, cap - b->piped);
 
-	if (b->piped >= b->pipe_cap) {
-		errno = EAGAIN;
-		return -1;
+	REQUIRE(b->state == BODY_OPEN && b->pipe == NULL && b->at == b->n);
+	if (b->piped == 0) {
+		b->file = fd;
+		b->file_off = off;
 	}
-	do {
-		n = splice(fd, &at, b->pipe->in, NULL,
-		    (size_t)u64_min(max, b->pipe_cap - b->piped),
-		    SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
-	} while (n < 0 && errno == EINTR);
-	if (n > 0)
-		body_piped(b, (uint32_t)n);
+	REQUIRE(b->file == fd && b->file_off + b->piped == off);
+	body_piped(b, (uint32_t)n);
+	return n;
+}
+
+/* What waits in a file. */
+static ssize_t
+body_drain_file(struct body *b, struct stream *to)
+{
+	ssize_t n = stream_send_file(to, b->file, b->file_off, b->piped);
+
+	/* shorter than was promised: it must not look complete */
+	if (n == 0)
+		body_abort(b, F_FILE_BROKEN);
+	else if (n > 0)
+		b->file_off += (uint64_t)n;
 	return n;
 }
 
 ssize_t
 body_drain_pipe(struct body *b, struct stream *to)
 {
-	ssize_t n = stream_splice_out(to, b->pipe->out, b->piped);
+	ssize_t n = b->pipe == NULL
+			? body_drain_file(b, to)
+			: stream_splice_out(to, b->pipe->out, b->piped);
 
 	REQUIRE(b->at == b->n);
 	if (n <= 0)

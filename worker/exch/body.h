@@ -34,6 +34,8 @@ struct body {
 	uint8_t at; /* slices from `first` to the next one to consume */
 	uint8_t n; /* slices held */
 	bool is_kept; /* consumed slices stay for body_rewind() */
+	bool is_prompt; /* its producer never waits for content: what goes in
+	                   front of it may wait for it */
 	uint32_t at_off; /* bytes consumed of slice `at` */
 	uint32_t len; /* bytes not yet consumed */
 	uint32_t held; /* bytes held, consumed ones included */
@@ -42,7 +44,10 @@ struct body {
 	struct pipes *pipes; /* the consumer takes a pipe of these, or NULL */
 	struct pipe *pipe; /* of them, or NULL */
 	uint32_t pipe_cap; /* it holds so many at most */
-	uint32_t piped; /* bytes of `len` that lie in it */
+	uint32_t piped; /* bytes of `len` that lie in it, or without one in a
+	                   file */
+	int file; /* with that: where they are */
+	uint64_t file_off;
 	body_tee_f *tee; /* gets to know what is pushed, or NULL */
 	void *tee_self;
 	struct slice q[BODY_SLICES];
@@ -87,10 +92,19 @@ ssize_t body_fill_pipe(struct body *b, struct stream *from, uint64_t max);
 /* Whether content can go into a pipe: the consumer takes one, and there is one
  * to be had; if there is none, the consumer is not asked again. */
 bool body_has_pipe(struct body *b);
-/* The same out of a file, from `off` on, once body_has_pipe(): > 0 bytes, 0 at
- * its end, -1 with errno; EAGAIN: the pipe is full. */
-ssize_t body_fill_pipe_file(struct body *b, int fd, uint64_t off, uint64_t max);
-/* Move what lies in the pipe into the stream; as stream_writev(). */
+/* Whether the consumer takes content that stays in a file. */
+static inline bool
+body_takes_file(const struct body *b)
+{
+	return b->pipes != NULL;
+}
+/* Give up to `max` bytes of a file from `off` on, which follow those that were
+ * given before: it stays open until they are consumed, or the body is done with.
+ * Returns how many; 0: enough are waiting. One that turns out to have fewer
+ * aborts the body (F_FILE_BROKEN). Nothing else may be pushed meanwhile. */
+uint64_t body_give_file(struct body *b, int fd, uint64_t off, uint64_t max);
+/* Move what lies in the pipe or the file into the stream; as stream_writev(), 0
+ * when it aborted the body. */
 ssize_t body_drain_pipe(struct body *b, struct stream *to);
 
 /* Up to n pieces and `max` bytes of what is not yet consumed. Returns how many

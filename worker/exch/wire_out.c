@@ -112,6 +112,14 @@ out_wrote(struct wire_out *w, struct body *b, uint64_t n)
 	w->tail = span_from(w->tail, n);
 }
 
+/* Whether what is written now has content right behind it. */
+static bool
+out_has_more(const struct wire_out *w, const struct body *b)
+{
+	return w->how == WIRE_OUT_PLAIN && b->is_prompt && b->len == 0 &&
+	       b->state == BODY_OPEN;
+}
+
 ssize_t
 wire_out_step(struct wire_out *w, struct stream *s, struct body *b,
     const struct http_fields *trailers, struct arena *a)
@@ -127,7 +135,8 @@ wire_out_step(struct wire_out *w, struct stream *s, struct body *b,
 		return body_drain_pipe(b, s);
 	if (n == 0)
 		return 0;
-	rc = stream_writev(s, iov, n);
+	rc = out_has_more(w, b) ? stream_writev_more(s, iov, n)
+				: stream_writev(s, iov, n);
 	if (rc > 0)
 		out_wrote(w, b, (uint64_t)rc);
 	return rc;

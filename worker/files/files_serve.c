@@ -17,8 +17,8 @@
 #include "worker/files/files_int.h"
 
 #define SERVE_PART_CAP 512
-/* What is shorter is not worth a pipe: two calls instead of one. */
-#define SERVE_PIPE_MIN (64u * 1024)
+/* What is shorter is read, and goes with the head: one call. */
+#define SERVE_FILE_MIN (64u * 1024)
 
 /* A stretch of the answer: of the file, or text between its parts. */
 struct serve_piece {
@@ -375,13 +375,15 @@ serve_bytes(struct exch *x, struct range r)
 		body_push(b, &sl);
 		return (ssize_t)len;
 	}
-	/* nothing is pushed behind what lies in a pipe */
-	if (s->n_pieces == 1 && (b->piped > 0 || len >= SERVE_PIPE_MIN) &&
-	    body_has_pipe(b))
-		return body_fill_pipe_file(b, s->file->fd, off, len);
-	if (b->piped > 0) {
+	/* behind what was pushed as bytes, when that is consumed */
+	if (s->n_pieces == 1 && (b->piped > 0 || len >= SERVE_FILE_MIN) &&
+	    body_takes_file(b)) {
+		uint64_t n = b->len > b->piped
+				 ? 0
+				 : body_give_file(b, s->file->fd, off, len);
+
 		errno = EAGAIN;
-		return -1;
+		return n > 0 ? (ssize_t)n : -1;
 	}
 	return serve_read(x, off, len);
 }
@@ -418,6 +420,20 @@ serve_step(struct exch *x, struct serve *s)
 	return true;
 }
 
+/* Whether the head goes first: the client's side takes a file, as far as can be
+ * told before it says so with the head, and none of the content is copied then.
+ * Asked for the first content; the second time there is none to wait for. */
+static bool
+serve_waits(const struct exch *x, const struct serve *s)
+{
+	const struct body *b = &x->resp_body;
+
+	return s->n_pieces == 1 && !s->pieces[0].is_text && b->total == 0 &&
+	       !b->is_prompt && x->out == b && s->file->content == NULL &&
+	       range_len(s->pieces[0].range) >= SERVE_FILE_MIN &&
+	       x->client.tls == NULL && x->req.version != HTTP_2;
+}
+
 static bool
 serve_pump(struct exch *x)
 {
@@ -427,6 +443,10 @@ serve_pump(struct exch *x)
 
 	if (b->state != BODY_OPEN)
 		return false;
+	if (serve_waits(x, s)) {
+		b->is_prompt = true;
+		return false;
+	}
 	while (s->piece < s->n_pieces && body_room(b) > 0) {
 		if (!serve_step(x, s))
 			return moved;
@@ -434,7 +454,7 @@ serve_pump(struct exch *x)
 		if (x->is_failing)
 			return true;
 		/* the first block goes with the head; whether the client's side
-		 * takes a pipe is known then */
+		 * takes a file is known then */
 		if (s->piece < s->n_pieces && b->total <= BUF_CAP)
 			return true;
 	}
@@ -483,6 +503,9 @@ serve_close(struct exch *x)
 {
 	struct serve *s = serve_of(x);
 
+	/* found out by whoever sent it */
+	if (s->file != NULL && x->fault == F_FILE_BROKEN)
+		s->file->is_broken = true;
 	file_unref(s->file);
 	s->file = NULL;
 }
