@@ -10,6 +10,7 @@ import zlib
 import pytest
 
 from lib import h2
+from lib.certs import Authority, spki
 from lib.codings import DECODE, decoded
 from lib.gatehouse import run
 from lib.origin import ok
@@ -19,6 +20,25 @@ TEXT = b"".join(b"%d green bottles\n" % i for i in range(400))
 CODED = gzip.compress(TEXT)
 PLAIN = b"Content-Type: text/plain; charset=utf-8\r\n"
 ALL = "compress = br zstd gzip"
+
+
+SECURE = """
+[global]
+workers = 1
+[listen x]
+address = 127.0.0.1:{port}
+tls = on
+[log access]
+path = {dir}/access.log
+format = {protocol}
+buffer = none
+[site a.test]
+certificate = {pem}
+certificate_key = {key}
+upstream = app
+[upstream app]
+server = {origin}
+"""
 
 
 class Pages:
@@ -274,6 +294,29 @@ def test_chromium_reads_it(pair):
          f"http://127.0.0.1:{gh.port}/"],
         check=True, capture_output=True, text=True, timeout=60).stdout
     assert "2000 gzip=gzip same br=br same zstd=zstd same end" in shown
+
+
+@pytest.mark.heavy
+@pytest.mark.skipif(not shutil.which("chromium-headless-shell"),
+                    reason="no Chromium")
+def test_chromium_reads_it_over_http_2(gatehouse, origin, tmp_path):
+    """The same through TLS, where it asks for all of them by itself."""
+    ca = Authority()
+    pem = ca.make("a", "a.test")
+    gh = gatehouse(SECURE + "".join(
+        f"[route a.test /{c}]\ncompress = {c}\n"
+        for c in ("gzip", "br", "zstd")), origin=origin(Shown()).address,
+        pem=pem, key=pem.with_suffix(".key"))
+    shown = subprocess.run(
+        ["chromium-headless-shell", "--no-sandbox", "--disable-gpu",
+         "--no-proxy-server", f"--user-data-dir={tmp_path}/profile",
+         f"--host-resolver-rules=MAP a.test 127.0.0.1:{gh.port}",
+         f"--ignore-certificate-errors-spki-list={spki(pem)}",
+         "--virtual-time-budget=20000", "--dump-dom", "https://a.test/"],
+        check=True, capture_output=True, text=True, timeout=60).stdout
+    assert "2000 gzip=gzip same br=br same zstd=zstd same end" in shown
+    lines = (gh.dir / "access.log").read_text().split()
+    assert set(lines) == {"HTTP/2.0"}
 
 
 # --- streams -------------------------------------------------------------------
