@@ -239,7 +239,8 @@ def test_each_generation_and_worker_has_its_own(gatehouse, own_at):
     second = at.pids("pids", 6)[3:]
     wait_all_gone(first)
     wait_good(gh, "anna")
-    worker, = gh.workers()
+    worker, = until(lambda: len(found := gh.workers()) == 1 and found,
+                    what="the end of the worker before")
     os.kill(worker, signal.SIGKILL)
     third = at.pids("pids", 9)[6:]
     wait_all_gone(second)

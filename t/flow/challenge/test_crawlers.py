@@ -180,7 +180,8 @@ def test_one_network_is_asked_about_a_few_times(front):
         for i in range(40):
             assert ask(c, f"2001:db8:bad::{i:x}").status == 403
         asked = {name for name, _ in front.dns.asked}
-        assert asked == {arpa(f"2001:db8:bad::{i:x}") for i in range(8)}
+        assert asked & {arpa(f"2001:db8:bad::{i:x}") for i in range(40)} == \
+            {arpa(f"2001:db8:bad::{i:x}") for i in range(8)}
         for i in range(1, 21):
             assert ask(c, f"2001:db8:900d::{i:x}").text == f"{i}.crawl.example"
         assert ask(c, "2001:db8:bad:1::").status == 403
@@ -213,22 +214,27 @@ def test_a_client_that_leaves_while_it_waits_harms_nobody(front):
         assert ask(c, "192.0.2.1").status == 200
 
 
+def asked_of(front, ip):
+    """How often; a question without an answer is asked again meanwhile."""
+    return [name for name, _ in front.dns.asked].count(arpa(ip))
+
+
 def test_explain_asks_nobody(front):
-    before = len(front.dns.asked)
+    before = asked_of(front, "192.0.2.1")
     out = run("explain", "GET", "http://a.test/", "-H", "User-Agent: bot",
               "--from", "192.0.2.1", "-c", front.gh.ini).stdout
     assert "not asked by a dry run" in out
-    assert len(front.dns.asked) == before
+    assert asked_of(front, "192.0.2.1") == before
 
 
 def test_a_reload_judges_what_was_found_out_anew(front):
     with front.gh.client() as c:
         assert ask(c, "192.0.2.1").status == 200
     front.gh.reload(INI.replace(".bot.test", ".other.test"))
-    before = len(front.dns.asked)
+    before = asked_of(front, "192.0.2.1")
     with front.gh.client() as c:
         assert ask(c, "192.0.2.1").status == 403
-    assert len(front.dns.asked) == before
+    assert asked_of(front, "192.0.2.1") == before
 
 
 def test_what_is_no_domain_is_refused(tmp_path):
