@@ -1,5 +1,4 @@
 """What is promised of many: names of a list, and tunnels in which nothing moves."""
-import json
 import resource
 import socket
 import subprocess
@@ -10,7 +9,6 @@ from lib.gatehouse import BINARY
 from lib.wire import WAIT_S
 
 NAMES = 1000000
-LINES = 200000
 POLICY = """
 [listen p]
 address = 127.0.0.1:3128
@@ -57,41 +55,19 @@ def cpu_s(*args):
     return used() - before
 
 
-def log_line(i):
-    return json.dumps({
-        "method": "GET", "scheme": "http", "host": f"www.host-{i:x}.none.test",
-        "uri": f"http://www.host-{i:x}.none.test/", "client_ip": "203.0.113.1",
-        "listen": "p", "request_id": "-"}) + "\n"
-
-
 @pytest.mark.heavy
 def test_a_million_names(tmp_path):
-    """Loaded in 2 s and looked up in 1 us where the machine is quiet: judged is
-    CPU time, with room for one that is not, beside a list of one name."""
-    confs = {}
-    for name, count in (("one", 1), ("many", NAMES)):
-        names = tmp_path / f"{name}.txt"
+    """Loaded in 2 s of a quiet machine: judged is CPU time, with room for one that
+    is not. What a look costs, t/unit/test_acl prints."""
+    used = []
+    for count in (1, NAMES):
+        names, conf = tmp_path / "names", tmp_path / "conf"
         with names.open("w") as out:
             out.writelines(f".host-{i * 2654435761 % 2**32:x}.example"
                            f"{i % 100}.test\n" for i in range(count))
-        confs[name] = tmp_path / f"{name}.ini"
-        confs[name].write_text(POLICY % names)
-    for name, count in (("few", 1), ("lines", LINES)):
-        with (tmp_path / name).open("w") as out:
-            out.writelines(map(log_line, range(count)))
-    load = cpu_s("-t", "-c", confs["many"]) - cpu_s("-t", "-c", confs["one"])
-
-    def look(conf):
-        """One more request that a log tells of, us; nothing is denied, so that
-        the same configuration twice says nothing."""
-        args = ("diff", confs[conf], confs[conf], "--log")
-        return 1e6 * (cpu_s(*args, tmp_path / "lines") -
-                      cpu_s(*args, tmp_path / "few")) / LINES / 2
-
-    one, many = (min(look(conf) for _ in range(3)) for conf in ("one", "many"))
-    print(f"load {load:.2f} s, a look {many - one:.2f} us of {many:.2f} us")
-    assert load < 2 * 3
-    assert many - one < 1 * 3
+        conf.write_text(POLICY % names)
+        used.append(cpu_s("-t", "-c", conf))
+    assert used[1] - used[0] < 2 * 3
 
 
 @pytest.mark.heavy
