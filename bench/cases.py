@@ -51,6 +51,9 @@ CASES = {
                       is_h2=True),
 }
 
+# What is seen of a request: all of it, and as little as can be.
+SEEN = {name: Case(KIB, 20000) for name in ("seen", "unseen")}
+
 # Hits of a cache.
 KEPT_1K = ["-p", "/kept1k", "-e", "1024"]
 

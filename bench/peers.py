@@ -182,6 +182,26 @@ def h2o_files(where, port, origin, case):
     return text, ["-c"]
 
 
+def seen_files(name):
+    """Proxied, with metrics, an access log in JSON and what is kept of decisions
+    and of who comes most often ("seen"), or without ("unseen")."""
+    def files(where, port, origin, case):
+        text, args = gatehouse_files(where, port, origin, case)
+        if name == "unseen":
+            return text.replace("[global]\n", "[global]\nrecent_decisions = off"
+                                "\nheavy_hitters = off\n", 1), args
+        return text.replace("access_log = none", "") + f"""
+[log access]
+path = {where}/access.log
+format = json
+[admin]
+listen = unix:{where}/admin.sock
+metrics = prometheus
+""", args
+    return files
+
+
+
 def gatehouse_files(where, port, origin, case):
     log = "\n[defaults]\naccess_log = none\n"
     if case.is_log:
