@@ -10,6 +10,7 @@
 #include "common/base/num.h"
 #include "common/base/text.h"
 #include "common/shm/counters.h"
+#include "common/store/rulehits.h"
 #include "common/store/tally.h"
 #include "master/admin.h"
 
@@ -383,6 +384,30 @@ page_tallies(struct page *p, enum tally_kind kind)
 		page_curve(p, kind, (enum tally_curve)c, things);
 }
 
+/* --- rules of firewalls --------------------------------------------------- */
+
+static void
+page_rules(
+    struct page *p, enum rulehit what, const char *name, const char *help)
+{
+	struct rulehits_row row;
+	uint32_t at = 0;
+
+	page_family(p, name, METRIC_COUNTER, help);
+	while (rulehits_next(p->a->boot->rulehits, &at, &row)) {
+		if (row.n[what] == 0)
+			continue;
+		if (row.rule != 0)
+			(void)fprintf(p->out,
+			    PREFIX "%s{rule=\"%" PRIu64 "\"} %" PRIu64 "\n",
+			    name, row.rule, row.n[what]);
+		else
+			(void)fprintf(p->out,
+			    PREFIX "%s{rule=\"other\"} %" PRIu64 "\n", name,
+			    row.n[what]);
+	}
+}
+
 /* --- the page ------------------------------------------------------------- */
 
 static void
@@ -438,6 +463,10 @@ page_write(struct page *p)
 		page_metric(p, &metrics[i]);
 	for (int k = 0; k < TALLY_KINDS; k++)
 		page_tallies(p, (enum tally_kind)k);
+	page_rules(p, RULEHIT_MATCHED, "waf_rule_matched_total",
+	    "times the rule of a firewall matched");
+	page_rules(p, RULEHIT_REFUSED, "waf_rule_refused_total",
+	    "requests and answers that the rule refused");
 	if (p->is_open)
 		(void)fputs("# EOF\n", p->out);
 }

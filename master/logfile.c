@@ -95,9 +95,8 @@ error_log_open(struct gen *g)
 	g->boot.error_log_fd = g->error_log.fd;
 }
 
-/* The log of a section, whose path stands under `key`; false when it has none,
- * or says so. */
-static bool
+/* The log of a section, if a path stands under `key`. */
+static void
 logfiles_add(struct gen *g, const struct conf_section *sec, enum conf_key key)
 {
 	struct conf_scope s = conf_scope_of(g->conf, sec);
@@ -105,11 +104,10 @@ logfiles_add(struct gen *g, const struct conf_section *sec, enum conf_key key)
 	uint32_t i = g->boot.n_logs;
 
 	if (v == NULL)
-		return false;
+		return;
 	logfile_init(&g->files[i], g, v->text, v->at);
 	g->logs[i] = (struct boot_log){sec, g->files[i].fd};
 	g->boot.n_logs++;
-	return true;
 }
 
 static uint32_t
@@ -134,15 +132,13 @@ logfiles_open(struct gen *g)
 	g->boot.logs = g->logs;
 	for (const struct conf_section *s = conf_first(g->conf, CONF_LOG);
 	     s != NULL; s = s->next) {
-		if (is_error_log(s))
-			continue;
-		if (!logfiles_add(g, s, KEY_LOG_PATH))
-			diag_error(g->diag, s->at, "[log %.*s] has no path",
-			    SPAN_FMT(s->name));
+		/* to a server workers have ways of their own */
+		if (!is_error_log(s))
+			logfiles_add(g, s, KEY_LOG_PATH);
 	}
 	for (const struct conf_section *s = conf_first(g->conf, CONF_WAF);
 	     s != NULL; s = s->next)
-		(void)logfiles_add(g, s, KEY_WAF_AUDIT_LOG);
+		logfiles_add(g, s, KEY_WAF_AUDIT_LOG);
 	error_log_open(g);
 }
 

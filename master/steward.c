@@ -23,6 +23,7 @@
 #include "master/resolver.h"
 #include "master/stapler.h"
 #include "master/title.h"
+#include "master/tracer.h"
 
 #define BEAT_MS 1000u
 
@@ -37,6 +38,7 @@ struct steward {
 	struct dns_conf *dns; /* NULL: names cannot be resolved */
 	struct stapler *stapler;
 	struct resolver *resolver;
+	struct tracer *tracer;
 	struct checks checks;
 	struct keeper *keeper;
 	bool is_done;
@@ -54,6 +56,7 @@ steward_use_conf(struct steward *s)
 	if (s->admin.conf == NULL)
 		return;
 	resolver_use(s->resolver, s->admin.conf);
+	tracer_use(s->tracer, s->admin.conf);
 	if (s->checks.conf != s->admin.conf)
 		checks_use(&s->checks, s->admin.conf);
 }
@@ -182,6 +185,7 @@ steward_care(struct steward *s)
 
 	resolver_beat(s->resolver);
 	checks_beat(&s->checks, has_lease);
+	tracer_care(s->tracer, has_lease);
 	if (!has_lease)
 		return;
 	for (uint32_t i = 0; i < SLOTS_MAX; i++)
@@ -274,6 +278,7 @@ steward_open(struct steward *s)
 	s->stapler = stapler_new(s->loop, b, s->dns);
 	admin_init(&s->admin, s->loop, b, s->stapler);
 	s->resolver = resolver_new(s->loop, b);
+	s->tracer = tracer_new(s->loop, b, s->dns);
 	checks_init(&s->checks, s->loop, b);
 	return b->confine(NULL, 0);
 }
@@ -283,6 +288,7 @@ static void
 steward_close(struct steward *s)
 {
 	checks_end(&s->checks);
+	tracer_free(s->tracer);
 	resolver_free(s->resolver);
 	admin_end(&s->admin);
 	stapler_free(s->stapler);

@@ -287,6 +287,19 @@ tell_admin(json_t *j, const struct gen *g)
 		(void)json_object_set_new(j, "token", tell_text(token->text));
 }
 
+/* The URL that spans go to; empty: there is none. */
+static json_t *
+tell_trace_export(const struct gen *g)
+{
+	struct conf_scope s =
+	    conf_scope_of(g->conf, conf_first(g->conf, CONF_TRACING));
+	span to = conf_text(&s, KEY_TRACING_EXPORT);
+	ptrdiff_t blank = span_chr(to, ' ');
+
+	return tell_text(
+	    blank < 0 ? to : span_trim(span_from(to, (size_t)blank)));
+}
+
 char *
 tell_render_conf(const struct gen *g)
 {
@@ -315,6 +328,7 @@ tell_render_conf(const struct gen *g)
 	    json_integer(conf_num(&tls, KEY_TLS_TICKET_ROTATION)));
 	(void)json_object_set_new(j, "dns_servers",
 	    tell_text(conf_text(&global, KEY_GLOBAL_DNS_SERVERS)));
+	(void)json_object_set_new(j, "trace_export", tell_trace_export(g));
 	(void)json_object_set_new(j, "uid", json_integer(geteuid()));
 	if (a->has_group)
 		(void)json_object_set_new(j, "gid", json_integer(a->gid));

@@ -12,6 +12,7 @@
 #include "worker/exch/plan.h"
 #include "worker/exch/sink.h"
 #include "worker/exch/stage.h"
+#include "worker/exch/trace.h"
 #include "worker/exch/trail.h"
 #include "worker/exch/visit.h"
 #include "worker/filter/compress.h"
@@ -57,6 +58,7 @@ const struct stage pipeline_request[] = {
     {"normalize", STAGE_REVERSE, stage_normalize},
     {"target", STAGE_FORWARD, stage_target},
     {"client", STAGE_CLIENTS, stage_client},
+    {"trace", STAGE_REVERSE, stage_trace},
     {"ban", STAGE_CLIENTS, stage_ban},
     {"route", STAGE_REVERSE, stage_route},
     {"rules", STAGE_REVERSE, stage_rules},
@@ -123,6 +125,7 @@ pipeline_log(struct exch *x)
 	page_close(x);
 	if (exch_is_granted(x))
 		counter_add(x->w->counters, COUNTER_TUNNELS, 1);
+	trace_close(x);
 	audit_exchange(x);
 	log_exchange(x);
 	hitter_feed(x);

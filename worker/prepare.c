@@ -21,6 +21,7 @@
 #include "worker/challenge/challenge.h"
 #include "worker/waf/waf.h"
 #include "worker/exch/match.h"
+#include "worker/exch/trace.h"
 #include "worker/files/files.h"
 #include "worker/log/access_log.h"
 #include "worker/rate/rate.h"
@@ -472,6 +473,7 @@ worker_prepare(const struct boot *b, struct diag *d)
 	prepare_caches(p, b, d);
 	prepare_rates(p, b, d);
 	p->plan.challenge = challenge_prepare(b->conf, &p->arena, d);
+	p->plan.tracing = trace_prepare(b->conf, &p->arena, d);
 	prepare_tls_policy(p, d);
 	prepare_auths(p, b, d);
 	prepare_listens(p, d);

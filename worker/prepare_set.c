@@ -474,6 +474,8 @@ prepare_settings(struct prepared *p, const struct conf_scope *s,
 	set->timeout_ms = (uint64_t)conf_num(s, KEY_SCOPE_TIMEOUT);
 	set->allows_websocket = conf_bool(s, KEY_SCOPE_WEBSOCKET);
 	set->hsts = set_hsts(p, s);
+	set->tells_status = conf_bool(s, KEY_SCOPE_PROXY_STATUS);
+	set->tells_timing = conf_bool(s, KEY_SCOPE_SERVER_TIMING);
 	acls_list(p->acls, s, false, &set->access, d);
 	set_limits(p, s, &set->limits);
 	set->bandwidth = set_bandwidth(p, s, d);

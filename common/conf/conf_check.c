@@ -497,6 +497,24 @@ check_error_log(
 	    where);
 }
 
+/* A file or a server; the error log is a file. */
+static void
+check_log_target(
+    const struct checker *c, const struct conf_section *s, bool is_error)
+{
+	const struct conf_value *server = s->first[KEY_LOG_SYSLOG];
+
+	if (server != NULL && is_error)
+		diag_error(c->d, server->key_at,
+		    "[log error] is written to a file, by `path`");
+	else if (server != NULL && s->first[KEY_LOG_PATH] != NULL)
+		diag_error(c->d, server->key_at,
+		    "'path' (line %u) and 'syslog' cannot both be",
+		    s->first[KEY_LOG_PATH]->key_at.line);
+	else if (!is_error && server == NULL && s->first[KEY_LOG_PATH] == NULL)
+		need(c, s, "has no path");
+}
+
 static void
 check_logs(const struct checker *c)
 {
@@ -504,8 +522,7 @@ check_logs(const struct checker *c)
 	     s = s->next) {
 		bool is_error = span_eq(s->name, SPAN_LIT("error"));
 
-		if (!is_error && s->first[KEY_LOG_PATH] == NULL)
-			need(c, s, "has no path");
+		check_log_target(c, s, is_error);
 		if (!is_error && s->first[KEY_LOG_LEVEL] != NULL)
 			diag_error(c->d, s->first[KEY_LOG_LEVEL]->key_at,
 			    "only [log error] has a level");

@@ -288,6 +288,25 @@ shape_dns(span s, unsigned part, const char **why)
 	       (split_address(s, false, &ip, &port) && port > 0);
 }
 
+static bool
+shape_syslog(span s, unsigned part, const char **why)
+{
+	struct ip ip;
+	uint64_t port = 0;
+
+	(void)part;
+	if (span_starts(s, SPAN_LIT("unix:")))
+		return check_unix(s, why);
+	*why = "expected udp://ADDRESS:PORT, tcp://ADDRESS:PORT or unix:/PATH, "
+	       "for example udp://192.0.2.1:514";
+	if (!span_starts(s, SPAN_LIT("udp://")) &&
+	    !span_starts(s, SPAN_LIT("tcp://")))
+		return false;
+	return split_address(
+		   span_from(s, sizeof("udp://") - 1), false, &ip, &port) &&
+	       port > 0;
+}
+
 bool
 conf_parse_ports(span s, uint16_t *from, uint16_t *to)
 {
@@ -482,6 +501,7 @@ static const struct {
     {"<canonical>", shape_canonical},
     {"<field>", shape_field},
     {"<log_format>", shape_log_format},
+    {"<syslog>", shape_syslog},
 };
 
 bool

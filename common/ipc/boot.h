@@ -42,6 +42,8 @@ struct names; /* common/store/names.h */
 struct quotas; /* common/store/quotas.h */
 struct collections; /* common/store/collections.h */
 struct decisions; /* common/store/decisions.h */
+struct spans; /* common/store/spans.h */
+struct rulehits; /* common/store/rulehits.h */
 struct sessions; /* common/store/sessions.h */
 struct spots; /* common/store/spots.h */
 struct staples; /* common/store/staples.h */
@@ -76,6 +78,8 @@ struct boot {
 	struct collections *collections; /* likewise */
 	struct visits *visits; /* likewise */
 	struct decisions *decisions; /* likewise */
+	struct spans *spans; /* likewise */
+	struct rulehits *rulehits; /* likewise */
 	struct tallies *tallies;
 	/* Called when nothing needs a path any more but for files below these n
 	 * folders, to read: no other can be opened and no program run after it.

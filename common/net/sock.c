@@ -264,6 +264,17 @@ sock_connect(const struct sock_addr *to, bool *is_done)
 }
 
 int
+sock_connect_datagram(const struct sock_addr *to)
+{
+	int fd = socket(
+	    to->u.sa.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0 && connect(fd, &to->u.sa, to->len) < 0)
+		return close_failed(fd);
+	return fd;
+}
+
+int
 sock_accept(int fd, struct sock_addr *peer)
 {
 	memset(peer, 0, sizeof(*peer));

@@ -50,6 +50,9 @@ void sock_defer_accept(int fd);
 /* A non-blocking, close-on-exec socket whose connection has been started
  * (TCP_NODELAY set). -1 with errno; *is_done tells that it is open already. */
 int sock_connect(const struct sock_addr *to, bool *is_done);
+/* A non-blocking, close-on-exec socket whose datagrams go there. -1 with
+ * errno. */
+int sock_connect_datagram(const struct sock_addr *to);
 /* accept4 with non-blocking, close-on-exec. -1 with errno. */
 int sock_accept(int fd, struct sock_addr *peer);
 /* Where an accepted connection was going when the kernel (netfilter) redirected

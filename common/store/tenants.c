@@ -115,11 +115,13 @@ tenants_open(struct tenants *t, struct segment *s)
 	t->collections = collections_map(s, true);
 	t->visits = visits_map(s, true);
 	t->decisions = decisions_map(s, true);
+	t->spans = spans_map(s, true);
+	t->rulehits = rulehits_map(s, true);
 	if (t->ticket_keys == NULL || t->strikes == NULL ||
 	    t->staples == NULL || t->sessions == NULL || t->bans == NULL ||
 	    t->headcount == NULL || t->closures == NULL || t->hitters == NULL ||
 	    t->quotas == NULL || t->collections == NULL || t->visits == NULL ||
-	    t->decisions == NULL)
+	    t->decisions == NULL || t->spans == NULL || t->rulehits == NULL)
 		return false;
 	t->upstate = upstate_open(s, true);
 	if (t->upstate == NULL)
@@ -154,6 +156,8 @@ tenants_lend(const struct tenants *t, struct boot *b)
 	b->collections = t->collections;
 	b->visits = t->visits;
 	b->decisions = t->decisions;
+	b->spans = t->spans;
+	b->rulehits = t->rulehits;
 	b->tallies = t->tallies;
 }
 
@@ -439,6 +443,19 @@ claims_decisions(
 	diag_error(d, budget != NULL ? budget->at : (struct place){0},
 	    "what was decided of late does not fit: raise shared_memory, or "
 	    "turn recent_decisions off");
+}
+
+/* Spans wait in memory of their own once any generation exports them. */
+static void
+claims_spans(struct tenants *t, const struct conf_tree *conf, struct diag *d)
+{
+	struct conf_scope s =
+	    conf_scope_of(conf, conf_first(conf, CONF_TRACING));
+	const struct conf_value *v = conf_get(&s, KEY_TRACING_EXPORT);
+
+	if (v != NULL && !spans_ready(t->spans, t->segment))
+		diag_error(d, v->at,
+		    "the table of spans does not fit: raise shared_memory");
 }
 
 /* What is used of quotas is counted once any generation asks for it. */
@@ -909,6 +926,7 @@ claims_new(struct tenants *t, const struct conf_tree *conf, bool is_dry,
 	claims_collections(t, conf, d);
 	claims_visits(t, conf, d);
 	claims_decisions(t, conf, d);
+	claims_spans(t, conf, d);
 	claims_memory(c, conf, is_dry, d);
 	for (const struct conf_section *s = conf_first(conf, CONF_UPSTREAM);
 	     s != NULL; s = s->next) {
@@ -1038,6 +1056,7 @@ tenants_repair(const struct boot *b, uint32_t dead_slot)
 	collections_repair(b->collections, b->slots, me, dead_slot);
 	visits_repair(b->visits, b->slots, me, dead_slot);
 	decisions_repair(b->decisions, dead_slot);
+	spans_repair(b->spans, dead_slot);
 	strikes_repair(b->strikes, b->slots, me, dead_slot);
 	ticket_keys_repair(b->ticket_keys, b->slots, me, dead_slot);
 	health_repair(b->upstate, dead_slot);

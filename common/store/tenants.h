@@ -16,6 +16,8 @@
 #include "common/store/bans.h"
 #include "common/store/collections.h"
 #include "common/store/decisions.h"
+#include "common/store/rulehits.h"
+#include "common/store/spans.h"
 #include "common/store/headcount.h"
 #include "common/store/hitters.h"
 #include "common/store/limits.h"
@@ -50,6 +52,8 @@ struct tenants {
 	struct collections *collections;
 	struct visits *visits;
 	struct decisions *decisions;
+	struct spans *spans;
+	struct rulehits *rulehits;
 	struct upqueue *upqueue;
 	struct spots *spots;
 	struct tallies *tallies;

@@ -26,7 +26,7 @@ DOCS = {f"usr/share/doc/gatehouse/{name}" for name in
         ("README", "abuse.md", "acl.md", "admin.md", "auth.md",
          "challenge.md", "compression.md", "config.md", "design.md",
          "examples.md", "files.md", "forward.md", "performance.md", "presets.md",
-         "reference.md", "resilience.md", "shm.md", "symptoms.md",
+         "reference.md", "resilience.md", "shm.md", "logs.md", "symptoms.md",
           "waf.md")}
 SCRIPTS = {"gateway/prepare", "gateway/token", "cdn/prepare"}
 FILES |= {f"usr/share/doc/gatehouse/examples/{name}" for name in SCRIPTS | {

@@ -19,6 +19,7 @@
 #include "worker/exch/stage.h"
 #include "worker/exch/stage_cost.h"
 #include "worker/exch/target.h"
+#include "worker/exch/trace.h"
 
 /* Bytes in flight per direction before the producer waits. Large enough to
  * fill a fast path between two reads, small enough that thousands of slow
@@ -232,6 +233,7 @@ exch_spawn(struct exch *x, const struct front_ops *front, void *front_self)
 	y->request_id = arena_span(&y->arena, x->request_id);
 	y->user = identity_copy(x->user, &y->arena);
 	y->crawler = crawler_copy(x, y);
+	trace_spawn(x, y);
 	y->t.begin_us = worker_clock(x->w)->mono_us;
 	y->t.begin_wall_us = worker_clock(x->w)->wall_us;
 	y->t.head_us = y->t.begin_us;

@@ -46,6 +46,7 @@ struct mirror;
 struct pacer;
 struct page_asked;
 struct tls_facts;
+struct trace;
 struct upstream;
 struct waf_run;
 
@@ -194,6 +195,7 @@ struct exch {
 	/* what `rewrite` made of path and query; NULL: they stay */
 	const struct target_new *target;
 	span request_id;
+	struct trace *trace; /* its place in one; NULL: there is no [tracing] */
 	span cache_result; /* how it met a cache, one word; or empty */
 	span limit; /* name of the [limit] that had a say in it; or empty */
 	span limit_result; /* what it said, one word */

@@ -238,6 +238,8 @@ struct plan_settings {
 	const struct cookie_edit *cookies; /* NULL: they stay as they are */
 	const struct outer_names
 	    *server_names; /* of the handler's upstream, or NULL */
+	bool tells_status; /* of failures, in Proxy-Status */
+	bool tells_timing; /* in Server-Timing */
 	bool hides_origin;
 	bool rewrites_location;
 	bool rewrites_paths; /* with it: paths, too */
@@ -387,6 +389,7 @@ struct plan {
 	const struct plan_auth **auths; /* by number of their section */
 	uint32_t n_auths;
 	const struct challenge *challenge;
+	const struct plan_tracing *tracing; /* NULL: there is none */
 	struct geo *geo; /* of mmdb; or NULL */
 	struct dns_conf *dns; /* what the system says of names */
 	struct domains *crawlers; /* whose are welcome; or NULL */

@@ -9,10 +9,12 @@
 #include "common/base/date.h"
 #include "common/base/num.h"
 #include "common/tls/tls_stream.h"
+#include "worker/exch/blocked.h"
 #include "worker/exch/crawler.h"
 #include "worker/exch/exch.h"
 #include "worker/exch/exch_geo.h"
 #include "worker/exch/plan.h"
+#include "worker/exch/trace.h"
 #include "worker/exch/vars_proxy.h"
 #include "worker/exch/visit.h"
 
@@ -594,6 +596,12 @@ var_get_outcome(struct exch *x, const struct var *v, char *scratch)
 					  : span_str(fault_row(x->fault)->word);
 	case VAR_FAULT_DETAIL:
 		return span_str(x->fault_detail);
+	case VAR_TRACE_ID:
+		return trace_id_text(x);
+	case VAR_SPAN_ID:
+		return trace_span_text(x);
+	case VAR_BLOCKED:
+		return exch_blocked(x);
 	case VAR_TIME:
 	case VAR_TIME_CLF:
 		return var_time(x, v->id, scratch);

@@ -9,6 +9,7 @@
 #include "common/base/arena.h"
 #include "common/base/buf.h"
 #include "common/base/list.h"
+#include "common/base/siphash.h"
 #include "common/ipc/boot.h"
 #include "common/net/dns.h"
 #include "common/net/loop.h"
@@ -107,6 +108,8 @@ struct worker {
 	uint64_t shares[SHARE_USES]; /* see worker/exch/share.h */
 	uint64_t request_seq; /* for request ids */
 	uint64_t id_salt;
+	struct sipkey trace_key; /* for ids of traces */
+	uint64_t trace_seq;
 	int64_t date_s; /* the second that date_text stands for */
 	char date_text[WORKER_DATE_CAP]; /* IMF-fixdate, 29 bytes */
 };

@@ -3,6 +3,7 @@
  * the client goes on is the level of anonymity. */
 #include "common/base/check.h"
 #include "worker/exch/hop.h"
+#include "worker/exch/told.h"
 #include "worker/forward/forward_int.h"
 
 /* Longest name that is looked at. */
@@ -211,40 +212,12 @@ stage_forward_fields(struct exch *x)
 
 /* --- Proxy-Status (RFC 9209) ---------------------------------------------- */
 
-static span
-answer_error(const struct exch *x)
-{
-	static const span known[F_N] = {
-#define PROXY_ERROR(id, type) [F_##id] = {type, sizeof(type) - 1},
-#include "worker/forward/proxy_error.def"
-#undef PROXY_ERROR
-	};
-	const struct fault_row *row = fault_row(x->fault);
-
-	if (known[x->fault].len > 0)
-		return known[x->fault];
-	if (row->side != SIDE_CLIENT)
-		return SPAN_LIT("proxy_internal_error");
-	return row->status == 403 ? SPAN_LIT("http_request_denied")
-				  : SPAN_LIT("http_request_error");
-}
-
 static void
 answer_tell_status(struct exch *x)
 {
-	span name = x->listen->forward->anonymity == ANONYMITY_NONE
-			? x->listen->via_name
-			: SPAN_LIT("proxy");
-	span error = answer_error(x);
-
-	span text = arena_printf(&x->arena, "%.*s; error=%.*s; details=\"%s\"",
-	    SPAN_FMT(name), SPAN_FMT(error), fault_row(x->fault)->word);
-
-	/* RFC 9209 2.1.4 */
-	if (x->fault == F_PARENT_REFUSED)
-		text = arena_printf(&x->arena, "%.*s; received-status=%u",
-		    SPAN_FMT(text), x->origin.status);
-	fields_add_id(&x->resp.fields, &x->arena, FIELD_PROXY_STATUS, text);
+	told_status(x, x->listen->forward->anonymity == ANONYMITY_NONE
+			   ? x->listen->via_name
+			   : SPAN_LIT("proxy"));
 }
 
 /* --- answers -------------------------------------------------------------- */

@@ -176,7 +176,7 @@ forward_prepare(const struct boot *b, const struct conf_section *sec,
 	    conf_bool(&s, KEY_FORWARD_VIA) && f->anonymity != ANONYMITY_ELITE;
 	f->user_agent = conf_text(&s, KEY_FORWARD_USER_AGENT);
 	prepare_kept(f, &s, a);
-	f->has_proxy_status = conf_bool(&s, KEY_FORWARD_PROXY_STATUS);
+	f->has_proxy_status = conf_bool(&s, KEY_SCOPE_PROXY_STATUS);
 	f->has_pac = conf_bool(&s, KEY_FORWARD_PAC);
 	f->parents = parents;
 	f->n_parents = n_parents;

@@ -15,6 +15,7 @@
 #include "worker/log/log_line.h"
 #include "worker/log/log_sample.h"
 #include "worker/log/log_sink.h"
+#include "worker/log/log_syslog.h"
 
 /* Lines wait at most this long. */
 #define LOG_FLUSH_MS 1000u
@@ -26,6 +27,8 @@ struct access_log {
 	size_t buffer;
 	struct log_sample sample;
 	struct log_format format;
+	bool is_remote; /* to a server, by `syslog` */
+	struct syslog_to syslog;
 };
 
 struct log_preset {
@@ -74,9 +77,10 @@ static const struct log_preset presets[] = {
     {"squid_policy", LINE_SQUID LINE_POLICY},
 };
 
-/* A sink, and what was told of it. */
+/* Where a log's lines wait, and what was told of it. */
 struct log_out {
 	struct log_sink sink;
+	struct log_syslog *syslog; /* instead of the sink; or NULL */
 	bool is_failing;
 	uint64_t n_lost; /* since it fails */
 };
@@ -121,6 +125,20 @@ log_prepare_sample(struct access_log *l, const struct conf_scope *scope,
 	return log_sample_prepare(&l->sample, a, &src, d);
 }
 
+static void
+log_prepare_syslog(struct access_log *l, const struct conf_scope *scope)
+{
+	span text = conf_text(scope, KEY_LOG_SYSLOG);
+
+	if (text.len == 0)
+		return;
+	l->is_remote = syslog_to_read(
+	    &l->syslog, text, conf_text(scope, KEY_LOG_FACILITY));
+	/* it had that shape when it was read */
+	REQUIRE(l->is_remote);
+	l->syslog.msgid = l->name;
+}
+
 struct access_log *
 access_log_prepare(const struct conf_tree *t, const struct conf_section *s,
     uint32_t index, struct arena *a, struct diag *d)
@@ -140,6 +158,7 @@ access_log_prepare(const struct conf_tree *t, const struct conf_section *s,
 	l->name = s->name;
 	l->section = s;
 	l->buffer = (size_t)conf_num(&scope, KEY_LOG_BUFFER);
+	log_prepare_syslog(l, &scope);
 	if (!tmpl_prepare(&l->format.tmpl, a, &src, d) ||
 	    !log_prepare_sample(l, &scope, a, d))
 		goto fail;
@@ -194,16 +213,53 @@ log_boot_fd(const struct boot *b, const struct access_log *l)
 	return -1;
 }
 
+/* --- what is the same for files and servers ------------------------------- */
+
+static uint64_t
+out_now_ms(const struct log_worker *lw)
+{
+	return clock_mono_ms(worker_clock(lw->w));
+}
+
+static size_t
+out_waiting(const struct log_out *o)
+{
+	return o->syslog != NULL ? o->syslog->len : o->sink.len;
+}
+
+static uint64_t *
+out_n_lost(struct log_out *o)
+{
+	return o->syslog != NULL ? &o->syslog->n_lost : &o->sink.n_lost;
+}
+
+/* A server that is away may be back before anything is lost. */
+static int
+out_err(const struct log_out *o)
+{
+	return o->syslog != NULL ? o->syslog->err : o->sink.err;
+}
+
+static void
+out_flush(struct log_worker *lw, struct log_out *o)
+{
+	if (o->syslog != NULL)
+		log_syslog_flush(o->syslog, out_now_ms(lw));
+	else
+		log_sink_flush(&o->sink);
+}
+
 /* Count what was lost; say so when it begins. */
 static void
 log_note_loss(struct log_worker *lw, uint32_t i)
 {
 	struct log_out *o = &lw->outs[i];
-	int err = o->sink.err;
+	uint64_t *n_lost = out_n_lost(o);
+	int err = out_err(o);
 
-	counter_add(lw->w->counters, COUNTER_LOG_LINES_DROPPED, o->sink.n_lost);
-	o->n_lost += o->sink.n_lost;
-	o->sink.n_lost = 0;
+	counter_add(lw->w->counters, COUNTER_LOG_LINES_DROPPED, *n_lost);
+	o->n_lost += *n_lost;
+	*n_lost = 0;
 	if (!o->is_failing)
 		/* no error: a reader that is too slow */
 		log_msg(LOG_ERROR, "access log fails log=%.*s error=\"%s\"",
@@ -213,9 +269,9 @@ log_note_loss(struct log_worker *lw, uint32_t i)
 }
 
 static bool
-log_is_losing(const struct log_sink *s)
+log_is_losing(struct log_out *o)
 {
-	return s->n_lost > 0 || s->err != 0;
+	return *out_n_lost(o) > 0 || out_err(o) != 0;
 }
 
 /* A turn of the timer went by without a loss. */
@@ -237,8 +293,8 @@ log_flush_all(struct log_worker *lw)
 	for (uint32_t i = 0; i < lw->n; i++) {
 		struct log_out *o = &lw->outs[i];
 
-		log_sink_flush(&o->sink);
-		if (log_is_losing(&o->sink))
+		out_flush(lw, o);
+		if (log_is_losing(o))
 			log_note_loss(lw, i);
 		else if (o->is_failing)
 			log_note_recovery(lw, i);
@@ -249,7 +305,7 @@ static bool
 log_has_waiting(const struct log_worker *lw)
 {
 	for (uint32_t i = 0; i < lw->n; i++)
-		if (lw->outs[i].sink.len > 0 || lw->outs[i].is_failing)
+		if (out_waiting(&lw->outs[i]) > 0 || lw->outs[i].is_failing)
 			return true;
 	return false;
 }
@@ -262,6 +318,32 @@ log_on_timer(void *self)
 	log_flush_all(lw);
 	if (log_has_waiting(lw))
 		loop_timer_set(lw->w->loop, &lw->timer, LOG_FLUSH_MS);
+}
+
+static void
+out_init(struct log_out *o, const struct boot *b, const struct access_log *l)
+{
+	if (!l->is_remote) {
+		log_sink_init(&o->sink, log_boot_fd(b, l), l->buffer);
+		return;
+	}
+	o->sink.fd = -1;
+	o->syslog = calloc(1, sizeof(*o->syslog));
+	REQUIRE(o->syslog != NULL);
+	log_syslog_init(o->syslog, &l->syslog, l->buffer);
+}
+
+static void
+out_fini(struct log_worker *lw, struct log_out *o)
+{
+	if (o->syslog == NULL) {
+		log_sink_fini(&o->sink);
+		return;
+	}
+	log_syslog_fini(o->syslog);
+	counter_add(
+	    lw->w->counters, COUNTER_LOG_LINES_DROPPED, o->syslog->n_lost);
+	free(o->syslog);
 }
 
 struct log_worker *
@@ -277,8 +359,7 @@ log_worker_new(struct worker *w)
 	lw->times.s = -1;
 	timer_init(&lw->timer, log_on_timer, lw);
 	for (uint32_t i = 0; i < lw->n; i++)
-		log_sink_init(&lw->outs[i].sink,
-		    log_boot_fd(w->boot, plan->logs[i]), plan->logs[i]->buffer);
+		out_init(&lw->outs[i], w->boot, plan->logs[i]);
 	return lw;
 }
 
@@ -290,7 +371,7 @@ log_worker_free(struct log_worker *lw)
 	log_flush_all(lw);
 	loop_timer_clear(lw->w->loop, &lw->timer);
 	for (uint32_t i = 0; i < lw->n; i++)
-		log_sink_fini(&lw->outs[i].sink);
+		out_fini(lw, &lw->outs[i]);
 	free(lw);
 }
 
@@ -336,7 +417,11 @@ log_wants(const struct access_log *l, struct exch *x)
 char *
 log_room(struct log_worker *lw, const struct access_log *l, size_t *cap)
 {
-	return log_sink_room(&lw->outs[l->index].sink, cap);
+	struct log_out *o = &lw->outs[l->index];
+
+	return o->syslog != NULL
+		   ? log_syslog_room(o->syslog, cap, out_now_ms(lw))
+		   : log_sink_room(&o->sink, cap);
 }
 
 void
@@ -344,11 +429,14 @@ log_added(struct log_worker *lw, const struct access_log *l, size_t len)
 {
 	struct log_out *o = &lw->outs[l->index];
 
-	if (len > 0)
+	if (len > 0 && o->syslog != NULL)
+		log_syslog_added(o->syslog, len, worker_clock(lw->w)->wall_us,
+		    out_now_ms(lw));
+	else if (len > 0)
 		log_sink_added(&o->sink, len);
-	if (log_is_losing(&o->sink))
+	if (log_is_losing(o))
 		log_note_loss(lw, l->index);
-	if ((o->sink.len > 0 || o->is_failing) && !timer_is_set(&lw->timer))
+	if ((out_waiting(o) > 0 || o->is_failing) && !timer_is_set(&lw->timer))
 		loop_timer_set(lw->w->loop, &lw->timer, LOG_FLUSH_MS);
 }
 

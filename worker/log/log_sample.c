@@ -93,12 +93,6 @@ condition_read(
 		/* what is wrong behind it is where it was */
 		own.at.col -= (uint16_t)(time.var.len - time.name.len);
 	}
-	if (span_eq(text, SPAN_LIT("blocked"))) {
-		diag_error(d, own.at,
-		    "'blocked' is not built yet (it comes with a later "
-		    "version)");
-		return NULL;
-	}
 	return match_new(a, &own, d);
 }
 

@@ -8,6 +8,7 @@
 #include "worker/exch/exch.h"
 #include "worker/exch/hop.h"
 #include "worker/exch/plan.h"
+#include "worker/exch/trace.h"
 #include "worker/route/route.h"
 
 /* Longest name that is looked at for underscores in place of hyphens. */
@@ -230,6 +231,7 @@ stage_request_fields(struct exch *x)
 	if (x->client.is_early && !req_has(x, FIELD_EARLY_DATA))
 		req_add(x, FIELD_EARLY_DATA, SPAN_LIT("1"));
 	req_add(x, FIELD_X_REQUEST_ID, x->request_id);
+	trace_tell(x);
 	if (has_trailers) {
 		req_add(x, FIELD_TE, SPAN_LIT("trailers"));
 		req_add(x, FIELD_CONNECTION, SPAN_LIT("TE"));

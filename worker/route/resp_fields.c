@@ -3,6 +3,7 @@
 #include "worker/exch/exch.h"
 #include "worker/exch/hop.h"
 #include "worker/exch/plan.h"
+#include "worker/exch/told.h"
 #include "worker/route/allow.h"
 #include "worker/route/route.h"
 
@@ -28,6 +29,8 @@ stage_response_fields(struct exch *x)
 {
 	struct http_fields *f = &x->resp.fields;
 
+	if (x->is_own_answer && x->fault != F_NONE && x->set->tells_status)
+		told_status(x, x->listen->via_name);
 	if (x->is_own_answer) {
 		/* RFC 9110 15.5.6: a 405 says what is allowed */
 		if (x->resp.status == 405 &&
@@ -70,6 +73,8 @@ stage_response_header(struct exch *x)
 	    span_eq(x->client.scheme, SPAN_LIT("https")))
 		fields_set(f, &x->arena, FIELD_STRICT_TRANSPORT_SECURITY,
 		    x->set->hsts);
+	if (x->set->tells_timing)
+		told_timing(x);
 	field_rules_apply(&x->set->response_fields, x, f);
 	return VERDICT_NEXT;
 }

@@ -4,6 +4,7 @@
 #include "worker/exch/plan.h"
 #include "worker/exch/sink.h"
 #include "worker/exch/target.h"
+#include "worker/exch/trace.h"
 #include "worker/up/h1o.h"
 
 /* --- the request's head --------------------------------------------------- */
@@ -34,6 +35,18 @@ h1o_frame(struct up_try *t)
 	}
 }
 
+static void
+h1o_find_trace(const struct exch *x, struct h1o_wire *w, char *head)
+{
+	ptrdiff_t at;
+
+	if (x->trace == NULL || x->trace->told == NULL)
+		return;
+	at = span_find(w->head, span_of(x->trace->told, TRACEPARENT_LEN));
+	if (at >= 0)
+		w->traceparent = head + at;
+}
+
 bool
 h1o_prepare(struct up_try *t)
 {
@@ -58,6 +71,7 @@ h1o_prepare_for(struct up_try *t, span target)
 	x->req.version = HTTP_1_1;
 	w->head = span_of(p, h1_write_request(&x->req, target, p));
 	x->req.version = told;
+	h1o_find_trace(x, w, p);
 	return true;
 }
 
@@ -84,6 +98,8 @@ h1o_begin(struct up_try *t)
 	memset(&w->out, 0, sizeof(w->out));
 	memset(&w->scan, 0, sizeof(w->scan));
 	w->out.how = how;
+	if (w->traceparent != NULL)
+		memcpy(w->traceparent, t->x->trace->told, TRACEPARENT_LEN);
 	if (t->server->remote == NULL)
 		wire_out_head(&w->out, a, try_proxy_header(t));
 	wire_out_head(&w->out, a, w->head);

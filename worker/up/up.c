@@ -5,6 +5,7 @@
 
 #include "worker/exch/plan.h"
 #include "worker/exch/sink.h"
+#include "worker/exch/trace.h"
 #include "worker/exch/trail.h"
 #include "worker/up/lb.h"
 #include "worker/up/rawo.h"
@@ -201,6 +202,7 @@ up_close(struct exch *x)
 	struct up_try *t = x->handler_state;
 
 	OBJ_CHECK(t, MAGIC_TRY);
+	trace_try_end(x, x->fault);
 	hedge_leave(t);
 	pause_leave(t);
 	up_waiter_cancel(&t->wait);

@@ -2,6 +2,7 @@
  * it came on: interim answers, the final head, its end. */
 #include "worker/exch/hop.h"
 #include "worker/exch/plan.h"
+#include "worker/exch/trace.h"
 #include "worker/up/up_hedge.h"
 #include "worker/up/up_sticky.h"
 #include "worker/up/up_try.h"
@@ -46,6 +47,7 @@ try_got_final(struct up_try *t, const struct http_msg *m)
 	struct exch *x = t->x;
 
 	x->origin.status = m->status;
+	trace_try_answered(x, m->status);
 	if (try_passes_over(t, m))
 		return false;
 	hedge_leave(t);

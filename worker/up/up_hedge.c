@@ -6,6 +6,7 @@
 #include "common/store/budget.h"
 #include "common/store/latency.h"
 #include "worker/exch/plan.h"
+#include "worker/exch/trace.h"
 #include "worker/up/up_try.h"
 
 #define MAGIC_HEDGE MAGIC('H', 'E', 'D', 'G')
@@ -95,6 +96,7 @@ hedge_win(struct up_hedge *h)
 		hedge_note(t);
 	up_waiter_cancel(&t->wait);
 	try_clear_timers(t);
+	trace_try_end(x, F_NONE);
 	/* no failure: it was only slower */
 	try_drop_origin(t);
 	try_uncount(t);

@@ -7,6 +7,7 @@
 #include "common/net/proxyproto.h"
 #include "common/store/upstate.h"
 #include "worker/exch/plan.h"
+#include "worker/exch/trace.h"
 #include "worker/up/up_hedge.h"
 
 void
@@ -257,6 +258,7 @@ try_failed(struct up_try *t, enum fault_id why, int err)
 	struct up_server *next = NULL;
 
 	try_count_failure(t);
+	trace_try_end(t->x, why);
 	t->why = why;
 	t->n_sent += t->is_any_sent;
 	up_place_failed(t, why);
@@ -381,6 +383,7 @@ try_note(struct up_try *t)
 {
 	t->n_tries++;
 	t->x->origin.tries++;
+	trace_try_begin(t->x);
 	if (!t->is_asked)
 		upstate_add(t->x->w->boot->upstate, t->server->conf->id,
 		    UPSTATE_REQUESTS);

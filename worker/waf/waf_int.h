@@ -38,5 +38,9 @@ uint32_t waf_locate(
     void *self, span address, struct sec_field out[SEC_GEO_MAX]);
 struct sec_rates waf_rates(void *self);
 span waf_server_addr(void *self);
+/* Count the rules that matched, each by its number, and the one that refused;
+ * or NULL. */
+void waf_count_rules(const struct exch *x, const struct sec_message *matched,
+    const struct sec_rule *refuser);
 
 #endif

@@ -591,8 +591,8 @@ waf_close(struct exch *x, struct waf_report *out)
 	}
 	if (x->sink != NULL)
 		return true;
-	if (out->messages != NULL)
-		counter_add(x->w->counters, COUNTER_WAF_MATCHED, 1);
+	waf_count_rules(
+	    x, out->messages, out->is_refused ? sec_tx_refuser(run->tx) : NULL);
 	if (out->bound != NULL)
 		counter_add(x->w->counters, COUNTER_WAF_BOUNDS, 1);
 	return (out->messages != NULL || out->bound != NULL) &&

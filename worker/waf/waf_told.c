@@ -1,9 +1,11 @@
 /* waf_told: what rules ask that is not in the request and needs no waiting: who
- * the server is, what the client did of late, where an address is. */
+ * the server is, what the client did of late, where an address is; and what of
+ * them is counted. */
 #include <assert.h>
 
 #include "common/base/check.h"
 #include "common/net/geo.h"
+#include "common/store/rulehits.h"
 #include "worker/exch/exch.h"
 #include "worker/exch/plan.h"
 #include "worker/exch/visit.h"
@@ -60,4 +62,19 @@ waf_rates(void *self)
 	OBJ_CHECK(x, MAGIC_EXCH);
 	r = visit_rates(x);
 	return (struct sec_rates){.not_found = r.missing, .paths = r.paths};
+}
+
+void
+waf_count_rules(const struct exch *x, const struct sec_message *matched,
+    const struct sec_rule *refuser)
+{
+	struct rulehits *t = x->w->boot->rulehits;
+
+	if (matched != NULL)
+		counter_add(x->w->counters, COUNTER_WAF_MATCHED, 1);
+	for (const struct sec_message *m = matched; m != NULL; m = m->next)
+		if (m->rule->id != 0)
+			rulehits_add(t, m->rule->id, RULEHIT_MATCHED);
+	if (refuser != NULL && refuser->id != 0)
+		rulehits_add(t, refuser->id, RULEHIT_REFUSED);
 }
