@@ -18,7 +18,7 @@ request_header response_header
 hide_header hide_origin rewrite_location rewrite_cookie hsts security_headers
 cors error_page max_body websocket
 buffer_response limit_bandwidth timeout certificate certificate_key client_ca
-verify crl"""
+verify crl proxy_status server_timing"""
 SITE_ONLY = """hosts listen certificate certificate_key client_ca verify
 crl""".split()
 KEYS = {
@@ -35,8 +35,9 @@ KEYS = {
         certificate_key client_ca verify""",
     "site x": SCOPE,
     "route s /x": " ".join(w for w in SCOPE.split() if w not in SITE_ONLY),
-    "rule s x": "match " + " ".join(w for w in SCOPE.split()
-                                    if w not in SITE_ONLY),
+    "rule s x": "match " + " ".join(
+        w for w in SCOPE.split() if w not in [*SITE_ONLY, "proxy_status",
+                                              "server_timing"]),
     "defaults": "connect_timeout response_timeout header_timeout "
         "idle_timeout " + " ".join(w for w in SCOPE.split()
                                    if w not in ("hosts", "listen")),
@@ -65,9 +66,9 @@ KEYS = {
         content_type response_size quota match extend""",
     "challenge": "difficulty ttl secret cookie status",
     "users x": "file groups_file",
-    "log x": "path format sample buffer level",
+    "log x": "path syslog facility format sample buffer level",
     "admin": "listen group allow token dashboard metrics",
-    "tracing": "propagate export sample",
+    "tracing": "propagate export sample follow_parent",
     "cluster": "redis share",
 }
 BARE = ["stream x"]
@@ -132,7 +133,8 @@ def test_every_section_is_known(section, tmp_path):
     built = section.split()[0] in ("global", "defaults", "listen", "site",
                                    "route", "rule", "upstream", "log",
                                    "admin", "tls", "cache", "limit",
-                                   "users", "auth", "acl", "challenge", "forward", "waf")
+                                   "users", "auth", "acl", "challenge", "forward", "waf",
+                                   "tracing")
     assert any("not built yet" in text for text in said) != built
 
 

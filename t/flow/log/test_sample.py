@@ -1,5 +1,6 @@
 """[log] sample: a share of the lines by a hash of the request's id, and what is
 kept always (CONFIG)."""
+import subprocess
 import threading
 
 import pytest
@@ -81,6 +82,70 @@ def test_what_is_kept_always(gatehouse, origin):
     plain = ["plain 200"] if took["plain"] > 0.1 else []
     # two workers write in the order in which they get to it
     assert sorted(kept) == sorted([*plain, "bad 404", "slow 200", "me 200"])
+
+
+BLOCKED = """
+[global]
+workers = 1
+[listen x]
+address = 127.0.0.1:{port}
+trusted_proxies = 127.0.0.1
+[log access]
+path = {dir}/access.log
+format = {request_id} {blocked}
+sample = 0%% unless blocked
+buffer = none
+[limit few]
+key = {path}
+rate = 1/m
+[users people]
+file = {dir}/people
+[auth known]
+scheme = basic
+users = people
+[waf w]
+rules = {rules}
+audit_log = {dir}/audit.log
+[site test]
+hosts = *
+respond = 200 x
+waf = w
+[route test /limit]
+respond = 200
+rate_limit = few
+[route test /auth]
+respond = 200
+auth = known
+[route test /work]
+respond = 200
+challenge = on
+[route test /deny]
+respond = 200
+deny = all
+[route test /404]
+respond = 404
+"""
+
+
+def test_blocked_is_what_a_rule_refused(gatehouse, tmp_path):
+    """A log of its own for them; the same id is in the audit log."""
+    rules = tmp_path / "rules.conf"
+    rules.write_text('SecRule ARGS "@contains attack" '
+                     '"id:1,phase:1,deny,log,msg:\'m\'"\n')
+    people = tmp_path / "people"
+    hashed = subprocess.run(["openssl", "passwd", "-5", "x"], text=True,
+                            check=True, stdout=subprocess.PIPE).stdout
+    people.write_text(f"anna:{hashed}")
+    gh = gatehouse(BLOCKED.replace("%%", "%").replace(
+        "{dir}/people", str(people)), rules=rules)
+    for path in ("/limit", "/404", "/", "/limit", "/auth", "/work", "/deny",
+                 "/?a=attack"):
+        ask(gh, path, path[1:].replace("?", "-") or "plain")
+    assert gh.stop() == 0
+    assert (gh.dir / "access.log").read_text().splitlines() == [
+        "limit limit", "auth auth", "work challenge", "deny access_denied",
+        "-a=attack waf"]
+    assert '"request_id":"-a=attack"' in (gh.dir / "audit.log").read_text()
 
 
 @pytest.mark.parametrize("text, col, words", [

@@ -2,6 +2,7 @@
 log see of it."""
 import gzip
 import json
+import re
 import subprocess
 
 import pytest
@@ -201,6 +202,25 @@ def test_who_is_refused(front):
         if status == 200 and target in CODED:
             assert got.body == CODED[target]
     assert wrong == []
+
+
+def rules_of(gh, word):
+    """{number: count} of /metrics."""
+    with admin.connect(gh) as c:
+        text = c.get("/metrics").text
+    return {rule: int(n) for rule, n in re.findall(
+        rf'gatehouse_waf_rule_{word}_total{{rule="(\w+)"}} (\d+)', text)}
+
+
+def test_each_rule_is_counted_by_its_number(front):
+    """Issue 11: also where its section only tells; no rule, no row."""
+    assert rules_of(front, "matched") == {}
+    for target, fields in (("/?a=attack", []), ("/?b=attack", []),
+                           ("/watch?a=attack", []),
+                           ("/", [("X-Bad", "yes")]), ("/", [])):
+        ask(front, target, fields=fields)
+    until(lambda: rules_of(front, "matched") == {"1": 3, "2": 1})
+    assert rules_of(front, "refused") == {"1": 2, "2": 1}
 
 
 def test_the_audit_log_tells_who_what_and_why(front):
