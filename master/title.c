@@ -13,8 +13,8 @@
 static char *title_area;
 static size_t title_cap;
 /* What environ is until somebody sets a variable; kept, for it holds texts that
- * nobody can free. */
-static char **title_env;
+ * nobody can free; volatile, for a compiler leaves out what nobody reads. */
+static char **volatile title_env;
 
 void
 title_init(int argc, char **argv)
