@@ -13,6 +13,8 @@
 
 /* What the master tells at most: configurations of any size that it reads. */
 #define FACTS_MAX (256 * 1024 * 1024)
+/* Of a query: what is wanted of the status. */
+#define ONLY "only="
 
 static const struct serve_limits limits = {
     .conns_max = 64,
@@ -66,9 +68,39 @@ static void
 handle_status(void *self, struct serve_call *c)
 {
 	struct admin *a = self;
+	span query = serve_request(c)->query;
+	bool is_all = query.len == 0;
+	json_t *j;
 
-	if (admin_begin(a, c))
-		admin_answer(c, 200, admin_status(a));
+	if (!admin_begin(a, c))
+		return;
+	j = is_all || span_starts(query, SPAN_LIT(ONLY))
+		? admin_status(a, is_all ? span_of(NULL, 0)
+					 : span_from(query, sizeof(ONLY) - 1))
+		: NULL;
+	if (j != NULL)
+		admin_answer(c, 200, j);
+	else
+		admin_refuse(c, 400,
+		    "expected ?only=KEY,KEY of the keys of the status, or "
+		    "nothing");
+}
+
+/* The effective configuration. */
+static void
+handle_config(void *self, struct serve_call *c)
+{
+	static const char *const told[] = {"generation", "config", "effective"};
+	struct admin *a = self;
+	json_t *j;
+
+	if (!admin_begin(a, c))
+		return;
+	j = json_object();
+	for (size_t i = 0; i < NELEMS(told); i++)
+		(void)json_object_set(
+		    j, told[i], json_object_get(a->conf, told[i]));
+	admin_answer(c, 200, j);
 }
 
 /* --- asking the master ---------------------------------------------------- */
@@ -163,7 +195,7 @@ ask_look(struct ask *k, const json_t *state)
 	uint32_t heard =
 	    (uint32_t)json_integer_value(json_object_get(state, "asks"));
 	uint32_t ended =
-	    (uint32_t)json_integer_value(json_object_get(state, "reloads"));
+	    (uint32_t)json_integer_value(json_object_get(state, "ended"));
 	json_t *reload = json_object_get(state, "reload");
 
 	if (heard < k->no)
@@ -189,19 +221,9 @@ ask_look(struct ask *k, const json_t *state)
 }
 
 static const struct serve_route routes[] = {
-    {"/v1/status", METHOD_GET, handle_status},
-    {"/metrics", METHOD_GET, admin_on_metrics},
-    {"/v1/purge", METHOD_POST, admin_on_purge},
-    {"/v1/reload", METHOD_POST, handle_reload},
-    {"/v1/reopen", METHOD_POST, handle_reopen},
-    {"/v1/quit", METHOD_POST, handle_quit},
-    {"/v1/stop", METHOD_POST, handle_stop},
-    {"/v1/drain", METHOD_POST, handle_drain},
-    {"/v1/server", METHOD_POST, admin_on_server},
-    {"/v1/bans", METHOD_GET, admin_on_bans},
-    {"/v1/ban", METHOD_POST, admin_on_ban},
-    {"/v1/why", METHOD_GET, admin_on_why},
-    {"/v1/maintenance", METHOD_POST, admin_on_maintenance},
+#define ADMIN_ROUTE(method, path, fn) {path, METHOD_##method, fn},
+#include "master/admin_route.def"
+#undef ADMIN_ROUTE
 };
 
 /* --- what the master tells ------------------------------------------------ */
@@ -318,6 +340,7 @@ admin_init(struct admin *a, struct loop *l, const struct boot *b,
 	*a = (struct admin){.loop = l, .boot = b, .stapler = st};
 	list_init(&a->asks);
 	list_init(&a->purges);
+	a->series = series_new(a);
 	a->serve = serve_new(l, &limits, routes, NELEMS(routes), a);
 }
 
@@ -338,6 +361,7 @@ admin_end(struct admin *a)
 		admin_refuse(c, 503, "gatehouse ends");
 	}
 	admin_purge_end(a);
+	series_free(a->series);
 	serve_free(a->serve);
 	admin_drop_fds(a);
 	free(a->fds);

@@ -49,6 +49,9 @@ void reload_begin(struct gen *g);
 /* It has ended, once: it serves (why == NULL), or `why`, unless its diag says
  * more. */
 void reload_end(struct gen *g, const char *why);
+/* The last one, and the last ones, the newest first; new. */
+json_t *tell_reload(const struct reload *r);
+json_t *tell_reloads(const struct reload *r);
 /* The steward asks; what is none of enum ctl_ask is logged. */
 void ask_obey(struct master *m, uint64_t what);
 
@@ -73,6 +76,7 @@ struct admin {
 	struct list asks; /* that wait for an answer */
 	uint32_t n_asked;
 	struct list purges; /* that wait for an answer */
+	struct series *series;
 };
 
 /* boot.ctl_fd is where it asks. */
@@ -95,11 +99,26 @@ void admin_refuse(struct serve_call *c, unsigned status, const char *why);
 
 /* --- in the steward: admin_status.c --------------------------------------- */
 
-/* GET /v1/status */
-json_t *admin_status(const struct admin *a);
+/* What GET /v1/status tells: all, or with only.p what is named in it between
+ * commas. NULL: there is no such key. */
+json_t *admin_status(const struct admin *a, span only);
 /* What it says of one server of a->conf, with its history; new. NULL: an empty
  * spot of a name. */
 json_t *admin_status_server(const struct admin *a, const json_t *server);
+
+/* --- in the steward: admin_certs.c ---------------------------------------- */
+
+/* When the first one ends. */
+json_t *admin_status_first_end(const struct admin *a);
+json_t *admin_status_certificates(const struct admin *a);
+
+/* --- in the steward: admin_series.c --------------------------------------- */
+
+/* Looks at what is counted, once a second. */
+struct series *series_new(const struct admin *a);
+void series_free(struct series *s);
+/* GET /v1/traffic; `self` is the admin. */
+void admin_on_traffic(void *self, struct serve_call *c);
 
 /* --- in the steward: admin_metrics.c -------------------------------------- */
 
@@ -123,6 +142,15 @@ json_t *admin_status_bans(const struct admin *a);
 
 /* GET /v1/why; `self` is the admin. */
 void admin_on_why(void *self, struct serve_call *c);
+/* Lines of the configuration that refused most of what is kept. */
+json_t *admin_status_blocked(const struct admin *a);
+
+/* --- in the steward: admin_level.c ---------------------------------------- */
+
+/* POST /v1/loglevel; `self` is the admin. */
+void admin_on_level(void *self, struct serve_call *c);
+/* The level that is configured, and the one that is ordered. */
+json_t *admin_status_level(const struct admin *a);
 
 /* --- in the steward: admin_quota.c ---------------------------------------- */
 

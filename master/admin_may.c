@@ -97,6 +97,69 @@ admin_may(const struct admin *a, const struct serve_call *c, bool is_open)
 	return MAY_WITH_TOKEN;
 }
 
+/* --- orders from a browser ------------------------------------------------ */
+
+static bool
+is_same_origin(span origin, span host)
+{
+	ptrdiff_t at = span_find(origin, SPAN_LIT("://"));
+
+	return at > 0 && span_ieq(span_from(origin, (size_t)at + 3), host);
+}
+
+static bool
+is_json(span type)
+{
+	ptrdiff_t at = span_chr(type, ';');
+
+	return span_ieq(span_trim(at < 0 ? type : span_first(type, (size_t)at)),
+	    SPAN_LIT("application/json"));
+}
+
+/* The token alone keeps pages of others out: they do not know it, and may not
+ * send it without our leave, which nobody gets. Whoever has made a browser send
+ * it all the same is met here: why such an order is not taken, or NULL. */
+static const char *
+why_no_order(const struct serve_call *c, unsigned *status)
+{
+	const struct http_msg *req = serve_request(c);
+	const struct http_field *site =
+	    fields_find(&req->fields, FIELD_SEC_FETCH_SITE);
+	const struct http_field *origin =
+	    fields_find(&req->fields, FIELD_ORIGIN);
+	const struct http_field *type =
+	    fields_find(&req->fields, FIELD_CONTENT_TYPE);
+	const struct http_field *host = fields_find(&req->fields, FIELD_HOST);
+
+	*status = 403;
+	if (site != NULL && !span_eq(site->value, SPAN_LIT("same-origin")) &&
+	    !span_eq(site->value, SPAN_LIT("none")))
+		return "an order from a page of another site is not taken";
+	if (origin != NULL &&
+	    (host == NULL || !is_same_origin(origin->value, host->value)))
+		return "an order from a page of another origin is not taken";
+	*status = 415;
+	if (serve_content(c).len > 0 && (type == NULL || !is_json(type->value)))
+		return "an order needs Content-Type: application/json";
+	return NULL;
+}
+
+static bool
+admin_takes(struct serve_call *c)
+{
+	const char *why;
+	unsigned status;
+	struct ip ip;
+
+	/* no browser comes over a unix socket */
+	if (serve_request(c)->method != METHOD_POST || !serve_peer_ip(c, &ip))
+		return true;
+	why = why_no_order(c, &status);
+	if (why != NULL)
+		admin_refuse(c, status, why);
+	return why == NULL;
+}
+
 static bool
 admin_let(const struct admin *a, struct serve_call *c, bool is_open)
 {
@@ -106,7 +169,7 @@ admin_let(const struct admin *a, struct serve_call *c, bool is_open)
 	}
 	switch (admin_may(a, c, is_open)) {
 	case MAY_USE:
-		return true;
+		return admin_takes(c);
 	case MAY_NOT:
 		break;
 	case MAY_WITH_TOKEN:

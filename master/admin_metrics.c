@@ -496,7 +496,7 @@ admin_on_metrics(void *self, struct serve_call *c)
 	    .out = open_memstream(&text, &len),
 	    .is_open = wants_open(c),
 	    .a = a,
-	    .status = admin_status(a),
+	    .status = admin_status(a, span_of(NULL, 0)),
 	    .servers = json_array(),
 	};
 	REQUIRE(p.out != NULL);

@@ -17,9 +17,7 @@
 #include "common/store/upqueue.h"
 #include "common/store/upstate.h"
 #include "master/admin.h"
-#include "master/stapler.h"
 
-#define DAY_S 86400
 /* Changes of servers in one answer; a history that does not fit is left out. */
 #define STATUS_CHANGES_MAX 4096u
 
@@ -451,99 +449,10 @@ status_rate_limits(const struct admin *a)
 	return all;
 }
 
-/* What was told, as it was told. */
-static void
-set_told(json_t *j, const char *key, const json_t *from)
-{
-	(void)json_object_set(j, key, json_object_get(from, key));
-}
-
-/* The first certificate that ends: when, and in how many days. */
-static void
-set_certificate(json_t *j, const struct admin *a)
-{
-	const json_t *ends = json_object_get(a->state, "certificate_ends");
-	json_int_t at_s = json_integer_value(ends);
-	char when[DATE_ISO_LEN];
-	json_t *c;
-
-	if (!json_is_integer(ends)) {
-		(void)json_object_set_new(j, "certificate", json_null());
-		return;
-	}
-	date_format_iso(at_s * 1000000, when);
-	c = json_object();
-	(void)json_object_set_new(
-	    c, "first_ends", json_stringn(when, sizeof(when)));
-	(void)json_object_set_new(c, "days_left",
-	    json_integer((at_s - clock_wall_s(loop_clock(a->loop))) / DAY_S));
-	(void)json_object_set_new(j, "certificate", c);
-}
-
-/* What is stapled to one: state and end. */
-static void
-set_staple(json_t *j, const char *word, int64_t until_s)
-{
-	char when[DATE_ISO_LEN];
-
-	(void)json_object_set_new(j, "state", json_string(word));
-	if (until_s == 0) {
-		(void)json_object_set_new(j, "next_update", json_null());
-		return;
-	}
-	date_format_iso(until_s * 1000000, when);
-	(void)json_object_set_new(
-	    j, "next_update", json_stringn(when, sizeof(when)));
-}
-
-/* One from a file was judged when it was read; time goes on since. */
-static const char *
-staple_word(const json_t *c, int64_t now_s)
-{
-	if (now_s >= json_integer_value(json_object_get(c, "until_s")))
-		return "expired";
-	return json_string_value(json_object_get(c, "word"));
-}
-
 static json_t *
-status_certificate(const struct admin *a, const json_t *c)
+status_config(const struct admin *a)
 {
-	const char *from = json_string_value(json_object_get(c, "staple"));
-	const char *print =
-	    json_string_value(json_object_get(c, "fingerprint"));
-	json_t *j = json_object();
-	struct stapler_state state;
-
-	set_told(j, "file", c);
-	set_told(j, "fingerprint", c);
-	set_told(j, "staple", c);
-	if (strcmp(from, "file") == 0) {
-		set_staple(j, staple_word(c, clock_wall_s(loop_clock(a->loop))),
-		    json_integer_value(json_object_get(c, "until_s")));
-	} else if (strcmp(from, "fetch") == 0 &&
-		   stapler_look(a->stapler, print, &state)) {
-		set_staple(j, state.word, state.until_s);
-		if (state.problem != NULL)
-			(void)json_object_set_new(
-			    j, "problem", json_string(state.problem));
-	} else {
-		set_staple(j, "none", 0);
-	}
-	return j;
-}
-
-static json_t *
-status_certificates(const struct admin *a)
-{
-	json_t *all = json_array();
-	const json_t *c;
-	size_t i;
-
-	json_array_foreach(a->certs, i, c)
-	{
-		(void)json_array_append_new(all, status_certificate(a, c));
-	}
-	return all;
+	return json_incref(json_object_get(a->conf, "config"));
 }
 
 static json_t *
@@ -561,33 +470,100 @@ status_collections(const struct admin *a)
 	return j;
 }
 
+/* --- all of it ------------------------------------------------------------ */
+
+static json_t *
+status_version(const struct admin *a)
+{
+	(void)a;
+	return json_string(PACKAGE_VERSION);
+}
+
+static json_t *
+status_uptime(const struct admin *a)
+{
+	uint64_t began =
+	    (uint64_t)json_integer_value(json_object_get(a->state, "began_ms"));
+	uint64_t ms = now_ms(a);
+
+	return json_integer(ms > began ? (json_int_t)(ms - began) / 1000 : 0);
+}
+
+static json_t *
+status_steward(const struct admin *a)
+{
+	uint32_t slot = a->boot->slot;
+
+	return status_slot(&a->boot->slots->at[slot], slot, now_ms(a));
+}
+
+/* Each key, and what makes it; without that it stands in what the master told
+ * of its state. */
+static const struct status_part {
+	const char *key;
+	json_t *(*make)(const struct admin *a);
+} parts[] = {
+    {"version", status_version},
+    {"pid", NULL},
+    {"uptime_s", status_uptime},
+    {"state", NULL},
+    {"config", status_config},
+    {"reload", NULL},
+    {"reloads", NULL},
+    {"cache_file", NULL},
+    {"log_level", admin_status_level},
+    {"certificate", admin_status_first_end},
+    {"certificates", admin_status_certificates},
+    {"generations", status_generations},
+    {"workers", status_workers},
+    {"steward", status_steward},
+    {"counters", status_counters},
+    {"upstreams", status_upstreams},
+    {"caches", status_caches},
+    {"limits", status_rate_limits},
+    {"quotas", admin_status_quotas},
+    {"collections", status_collections},
+    {"bans", admin_status_bans},
+    {"top", admin_status_top},
+    {"blocked", admin_status_blocked},
+    {"maintenance", admin_status_sites},
+};
+
+static void
+status_add(const struct admin *a, json_t *j, const struct status_part *p)
+{
+	if (p->make != NULL)
+		(void)json_object_set_new(j, p->key, p->make(a));
+	else
+		(void)json_object_set(
+		    j, p->key, json_object_get(a->state, p->key));
+}
+
+static const struct status_part *
+status_find(span key)
+{
+	for (size_t i = 0; i < NELEMS(parts); i++)
+		if (span_eq(key, span_str(parts[i].key)))
+			return &parts[i];
+	return NULL;
+}
+
 json_t *
-admin_status(const struct admin *a)
+admin_status(const struct admin *a, span only)
 {
 	json_t *j = json_object();
+	span key;
 
-	(void)json_object_set_new(j, "version", json_string(PACKAGE_VERSION));
-	set_told(j, "pid", a->state);
-	set_age(j, "uptime_s", a->state, now_ms(a));
-	set_told(j, "state", a->state);
-	set_told(j, "config", a->conf);
-	set_told(j, "reload", a->state);
-	set_told(j, "cache_file", a->state);
-	set_certificate(j, a);
-	(void)json_object_set_new(j, "certificates", status_certificates(a));
-	(void)json_object_set_new(j, "generations", status_generations(a));
-	(void)json_object_set_new(j, "workers", status_workers(a));
-	(void)json_object_set_new(j, "steward",
-	    status_slot(
-		&a->boot->slots->at[a->boot->slot], a->boot->slot, now_ms(a)));
-	(void)json_object_set_new(j, "counters", status_counters(a));
-	(void)json_object_set_new(j, "upstreams", status_upstreams(a));
-	(void)json_object_set_new(j, "caches", status_caches(a));
-	(void)json_object_set_new(j, "limits", status_rate_limits(a));
-	(void)json_object_set_new(j, "quotas", admin_status_quotas(a));
-	(void)json_object_set_new(j, "collections", status_collections(a));
-	(void)json_object_set_new(j, "bans", admin_status_bans(a));
-	(void)json_object_set_new(j, "top", admin_status_top(a));
-	(void)json_object_set_new(j, "maintenance", admin_status_sites(a));
+	for (size_t i = 0; only.p == NULL && i < NELEMS(parts); i++)
+		status_add(a, j, &parts[i]);
+	while (span_cut(&only, ',', &key)) {
+		const struct status_part *p = status_find(key);
+
+		if (p == NULL) {
+			json_decref(j);
+			return NULL;
+		}
+		status_add(a, j, p);
+	}
 	return j;
 }

@@ -1,6 +1,7 @@
 /* master/admin_why: what was decided about requests of late, out of the rings
  * that the workers write (store/decisions). */
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/base/check.h"
 #include "common/store/decisions.h"
@@ -9,6 +10,8 @@
 
 /* Told of at once. */
 #define WHY_MAX 1000u
+/* Lines of the configuration that refuse most. */
+#define BLOCKED_MAX 10u
 
 struct why_asked {
 	span id; /* p == NULL: the last ones */
@@ -79,6 +82,105 @@ why_find(const struct admin *a, const struct why_asked *w)
 	free(l);
 	return found;
 }
+
+/* --- what refuses most ---------------------------------------------------- */
+
+/* The line that decided: the last one but for what it came to. */
+static json_t *
+blocked_line(const json_t *lines)
+{
+	json_t *last = json_array_get(lines, json_array_size(lines) - 1);
+	json_t *before = json_array_get(lines, json_array_size(lines) - 2);
+	const char *text = json_string_value(json_object_get(last, "text"));
+	bool is_fault = last != NULL &&
+			strcmp(json_string_value(json_object_get(last, "what")),
+			    "fault") == 0;
+	json_t *line;
+
+	line = is_fault && before != NULL ? json_copy(before) : json_copy(last);
+	if (line != NULL)
+		(void)json_object_set_new(line, "fault",
+		    is_fault ? json_stringn(text, strcspn(text, ":"))
+			     : json_null());
+	return line;
+}
+
+static void
+blocked_count(json_t *by_line, const json_t *decision)
+{
+	json_t *line = blocked_line(json_object_get(decision, "lines"));
+	json_t *seen;
+	char *key;
+
+	if (line == NULL)
+		return;
+	key = json_dumps(line, JSON_COMPACT);
+	REQUIRE(key != NULL);
+	if (json_object_get(by_line, key) == NULL)
+		(void)json_object_set(by_line, key, line);
+	seen = json_object_get(by_line, key);
+	(void)json_object_set_new(seen, "count",
+	    json_integer(
+		json_integer_value(json_object_get(seen, "count")) + 1));
+	json_decref(line);
+	free(key);
+}
+
+/* Take the largest out. */
+static json_t *
+blocked_take(json_t *by_line)
+{
+	const char *best = NULL;
+	json_int_t most = 0;
+	const char *key;
+	json_t *line;
+
+	json_object_foreach(by_line, key, line)
+	{
+		json_int_t n =
+		    json_integer_value(json_object_get(line, "count"));
+
+		if (n > most) {
+			best = key;
+			most = n;
+		}
+	}
+	if (best == NULL)
+		return NULL;
+	line = json_incref(json_object_get(by_line, best));
+	(void)json_object_del(by_line, best);
+	return line;
+}
+
+json_t *
+admin_status_blocked(const struct admin *a)
+{
+	const struct why_asked all = {
+	    .last = DECISIONS_KEPT, .only_refused = true};
+	json_t *found = why_find(a, &all);
+	json_t *by_line = json_object();
+	json_t *lines = json_array();
+	json_t *j = json_object();
+	const json_t *one;
+	json_t *line;
+	size_t i;
+
+	json_array_foreach(found, i, one)
+	{
+		blocked_count(by_line, one);
+	}
+	while (json_array_size(lines) < BLOCKED_MAX &&
+	       (line = blocked_take(by_line)) != NULL)
+		(void)json_array_append_new(lines, line);
+	(void)json_object_set_new(
+	    j, "of", json_integer((json_int_t)json_array_size(found)));
+	(void)json_object_set_new(j, "lines", lines);
+	json_decref(by_line);
+	json_decref(found);
+	return j;
+}
+
+/* --- the interface -------------------------------------------------------- */
 
 void
 admin_on_why(void *self, struct serve_call *c)

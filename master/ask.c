@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/base/check.h"
+#include "common/base/date.h"
 #include "common/base/log.h"
 #include "master/admin.h"
 #include "master/report.h"
@@ -37,6 +38,24 @@ reload_problems(const struct gen *g, const char *why)
 	return text;
 }
 
+/* One more of the last ones. A text that is cut within a letter would be none:
+ * all but ASCII is left out. */
+static void
+reload_note(struct reload *r)
+{
+	struct reload_past *past = &r->past[r->n_past++ % RELOADS_KEPT];
+	size_t n = strcspn(r->problems, "\n");
+	size_t len = 0;
+
+	past->is_ok = r->is_ok;
+	past->generation = r->generation;
+	past->wall_us = r->wall_us;
+	for (size_t i = 0; i < n && len + 1 < sizeof(past->problem); i++)
+		if (r->problems[i] >= ' ' && r->problems[i] <= '~')
+			past->problem[len++] = r->problems[i];
+	past->problem[len] = '\0';
+}
+
 void
 reload_end(struct gen *g, const char *why)
 {
@@ -55,8 +74,58 @@ reload_end(struct gen *g, const char *why)
 	r->wall_us = loop_clock(m->loop)->wall_us;
 	free(r->problems);
 	r->problems = reload_problems(g, why);
+	reload_note(r);
 	tell_state(m);
 }
+
+/* --- what is told of them ------------------------------------------------- */
+
+json_t *
+tell_reload(const struct reload *r)
+{
+	char when[DATE_ISO_LEN];
+	json_t *j;
+
+	if (r->n_ended == 0)
+		return json_null();
+	date_format_iso(r->wall_us, when);
+	j = json_object();
+	(void)json_object_set_new(j, "ok", json_boolean(r->is_ok));
+	(void)json_object_set_new(j, "generation", json_integer(r->generation));
+	(void)json_object_set_new(
+	    j, "time", tell_text(span_of(when, sizeof(when))));
+	(void)json_object_set_new(
+	    j, "problems", tell_text(span_str(r->problems)));
+	return j;
+}
+
+json_t *
+tell_reloads(const struct reload *r)
+{
+	json_t *all = json_array();
+
+	for (uint32_t i = 0; i < r->n_past && i < RELOADS_KEPT; i++) {
+		const struct reload_past *past =
+		    &r->past[(r->n_past - 1 - i) % RELOADS_KEPT];
+		char when[DATE_ISO_LEN];
+		json_t *j = json_object();
+
+		date_format_iso(past->wall_us, when);
+		(void)json_object_set_new(j, "ok", json_boolean(past->is_ok));
+		(void)json_object_set_new(
+		    j, "generation", json_integer(past->generation));
+		(void)json_object_set_new(
+		    j, "time", tell_text(span_of(when, sizeof(when))));
+		(void)json_object_set_new(j, "problem",
+		    past->problem[0] != '\0'
+			? tell_text(span_str(past->problem))
+			: json_null());
+		(void)json_array_append_new(all, j);
+	}
+	return all;
+}
+
+/* --- what is asked -------------------------------------------------------- */
 
 /* Which reload answers who asks now; 0: there will be none. */
 static uint32_t

@@ -18,6 +18,20 @@ static const char *const from_names[] = {
 };
 
 static json_t *
+facts_names(const char *names)
+{
+	span rest = span_str(names);
+	json_t *all = json_array();
+	span name;
+
+	while (span_cut(&rest, ' ', &name))
+		if (name.len > 0)
+			(void)json_array_append_new(
+			    all, json_stringn(name.p, name.len));
+	return all;
+}
+
+static json_t *
 facts_one(const struct boot_certificate *c)
 {
 	json_t *file = json_string(c->file);
@@ -26,6 +40,8 @@ facts_one(const struct boot_certificate *c)
 	/* not UTF-8: a path may be anything */
 	(void)json_object_set_new(
 	    j, "file", file != NULL ? file : json_string("?"));
+	(void)json_object_set_new(j, "names", facts_names(c->names));
+	(void)json_object_set_new(j, "ends_s", json_integer(c->ends_s));
 	(void)json_object_set_new(j, "fingerprint", json_string(c->print));
 	(void)json_object_set_new(
 	    j, "staple", json_string(from_names[c->from]));

@@ -10,6 +10,7 @@
 
 #include "common/base/check.h"
 #include "common/base/log.h"
+#include "common/store/loglevel.h"
 #include "master/admin.h"
 #include "master/cmd.h"
 #include "master/commands.h"
@@ -362,9 +363,11 @@ master_open_segment(struct master *m, const struct conf_tree *conf)
 		return false;
 	m->slots = slots_map(m->segment, true);
 	m->counters = counters_map(m->segment, true);
-	return m->slots != NULL && m->counters != NULL &&
-	       tenants_open(&m->tenants, m->segment) &&
-	       (m->wakes.at[0] >= 0 || wake_open(&m->wakes) == 0);
+	if (m->slots == NULL || m->counters == NULL ||
+	    !tenants_open(&m->tenants, m->segment))
+		return false;
+	log_obey(&m->tenants.loglevel->order);
+	return m->wakes.at[0] >= 0 || wake_open(&m->wakes) == 0;
 }
 
 /* The daemon's folder is the root: its file must be found from there. */
@@ -456,6 +459,7 @@ master_close(struct master *m)
 	if (m->loop != NULL)
 		watch_close(m->loop, &m->signals);
 	loop_free(m->loop);
+	log_obey(NULL);
 	tenants_close(&m->tenants);
 	segment_free(m->segment);
 	free(m->pid_file);

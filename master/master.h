@@ -174,6 +174,18 @@ struct tell {
 };
 
 /* Readings of the configuration after the first. */
+/* Reloads that are told of. */
+#define RELOADS_KEPT 16u
+#define RELOAD_PROBLEM_CAP 256u
+
+/* One that has ended. */
+struct reload_past {
+	bool is_ok;
+	uint32_t generation;
+	int64_t wall_us;
+	char problem[RELOAD_PROBLEM_CAP]; /* the first; empty: none */
+};
+
 struct reload {
 	uint32_t n_begun;
 	uint32_t n_ended;
@@ -182,6 +194,8 @@ struct reload {
 	uint32_t generation;
 	int64_t wall_us;
 	char *problems; /* as -t prints them */
+	struct reload_past past[RELOADS_KEPT]; /* at n_past % RELOADS_KEPT */
+	uint32_t n_past;
 	/* by the steward that lives */
 	uint32_t n_asks; /* heard so far */
 	uint32_t asked; /* the reload that answers the last that asked for one;

@@ -300,6 +300,23 @@ tell_trace_export(const struct gen *g)
 	    blank < 0 ? to : span_trim(span_from(to, (size_t)blank)));
 }
 
+/* As -T prints it: secrets are left out. */
+static json_t *
+tell_effective(const struct gen *g)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+	json_t *j;
+
+	REQUIRE(out != NULL);
+	conf_dump(g->conf, out);
+	REQUIRE(fclose(out) == 0);
+	j = tell_text(span_of(text, len));
+	free(text);
+	return j;
+}
+
 char *
 tell_render_conf(const struct gen *g)
 {
@@ -320,6 +337,9 @@ tell_render_conf(const struct gen *g)
 	(void)json_object_set_new(j, "generation", json_integer(g->no));
 	(void)json_object_set_new(
 	    j, "config", tell_text(span_str(g->master->source.path)));
+	(void)json_object_set_new(j, "effective", tell_effective(g));
+	(void)json_object_set_new(
+	    j, "log_level", json_string(log_level_name(g->boot.log_level)));
 	(void)json_object_set_new(j, "upstreams", upstreams);
 	(void)json_object_set_new(j, "tallies", tell_tallies(g));
 	(void)json_object_set_new(j, "sites", tell_sites(g, false));
@@ -380,25 +400,6 @@ tell_generations(const struct master *m)
 	return all;
 }
 
-static json_t *
-tell_reload(const struct reload *r)
-{
-	char when[DATE_ISO_LEN];
-	json_t *j;
-
-	if (r->n_ended == 0)
-		return json_null();
-	date_format_iso(r->wall_us, when);
-	j = json_object();
-	(void)json_object_set_new(j, "ok", json_boolean(r->is_ok));
-	(void)json_object_set_new(j, "generation", json_integer(r->generation));
-	(void)json_object_set_new(
-	    j, "time", tell_text(span_of(when, sizeof(when))));
-	(void)json_object_set_new(
-	    j, "problems", tell_text(span_str(r->problems)));
-	return j;
-}
-
 /* Of the configuration that serves. */
 static json_t *
 tell_certificate_ends(const struct master *m)
@@ -441,7 +442,8 @@ tell_render_state(const struct master *m)
 	    j, "began_ms", json_integer((json_int_t)m->began_ms));
 	(void)json_object_set_new(j, "generations", tell_generations(m));
 	(void)json_object_set_new(j, "reload", tell_reload(r));
-	(void)json_object_set_new(j, "reloads", json_integer(r->n_ended));
+	(void)json_object_set_new(j, "reloads", tell_reloads(r));
+	(void)json_object_set_new(j, "ended", json_integer(r->n_ended));
 	(void)json_object_set_new(
 	    j, "certificate_ends", tell_certificate_ends(m));
 	(void)json_object_set_new(

@@ -176,6 +176,13 @@ staple_choose(struct tls_context *c, const struct tls_leaf *leaf,
 
 /* --- the list of them ----------------------------------------------------- */
 
+static void
+certificate_free(struct boot_certificate *b)
+{
+	free(b->names);
+	free(b->pem);
+}
+
 /* Put on the list what is not there yet. Takes what b owns. */
 static void
 certificates_add(struct prepared *p, struct boot_certificate *b, span ocsp_file)
@@ -184,7 +191,7 @@ certificates_add(struct prepared *p, struct boot_certificate *b, span ocsp_file)
 	    arena_printf(&p->arena, "%s %.*s", b->print, SPAN_FMT(ocsp_file));
 
 	if (map_get(&p->certificate_names, name) != NULL) {
-		free(b->pem);
+		certificate_free(b);
 		return;
 	}
 	p->certificates = reallocarray(p->certificates, p->n_certificates + 1u,
@@ -201,6 +208,8 @@ prepare_staple(struct prepared *p, struct tls_context *c,
 	const struct tls_leaf *leaf = tls_staple_leaf(c);
 	struct boot_certificate b = {
 	    .file = arena_span(&p->arena, s->chain).p,
+	    .names = tls_leaf_names(leaf),
+	    .ends_s = tls_context_ends(c),
 	};
 
 	tls_leaf_print_hex(leaf, b.print);
@@ -212,7 +221,7 @@ void
 prepare_free_staples(struct prepared *p)
 {
 	for (uint32_t i = 0; i < p->n_certificates; i++)
-		free(p->certificates[i].pem);
+		certificate_free(&p->certificates[i]);
 	free(p->certificates);
 	map_fini(&p->certificate_names);
 }

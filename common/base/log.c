@@ -2,6 +2,7 @@
 #include "common/base/log.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -17,11 +18,12 @@
 struct log {
 	int fd;
 	enum log_level min;
+	const _Atomic uint32_t *order; /* NULL: nobody orders */
 	char who[LOG_WHO_CAP];
 };
 
 /* Exception: file-scope, see the header. */
-static struct log the_log = {STDERR_FILENO, LOG_NOTICE, "gatehouse"};
+static struct log the_log = {STDERR_FILENO, LOG_NOTICE, NULL, "gatehouse"};
 
 static const char *const level_names[] = {
     [LOG_DEBUG] = "debug",
@@ -48,10 +50,33 @@ log_take_fd(int fd)
 	the_log.fd = fd;
 }
 
+void
+log_obey(const _Atomic uint32_t *order)
+{
+	the_log.order = order;
+}
+
+bool
+log_ordered(enum log_level *out)
+{
+	uint32_t order =
+	    the_log.order != NULL
+		? atomic_load_explicit(the_log.order, memory_order_relaxed)
+		: 0;
+
+	/* a word that nobody writes so is no order */
+	if (order == 0 || order > NELEMS(level_names))
+		return false;
+	*out = (enum log_level)(order - 1);
+	return true;
+}
+
 bool
 log_is_on(enum log_level level)
 {
-	return level >= the_log.min;
+	enum log_level ordered;
+
+	return level >= (log_ordered(&ordered) ? ordered : the_log.min);
 }
 
 void
@@ -92,6 +117,13 @@ log_level_parse(span s, enum log_level *out)
 		}
 	}
 	return false;
+}
+
+const char *
+log_level_name(enum log_level level)
+{
+	REQUIRE((size_t)level < NELEMS(level_names));
+	return level_names[level];
 }
 
 size_t

@@ -27,9 +27,15 @@ void log_open(int fd, enum log_level min, const char *who);
  * error. */
 void log_take_fd(int fd);
 bool log_is_on(enum log_level level);
+/* This word orders the level from now on, in this process and those that it
+ * forks: 0: as opened, else the level and 1. Others may write it. */
+void log_obey(const _Atomic uint32_t *order);
+/* Whether a level is ordered. */
+bool log_ordered(enum log_level *out);
 void log_msg(enum log_level level, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 bool log_level_parse(span s, enum log_level *out);
+const char *log_level_name(enum log_level level);
 
 /* Text from a peer made safe for one log line: control bytes, quote and
  * backslash become \xHH. Writes at most cap bytes, no NUL; returns length. */

@@ -73,6 +73,7 @@ struct boot {
 	struct bans *bans; /* NULL: nothing is shared (-t) */
 	struct headcount *headcount;
 	struct closures *closures;
+	struct loglevel *loglevel;
 	struct hitters *hitters; /* NULL: nothing is shared (-t) */
 	struct quotas *quotas; /* likewise */
 	struct collections *collections; /* likewise */
@@ -120,6 +121,8 @@ enum boot_staple { BOOT_STAPLE_NONE, BOOT_STAPLE_FILE, BOOT_STAPLE_FETCH };
 struct boot_certificate {
 	const char *file;
 	char print[65]; /* its SHA-256, hexadecimal */
+	char *names; /* between blanks */
+	int64_t ends_s; /* since 1970 */
 	enum boot_staple from;
 	/* FILE: what the answer says (tls_ocsp_word()), and seconds since 1970
 	 */

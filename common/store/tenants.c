@@ -17,6 +17,7 @@
 #include "common/conf/conf_sticky.h"
 #include "common/http/peer_addr.h"
 #include "common/store/closures.h"
+#include "common/store/loglevel.h"
 #include "common/store/health.h"
 
 /* "UPSTREAM SERVER": neither holds a blank. */
@@ -117,11 +118,13 @@ tenants_open(struct tenants *t, struct segment *s)
 	t->decisions = decisions_map(s, true);
 	t->spans = spans_map(s, true);
 	t->rulehits = rulehits_map(s, true);
+	t->loglevel = loglevel_map(s, true);
 	if (t->ticket_keys == NULL || t->strikes == NULL ||
 	    t->staples == NULL || t->sessions == NULL || t->bans == NULL ||
 	    t->headcount == NULL || t->closures == NULL || t->hitters == NULL ||
 	    t->quotas == NULL || t->collections == NULL || t->visits == NULL ||
-	    t->decisions == NULL || t->spans == NULL || t->rulehits == NULL)
+	    t->decisions == NULL || t->spans == NULL || t->rulehits == NULL ||
+	    t->loglevel == NULL)
 		return false;
 	t->upstate = upstate_open(s, true);
 	if (t->upstate == NULL)
@@ -158,6 +161,7 @@ tenants_lend(const struct tenants *t, struct boot *b)
 	b->decisions = t->decisions;
 	b->spans = t->spans;
 	b->rulehits = t->rulehits;
+	b->loglevel = t->loglevel;
 	b->tallies = t->tallies;
 }
 

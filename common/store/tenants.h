@@ -44,6 +44,7 @@ struct tenants {
 	struct strikes *strikes;
 	struct staples *staples;
 	struct closures *closures;
+	struct loglevel *loglevel;
 	struct sessions *sessions;
 	struct bans *bans;
 	struct headcount *headcount;

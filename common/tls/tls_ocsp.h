@@ -30,6 +30,10 @@ void tls_leaf_print(const struct tls_leaf *l, unsigned char out[TLS_PRINT_LEN]);
 /* The same in hexadecimal, as text. */
 void tls_leaf_print_hex(
     const struct tls_leaf *l, char out[2 * TLS_PRINT_LEN + 1]);
+/* The names that it is for (RFC 6125: its DNS names and addresses, else its
+ * common name), between blanks; malloc'd. Those that are no plain ASCII are left
+ * out. */
+char *tls_leaf_names(const struct tls_leaf *l);
 bool tls_leaf_has_issuer(const struct tls_leaf *l);
 /* Whether clients are told to insist on a staple (RFC 7633). */
 bool tls_leaf_must_staple(const struct tls_leaf *l);
