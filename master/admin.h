@@ -92,6 +92,8 @@ void admin_end(struct admin *a);
 bool admin_begin(const struct admin *a, struct serve_call *c);
 /* The same of the page of metrics, which may be open to more. */
 bool admin_begin_metrics(const struct admin *a, struct serve_call *c);
+/* The same of what is no secret at all: the dashboard, when it is on. */
+bool admin_begin_page(const struct admin *a, struct serve_call *c);
 /* Answer with JSON. Takes j. */
 void admin_answer(struct serve_call *c, unsigned status, json_t *j);
 /* {"error": why} */
@@ -151,6 +153,11 @@ json_t *admin_status_blocked(const struct admin *a);
 void admin_on_level(void *self, struct serve_call *c);
 /* The level that is configured, and the one that is ordered. */
 json_t *admin_status_level(const struct admin *a);
+
+/* --- in the steward: admin_page.c ----------------------------------------- */
+
+/* GET /dashboard and its parts; `self` is the admin. */
+void admin_on_page(void *self, struct serve_call *c);
 
 /* --- in the steward: admin_quota.c ---------------------------------------- */
 

@@ -194,3 +194,19 @@ admin_begin_metrics(const struct admin *a, struct serve_call *c)
 	return admin_let(
 	    a, c, json_is_true(json_object_get(a->conf, "metrics")));
 }
+
+/* The page holds nothing but itself: what it shows it has to ask for, with the
+ * token. */
+bool
+admin_begin_page(const struct admin *a, struct serve_call *c)
+{
+	if (a->state == NULL || a->conf == NULL)
+		admin_refuse(c, 503, "not ready yet");
+	else if (admin_may(a, c, true) == MAY_NOT)
+		admin_refuse(c, 403, "you are not allowed to use this");
+	else if (!json_is_true(json_object_get(a->conf, "dashboard")))
+		admin_refuse(c, 404, "it needs dashboard = on in [admin]");
+	else
+		return true;
+	return false;
+}

@@ -36,6 +36,8 @@ int cmd_version(void);
 int cmd_signal(const struct conf_source *src, const char *word);
 /* status [--json] [-c FILE] */
 int cmd_status(const struct conf_source *src, int argc, char **argv);
+/* top [--once [--json]] [-c FILE] */
+int cmd_top(const struct conf_source *src, int argc, char **argv);
 /* purge URL | --tag TAG ... | --all [--soft] [--cache NAME] [-c FILE] */
 int cmd_purge(const struct conf_source *src, int argc, char **argv);
 /* ban list|add IP TIME|remove IP [-c FILE] */

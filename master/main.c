@@ -18,6 +18,7 @@ static const char usage[] =
     "       gatehouse [-c FILE] -s WORD     signal the running one: reload\n"
     "                                       reopen upgrade quit stop drain\n"
     "       gatehouse status [--json | --top] [-c FILE]   ask the running one\n"
+    "       gatehouse top [--once [--json]] [-c FILE]\n"
     "       gatehouse purge URL | 'URL*' | --tag TAG ... | --all\n"
     "                 [--soft] [--cache NAME] [-c FILE]\n"
     "       gatehouse server UPSTREAM SERVER [drain|down|up|ready|auto|\n"
@@ -42,13 +43,15 @@ static const char usage[] =
     "FILE is " DEFAULT_PATH " when it is not told.\n";
 
 /* Words that this version knows of and does not have. */
-static const char *const later[] = {"top", "import"};
+static const char *const later[] = {"import"};
 
 static int
 main_word(const struct conf_source *src, int argc, char **argv)
 {
 	if (strcmp(argv[0], "status") == 0)
 		return cmd_status(src, argc - 1, argv + 1);
+	if (strcmp(argv[0], "top") == 0)
+		return cmd_top(src, argc - 1, argv + 1);
 	if (strcmp(argv[0], "purge") == 0)
 		return cmd_purge(src, argc - 1, argv + 1);
 	if (strcmp(argv[0], "server") == 0)

@@ -283,6 +283,8 @@ tell_admin(json_t *j, const struct gen *g)
 	(void)json_object_set_new(j, "allow", allow);
 	(void)json_object_set_new(
 	    j, "metrics", json_boolean(conf_num(&s, KEY_ADMIN_METRICS) != 0));
+	(void)json_object_set_new(
+	    j, "dashboard", json_boolean(conf_bool(&s, KEY_ADMIN_DASHBOARD)));
 	if (token != NULL)
 		(void)json_object_set_new(j, "token", tell_text(token->text));
 }
