@@ -25,8 +25,10 @@ FILES = {"usr/sbin/gatehouse", CONF, "usr/share/man/man8/gatehouse.8",
 DOCS = {f"usr/share/doc/gatehouse/{name}" for name in
         ("README", "abuse.md", "acl.md", "admin.md", "auth.md",
          "challenge.md", "compression.md", "config.md", "design.md",
+         "dashboard-dark.png", "dashboard-light.png", "dashboard-phone.png",
          "examples.md", "files.md", "forward.md", "performance.md", "presets.md",
-         "reference.md", "resilience.md", "shm.md", "logs.md", "symptoms.md",
+         "openapi.json", "reference.md", "resilience.md", "shm.md", "logs.md",
+         "symptoms.md",
           "waf.md")}
 SCRIPTS = {"gateway/prepare", "gateway/token", "cdn/prepare"}
 FILES |= {f"usr/share/doc/gatehouse/examples/{name}" for name in SCRIPTS | {
