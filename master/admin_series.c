@@ -16,6 +16,7 @@
 #include "master/admin.h"
 
 #define SERIES_MS 1000u
+#define SERIES_SOON_MS 20u
 /* Seconds that are kept. */
 #define SERIES_KEPT 300u
 /* What "now" is taken over: a single second says little of a percentile. */
@@ -166,10 +167,11 @@ series_on_timer(void *self)
 {
 	struct series *s = self;
 
-	/* without names there is nothing to look at yet */
+	/* without names there is nothing to look at yet, but soon */
 	if (s->admin->conf != NULL)
 		series_look(s);
-	loop_timer_set(s->admin->loop, &s->timer, SERIES_MS);
+	loop_timer_set(s->admin->loop, &s->timer,
+	    s->last_us != 0 ? SERIES_MS : SERIES_SOON_MS);
 }
 
 struct series *
@@ -180,7 +182,7 @@ series_new(const struct admin *a)
 	REQUIRE(s != NULL);
 	s->admin = a;
 	timer_init(&s->timer, series_on_timer, s);
-	loop_timer_set(a->loop, &s->timer, SERIES_MS);
+	loop_timer_set(a->loop, &s->timer, SERIES_SOON_MS);
 	return s;
 }
 

@@ -1,5 +1,6 @@
 """A headless Chromium, driven over its pipe of the DevTools protocol (messages
 of JSON between NULs; devtools-protocol, "Browser protocol")."""
+import fcntl
 import json
 import os
 import shutil
@@ -13,14 +14,23 @@ PROGRAM = shutil.which("chromium-headless-shell")
 READ_FD, WRITE_FD = 3, 4  # as the browser expects them
 
 
+def high_pipe():
+    """Both ends out of the way of those two."""
+    ends = os.pipe()
+    high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10) for fd in ends]
+    for fd in ends:
+        os.close(fd)
+    return high
+
+
 class Page:
     """One tab. What it complains of is in `complaints`."""
 
     def __init__(self, profile, width=1280, height=900, dark=False):
-        to_read, self.to = os.pipe()
-        self.come, to_write = os.pipe()
+        to_read, self.to = high_pipe()
+        self.come, to_write = high_pipe()
         self.process = subprocess.Popen(
-            ["/bin/sh", "-c", f'exec "$@" {READ_FD}<&{to_read} '
+            ["bash", "-c", f'exec "$@" {READ_FD}<&{to_read} '
              f"{WRITE_FD}>&{to_write}", "sh", PROGRAM, "--no-sandbox",
              "--disable-gpu", "--disable-dev-shm-usage",
              "--disable-background-networking", "--no-proxy-server",

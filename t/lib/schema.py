@@ -65,13 +65,17 @@ class Schemas:
                 for p in self.problems(one, says, f"{at}[{i}]")]
 
     def check_required(self, value, says, _, at):
-        return [f"{at}: {key} is missing" for key in says if key not in value]
+        row = value if isinstance(value, dict) else says
+        return [f"{at}: {key} is missing" for key in says if key not in row]
 
     def check_properties(self, value, says, _, at):
-        return [p for key, one in says.items() if key in value
+        return [p for key, one in says.items()
+                if isinstance(value, dict) and key in value
                 for p in self.problems(value[key], one, f"{at}.{key}")]
 
     def check_additionalProperties(self, value, says, schema, at):
+        if not isinstance(value, dict):
+            return []
         more = set(value) - set(schema.get("properties", ()))
         if says is False:
             return [f"{at}: {key} is not described" for key in sorted(more)]

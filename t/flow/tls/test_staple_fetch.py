@@ -178,6 +178,8 @@ def test_on_and_off_by_reload(start, ca, responder, leaf):
     gh = start(on="off")
     assert state(gh) == {"file": str(chain(ca, leaf.stem)), "staple": "none",
                          "fingerprint": state(gh)["fingerprint"],
+                         "names": state(gh)["names"],
+                         "ends": state(gh)["ends"],
                          "state": "none", "next_update": None}
     assert staple(gh, ca) is None
     gh.reload(ini(ca, leaf))
