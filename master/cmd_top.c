@@ -29,7 +29,7 @@
 #define SCREEN_BEGIN "\033[?1049h\033[?25l"
 #define SCREEN_END "\033[?25h\033[?1049l"
 #define SCREEN_HOME "\033[H"
-#define SCREEN_LINE_END "\033[K\r\n"
+#define SCREEN_LINE_END "\033[K\n"
 #define SCREEN_REST "\033[J"
 
 /* The three answers. */

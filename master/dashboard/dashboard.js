@@ -48,7 +48,7 @@ async function look() {
   const last = seconds.length ? 10 : KEPT;
   const [status, traffic, why] = await Promise.all([
     ask("v1/status?only=" + PARTS.join()), ask("v1/traffic?last=" + last),
-    ask("v1/why?last=20&refused")]);
+    ask("v1/why?last=10&refused")]);
   mergeSeconds(traffic.seconds);
   draw(status, traffic, why);
 }
@@ -76,7 +76,7 @@ async function tick() {
     byId("login").hidden = true;
     byId("main").hidden = false;
     byId("forget").hidden = !getToken();
-    if (wasRefused) byId("main").focus();
+    if (wasRefused) byId("main").focus({ preventScroll: true });
     wasRefused = false;
   } catch (err) {
     if (err.message === "token") {

@@ -67,7 +67,7 @@ def test_text_has_the_same_numbers(gh):
             assert re.search(r"^\d+\.\d+ +%d +1  serving" % pid, out.stdout,
                              re.M)
         assert re.search(r"^up +0 +0 +0  app 127\.0\.0\.1:1$", out.stdout, re.M)
-        assert re.search(r"^    3  access_denied: access .*\(.*:14\)$",
+        assert re.search(r"^    3  access_denied: access .*\(.*:12\)$",
                          out.stdout, re.M), out.stdout
         assert "\033" not in out.stdout
 
