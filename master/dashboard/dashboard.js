@@ -335,7 +335,8 @@ function drawInside(s) {
 }
 
 function draw(status, traffic, why) {
-  say(`${status.version}, ${status.state}, up ${age(status.uptime_s - status.uptime_s % 60)}`);
+  say(`${status.version}, ${status.state}, up ${
+    status.uptime_s < 60 ? "for less than a minute" : age(status.uptime_s - status.uptime_s % 60)}`);
   drawNow(status, traffic);
   fill("charts", CHARTS.map(chart));
   drawHealth(status.upstreams);
