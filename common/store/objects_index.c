@@ -90,13 +90,15 @@ found_is_purged(struct objects_view *v, struct obj_ref r)
 	UNREACHED();
 }
 
-/* Pin what was found, if it still counts. */
+/* Pin what was found, if it still counts. A purge that has ended since it was
+ * pinned is seen by nobody any more, but has taken it out before. */
 static bool
 found_pin(struct objects_view *v, struct obj_ref r)
 {
 	if (r.at == 0 || !obj_pin(v, r.at, r.gen))
 		return false;
-	if (!found_is_purged(v, r))
+	if (!found_is_purged(v, r) &&
+	    life_is_found(atomic_load(&obj_entry(&v->m, r.at)->life)))
 		return true;
 	objects_unpin(v, r);
 	return false;

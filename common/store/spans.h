@@ -72,8 +72,7 @@ bool spans_note(
 /* What one reader remembers; zero to begin. */
 struct spans_reader {
 	uint64_t stuck; /* number that was waited for once */
-	uint64_t
-	    n_lost; /* that were not read; the owner counts and clears it */
+	uint64_t n_lost; /* not read; the owner counts and clears it */
 };
 
 /* The next one, the oldest first; one reader at a time. false: there is none, or

@@ -210,9 +210,7 @@ struct exch {
 	struct cache_fill *fill; /* whom an internal one works for, or NULL */
 	struct waf_run *waf; /* before which rules it is; or NULL */
 	struct mirror *mirror; /* the copy that waits for content, or NULL */
-	struct page_asked
-	    *page_asked; /* an error's page that a server makes; or
-	                                  NULL */
+	struct page_asked *page_asked; /* an error's, of a server; or NULL */
 
 	enum fault_id fault; /* the first one; stays for the log */
 	int fault_errno;

@@ -58,8 +58,7 @@ void h1o_drain(struct up_server *s);
 /* A struct h1o_wire is t->wire. */
 struct h1o_wire {
 	span head; /* rendered request head */
-	char *
-	    traceparent; /* its value in it, which is each try's own; or NULL */
+	char *traceparent; /* its value in the head, each try's own; or NULL */
 	struct wire_out out;
 	struct wire_in in;
 	struct h1_scan scan;
