@@ -225,6 +225,8 @@ END_TEST
 struct board {
 	_Atomic uint64_t done[WORKERS];
 	_Atomic uint64_t found[WORKERS];
+	_Atomic uint32_t purged; /* bodies up to it are */
+	_Atomic bool is_over;
 };
 
 static struct board *board;
@@ -417,6 +419,79 @@ START_TEST(who_is_killed_at_any_moment_spoils_nothing)
 }
 END_TEST
 
+/* --- purges --------------------------------------------------------------- */
+
+#define PURGES 20000u
+
+/* Search until all is over; what had been purged before must not come. */
+static void
+search(struct objects_view *v, uint32_t i)
+{
+	struct obj_key k = store_key(v, 0);
+	struct obj_ref r;
+	struct made got;
+	bool is_updating;
+
+	while (!atomic_load(&board->is_over)) {
+		uint32_t purged = atomic_load(&board->purged);
+
+		if (objects_find(v, &k, &r, &is_updating) == OBJ_NONE)
+			continue;
+		REQUIRE(made_is_whole(v, r, 0, &got));
+		REQUIRE(got.version == 0 || got.version > purged);
+		objects_unpin(v, r);
+		atomic_fetch_add(&board->found[i], 1);
+	}
+}
+
+static pid_t
+searcher_start(uint32_t i, struct objects_view *v)
+{
+	pid_t pid = fork();
+
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		search(v, i);
+		_exit(0);
+	}
+	return pid;
+}
+
+START_TEST(what_was_purged_is_found_by_nobody)
+{
+	/* by name: to look at that takes a while, in which the walk goes on */
+	struct obj_purge all = {
+	    .what = OBJ_PURGE_PREFIX, .text = span_of("", 0)};
+	struct objects_view *v[2], *steward;
+	pid_t pid[2];
+	int status;
+
+	board_open();
+	steward = store_view(&store);
+	for (uint32_t i = 0; i < 2; i++) {
+		v[i] = store_view(&store);
+		pid[i] = searcher_start(i, v[i]);
+	}
+	for (uint32_t n = 1; n <= PURGES; n++) {
+		struct made m = {0, n, 100, false};
+
+		(void)made_store(steward, &m);
+		ck_assert(objects_purge(steward, &all));
+		atomic_store(&board->purged, n);
+		store_sweep(steward);
+	}
+	atomic_store(&board->is_over, true);
+	for (uint32_t i = 0; i < 2; i++) {
+		ck_assert_int_eq(waitpid(pid[i], &status, 0), pid[i]);
+		ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+		ck_assert_uint_gt(atomic_load(&board->found[i]), 0);
+		objects_view_free(v[i]);
+	}
+	objects_view_free(steward);
+	board_close();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -424,6 +499,7 @@ main(void)
 	    what_is_found_is_what_was_finished_last,
 	    several_at_once_read_what_was_written,
 	    who_is_killed_at_any_moment_spoils_nothing,
+	    what_was_purged_is_found_by_nobody,
 	};
 
 	return unit_run("objects_stress", tests, NELEMS(tests));
