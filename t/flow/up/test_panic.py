@@ -90,9 +90,10 @@ def test_all_backups_are_bad_too(front, bad):
     assert min(got[:2]) > 0 and got[2:] == [0, 0]
 
 
-@pytest.mark.parametrize("panic, status", [("50%", 200), ("0%", 502)])
+# 504: a busy machine, on which being refused takes longer than connect_timeout
+@pytest.mark.parametrize("panic, statuses", [("50%", {200}), ("0%", {502, 504})])
 def test_who_was_ejected_is_asked_before_an_error(front, origin, named, panic,
-                                                  status):
+                                                  statuses):
     """The last healthy one does not answer, and no more may be ejected: one
     that was, and is well again, answers instead."""
     port = free_port()
@@ -105,8 +106,8 @@ def test_who_was_ejected_is_asked_before_an_error(front, origin, named, panic,
     assert {ask(gh) for _ in range(MORE)} == {200}
     assert not back.requests
     other.close()
-    assert {ask(gh) for _ in range(MORE)} == {status}
-    assert len(back.requests) == (MORE if status == 200 else 0)
+    assert {ask(gh) for _ in range(MORE)} <= statuses
+    assert len(back.requests) == (MORE if 200 in statuses else 0)
 
 
 def test_who_was_taken_out_is_not_asked(front, named, origin):
