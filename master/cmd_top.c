@@ -261,6 +261,17 @@ top_text(const struct top *t)
 	return text;
 }
 
+/* What a terminal would obey is not sent to it. */
+static void
+print_plain(span s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		unsigned char b = (unsigned char)s.p[i];
+
+		(void)putchar((b >= ' ' && b <= '~') || b == '\n' ? b : '?');
+	}
+}
+
 static void
 top_print(const struct top *t)
 {
@@ -268,14 +279,17 @@ top_print(const struct top *t)
 	    t->is_json ? json_dumps(t->all, JSON_INDENT(2)) : top_text(t);
 
 	REQUIRE(text != NULL);
-	(void)puts(text);
+	if (t->is_json)
+		(void)fputs(text, stdout);
+	else
+		print_plain(span_str(text));
+	(void)putchar('\n');
 	free(text);
 }
 
 /* --- a terminal ----------------------------------------------------------- */
 
-/* As many lines and columns as there are; what a terminal would obey is not
- * sent to it. */
+/* As many lines and columns as there are. */
 static void
 screen_draw(const char *text)
 {
@@ -286,11 +300,7 @@ screen_draw(const char *text)
 	(void)ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
 	(void)fputs(SCREEN_HOME, stdout);
 	for (int i = 1; i < size.ws_row && span_cut(&rest, '\n', &line); i++) {
-		for (size_t k = 0; k < size_min(line.len, size.ws_col); k++) {
-			unsigned char b = (unsigned char)line.p[k];
-
-			(void)putchar(b >= ' ' && b <= '~' ? b : '?');
-		}
+		print_plain(span_first(line, size_min(line.len, size.ws_col)));
 		(void)fputs(SCREEN_LINE_END, stdout);
 	}
 	(void)fputs("q quits" SCREEN_REST, stdout);
