@@ -180,6 +180,7 @@ def test_an_edited_configuration_is_its_owners(built, tmp_path):
     assert conf.read_text() == INI
 
 
+@pytest.mark.heavy
 def test_a_build_without_seccomp_says_so(lean, gatehouse, monkeypatch):
     """--without-seccomp: -V names what is absent, and all else serves."""
     monkeypatch.setattr(lib_gatehouse, "BINARY", str(lean[0] / "gatehouse"))
@@ -187,6 +188,7 @@ def test_a_build_without_seccomp_says_so(lean, gatehouse, monkeypatch):
     check_serves(gatehouse, SECCOMP_NONE)
 
 
+@pytest.mark.heavy
 def test_missing_check_is_told(lean):
     """Without Check, configure says it, and make check does not pass as if
     there were nothing to test."""
