@@ -281,6 +281,7 @@ admin_use_conf(struct admin *a)
 			log_msg(LOG_ERROR,
 			    "admin socket not watched error=\"%s\"",
 			    strerror(errno));
+	series_use(a->series, a->n_fds > 0);
 	a->n_fds = 0;
 }
 

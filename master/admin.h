@@ -119,6 +119,8 @@ json_t *admin_status_certificates(const struct admin *a);
 /* Looks at what is counted, once a second. */
 struct series *series_new(const struct admin *a);
 void series_free(struct series *s);
+/* Whether somebody may ask for it: without that nothing is looked at. */
+void series_use(struct series *s, bool is_wanted);
 /* GET /v1/traffic; `self` is the admin. */
 void admin_on_traffic(void *self, struct serve_call *c);
 

@@ -16,7 +16,6 @@
 #include "master/admin.h"
 
 #define SERIES_MS 1000u
-#define SERIES_SOON_MS 20u
 /* Seconds that are kept. */
 #define SERIES_KEPT 300u
 /* What "now" is taken over: a single second says little of a percentile. */
@@ -167,11 +166,19 @@ series_on_timer(void *self)
 {
 	struct series *s = self;
 
-	/* without names there is nothing to look at yet, but soon */
-	if (s->admin->conf != NULL)
-		series_look(s);
-	loop_timer_set(s->admin->loop, &s->timer,
-	    s->last_us != 0 ? SERIES_MS : SERIES_SOON_MS);
+	series_look(s);
+	loop_timer_set(s->admin->loop, &s->timer, SERIES_MS);
+}
+
+void
+series_use(struct series *s, bool is_wanted)
+{
+	if (!is_wanted) {
+		loop_timer_clear(s->admin->loop, &s->timer);
+		s->last_us = 0;
+	} else if (!timer_is_set(&s->timer)) {
+		series_on_timer(s);
+	}
 }
 
 struct series *
@@ -182,7 +189,6 @@ series_new(const struct admin *a)
 	REQUIRE(s != NULL);
 	s->admin = a;
 	timer_init(&s->timer, series_on_timer, s);
-	loop_timer_set(a->loop, &s->timer, SERIES_SOON_MS);
 	return s;
 }
 

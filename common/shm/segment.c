@@ -677,3 +677,15 @@ segment_commit(struct segment *s, const void *at, uint64_t len)
 	REQUIRE(off < s->room && len <= s->room - off);
 	return pages_commit(s, off, len);
 }
+
+bool
+segment_ready(
+    struct segment *s, const void *at, uint64_t len, _Atomic uint32_t *is_ready)
+{
+	if (atomic_load(is_ready) != 0)
+		return true;
+	if (segment_commit(s, at, len) < 0)
+		return false;
+	atomic_store(is_ready, 1);
+	return true;
+}

@@ -141,5 +141,9 @@ bool segment_fits(const struct segment *s, uint64_t len);
 /* Make more of a range usable: the pages that hold `len` bytes from `at`. What
  * is committed already costs nothing. -1 with errno (ENOMEM). Master only. */
 int segment_commit(struct segment *s, const void *at, uint64_t len);
+/* The same for a whole structure that has a word of its own for it, once: it says
+ * whether there is memory. false: there is none (ENOMEM). Master only. */
+bool segment_ready(struct segment *s, const void *at, uint64_t len,
+    _Atomic uint32_t *is_ready);
 
 #endif

@@ -83,12 +83,7 @@ sessions_map(struct segment *s, bool may_make)
 bool
 sessions_ready(struct sessions *t, struct segment *s)
 {
-	if (atomic_load(&t->base.is_ready))
-		return true;
-	if (segment_commit(s, t, sizeof(*t)) < 0)
-		return false;
-	atomic_store(&t->base.is_ready, 1);
-	return true;
+	return segment_ready(s, t, sizeof(*t), &t->base.is_ready);
 }
 
 void

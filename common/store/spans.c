@@ -47,12 +47,7 @@ spans_map(struct segment *s, bool may_make)
 bool
 spans_ready(struct spans *t, struct segment *s)
 {
-	if (atomic_load(&t->is_ready))
-		return true;
-	if (segment_commit(s, t, sizeof(*t)) < 0)
-		return false;
-	atomic_store(&t->is_ready, 1);
-	return true;
+	return segment_ready(s, t, sizeof(*t), &t->is_ready);
 }
 
 static bool

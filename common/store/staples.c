@@ -51,12 +51,7 @@ staples_map(struct segment *s, bool may_make)
 bool
 staples_ready(struct staples *t, struct segment *s)
 {
-	if (atomic_load(&t->is_ready) != 0)
-		return true;
-	if (segment_commit(s, t, sizeof(*t)) < 0)
-		return false;
-	atomic_store(&t->is_ready, 1);
-	return true;
+	return segment_ready(s, t, sizeof(*t), &t->is_ready);
 }
 
 /* The i-th place of a certificate's window. */

@@ -8,6 +8,7 @@
 #include "worker/auth/auth_int.h"
 #include "worker/exch/handler.h"
 #include "worker/exch/hop.h"
+#include "worker/exch/internal.h"
 #include "worker/exch/sink.h"
 #include "worker/exch/stage.h"
 
@@ -118,14 +119,6 @@ call_settle(struct auth_call *call, unsigned status)
 	exch_kick(x);
 }
 
-static bool
-call_pull(void *self, struct exch *y)
-{
-	(void)self;
-	(void)y;
-	return false;
-}
-
 /* The head is there. What follows is read, so that the connection can serve the
  * next one. */
 static bool
@@ -157,22 +150,6 @@ call_send(void *self, struct exch *y)
 }
 
 static void
-call_send_info(void *self, struct exch *y, struct http_msg *info)
-{
-	(void)self;
-	(void)y;
-	(void)info;
-}
-
-static void
-call_abort(void *self, struct exch *y)
-{
-	/* done() follows */
-	(void)self;
-	(void)y;
-}
-
-static void
 call_done(void *self, struct exch *y)
 {
 	struct auth_call *call = self;
@@ -196,10 +173,10 @@ call_local_addr(void *self, struct sock_addr *out)
 
 static const struct front_ops call_front = {
     .name = "internal",
-    .pull = call_pull,
+    .pull = internal_pull,
     .send = call_send,
-    .send_info = call_send_info,
-    .abort = call_abort,
+    .send_info = internal_send_info,
+    .abort = internal_abort,
     .done = call_done,
     .local_addr = call_local_addr,
 };
@@ -245,19 +222,9 @@ call_set(struct exch *y, const struct auth_conf *c)
 static void
 call_target(struct exch *y, const struct auth_conf *c)
 {
-	struct http_msg *m = &y->req;
-
-	m->method = METHOD_GET;
-	m->method_text = method_name(METHOD_GET);
-	m->protocol = span_of(NULL, 0);
-	m->want_upgrade = false;
-	if (c->uri.len == 0)
-		return;
-	m->path = y->path = c->uri;
-	m->query = span_of(NULL, 0);
-	m->has_query = false;
-	m->raw_target = c->uri;
-	y->path_is_ambiguous = false;
+	internal_get(y);
+	if (c->uri.len > 0)
+		internal_path(y, c->uri);
 }
 
 /* What belongs to the client's message or its connection says nothing of who it

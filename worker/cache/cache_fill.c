@@ -6,6 +6,7 @@
 #include "common/base/check.h"
 #include "common/base/num.h"
 #include "worker/cache/cache_int.h"
+#include "worker/exch/internal.h"
 #include "worker/exch/trail.h"
 
 #define FILL_IOV 16
@@ -99,14 +100,6 @@ fill_settle(struct cache_fill *f, enum fill_outcome outcome)
 }
 
 /* --- as a front ----------------------------------------------------------- */
-
-static bool
-fill_front_pull(void *self, struct exch *y)
-{
-	(void)self;
-	(void)y;
-	return false;
-}
 
 /* The object takes no more: what follows goes past it to the client that caused
  * the fill, if it still waits; the others see that it broke. Some of what was to
@@ -308,7 +301,7 @@ fill_front_local_addr(void *self, struct sock_addr *out)
 
 static const struct front_ops fill_front = {
     .name = "internal",
-    .pull = fill_front_pull,
+    .pull = internal_pull,
     .send = fill_front_send,
     .send_info = fill_front_send_info,
     .abort = fill_front_abort,

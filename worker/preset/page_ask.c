@@ -5,11 +5,12 @@
 #include <stdlib.h>
 
 #include "common/base/check.h"
-#include "common/base/vec.h"
 #include "common/base/num.h"
+#include "common/base/vec.h"
 #include "common/http/chars.h"
 #include "worker/exch/exch.h"
 #include "worker/exch/handler.h"
+#include "worker/exch/internal.h"
 #include "worker/exch/plan.h"
 #include "worker/exch/reqid.h"
 #include "worker/preset/page.h"
@@ -120,14 +121,6 @@ page_server_prepare(span text, struct place at, const struct page_names *names,
 
 /* --- as a front ----------------------------------------------------------- */
 
-static bool
-page_call_pull(void *self, struct exch *y)
-{
-	(void)self;
-	(void)y;
-	return false;
-}
-
 /* Whether an answer is a page: as good as one can be, or of the very error that
  * it is about; and such that its bytes are its text. */
 static bool
@@ -217,22 +210,6 @@ page_call_send(void *self, struct exch *y)
 }
 
 static void
-page_call_send_info(void *self, struct exch *y, struct http_msg *info)
-{
-	(void)self;
-	(void)y;
-	(void)info;
-}
-
-static void
-page_call_abort(void *self, struct exch *y)
-{
-	/* done() follows */
-	(void)self;
-	(void)y;
-}
-
-static void
 page_call_done(void *self, struct exch *y)
 {
 	struct page_call *call = self;
@@ -261,10 +238,10 @@ page_call_local_addr(void *self, struct sock_addr *out)
 
 static const struct front_ops page_call_front = {
     .name = "internal",
-    .pull = page_call_pull,
+    .pull = internal_pull,
     .send = page_call_send,
-    .send_info = page_call_send_info,
-    .abort = page_call_abort,
+    .send_info = internal_send_info,
+    .abort = internal_abort,
     .done = page_call_done,
     .local_addr = page_call_local_addr,
 };
@@ -322,22 +299,6 @@ page_call_fields(struct exch *y, struct exch *x)
 }
 
 static void
-page_call_target(struct exch *y, span path)
-{
-	struct http_msg *m = &y->req;
-
-	m->method = METHOD_GET;
-	m->method_text = method_name(METHOD_GET);
-	m->protocol = span_of(NULL, 0);
-	m->want_upgrade = false;
-	m->path = y->path = path;
-	m->query = span_of(NULL, 0);
-	m->has_query = false;
-	m->raw_target = path;
-	y->path_is_ambiguous = false;
-}
-
-static void
 page_begin(struct exch *x, const struct page_line *l)
 {
 	struct page_asked *asked = arena_zalloc(&x->arena, sizeof(*asked));
@@ -356,7 +317,8 @@ page_begin(struct exch *x, const struct page_line *l)
 	x->page_asked = asked;
 	x->w->n_pages_asked++;
 	page_call_set(y, l);
-	page_call_target(y, arena_span(&y->arena, path));
+	internal_get(y);
+	internal_path(y, arena_span(&y->arena, path));
 	page_call_fields(y, x);
 	/* the call has an end of its own, and our page is there when it fails */
 	loop_timer_clear(x->w->loop, &x->timer);

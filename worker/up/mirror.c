@@ -8,6 +8,7 @@
 #include "common/base/check.h"
 #include "common/base/num.h"
 #include "worker/exch/exch.h"
+#include "worker/exch/internal.h"
 #include "worker/exch/plan.h"
 #include "worker/exch/share.h"
 #include "worker/exch/sink.h"
@@ -47,14 +48,6 @@ mirror_count(const struct mirror *m, enum counter_id id)
 
 /* --- as a front ----------------------------------------------------------- */
 
-static bool
-mirror_front_pull(void *self, struct exch *y)
-{
-	(void)self;
-	(void)y;
-	return false;
-}
-
 /* Read it all, so that the connection can serve the next copy. */
 static bool
 mirror_front_send(void *self, struct exch *y)
@@ -80,22 +73,6 @@ mirror_front_send(void *self, struct exch *y)
 	else if (m->n_read > MIRROR_ANSWER_MAX)
 		exch_fault(y, F_CLIENT_GONE, 0);
 	return moved || y->is_sent || y->is_failing;
-}
-
-static void
-mirror_front_send_info(void *self, struct exch *y, struct http_msg *info)
-{
-	(void)self;
-	(void)y;
-	(void)info;
-}
-
-static void
-mirror_front_abort(void *self, struct exch *y)
-{
-	/* done() follows, and sees the fault */
-	(void)self;
-	(void)y;
 }
 
 static void
@@ -126,10 +103,10 @@ mirror_front_local_addr(void *self, struct sock_addr *out)
 
 static const struct front_ops mirror_front = {
     .name = "internal",
-    .pull = mirror_front_pull,
+    .pull = internal_pull,
     .send = mirror_front_send,
-    .send_info = mirror_front_send_info,
-    .abort = mirror_front_abort,
+    .send_info = internal_send_info,
+    .abort = internal_abort,
     .done = mirror_front_done,
     .local_addr = mirror_front_local_addr,
 };

@@ -5,6 +5,7 @@
 #include "common/base/num.h"
 #include "common/store/budget.h"
 #include "common/store/latency.h"
+#include "worker/exch/internal.h"
 #include "worker/exch/plan.h"
 #include "worker/exch/trace.h"
 #include "worker/up/up_try.h"
@@ -30,14 +31,6 @@ hedge_count(const struct up_hedge *h, enum counter_id id)
 }
 
 /* --- as a front ----------------------------------------------------------- */
-
-static bool
-hedge_front_pull(void *self, struct exch *y)
-{
-	(void)self;
-	(void)y;
-	return false;
-}
 
 /* An error that comes fast is no answer while the first may have a better. */
 static bool
@@ -141,23 +134,6 @@ hedge_front_send(void *self, struct exch *y)
 }
 
 static void
-hedge_front_send_info(void *self, struct exch *y, struct http_msg *info)
-{
-	/* those of the first try are the client's */
-	(void)self;
-	(void)y;
-	(void)info;
-}
-
-static void
-hedge_front_abort(void *self, struct exch *y)
-{
-	/* done() follows, and sees the fault */
-	(void)self;
-	(void)y;
-}
-
-static void
 hedge_front_done(void *self, struct exch *y)
 {
 	struct up_hedge *h = self;
@@ -188,10 +164,11 @@ hedge_front_local_addr(void *self, struct sock_addr *out)
 
 static const struct front_ops hedge_front = {
     .name = "internal",
-    .pull = hedge_front_pull,
+    .pull = internal_pull,
     .send = hedge_front_send,
-    .send_info = hedge_front_send_info,
-    .abort = hedge_front_abort,
+    /* those of the first try are the client's */
+    .send_info = internal_send_info,
+    .abort = internal_abort,
     .done = hedge_front_done,
     .local_addr = hedge_front_local_addr,
 };
