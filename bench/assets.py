@@ -3,31 +3,12 @@ configuration that its manual recommends for that. Every *_files function is wha
 it is in peers.py. The files lie beside the configuration, on tmpfs."""
 import os
 
+from caches import NGINX_HEAD
 from peers import PROXY_CONNECTIONS, TOP
 
 SIZES = {"1k": 1024, "100k": 102400, "1m": 1048576}
 
-NGINX = """{user}
-worker_processes 1;
-daemon off;
-pid {dir}/nginx.pid;
-error_log {dir}/error.log error;
-events {{
-    worker_connections {connections};
-}}
-http {{
-    access_log off;
-    sendfile {sendfile};
-    tcp_nopush {nopush};
-    tcp_nodelay on;
-    keepalive_timeout 600s;
-    keepalive_requests 1000000000;
-    client_body_temp_path {dir}/body;
-    proxy_temp_path {dir}/proxy;
-    fastcgi_temp_path {dir}/fastcgi;
-    uwsgi_temp_path {dir}/uwsgi;
-    scgi_temp_path {dir}/scgi;
-    open_file_cache max=256;
+NGINX = NGINX_HEAD + """    open_file_cache max=256;
     open_file_cache_valid 1s;
     server {{
         listen 127.0.0.1:{port} backlog=4096;

@@ -5,7 +5,8 @@ import os
 
 from peers import PROXY_CONNECTIONS, TOP
 
-NGINX = """{user}
+# One worker that sends files; what it serves is still to come.
+NGINX_HEAD = """{user}
 worker_processes 1;
 daemon off;
 pid {dir}/nginx.pid;
@@ -25,7 +26,8 @@ http {{
     fastcgi_temp_path {dir}/fastcgi;
     uwsgi_temp_path {dir}/uwsgi;
     scgi_temp_path {dir}/scgi;
-    proxy_cache_path {dir}/cache levels=1:2 keys_zone=hits:10m max_size=256m
+"""
+NGINX = NGINX_HEAD + """    proxy_cache_path {dir}/cache levels=1:2 keys_zone=hits:10m max_size=256m
                      inactive=1d use_temp_path=off;
     open_file_cache max=1000 inactive=1h;
     open_file_cache_valid 1h;
