@@ -23,6 +23,9 @@ server = localhost:1
 """
 # The allocator's own unevenness, in KiB.
 SLACK_KB = 512
+# The steward opens /etc/hosts or a name server's socket for a moment, perhaps
+# while they are counted: one that leaks with each of 50 reloads is more.
+SLACK_FDS = 4
 
 
 def fds(pid):
@@ -56,7 +59,11 @@ def test_50_reloads_leave_no_descriptor(gatehouse):
             gh.reload(INI + "[route test ~ (]\n")
             gh.write(INI)
         gh.reload()
-    until(lambda: fds_of_all(gh) == before, what="as few as before")
+
+    def is_as_few():
+        return all(count <= before[title] + SLACK_FDS
+                   for title, count in fds_of_all(gh).items())
+    until(is_as_few, what="as few as before")
 
 
 def test_200_reloads_leave_the_masters_memory_flat(gatehouse):
