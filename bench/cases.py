@@ -51,8 +51,9 @@ CASES = {
                       is_h2=True),
 }
 
-# What is seen of a request: all of it, and as little as can be.
-SEEN = {name: Case(KIB, 20000) for name in ("seen", "unseen")}
+# What is seen of a request: as little as can be, each for itself, and all of it.
+SEEN = {name: Case(KIB, 20000)
+        for name in ("unseen", "logged", "decisions", "hitters", "seen")}
 
 # Hits of a cache.
 KEPT_1K = ["-p", "/kept1k", "-e", "1024"]
@@ -74,7 +75,5 @@ ASSETS = {
 
 # What stands before an answer; clients say who they are in any case.
 ANNA = ["-H", "Authorization: Basic YW5uYTpzZWNyZXQ="]
-GUARDS = {
-    "unguarded": Case([*OWN, *ANNA], 20000, is_own=True),
-    "guarded": Case([*OWN, *ANNA], 20000, is_own=True),
-}
+GUARDS = {name: Case([*OWN, *ANNA], 20000, is_own=True)
+          for name in ("unguarded", "limit", "acl", "basic", "guarded")}

@@ -183,23 +183,29 @@ def h2o_files(where, port, origin, case):
 
 
 def seen_files(name):
-    """Proxied, with metrics, an access log in JSON and what is kept of decisions
-    and of who comes most often ("seen"), or without ("unseen")."""
+    """Proxied, with an access log in JSON ("logged"), with what is kept of
+    decisions, of who comes most often ("hitters"), with all of it and metrics
+    ("seen"), or without ("unseen")."""
     def files(where, port, origin, case):
         text, args = gatehouse_files(where, port, origin, case)
-        if name == "unseen":
-            return text.replace("[global]\n", "[global]\nrecent_decisions = off"
-                                "\nheavy_hitters = off\n", 1), args
-        return text.replace("access_log = none", "") + f"""
+        for key, part in (("recent_decisions", "decisions"),
+                          ("heavy_hitters", "hitters")):
+            if name not in (part, "seen"):
+                text = text.replace("[global]\n", f"[global]\n{key} = off\n", 1)
+        if name in ("logged", "seen"):
+            text = text.replace("access_log = none", "") + f"""
 [log access]
 path = {where}/access.log
 format = json
+"""
+        if name == "seen":
+            text += f"""
 [admin]
 listen = unix:{where}/admin.sock
 metrics = prometheus
-""", args
+"""
+        return text, args
     return files
-
 
 
 def gatehouse_files(where, port, origin, case):

@@ -24,6 +24,23 @@ digit(char c, const char *alphabet)
 	return c == alphabet[63] ? 63 : -1;
 }
 
+/* Four of them: three bytes. */
+static bool
+read_four(const char *p, const char *alphabet, char *out)
+{
+	int a = digit(p[0], alphabet);
+	int b = digit(p[1], alphabet);
+	int c = digit(p[2], alphabet);
+	int d = digit(p[3], alphabet);
+
+	if ((a | b | c | d) < 0)
+		return false;
+	out[0] = (char)(a << 2 | b >> 4);
+	out[1] = (char)(b << 4 | c >> 2);
+	out[2] = (char)(c << 6 | d);
+	return true;
+}
+
 /* Characters without padding. */
 static bool
 read_digits(span s, const char *alphabet, char *out, size_t *len)
@@ -32,6 +49,10 @@ read_digits(span s, const char *alphabet, char *out, size_t *len)
 	unsigned n_bits = 0;
 
 	*len = 0;
+	for (; s.len >= 4; s = span_from(s, 4), out += 3, *len += 3) {
+		if (!read_four(s.p, alphabet, out))
+			return false;
+	}
 	for (size_t i = 0; i < s.len; i++) {
 		int d = digit(s.p[i], alphabet);
 
@@ -42,7 +63,8 @@ read_digits(span s, const char *alphabet, char *out, size_t *len)
 		if (n_bits < 8)
 			continue;
 		n_bits -= 8;
-		out[(*len)++] = (char)(held >> n_bits & 0xff);
+		*out++ = (char)(held >> n_bits & 0xff);
+		(*len)++;
 		held &= (1u << n_bits) - 1;
 	}
 	/* a lone character, or bits of no byte that are not 0 */

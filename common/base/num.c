@@ -4,16 +4,41 @@
 #include <endian.h>
 #include <string.h>
 
-size_t
-u64_format(uint64_t v, char *out)
+/* Both digits of each number below 100. */
+static const char pairs[] =
+    "00010203040506070809101112131415161718192021222324"
+    "25262728293031323334353637383940414243444546474849"
+    "50515253545556575859606162636465666768697071727374"
+    "75767778798081828384858687888990919293949596979899";
+
+/* Counted first, digits need not be copied: most numbers here are short. */
+static size_t
+digits_of(uint64_t v)
 {
 	size_t len = 1;
 
-	/* counting first saves the copy: most numbers here are short */
-	for (uint64_t rest = v; rest >= 10; rest /= 10)
-		len++;
-	for (size_t at = len; at > 0; v /= 10)
-		out[--at] = (char)('0' + v % 10);
+	for (; v >= 10000; v /= 10000)
+		len += 4;
+	return len + (v >= 10) + (v >= 100) + (v >= 1000);
+}
+
+size_t
+u64_format(uint64_t v, char *out)
+{
+	size_t len, at;
+
+	if (v < 10) {
+		out[0] = (char)('0' + v);
+		return 1;
+	}
+	len = digits_of(v);
+	at = len;
+	for (; v >= 100; v /= 100)
+		memcpy(out + (at -= 2), pairs + 2 * (v % 100), 2);
+	if (at == 1)
+		out[0] = (char)('0' + v);
+	else
+		memcpy(out, pairs + 2 * v, 2);
 	return len;
 }
 

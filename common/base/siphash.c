@@ -71,27 +71,46 @@ sip_case(uint64_t m, bool is_lower)
 	return is_lower ? ascii_lower_word(m) : m;
 }
 
-static inline uint64_t
-sip_hash(const struct sipkey *k, span t, bool is_lower)
+static inline struct sip
+sip_begin(const struct sipkey *k)
 {
-	struct sip s = {
+	return (struct sip){
 	    k->k0 ^ UINT64_C(0x736f6d6570736575),
 	    k->k1 ^ UINT64_C(0x646f72616e646f6d),
 	    k->k0 ^ UINT64_C(0x6c7967656e657261),
 	    k->k1 ^ UINT64_C(0x7465646279746573),
 	};
+}
+
+static inline void
+sip_text(struct sip *s, span t, bool is_lower)
+{
 	size_t i;
 
 	/* arithmetic on an absent text is undefined */
 	if (t.p == NULL)
 		t.p = "";
 	for (i = 0; i + 8 <= t.len; i += 8)
-		sip_word(&s, sip_case(sip_load(t.p + i), is_lower));
-	sip_word(&s, sip_case(sip_tail(t), is_lower) | (uint64_t)t.len << 56);
-	s.v2 ^= 0xff;
+		sip_word(s, sip_case(sip_load(t.p + i), is_lower));
+	sip_word(s, sip_case(sip_tail(t), is_lower) | (uint64_t)t.len << 56);
+}
+
+static inline uint64_t
+sip_end(struct sip *s)
+{
 	for (int r = 0; r < 4; r++)
-		sip_round(&s);
-	return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
+		sip_round(s);
+	return s->v0 ^ s->v1 ^ s->v2 ^ s->v3;
+}
+
+static inline uint64_t
+sip_hash(const struct sipkey *k, span t, bool is_lower)
+{
+	struct sip s = sip_begin(k);
+
+	sip_text(&s, t, is_lower);
+	s.v2 ^= 0xff;
+	return sip_end(&s);
 }
 
 uint64_t
@@ -104,6 +123,19 @@ uint64_t
 siphash_lower(const struct sipkey *key, span s)
 {
 	return sip_hash(key, s, true);
+}
+
+void
+siphash_pair(const struct sipkey *key, span t, uint64_t out[2])
+{
+	struct sip s = sip_begin(key);
+
+	s.v1 ^= 0xee;
+	sip_text(&s, t, false);
+	s.v2 ^= 0xee;
+	out[0] = sip_end(&s);
+	s.v1 ^= 0xdd;
+	out[1] = sip_end(&s);
 }
 
 void

@@ -123,18 +123,23 @@ span_cut(span *rest, char sep, span *head)
 	return true;
 }
 
+/* What stands before the first `c`; all when there is none. */
+static span
+span_before(span s, char c)
+{
+	ptrdiff_t at = span_chr(s, c);
+
+	return at < 0 ? s : span_first(s, (size_t)at);
+}
+
 bool
 span_word(span *rest, span *word)
 {
-	size_t n = 0;
-
 	while (rest->len > 0 && is_blank(rest->p[0]))
 		*rest = span_from(*rest, 1);
-	while (n < rest->len && !is_blank(rest->p[n]))
-		n++;
-	*word = span_first(*rest, n);
-	*rest = span_from(*rest, n);
-	return n > 0;
+	*word = span_before(span_before(*rest, ' '), '\t');
+	*rest = span_from(*rest, word->len);
+	return word->len > 0;
 }
 
 /* Bytes up to a comma that stands outside of quotes. */

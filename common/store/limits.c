@@ -15,7 +15,7 @@
 #include "common/shm/crash.h"
 #include "common/shm/lock.h"
 
-#define LIMITS_VERSION 2u
+#define LIMITS_VERSION 3u
 #define RANGE_PREFIX "limit "
 #define CELLS_PER_BUCKET 4u
 #define PLACES (2 * CELLS_PER_BUCKET)
@@ -52,7 +52,10 @@ struct limits_lane {
 
 struct limits_super {
 	_Atomic uint32_t is_made;
-	struct sipkey key[2]; /* drawn once, so that nobody can aim */
+	struct sipkey key; /* drawn once, so that nobody can aim */
+	/* keys that were forgotten and requests not counted: asked after each
+	 * request, so not only in the lanes */
+	_Atomic uint64_t n_inexact;
 	_Atomic uint64_t told; /* what limits_may_tell() had told of */
 	_Atomic uint64_t told_us; /* and when, CLOCK_MONOTONIC */
 	struct limits_lane lanes[LIMITS_LANES];
@@ -136,8 +139,7 @@ limits_claim(struct segment *s, span name, uint64_t keys)
 	REQUIRE(l != NULL);
 	*l = limits_at(at, want.size);
 	if (atomic_load(&l->super->is_made) == 0) {
-		sipkey_random(&l->super->key[0]);
-		sipkey_random(&l->super->key[1]);
+		sipkey_random(&l->super->key);
 		atomic_store(&l->super->is_made, 1);
 	}
 	return l;
@@ -160,6 +162,14 @@ limits_note(struct limits *l, uint32_t slot, enum limits_count what)
 	    memory_order_relaxed);
 }
 
+static void
+limits_note_inexact(struct limits *l, uint32_t slot, enum limits_count what)
+{
+	limits_note(l, slot, what);
+	(void)atomic_fetch_add_explicit(
+	    &l->super->n_inexact, 1, memory_order_relaxed);
+}
+
 uint64_t
 limits_count(const struct limits *l, enum limits_count what)
 {
@@ -175,12 +185,13 @@ bool
 limits_may_tell(struct limits *l, uint64_t now_us)
 {
 	struct limits_super *s = l->super;
-	uint64_t n = limits_count(l, LIMITS_COUNT_EVICTED) +
-		     limits_count(l, LIMITS_COUNT_UNKNOWN);
-	uint64_t told_us = atomic_load(&s->told_us);
+	uint64_t n = atomic_load_explicit(&s->n_inexact, memory_order_relaxed);
+	uint64_t told_us;
 
-	if (n == atomic_load(&s->told) ||
-	    (told_us != 0 && now_us < told_us + TELL_US) ||
+	if (n == atomic_load(&s->told))
+		return false;
+	told_us = atomic_load(&s->told_us);
+	if ((told_us != 0 && now_us < told_us + TELL_US) ||
 	    !atomic_compare_exchange_strong(&s->told_us, &told_us, now_us))
 		return false;
 	atomic_store(&s->told, n);
@@ -197,15 +208,16 @@ scale(uint32_t bits, uint32_t n)
 static struct limits_key
 limits_key(struct limits *l, span key)
 {
-	uint64_t where = siphash(&l->super->key[1], key);
-	uint32_t first = scale((uint32_t)where, l->n_buckets);
-	uint32_t second = scale((uint32_t)(where >> 32), l->n_buckets);
-	struct limits_key k = {.tag = siphash(&l->super->key[0], key)};
+	struct limits_key k;
+	uint32_t first, second;
+	uint64_t hash[2];
 
+	siphash_pair(&l->super->key, key, hash);
+	first = scale((uint32_t)hash[1], l->n_buckets);
+	second = scale((uint32_t)(hash[1] >> 32), l->n_buckets);
 	if (second == first)
 		second = (first + 1) % l->n_buckets;
-	if (k.tag == 0)
-		k.tag = 1;
+	k.tag = hash[0] != 0 ? hash[0] : 1;
 	k.bucket[0] = &l->buckets[first];
 	k.bucket[1] = &l->buckets[second];
 	k.lock = &l->super->locks[first % LIMITS_LOCKS];
@@ -302,7 +314,7 @@ key_insert(struct limits *l, const struct limits_key *k, uint32_t slot,
 			continue;
 		CRASH_POINT();
 		if ((word & WORD_TIME) > now)
-			limits_note(l, slot, LIMITS_COUNT_EVICTED);
+			limits_note_inexact(l, slot, LIMITS_COUNT_EVICTED);
 		atomic_store(&c->tag, k->tag);
 		CRASH_POINT();
 		atomic_store(&c->word, word_of(word, time));
@@ -379,7 +391,7 @@ limits_take(struct limits *l, const struct slots *slots, struct slot_name me,
 		limits_note(l, me.slot, LIMITS_COUNT_REFUSED);
 		break;
 	case LIMITS_UNKNOWN:
-		limits_note(l, me.slot, LIMITS_COUNT_UNKNOWN);
+		limits_note_inexact(l, me.slot, LIMITS_COUNT_UNKNOWN);
 		break;
 	}
 	return a;
@@ -462,7 +474,7 @@ limits_flow_take(struct limits *l, const struct slots *slots,
 			return true;
 		}
 	}
-	limits_note(l, me.slot, LIMITS_COUNT_UNKNOWN);
+	limits_note_inexact(l, me.slot, LIMITS_COUNT_UNKNOWN);
 	return false;
 }
 

@@ -379,15 +379,58 @@ START_TEST(escaping_stops_before_what_does_not_fit_whole)
 }
 END_TEST
 
+/* Of a log that has this format only. */
+static size_t
+line_of(struct exch *x, struct log_format *f, const char *text, char *out)
+{
+	struct log_times times = {.s = -1};
+	struct var_src src = {
+	    span_str(text), {.line = 1, .col = 1}, VAR_WHEN_END};
+	struct diag *d = diag_new();
+
+	ck_assert(tmpl_prepare(&f->tmpl, &x->arena, &src, d));
+	log_format_compile(f, &x->arena);
+	diag_free(d);
+	return log_line(f, &times, x, out, LOG_LINE_MIN);
+}
+
+START_TEST(no_byte_escapes_its_escape)
+{
+	struct logged l;
+	char text[24];
+	char out[LOG_LINE_MIN];
+	char want[LOG_LINE_MIN];
+	struct exch *x;
+
+	logged_begin(&l, SITE);
+	x = fixture_request(l.f, GET "\r\n");
+	for (size_t len = 1; len < sizeof(text); len++)
+		for (size_t at = 0; at < len; at++)
+			for (int c = 0; c < 256; c++) {
+				struct log_format json = {
+				    .escape = LOG_ESCAPE_JSON};
+				bool is_cut = false;
+				size_t n;
+
+				memset(text, 'a', len);
+				text[at] = (char)c;
+				x->request_id = span_of(text, len);
+				n = log_escape_json(
+				    x->request_id, want, sizeof(want), &is_cut);
+				ck_assert_uint_eq(
+				    line_of(x, &json, "{request_id}", out),
+				    n + 1);
+				ck_assert(memcmp(out, want, n) == 0 &&
+					  out[n] == '\n');
+			}
+	logged_end(&l);
+}
+END_TEST
+
 START_TEST(a_long_line_is_cut_in_its_values_only)
 {
 	struct logged l;
-	struct log_times times = {.s = -1};
 	struct log_format format = {.escape = LOG_ESCAPE_JSON};
-	struct var_src src = {
-	    SPAN_LIT("{\"a\":\"{header:A}\",\"m\":\"{method}\"}"),
-	    {.line = 1, .col = 1}, VAR_WHEN_END};
-	struct diag *d = diag_new();
 	char head[8192] = GET "A: ";
 	char out[LOG_LINE_MIN];
 	struct exch *x;
@@ -397,15 +440,14 @@ START_TEST(a_long_line_is_cut_in_its_values_only)
 	strcat(head, "\r\n\r\n");
 	logged_begin(&l, SITE);
 	x = fixture_request(l.f, head);
-	ck_assert(tmpl_prepare(&format.tmpl, &x->arena, &src, d));
-	n = log_line(&format, &times, x, out, sizeof(out));
+	n = line_of(
+	    x, &format, "{\"a\":\"{header:A}\",\"m\":\"{method}\"}", out);
 	ck_assert_uint_gt(n, sizeof(out) / 3);
 	ck_assert_int_eq(out[n - 1], '\n');
 	ck_assert_ptr_eq(json_object(out), out + n - 1);
 	out[n - 1] = '\0';
 	ck_assert_str_eq(
 	    out + n - 1 - strlen(",\"m\":\"GET\"}"), ",\"m\":\"GET\"}");
-	diag_free(d);
 	logged_end(&l);
 }
 END_TEST
@@ -574,6 +616,7 @@ main(void)
 	    a_log_that_cannot_be_written_costs_lines_and_counts_them,
 	    a_format_that_cannot_fit_is_refused,
 	    escaping_stops_before_what_does_not_fit_whole,
+	    no_byte_escapes_its_escape,
 	    a_long_line_is_cut_in_its_values_only,
 	    a_pipe_that_nobody_reads_does_not_stop_us,
 	    a_half_written_line_is_finished_before_all_else,

@@ -29,6 +29,26 @@ static const uint64_t vectors[] = {
     UINT64_C(0xf723ca908e7af2ee),
     UINT64_C(0xa129ca6149be45e5),
 };
+/* The same with 128 bits; also what `openssl mac` says with size 16. */
+static const uint64_t pairs[][2] = {
+    {UINT64_C(0xe6a825ba047f81a3), UINT64_C(0x930255c71472f66d)},
+    {UINT64_C(0x44af996bd8c187da), UINT64_C(0x45fc229b11597634)},
+    {UINT64_C(0xc75da4a48d227781), UINT64_C(0xe4ff0af6de8ba3fc)},
+    {UINT64_C(0x4ea967520cb6709c), UINT64_C(0x51ed8529b0b6335f)},
+    {UINT64_C(0xaf8f9c2dc16481f8), UINT64_C(0x7955cd7b7c6e0f7d)},
+    {UINT64_C(0x886f778059876813), UINT64_C(0x27960e69077a5254)},
+    {UINT64_C(0x1386208b33caee14), UINT64_C(0x5ea1d78f30a05e48)},
+    {UINT64_C(0x53c1dbd8beebf1a1), UINT64_C(0x3982f01fa64ab8c0)},
+    {UINT64_C(0x61f55862baa9623b), UINT64_C(0xb49714f364e2830f)},
+    {UINT64_C(0xabbad90a06994426), UINT64_C(0xed716dbb028b7fc4)},
+    {UINT64_C(0x56691478c30d1100), UINT64_C(0xbafbd0f3d34754c9)},
+    {UINT64_C(0x77666b3868c55101), UINT64_C(0x18dce5816fdcb4a2)},
+    {UINT64_C(0x58f35e9066b226d6), UINT64_C(0x25c13285f64d6382)},
+    {UINT64_C(0x108bc0e947e26998), UINT64_C(0xf752b9c44f9329d0)},
+    {UINT64_C(0x9cded766aceffc31), UINT64_C(0x024949e45f48c77e)},
+    {UINT64_C(0x11a8b03399e99354), UINT64_C(0xd9c3cf970fec087e)},
+    {UINT64_C(0xbb54b067caa4e26e), UINT64_C(0x77052385bf1533fd)},
+};
 #define LAST_LEN 63
 #define LAST_VECTOR UINT64_C(0x958a324ceb064572)
 
@@ -43,6 +63,21 @@ START_TEST(the_published_vectors_come_out)
 		    siphash(&key, span_of(text, len)), vectors[len]);
 	ck_assert_uint_eq(siphash(&key, span_of(text, LAST_LEN)), LAST_VECTOR);
 	ck_assert_uint_eq(siphash(&key, span_of(NULL, 0)), vectors[0]);
+}
+END_TEST
+
+START_TEST(the_vectors_of_128_bits_come_out)
+{
+	char text[NELEMS(pairs)];
+	uint64_t out[2];
+
+	for (size_t i = 0; i < sizeof(text); i++)
+		text[i] = (char)i;
+	for (size_t len = 0; len < NELEMS(pairs); len++) {
+		siphash_pair(&key, span_of(text, len), out);
+		ck_assert_uint_eq(out[0], pairs[len][0]);
+		ck_assert_uint_eq(out[1], pairs[len][1]);
+	}
 }
 END_TEST
 
@@ -96,6 +131,7 @@ main(void)
 {
 	const TTest *const tests[] = {
 	    the_published_vectors_come_out,
+	    the_vectors_of_128_bits_come_out,
 	    lowering_makes_texts_equal_that_differ_in_case_only,
 	    every_byte_is_lowered_as_ascii,
 	    random_keys_differ,

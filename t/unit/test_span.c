@@ -218,6 +218,12 @@ START_TEST(numbers_become_text_and_numbers_again)
 	ck_assert_span_eq(span_of(out, u64_format_hex(0, out)), "0");
 	ck_assert_span_eq(
 	    span_of(out, u64_format_hex(UINT64_MAX, out)), "ffffffffffffffff");
+	for (uint64_t n = 0; n < 30000; n++) {
+		char want[6];
+
+		(void)snprintf(want, sizeof(want), "%" PRIu64, n);
+		ck_assert_span_eq(span_of(out, u64_format(n, out)), want);
+	}
 	for (unsigned bit = 0; bit < 64; bit++) {
 		uint64_t n = (UINT64_C(1) << bit) - 1;
 		uint64_t back;

@@ -44,10 +44,22 @@ helper_judge(
 	return AUTH_GOOD;
 }
 
+static enum auth_rc
+basic_find_out(
+    struct exch *x, const struct plan_auth *a, const struct basic *sent)
+{
+	const struct auth_conf *c = a->conf;
+	bool is_good;
+
+	if (auth_recall(x, c, sent->token, &is_good))
+		return is_good ? AUTH_GOOD : AUTH_BAD;
+	return c->has_helper ? helper_judge(x, a, sent)
+			     : basic_judge(x, a, sent);
+}
+
 enum verdict
 basic_ask(struct exch *x, const struct plan_auth *a)
 {
-	const struct auth_conf *c = a->conf;
 	span value = exch_req_field(x, auth_field(x));
 	struct basic sent;
 
@@ -55,8 +67,7 @@ basic_ask(struct exch *x, const struct plan_auth *a)
 		return auth_challenge(x, a);
 	if (!basic_read(value, arena_alloc(&x->arena, BASIC_ROOM), &sent))
 		return auth_refuse(x, a);
-	switch (c->has_helper ? helper_judge(x, a, &sent)
-			      : basic_judge(x, a, &sent)) {
+	switch (basic_find_out(x, a, &sent)) {
 	case AUTH_GOOD:
 		return auth_let_on(x, a, sent.name);
 	case AUTH_BAD:

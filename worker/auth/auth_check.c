@@ -29,7 +29,7 @@ struct auth_worker {
 	struct jwks **jwks; /* likewise */
 	uint32_t n_auths;
 	struct auth_memory *memory;
-	struct sipkey keys[2]; /* of what is remembered; this process's own */
+	struct sipkey secret; /* of what is remembered; this process's own */
 	struct list checks; /* under way */
 	struct list calls; /* likewise: questions to servers */
 };
@@ -139,8 +139,7 @@ auth_worker_new(struct worker *w)
 	aw->w = w;
 	list_init(&aw->checks);
 	list_init(&aw->calls);
-	sipkey_random(&aw->keys[0]);
-	sipkey_random(&aw->keys[1]);
+	sipkey_random(&aw->secret);
 	aw->pool = offload_new(w->loop, CHECK_THREADS, CHECK_QUEUE);
 	if (aw->pool == NULL) {
 		free(aw);
@@ -163,7 +162,7 @@ auth_worker_free(struct auth_worker *aw)
 	offload_free(aw->pool);
 	REQUIRE(list_is_empty(&aw->checks));
 	auth_memory_free(aw->memory);
-	OPENSSL_cleanse(aw->keys, sizeof(aw->keys));
+	OPENSSL_cleanse(&aw->secret, sizeof(aw->secret));
 	free(aw);
 }
 
@@ -319,11 +318,11 @@ check_key(
 	const struct jwks *s = aw->jwks[c->index];
 	uint64_t of =
 	    c->index ^ (s != NULL ? (uint64_t)jwks_version(s) << 32 : 0);
-	struct sipkey one = {aw->keys[0].k0 ^ of, aw->keys[0].k1};
-	struct sipkey two = {aw->keys[1].k0 ^ of, aw->keys[1].k1};
+	struct sipkey own = {aw->secret.k0 ^ of, aw->secret.k1};
+	struct auth_key k;
 
-	return (struct auth_key){
-	    siphash(&one, credentials), siphash(&two, credentials)};
+	siphash_pair(&own, credentials, k.hash);
+	return k;
 }
 
 static struct auth_run *
@@ -332,7 +331,7 @@ check_find(const struct auth_worker *aw, const struct auth_key *k)
 	list_foreach (n, &aw->checks) {
 		struct auth_run *r = LIST_ENTRY(n, struct auth_run, node);
 
-		if (r->key.a == k->a && r->key.b == k->b)
+		if (auth_key_eq(&r->key, k))
 			return r;
 	}
 	return NULL;
@@ -398,7 +397,6 @@ auth_check(
 	struct auth_run *r;
 	struct auth_key key;
 	enum auth_rc rc;
-	bool is_good;
 
 	/* a dry run has all the time there is */
 	if (aw == NULL)
@@ -409,8 +407,6 @@ auth_check(
 	if (check_recall(x, a, &rc))
 		return rc;
 	key = check_key(aw, a->conf, work->credentials);
-	if (auth_memory_find(aw->memory, &key, check_now_ms(aw), &is_good))
-		return is_good ? AUTH_GOOD : AUTH_BAD;
 	r = check_find(aw, &key);
 	if (r == NULL)
 		r = check_begin(aw, a->conf, work, &key);

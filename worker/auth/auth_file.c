@@ -44,9 +44,10 @@ bool
 auth_is_text(span s)
 {
 	for (size_t i = 0; i < s.len;) {
-		size_t n = span_utf8_len(s, i);
+		unsigned char c = (unsigned char)s.p[i];
+		size_t n = c < 0x7f ? 1 : span_utf8_len(s, i);
 
-		if (n == 0 || (unsigned char)s.p[i] < ' ' || s.p[i] == 0x7f)
+		if (n == 0 || c < ' ' || c == 0x7f)
 			return false;
 		i += n;
 	}

@@ -110,8 +110,8 @@ struct auth_work {
 	bool is_known; /* there is such a user */
 };
 
-/* Find out, by what is remembered, by a check of the same that is under way, or
- * by one of its own. Called again after AUTH_OPEN it gives what came of it. */
+/* Find out what auth_recall() does not know, by a check of the same that is
+ * under way or by one of its own. Called again after AUTH_OPEN it gives what came of it. */
 enum auth_rc auth_check(
     struct exch *x, const struct plan_auth *a, const struct auth_work *work);
 
@@ -126,9 +126,14 @@ void auth_remember(
 
 /* Credentials without what they are: a keyed hash of them. */
 struct auth_key {
-	uint64_t a;
-	uint64_t b;
+	uint64_t hash[2];
 };
+
+static inline bool
+auth_key_eq(const struct auth_key *a, const struct auth_key *b)
+{
+	return a->hash[0] == b->hash[0] && a->hash[1] == b->hash[1];
+}
 
 struct auth_memory;
 

@@ -34,20 +34,14 @@ auth_memory_free(struct auth_memory *m)
 	free(m);
 }
 
-static bool
-memory_is(const struct memory_entry *e, const struct auth_key *k)
-{
-	return e->key.a == k->a && e->key.b == k->b;
-}
-
 bool
 auth_memory_find(const struct auth_memory *m, const struct auth_key *k,
     uint64_t now_ms, bool *is_good)
 {
-	const struct memory_entry *row = m->at[k->a % MEMORY_ROWS];
+	const struct memory_entry *row = m->at[k->hash[0] % MEMORY_ROWS];
 
 	for (unsigned i = 0; i < MEMORY_WAYS; i++) {
-		if (!memory_is(&row[i], k) || row[i].until_ms <= now_ms)
+		if (!auth_key_eq(&row[i].key, k) || row[i].until_ms <= now_ms)
 			continue;
 		*is_good = row[i].is_good;
 		return true;
@@ -59,11 +53,11 @@ void
 auth_memory_put(struct auth_memory *m, const struct auth_key *k,
     uint64_t until_ms, bool is_good)
 {
-	struct memory_entry *row = m->at[k->a % MEMORY_ROWS];
+	struct memory_entry *row = m->at[k->hash[0] % MEMORY_ROWS];
 	struct memory_entry *to = &row[0];
 
 	for (unsigned i = 0; i < MEMORY_WAYS; i++) {
-		if (memory_is(&row[i], k)) {
+		if (auth_key_eq(&row[i].key, k)) {
 			to = &row[i];
 			break;
 		}

@@ -73,17 +73,18 @@ enum verdict
 auth_let_on_as(struct exch *x, const struct plan_auth *a, struct exch_user *u)
 {
 	const struct auth_conf *c = a->conf;
-	const struct users_entry *e =
-	    c->users != NULL ? users_find(c->users, u->name) : NULL;
+	const struct users_entry *e = NULL;
+	span parts[] = {a->name, SPAN_LIT(" knows "), u->name};
 
 	u->auth = a->name;
-	if (e != NULL && u->n_groups == 0) {
+	if (c->users != NULL && c->users->has_groups && u->n_groups == 0)
+		e = users_find(c->users, u->name);
+	if (e != NULL) {
 		u->groups = e->group_names;
 		u->n_groups = e->groups.n;
 	}
 	x->user = u;
-	trail_note(x, DECISION_AUTH, a->at, "%.*s knows %.*s",
-	    SPAN_FMT(a->name), SPAN_FMT(u->name));
+	trail_join(x, DECISION_AUTH, &a->at, parts, NELEMS(parts));
 	return VERDICT_NEXT;
 }
 

@@ -117,6 +117,7 @@ users_read_member(
 
 	if (!users_is_in(e, *group) && e->groups.n < USERS_GROUPS_MAX)
 		vec_push(&e->groups, (void *)(uintptr_t)group);
+	u->has_groups |= e->groups.n > 0;
 }
 
 /* `group: name name`. */

@@ -26,6 +26,7 @@ struct users {
 	struct place at;
 	struct map by_name; /* struct users_entry */
 	struct vec entries; /* those with a hash, in file order */
+	bool has_groups; /* somebody is in one */
 	struct sipkey key; /* which of them stands for an unknown name */
 };
 

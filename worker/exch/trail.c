@@ -26,11 +26,23 @@ trail_note(struct exch *x, enum decision_word word, struct place at,
 	n = vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	REQUIRE(n >= 0);
-	s = arena_span(
-	    &x->arena, span_of(text, size_min((size_t)n, sizeof(text) - 1)));
-	trail_add(x, word, &at, s);
-	sink_note(
-	    x, decision_word_text((uint8_t)word), at, "%.*s", SPAN_FMT(s));
+	s = span_of(text, size_min((size_t)n, sizeof(text) - 1));
+	trail_join(x, word, &at, &s, 1);
+}
+
+void
+trail_join(struct exch *x, enum decision_word word, const struct place *at,
+    const span *parts, size_t n)
+{
+	span s;
+
+	if (x->w->decisions == NULL && x->sink == NULL)
+		return;
+	s = arena_concat(&x->arena, parts, n);
+	trail_add(x, word, at, s);
+	if (x->sink != NULL)
+		sink_note(x, decision_word_text((uint8_t)word), *at, "%.*s",
+		    SPAN_FMT(s));
 }
 
 void

@@ -29,6 +29,11 @@ trail_add(
 void trail_note(struct exch *x, enum decision_word word, struct place at,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
+/* The same for what is met by exchanges that are just served: joined, not
+ * printed. */
+void trail_join(struct exch *x, enum decision_word word, const struct place *at,
+    const span *parts, size_t n);
+
 /* What decided about one that was spawned for it. */
 void trail_copy(struct exch *x, const struct exch *spawned);
 

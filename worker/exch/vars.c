@@ -48,6 +48,29 @@ static const char *const names[] = {
 #undef VAR
 };
 
+/* Of those that are texts of the exchange as they are: where. 0: it is none. */
+static const uint16_t texts[VAR_N] = {
+    [VAR_SCHEME] = offsetof(struct exch, client.scheme),
+    [VAR_AUTHORITY] = offsetof(struct exch, req.authority),
+    [VAR_METHOD] = offsetof(struct exch, req.method_text),
+    [VAR_PATH] = offsetof(struct exch, path),
+    [VAR_RAW_PATH] = offsetof(struct exch, req.path),
+    [VAR_QUERY] = offsetof(struct exch, req.query),
+    [VAR_TARGET] = offsetof(struct exch, req.raw_target),
+    [VAR_REQUEST_ID] = offsetof(struct exch, request_id),
+    [VAR_CACHE] = offsetof(struct exch, cache_result),
+    [VAR_LIMIT] = offsetof(struct exch, limit),
+    [VAR_LIMIT_RESULT] = offsetof(struct exch, limit_result),
+    [VAR_ACL] = offsetof(struct exch, access.acl),
+    [VAR_ACL_RULE] = offsetof(struct exch, access.rule),
+    [VAR_CATEGORY] = offsetof(struct exch, access.category),
+    [VAR_STICKY] = offsetof(struct exch, origin.sticky),
+    [VAR_UPSTREAM] = offsetof(struct exch, origin.upstream),
+    [VAR_SERVER] = offsetof(struct exch, origin.server),
+    [VAR_ORIGIN_TLS_VERSION] = offsetof(struct exch, origin.tls_version),
+    [VAR_ORIGIN_TLS_RESUMED] = offsetof(struct exch, origin.tls_resumed),
+};
+
 const char *
 var_name(enum var_id id)
 {
@@ -189,12 +212,6 @@ var_parse(const struct var_src *src, struct var *out, struct diag *d)
 	return true;
 }
 
-static span
-var_u64(uint64_t v, char *scratch)
-{
-	return span_of(scratch, u64_format(v, scratch));
-}
-
 /* With its brackets when it is an IPv6 address, so that it can stand in a URL.
  */
 static span
@@ -289,7 +306,7 @@ var_duration_us(const struct exch *x)
 }
 
 /* Seconds with three decimals. */
-static span
+static size_t
 var_seconds(uint64_t ms, char *scratch)
 {
 	size_t n = u64_format(ms / 1000, scratch);
@@ -298,7 +315,7 @@ var_seconds(uint64_t ms, char *scratch)
 	scratch[n++] = (char)('0' + ms / 100 % 10);
 	scratch[n++] = (char)('0' + ms / 10 % 10);
 	scratch[n++] = (char)('0' + ms % 10);
-	return span_of(scratch, n);
+	return n;
 }
 
 /* A number of which 0 means: not known. */
@@ -428,26 +445,12 @@ var_get_request(struct exch *x, const struct var *v, char *scratch)
 		return var_ip(x, v->id, scratch);
 	case VAR_COUNTRY:
 		return exch_client_country(x, scratch);
-	case VAR_SCHEME:
-		return x->client.scheme;
 	case VAR_HOST:
 		return var_host(x);
-	case VAR_AUTHORITY:
-		return x->req.authority;
-	case VAR_METHOD:
-		return x->req.method_text;
 	case VAR_URI:
 		return msg_uri(&x->req, &x->arena);
-	case VAR_PATH:
-		return x->path;
-	case VAR_RAW_PATH:
-		return x->req.path;
-	case VAR_QUERY:
-		return x->req.query;
 	case VAR_ARG:
 		return var_query_arg(x, v->arg);
-	case VAR_TARGET:
-		return x->req.raw_target;
 	case VAR_PROTOCOL:
 		return var_protocol(x);
 	case VAR_REQUEST:
@@ -456,8 +459,6 @@ var_get_request(struct exch *x, const struct var *v, char *scratch)
 		return var_field(x, &x->req.fields, v);
 	case VAR_COOKIE:
 		return exch_cookie(x, v->arg);
-	case VAR_REQUEST_ID:
-		return x->request_id;
 	case VAR_CRAWLER:
 		return crawler_name(x);
 	case VAR_CLAIM:
@@ -559,30 +560,8 @@ var_get_outcome(struct exch *x, const struct var *v, char *scratch)
 		return x->site != NULL ? x->site->name : span_of(NULL, 0);
 	case VAR_ROUTE:
 		return x->route != NULL ? x->route->text : span_of(NULL, 0);
-	case VAR_CACHE:
-		return x->cache_result;
-	case VAR_LIMIT:
-		return x->limit;
-	case VAR_LIMIT_RESULT:
-		return x->limit_result;
-	case VAR_ACL:
-		return x->access.acl;
-	case VAR_ACL_RULE:
-		return x->access.rule;
-	case VAR_CATEGORY:
-		return x->access.category;
 	case VAR_ACL_RESULT:
 		return var_access(x);
-	case VAR_STICKY:
-		return x->origin.sticky;
-	case VAR_UPSTREAM:
-		return x->origin.upstream;
-	case VAR_SERVER:
-		return x->origin.server;
-	case VAR_ORIGIN_TLS_VERSION:
-		return x->origin.tls_version;
-	case VAR_ORIGIN_TLS_RESUMED:
-		return x->origin.tls_resumed;
 	case VAR_ORIGIN_IP:
 		return var_origin_ip(x, scratch);
 	case VAR_CONTENT_TYPE:
@@ -606,11 +585,19 @@ var_get_outcome(struct exch *x, const struct var *v, char *scratch)
 	case VAR_TIME_CLF:
 		return var_time(x, v->id, scratch);
 	case VAR_TIME_UNIX_MS:
-		return var_seconds(
-		    (uint64_t)worker_clock(x->w)->wall_us / 1000, scratch);
+		return span_of(scratch,
+		    var_seconds(
+			(uint64_t)worker_clock(x->w)->wall_us / 1000, scratch));
 	default:
 		UNREACHED();
 	}
+}
+
+size_t
+var_format_number(enum var_id id, uint64_t n, char *out)
+{
+	return var_kind(id) == VAR_KIND_SECONDS ? var_seconds(n, out)
+						: u64_format(n, out);
 }
 
 static span
@@ -620,14 +607,14 @@ var_number_text(const struct exch *x, enum var_id id, char *scratch)
 
 	if (!var_get_number(x, id, &n))
 		return span_of(NULL, 0);
-	return var_kind(id) == VAR_KIND_SECONDS ? var_seconds(n, scratch)
-						: var_u64(n, scratch);
+	return span_of(scratch, var_format_number(id, n, scratch));
 }
 
-span
-var_get(struct exch *x, const struct var *v, char *scratch)
+/* Apart from var_get(), so that what is a text already is had for a few
+ * instructions. */
+static __attribute__((noinline)) span
+var_make(struct exch *x, const struct var *v, char *scratch)
 {
-	REQUIRE((unsigned)v->id < VAR_N);
 	if (var_is_number(v->id))
 		return var_number_text(x, v->id, scratch);
 	if (v->id < VAR_TLS_VERSION)
@@ -637,6 +624,16 @@ var_get(struct exch *x, const struct var *v, char *scratch)
 	if (v->id < VAR_LISTEN)
 		return var_get_proxy(x, v->id, scratch);
 	return var_get_outcome(x, v, scratch);
+}
+
+span
+var_get(struct exch *x, const struct var *v, char *scratch)
+{
+	REQUIRE((unsigned)v->id < VAR_N);
+	return texts[v->id] != 0
+		   ? *(const span *)(const void *)((const char *)x +
+						   texts[v->id])
+		   : var_make(x, v, scratch);
 }
 
 /* The next line of the same field, or its first. */

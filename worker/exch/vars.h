@@ -79,6 +79,8 @@ bool var_next(
 /* The value of one whose kind is a number: bytes, milliseconds, or plain. false
  * when there is none. */
 bool var_get_number(const struct exch *x, enum var_id id, uint64_t *out);
+/* Its text, of at most VAR_SCRATCH bytes. Returns their number. */
+size_t var_format_number(enum var_id id, uint64_t n, char *out);
 /* The address of one of kind ADDRESS. false: a unix socket has none. */
 bool var_get_ip(const struct exch *x, enum var_id id, struct ip *out);
 

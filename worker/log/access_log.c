@@ -162,7 +162,7 @@ access_log_prepare(const struct conf_tree *t, const struct conf_section *s,
 	if (!tmpl_prepare(&l->format.tmpl, a, &src, d) ||
 	    !log_prepare_sample(l, &scope, a, d))
 		goto fail;
-	if (l->format.tmpl.text_len +
+	if (l->format.tmpl.text_len + LOG_ROOM +
 		l->format.tmpl.n_vars * (size_t)LOG_VALUE_MIN >=
 	    LOG_LINE_MIN) {
 		diag_error(
@@ -171,8 +171,9 @@ access_log_prepare(const struct conf_tree *t, const struct conf_section *s,
 	}
 	if (log_is_json(src.text))
 		l->format.escape = LOG_ESCAPE_JSON;
-	else if (preset != NULL)
-		l->format.columns = log_columns(&l->format.tmpl);
+	else
+		l->format.has_columns = preset != NULL;
+	log_format_compile(&l->format, a);
 	return l;
 fail:
 	access_log_fini(l);

@@ -2,26 +2,108 @@
  * files. On the way of every request: no printf, dates made once a second. */
 #include "worker/log/log_line.h"
 
+#include <assert.h>
+
 #include "common/base/check.h"
 #include "common/base/num.h"
 #include "worker/exch/exch.h"
 
 static const char hex_digits[] = "0123456789ABCDEF";
 
-/* Bits of log_format.columns. */
-#define LOG_COLUMNS_MAX 64u
+/* How a value is written. */
+enum log_item_kind {
+	LOG_ITEM_NONE, /* there is none: the end of the line */
+	LOG_ITEM_TEXT,
+	LOG_ITEM_COLUMN,
+	LOG_ITEM_TIME,
+	LOG_ITEM_NUMBER
+};
 
+/* Text is copied by so many bytes. */
+#define LOG_STEP 16u
+static_assert(LOG_ROOM >= LOG_STEP && LOG_ROOM >= LOG_VALUE_MIN, "they fit");
+static_assert(
+    LOG_VALUE_MIN >= DATE_CLF_LEN && LOG_VALUE_MIN >= DATE_ISO_LEN, "as do they");
+
+/* A text, and the value behind it. */
+struct log_item {
+	span text; /* its last LOG_STEP may be read whole */
+	struct var var;
+	enum log_item_kind kind;
+};
+
+/* Where a line is written, and how. */
 struct line {
-	char *at;
+	char *start;
 	char *end;
 	size_t value_max; /* bytes of one escaped value */
-	bool is_cut;
+	enum log_escape how;
+	bool is_cut; /* something was left out */
 };
 
 static bool
 escape_is_plain(unsigned char c)
 {
 	return c >= ' ' && c < 0x7f && c != '"' && c != '\\';
+}
+
+/* The same for eight bytes. One that is not plain sets its bit 7 in one of these
+ * words at least; a carry or a borrow out of it changes nothing in that. */
+static bool
+escape_is_plain_word(uint64_t w)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101);
+	uint64_t quote = w ^ '"' * ones;
+	uint64_t backslash = w ^ '\\' * ones;
+	uint64_t told = w | (w - ' ' * ones) | (w + ones) | (quote - ones) |
+			(backslash - ones);
+
+	return (told & 0x80 * ones) == 0;
+}
+
+static inline uint64_t
+load_8(const char *p)
+{
+	uint64_t w;
+
+	memcpy(&w, p, sizeof(w));
+	return w;
+}
+
+static inline uint32_t
+load_4(const char *p)
+{
+	uint32_t w;
+
+	memcpy(&w, p, sizeof(w));
+	return w;
+}
+
+/* All bytes of a text of 1 to 7, some of them twice. */
+static uint64_t
+load_short(span s)
+{
+	const unsigned char *p = (const unsigned char *)s.p;
+
+	if (s.len >= 4)
+		return (uint64_t)load_4(s.p) << 32 |
+		       load_4(s.p + s.len - sizeof(uint32_t));
+	return UINT64_C(0x2020202020000000) | (uint32_t)p[0] << 16 |
+	       (uint32_t)p[s.len / 2] << 8 | p[s.len - 1];
+}
+
+/* Whether none of it needs an escape, as hardly anything does. */
+static bool
+escape_is_plain_text(span s)
+{
+	size_t n;
+
+	if (s.len < sizeof(uint64_t))
+		return s.len == 0 || escape_is_plain_word(load_short(s));
+	for (n = 0; n + sizeof(uint64_t) < s.len; n += sizeof(uint64_t))
+		if (!escape_is_plain_word(load_8(s.p + n)))
+			return false;
+	return escape_is_plain_word(load_8(s.p + s.len - sizeof(uint64_t)));
 }
 
 /* Bytes from the start of `s` that need no escape. */
@@ -63,34 +145,6 @@ log_escape_text(span s, char *out, size_t cap, bool *is_cut)
 	return len;
 }
 
-/* Length of the well-formed UTF-8 sequence of more than one byte at the start
- * of `s`, or 0 (Unicode 15, table 3-7). */
-static size_t
-escape_utf8(span s)
-{
-	const unsigned char *p = (const unsigned char *)s.p;
-	size_t n = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
-	unsigned char low = 0x80;
-	unsigned char high = 0xbf;
-
-	if (p[0] < 0xc2 || p[0] > 0xf4 || s.len < n)
-		return 0;
-	if (p[0] == 0xe0)
-		low = 0xa0;
-	else if (p[0] == 0xed)
-		high = 0x9f;
-	else if (p[0] == 0xf0)
-		low = 0x90;
-	else if (p[0] == 0xf4)
-		high = 0x8f;
-	if (p[1] < low || p[1] > high)
-		return 0;
-	for (size_t i = 2; i < n; i++)
-		if (p[i] < 0x80 || p[i] > 0xbf)
-			return 0;
-	return n;
-}
-
 /* One character that is not plain. Returns the bytes written to `out` (room for
  * 6), sets *used. */
 static size_t
@@ -110,7 +164,7 @@ escape_json_char(span s, char *out, size_t *used)
 		out[5] = hex_digits[c & 15];
 		return 6;
 	}
-	*used = escape_utf8(s);
+	*used = span_utf8_len(s, 0);
 	if (*used > 0) {
 		memcpy(out, s.p, *used);
 		return *used;
@@ -152,48 +206,50 @@ log_escape_json(span s, char *out, size_t cap, bool *is_cut)
 	return len;
 }
 
-static void
-line_add(struct line *l, span s)
+static char *
+put(char *at, span s)
 {
-	size_t n = size_min(s.len, (size_t)(l->end - l->at));
-
-	if (n > 0)
-		memcpy(l->at, s.p, n);
-	l->at += n;
-	if (n < s.len)
-		l->is_cut = true;
+	memcpy(at, s.p, s.len);
+	return at + s.len;
 }
 
-static void
-line_add_value(struct line *l, span s, enum log_escape how)
+static size_t
+line_room(const struct line *l, const char *at)
 {
-	size_t cap = size_min((size_t)(l->end - l->at), l->value_max);
+	return size_min((size_t)(l->end - at), l->value_max);
+}
 
-	if (how == LOG_ESCAPE_JSON)
-		l->at += log_escape_json(s, l->at, cap, &l->is_cut);
-	else
-		l->at += log_escape_text(s, l->at, cap, &l->is_cut);
+static char *
+put_value(char *at, struct line *l, span s)
+{
+	size_t room = line_room(l, at);
+
+	if (s.len <= room && escape_is_plain_text(s))
+		return put(at, s);
+	return at + (l->how == LOG_ESCAPE_JSON
+			    ? log_escape_json(s, at, room, &l->is_cut)
+			    : log_escape_text(s, at, room, &l->is_cut));
 }
 
 /* Between blanks: its own ones are escaped. */
-static void
-line_add_column(struct line *l, span s)
+static char *
+put_column(char *at, struct line *l, span s)
 {
 	span blank = SPAN_LIT("\\x20");
-	char *end = l->at + size_min((size_t)(l->end - l->at), l->value_max);
+	const char *end = at + line_room(l, at);
 	span rest = s;
 	span word;
 
 	while (span_cut(&rest, ' ', &word)) {
-		l->at += log_escape_text(
-		    word, l->at, (size_t)(end - l->at), &l->is_cut);
+		at += log_escape_text(word, at, (size_t)(end - at), &l->is_cut);
 		if (rest.p == NULL)
 			break;
-		l->is_cut |= (size_t)(end - l->at) < blank.len;
+		l->is_cut |= (size_t)(end - at) < blank.len;
 		if (l->is_cut)
 			break;
-		line_add(l, blank);
+		at = put(at, blank);
 	}
+	return at;
 }
 
 /* Bring the texts up to date and give the one asked for. */
@@ -217,78 +273,113 @@ line_time(struct log_times *t, const struct exch *x, enum var_id id)
 	return span_of(t->iso, DATE_ISO_LEN);
 }
 
-static void
-line_add_var(struct line *l, const struct log_format *f, uint32_t part,
-    struct log_times *times, struct exch *x)
+static char *
+put_text(char *at, struct line *l, const struct log_item *item, span value)
 {
-	const struct var *v = &f->tmpl.parts[part].var;
-	char scratch[VAR_SCRATCH];
-	span value;
-
-	if (v->id == VAR_TIME || v->id == VAR_TIME_CLF)
-		value = line_time(times, x, v->id);
-	else
-		value = var_get(x, v, scratch);
-	if (part < LOG_COLUMNS_MAX && (f->columns >> part & 1) != 0 &&
-	    span_chr(value, ' ') >= 0)
-		line_add_column(l, value);
-	else if (value.len > 0)
-		line_add_value(l, value, f->escape);
-	else if (f->escape == LOG_ESCAPE_TEXT)
-		line_add(l, SPAN_LIT("-"));
-	else if (var_is_number(v->id))
-		line_add(l, SPAN_LIT("null"));
+	if (value.len == 0)
+		return l->how == LOG_ESCAPE_TEXT ? put(at, SPAN_LIT("-")) : at;
+	if (item->kind == LOG_ITEM_COLUMN && span_chr(value, ' ') >= 0)
+		return put_column(at, l, value);
+	return put_value(at, l, value);
 }
 
-/* Returns the length; l->is_cut tells whether something was left out. */
+static char *
+put_number(char *at, const struct line *l, const struct exch *x, enum var_id id)
+{
+	uint64_t n;
+
+	if (var_get_number(x, id, &n))
+		return at + var_format_number(id, n, at);
+	return put(
+	    at, l->how == LOG_ESCAPE_TEXT ? SPAN_LIT("-") : SPAN_LIT("null"));
+}
+
+/* By steps, of which the last one may be more than asked. */
+static char *
+put_padded(char *at, span text)
+{
+	for (size_t n = 0; n < text.len; n += LOG_STEP)
+		memcpy(at + n, text.p + n, LOG_STEP);
+	return at + text.len;
+}
+
 static size_t
 line_render(const struct log_format *f, struct log_times *times, struct exch *x,
     struct line *l)
 {
-	char *start = l->at;
+	char *at = l->start;
+	char scratch[VAR_SCRATCH];
 
-	for (uint32_t i = 0; i < f->tmpl.n; i++) {
-		const struct tmpl_part *part = &f->tmpl.parts[i];
-
-		if (part->is_var)
-			line_add_var(l, f, i, times, x);
+	for (const struct log_item *item = f->items;; item++) {
+		if ((size_t)(l->end - at) < item->text.len + LOG_ROOM) {
+			l->is_cut = true;
+			return 0;
+		}
+		at = put_padded(at, item->text);
+		if (item->kind == LOG_ITEM_NONE)
+			return (size_t)(at - l->start);
+		if (item->kind == LOG_ITEM_NUMBER)
+			at = put_number(at, l, x, item->var.id);
+		else if (item->kind == LOG_ITEM_TIME)
+			at = put(at, line_time(times, x, item->var.id));
 		else
-			line_add(l, part->text);
+			at = put_text(
+			    at, l, item, var_get(x, &item->var, scratch));
 	}
-	line_add(l, SPAN_LIT("\n"));
-	return (size_t)(l->at - start);
 }
 
-uint64_t
-log_columns(const struct tmpl *t)
+static enum log_item_kind
+item_kind(const struct log_format *f, enum var_id id, bool is_quoted)
 {
-	uint64_t columns = 0;
+	if (var_is_number(id))
+		return LOG_ITEM_NUMBER;
+	if (id == VAR_TIME || id == VAR_TIME_CLF)
+		return LOG_ITEM_TIME; /* its blank stands in brackets */
+	return f->has_columns && !is_quoted ? LOG_ITEM_COLUMN : LOG_ITEM_TEXT;
+}
+
+void
+log_format_compile(struct log_format *f, struct arena *a)
+{
+	const struct tmpl *t = &f->tmpl;
+	struct log_item *item =
+	    arena_zalloc(a, (t->n_vars + 1u) * sizeof(*item));
+	/* all texts, one after the other, and the end of the line */
+	char *at = arena_zalloc(a, t->text_len + 1 + LOG_STEP);
 	bool is_quoted = false;
 
-	for (uint32_t i = 0; i < t->n && i < LOG_COLUMNS_MAX; i++) {
+	f->items = item;
+	item->text = span_of(at, 0);
+	for (uint32_t i = 0; i < t->n; i++) {
 		const struct tmpl_part *part = &t->parts[i];
 
-		for (size_t k = 0; !part->is_var && k < part->text.len; k++)
+		if (part->is_var) {
+			item->var = part->var;
+			item->kind = item_kind(f, part->var.id, is_quoted);
+			*++item = (struct log_item){.text = span_of(at, 0)};
+			continue;
+		}
+		for (size_t k = 0; k < part->text.len; k++)
 			is_quoted ^= part->text.p[k] == '"';
-		/* the one that has a blank by its form stands in brackets */
-		if (part->is_var && !is_quoted && part->var.id != VAR_TIME_CLF)
-			columns |= (uint64_t)1 << i;
+		memcpy(at, part->text.p, part->text.len);
+		at += part->text.len;
+		item->text.len += part->text.len;
 	}
-	return columns;
+	*at = '\n';
+	item->text.len++;
 }
 
 size_t
 log_line(const struct log_format *f, struct log_times *times, struct exch *x,
     char *out, size_t cap)
 {
-	struct line l = {out, out + cap, SIZE_MAX, false};
+	struct line l = {out, out + cap, SIZE_MAX, f->escape, false};
 	size_t len;
 
 	REQUIRE(cap >= LOG_LINE_MIN);
 	len = line_render(f, times, x, &l);
 	if (!l.is_cut)
 		return len;
-	l = (struct line){out, out + cap,
-	    (cap - f->tmpl.text_len - 1) / f->tmpl.n_vars, false};
+	l.value_max = (cap - f->tmpl.text_len - 1 - LOG_ROOM) / f->tmpl.n_vars;
 	return line_render(f, times, x, &l);
 }

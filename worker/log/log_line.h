@@ -23,21 +23,29 @@ enum log_escape {
 };
 
 /* Bytes that every value may have in a line that had to be cut. */
-#define LOG_VALUE_MIN 24
-/* Every format's text and LOG_VALUE_MIN for each of its values fit into this.
+#define LOG_VALUE_MIN 28
+/* Behind every text of a line there is room for the rest of a step of copying it,
+ * for any number and for "null". */
+#define LOG_ROOM 32u
+/* Every format's text, LOG_VALUE_MIN for each of its values and LOG_ROOM fit into
+ * this.
  * It is also the least that a pipe takes in one piece (pipe(7), PIPE_BUF). */
 #define LOG_LINE_MIN 4096
+
+struct log_item;
 
 struct log_format {
 	struct tmpl tmpl;
 	enum log_escape escape;
-	/* Parts that are columns: blanks in them are \x20, or who is called
-	 * "a 200" could make columns of its own. */
-	uint64_t columns;
+	/* What stands outside of quotes is a column: blanks in it are \x20, or
+	 * who is called "a 200" could make columns of its own. */
+	bool has_columns;
+	/* The template, as it is written out: by log_format_compile(). */
+	const struct log_item *items;
 };
 
-/* The parts of a template that stand outside of quotes; of the first 64. */
-uint64_t log_columns(const struct tmpl *t);
+/* Of a format whose other members are set; the items are in the arena. */
+void log_format_compile(struct log_format *f, struct arena *a);
 
 /* Texts of the current second. */
 struct log_times {
