@@ -379,11 +379,10 @@ START_TEST(escaping_stops_before_what_does_not_fit_whole)
 }
 END_TEST
 
-/* Of a log that has this format only. */
-static size_t
-line_of(struct exch *x, struct log_format *f, const char *text, char *out)
+/* A log's format, made by hand. */
+static void
+format_make(struct log_format *f, struct exch *x, const char *text)
 {
-	struct log_times times = {.s = -1};
 	struct var_src src = {
 	    span_str(text), {.line = 1, .col = 1}, VAR_WHEN_END};
 	struct diag *d = diag_new();
@@ -391,12 +390,13 @@ line_of(struct exch *x, struct log_format *f, const char *text, char *out)
 	ck_assert(tmpl_prepare(&f->tmpl, &x->arena, &src, d));
 	log_format_compile(f, &x->arena);
 	diag_free(d);
-	return log_line(f, &times, x, out, LOG_LINE_MIN);
 }
 
 START_TEST(no_byte_escapes_its_escape)
 {
 	struct logged l;
+	struct log_times times = {.s = -1};
+	struct log_format json = {.escape = LOG_ESCAPE_JSON};
 	char text[24];
 	char out[LOG_LINE_MIN];
 	char want[LOG_LINE_MIN];
@@ -404,11 +404,10 @@ START_TEST(no_byte_escapes_its_escape)
 
 	logged_begin(&l, SITE);
 	x = fixture_request(l.f, GET "\r\n");
+	format_make(&json, x, "{request_id}");
 	for (size_t len = 1; len < sizeof(text); len++)
 		for (size_t at = 0; at < len; at++)
 			for (int c = 0; c < 256; c++) {
-				struct log_format json = {
-				    .escape = LOG_ESCAPE_JSON};
 				bool is_cut = false;
 				size_t n;
 
@@ -417,8 +416,8 @@ START_TEST(no_byte_escapes_its_escape)
 				x->request_id = span_of(text, len);
 				n = log_escape_json(
 				    x->request_id, want, sizeof(want), &is_cut);
-				ck_assert_uint_eq(
-				    line_of(x, &json, "{request_id}", out),
+				ck_assert_uint_eq(log_line(&json, &times, x,
+						      out, sizeof(out)),
 				    n + 1);
 				ck_assert(memcmp(out, want, n) == 0 &&
 					  out[n] == '\n');
@@ -430,6 +429,7 @@ END_TEST
 START_TEST(a_long_line_is_cut_in_its_values_only)
 {
 	struct logged l;
+	struct log_times times = {.s = -1};
 	struct log_format format = {.escape = LOG_ESCAPE_JSON};
 	char head[8192] = GET "A: ";
 	char out[LOG_LINE_MIN];
@@ -440,8 +440,8 @@ START_TEST(a_long_line_is_cut_in_its_values_only)
 	strcat(head, "\r\n\r\n");
 	logged_begin(&l, SITE);
 	x = fixture_request(l.f, head);
-	n = line_of(
-	    x, &format, "{\"a\":\"{header:A}\",\"m\":\"{method}\"}", out);
+	format_make(&format, x, "{\"a\":\"{header:A}\",\"m\":\"{method}\"}");
+	n = log_line(&format, &times, x, out, sizeof(out));
 	ck_assert_uint_gt(n, sizeof(out) / 3);
 	ck_assert_int_eq(out[n - 1], '\n');
 	ck_assert_ptr_eq(json_object(out), out + n - 1);

@@ -22,8 +22,8 @@ enum log_item_kind {
 /* Text is copied by so many bytes. */
 #define LOG_STEP 16u
 static_assert(LOG_ROOM >= LOG_STEP && LOG_ROOM >= LOG_VALUE_MIN, "they fit");
-static_assert(
-    LOG_VALUE_MIN >= DATE_CLF_LEN && LOG_VALUE_MIN >= DATE_ISO_LEN, "as do they");
+static_assert(LOG_VALUE_MIN >= DATE_CLF_LEN && LOG_VALUE_MIN >= DATE_ISO_LEN,
+    "as do they");
 
 /* A text, and the value behind it. */
 struct log_item {
