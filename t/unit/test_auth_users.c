@@ -342,8 +342,8 @@ END_TEST
 START_TEST(answers_are_remembered_until_they_end)
 {
 	struct auth_memory *m = auth_memory_new();
-	struct auth_key good = {1, 2};
-	struct auth_key bad = {1, 3};
+	struct auth_key good = {{1, 2}};
+	struct auth_key bad = {{1, 3}};
 	bool is_good;
 
 	ck_assert(!auth_memory_find(m, &good, 0, &is_good));
@@ -369,12 +369,12 @@ START_TEST(what_ends_first_makes_room)
 
 	/* all of one row */
 	for (uint64_t i = 0; i < 5; i++) {
-		struct auth_key k = {7, i};
+		struct auth_key k = {{7, i}};
 
 		auth_memory_put(m, &k, 100 + i, true);
 	}
 	for (uint64_t i = 0; i < 5; i++) {
-		struct auth_key k = {7, i};
+		struct auth_key k = {{7, i}};
 
 		ck_assert_int_eq(auth_memory_find(m, &k, 1, &is_good), i > 0);
 	}
