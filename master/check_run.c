@@ -1,7 +1,5 @@
 /* master/check_run: one server after the other rests and is asked. Never two checks of a server at once: the next one is due
  * an interval after this one began, and begins when this one has ended. */
-#include <errno.h>
-
 #include "common/base/check.h"
 #include "common/ipc/boot.h"
 #include "common/shm/registry.h"
@@ -88,9 +86,7 @@ check_done(struct check_server *s, enum health_why why, uint32_t detail)
 static bool
 is_our_own(const struct fetch_result *r)
 {
-	return r->rc == FETCH_CONNECT &&
-	       (r->err == EMFILE || r->err == ENFILE || r->err == ENOMEM ||
-		   r->err == ENOBUFS || r->err == EADDRNOTAVAIL);
+	return r->rc == FETCH_CONNECT && sock_is_starved(r->err);
 }
 
 static void

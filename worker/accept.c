@@ -256,15 +256,6 @@ acceptor_recheck(struct acceptor *a)
 
 /* --- taking --------------------------------------------------------------- */
 
-/* Whether an accept that failed means that this process is out of something,
- * not that the connection went away. */
-static bool
-accept_is_starved(int err)
-{
-	return err == EMFILE || err == ENFILE || err == ENOBUFS ||
-	       err == ENOMEM;
-}
-
 static bool
 acceptor_is_full(const struct acceptor *a)
 {
@@ -294,7 +285,7 @@ accept_take(struct acceptor_listen *l, int most)
 			acceptor_share(a);
 			continue;
 		}
-		if (accept_is_starved(errno)) {
+		if (sock_is_starved(errno)) {
 			log_msg(LOG_ERROR, "accept failed error=\"%s\"",
 			    strerror(errno));
 			acceptor_pause(a);

@@ -292,6 +292,13 @@ sock_original(int fd, bool is_v4, struct sock_addr *out)
 	    is_v4 ? SO_ORIGINAL_DST : SOCK_ORIGINAL_DST6, &out->u, &out->len);
 }
 
+bool
+sock_is_starved(int err)
+{
+	return err == EMFILE || err == ENFILE || err == ENOBUFS ||
+	       err == ENOMEM || err == EADDRNOTAVAIL;
+}
+
 int
 sock_error(int fd)
 {

@@ -61,6 +61,9 @@ int sock_accept(int fd, struct sock_addr *peer);
 int sock_original(int fd, bool is_v4, struct sock_addr *out);
 /* The pending error of a socket (SO_ERROR), 0 when none. */
 int sock_error(int fd);
+/* Whether this error says that we are out of something (descriptors, memory,
+ * ports), and nothing of the peer. */
+bool sock_is_starved(int err);
 /* Close it so that the peer sees a reset, and nothing of it stays behind. */
 void sock_reset(int fd);
 int sock_local(int fd, struct sock_addr *out);

@@ -16,16 +16,11 @@
 #include "common/tls/tls.h"
 #include "worker/exch/decode.h"
 #include "worker/exch/pipes.h"
+#include "worker/exch/seldom.h"
 #include "worker/exch/share.h"
 
 /* What clients are turned away for before a byte of theirs is read. */
 enum turned_away { TURNED_BANNED, TURNED_OVER, TURNED_UNCOUNTED, TURNED_N };
-
-/* What the log was told of it. */
-struct turned_told {
-	uint64_t since_ms; /* CLOCK_MONOTONIC; 0: never */
-	uint64_t n; /* since then */
-};
 
 /* When the next exchange is noted among heavy hitters (worker/log). */
 struct hitter_turn {
@@ -87,7 +82,8 @@ struct worker {
 	struct tally_worker *tally; /* what it counted by names */
 	struct decision_worker *decisions; /* NULL: none are kept */
 	struct hitter_turn hitter_turn;
-	struct turned_told turned[TURNED_N];
+	struct seldom turned[TURNED_N];
+	struct seldom starved; /* of a socket for a connection to a server */
 	struct codec_pool *codecs; /* NULL before the first is needed */
 	decode_f *decode; /* of whoever knows codings */
 	struct list conns; /* client connections, for retiring */

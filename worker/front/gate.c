@@ -9,9 +9,6 @@
 #include "common/store/headcount.h"
 #include "worker/front/conn.h"
 
-/* Lines of one kind are so far apart, in each worker. */
-#define GATE_TELL_MS 10000u
-
 static void
 gate_tell(struct conn *k, enum turned_away why, enum counter_id counter)
 {
@@ -20,18 +17,16 @@ gate_tell(struct conn *k, enum turned_away why, enum counter_id counter)
 	    [TURNED_OVER] = "connections reset why=max_connections_per_ip",
 	    [TURNED_UNCOUNTED] = "connections not counted by address",
 	};
-	struct turned_told *t = &k->w->turned[why];
 	uint64_t now_ms = clock_mono_ms(worker_clock(k->w));
+	uint64_t n = seldom_count(&k->w->turned[why], now_ms);
 	char peer[IP_TEXT_CAP];
 
 	counter_add(k->w->counters, counter, 1);
-	t->n++;
-	if (t->since_ms != 0 && now_ms - t->since_ms < GATE_TELL_MS)
+	if (n == 0)
 		return;
 	(void)ip_format(&k->peer, peer);
 	log_msg(LOG_NOTICE, "%s listen=%.*s peer=%s n=%" PRIu64, texts[why],
-	    SPAN_FMT(k->listen->name), peer, t->n);
-	*t = (struct turned_told){.since_ms = now_ms};
+	    SPAN_FMT(k->listen->name), peer, n);
 }
 
 static bool

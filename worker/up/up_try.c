@@ -2,7 +2,9 @@
 #include "worker/up/up_try.h"
 
 #include <errno.h>
+#include <inttypes.h>
 
+#include "common/base/log.h"
 #include "common/base/num.h"
 #include "common/net/proxyproto.h"
 #include "common/store/upstate.h"
@@ -237,15 +239,43 @@ try_count_failure(const struct up_try *t)
 	upstate_add(w->boot->upstate, t->server->conf->id, UPSTATE_FAILURES);
 }
 
-void
-try_give_up(struct up_try *t, enum fault_id why, int err)
+static void
+try_end(struct up_try *t, enum fault_id why, int err)
 {
-	if (hedge_waits(t, why, err) || pause_begin(t, why, err))
-		return;
 	t->state = UP_DONE;
 	pause_leave(t);
 	up_place_leave(t);
 	exch_fault(t->x, why, err);
+}
+
+void
+try_give_up(struct up_try *t, enum fault_id why, int err)
+{
+	if (!hedge_waits(t, why, err) && !pause_begin(t, why, err))
+		try_end(t, why, err);
+}
+
+/* We are out of something: that says nothing of the server, and the next one
+ * would find no more. */
+static void
+try_starved(struct up_try *t, int err)
+{
+	struct worker *w = t->x->w;
+	uint64_t n = seldom_count(&w->starved, try_now_ms(t));
+
+	counter_add(w->counters, COUNTER_ORIGIN_STARVED, 1);
+	if (n > 0)
+		log_msg(LOG_ERROR,
+		    "no socket for a server upstream=%.*s server=%.*s "
+		    "error=\"%s\" n=%" PRIu64,
+		    SPAN_FMT(t->group->conf->name),
+		    SPAN_FMT(t->server->conf->text), strerror(err), n);
+	trace_try_end(t->x, F_NO_SOCKET);
+	try_drop_origin(t);
+	try_clear_timers(t);
+	try_uncount(t);
+	if (!hedge_waits(t, F_NO_SOCKET, err))
+		try_end(t, F_NO_SOCKET, err);
 }
 
 void
@@ -257,6 +287,10 @@ try_failed(struct up_try *t, enum fault_id why, int err)
 	    was_stale || try_has_more(t, why) || try_is_refused_again(t, why);
 	struct up_server *next = NULL;
 
+	if (why == F_ORIGIN_CONNECT && sock_is_starved(err)) {
+		try_starved(t, err);
+		return;
+	}
 	try_count_failure(t);
 	trace_try_end(t->x, why);
 	t->why = why;
