@@ -48,6 +48,7 @@ setup_open(struct worker *w, const struct boot *b)
 	w->cache = cache_worker_new(w);
 	w->waf = waf_worker_new(w);
 	w->decode = filter_decode;
+	w->find_dictionary = cache_dictionary;
 	w->files = files_worker_new();
 	stage_cost_open(w);
 	return 0;

@@ -14,6 +14,7 @@ static const span coding_names[CODING_N] = {
     [CODING_GZIP] = {"gzip", sizeof("gzip") - 1},
     [CODING_BR] = {"br", sizeof("br") - 1},
     [CODING_ZSTD] = {"zstd", sizeof("zstd") - 1},
+    [CODING_DCZ] = {"dcz", sizeof("dcz") - 1},
 };
 
 span
@@ -106,6 +107,8 @@ coding_wishes_read(const struct http_fields *req, struct coding_wishes *out)
 	}
 	if (out->q[CODING_IDENTITY] == Q_UNTOLD)
 		out->q[CODING_IDENTITY] = rest == 0 ? 0 : Q_LEAST;
+	if (out->q[CODING_DCZ] == Q_UNTOLD)
+		out->q[CODING_DCZ] = 0;
 	for (int c = 0; c < CODING_N; c++)
 		if (out->q[c] == Q_UNTOLD)
 			out->q[c] = rest == Q_UNTOLD ? 0 : rest;

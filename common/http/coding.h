@@ -14,6 +14,7 @@ enum coding {
 	CODING_GZIP, /* RFC 1952 */
 	CODING_BR, /* RFC 7932 */
 	CODING_ZSTD, /* RFC 8878 */
+	CODING_DCZ, /* RFC 9842: zstd with a dictionary that the client has */
 	CODING_N /* any other */
 };
 
@@ -31,7 +32,8 @@ struct coding_wishes {
 /* All lines of a request's Accept-Encoding. Without the field, or with an empty
  * one, nothing but identity is liked: who cannot name a coding cannot be relied
  * on to know it. identity that is not told is liked least, unless `*;q=0`
- * excludes it; `*` stands for all that are not told. Of a member that is told
+ * excludes it; `*` stands for all that are not told but those with a dictionary,
+ * which are liked by name only. Of a member that is told
  * twice the last one counts; one that is malformed is not liked. */
 void coding_wishes_read(
     const struct http_fields *req, struct coding_wishes *out);

@@ -386,6 +386,15 @@ sf_dict_next(struct sf_dict *d, struct sf_member *out)
 	return skip_parameters(s) ? SF_OK : SF_BAD;
 }
 
+bool
+sf_item_read(span value, struct sf_member *out)
+{
+	span s = span_trim(value);
+
+	*out = (struct sf_member){.type = SF_BOOLEAN};
+	return take_bare_item(&s, out) && skip_parameters(&s) && s.len == 0;
+}
+
 size_t
 sf_write_string(span s, char *out, size_t cap)
 {

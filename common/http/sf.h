@@ -48,6 +48,10 @@ void sf_dict_init(struct sf_dict *d, span value);
  * nothing more to ask. Strings do not reach over lines. */
 enum sf_rc sf_dict_next(struct sf_dict *d, struct sf_member *out);
 
+/* A field that is one Item (RFC 9651 3.3): its value, whose parameters are checked
+ * and skipped; the key of *out is empty. */
+bool sf_item_read(span value, struct sf_member *out);
+
 /* Write `s` as a String (RFC 9651 4.1.6) with its quotes. Returns the bytes
  * written, at most 2 + 2 * s.len; 0 when they are more than `cap` or a byte is
  * not printable ASCII. */

@@ -1,5 +1,6 @@
 """Content codings, decoded by the libraries themselves."""
 import ctypes
+import hashlib
 import zlib
 
 MOST = 1 << 20
@@ -37,3 +38,24 @@ DECODE = {None: bytes, "gzip": _gzip, "br": _br, "zstd": _zstd}
 def decoded(response):
     """The content of a response as its origin meant it."""
     return DECODE[response.get("content-encoding")](response.body)
+
+
+DCZ_MAGIC = b"\x5e\x2a\x4d\x18\x20\x00\x00\x00"
+
+
+def dcz(data, dictionary):
+    """What was coded with a dictionary (RFC 9842 5), its head checked."""
+    assert data[:8] == DCZ_MAGIC
+    assert data[8:40] == hashlib.sha256(dictionary).digest()
+    lib = ctypes.CDLL("libzstd.so.1")
+    lib.ZSTD_createDCtx.restype = ctypes.c_void_p
+    lib.ZSTD_decompress_usingDict.restype = ctypes.c_size_t
+    context = ctypes.c_void_p(lib.ZSTD_createDCtx())
+    most = 8 * MOST
+    out = ctypes.create_string_buffer(most)
+    n = lib.ZSTD_decompress_usingDict(
+        context, out, ctypes.c_size_t(most), data, ctypes.c_size_t(len(data)),
+        dictionary, ctypes.c_size_t(len(dictionary)))
+    lib.ZSTD_freeDCtx(context)
+    assert n <= most, "not coded with this dictionary"
+    return out.raw[:n]

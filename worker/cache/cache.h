@@ -17,6 +17,7 @@
 #include "common/conf/conf.h"
 #include "common/ipc/boot.h"
 #include "worker/exch/access.h"
+#include "worker/exch/exch_dictionary.h"
 #include "worker/exch/verdict.h"
 
 struct cache;
@@ -38,6 +39,9 @@ enum verdict stage_cache(struct exch *x);
 /* Response stage: what an answer that came from a server means for what is
  * kept. */
 enum verdict stage_cache_put(struct exch *x);
+
+/* Dictionaries that are kept in the exchange's cache for its origin. */
+dictionary_find_f cache_dictionary;
 
 /* The exchange ends, its handler is closed: count what became of it. */
 void cache_close(struct exch *x);

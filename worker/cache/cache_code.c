@@ -13,13 +13,19 @@
 static struct obj_key
 code_key(struct exch *x, const struct cached *c, enum coding coding)
 {
-	span name = coding_name(coding);
-	size_t len = sizeof(c->kept->epoch);
-	char *text = arena_alloc(&x->arena, len + name.len);
+	const uint64_t *epoch = &c->kept->epoch;
+	span parts[3] = {
+	    span_of((const char *)epoch, sizeof(*epoch)),
+	    coding_name(coding),
+	    SPAN_LIT(""),
+	};
 
-	memcpy(text, &c->kept->epoch, len);
-	memcpy(text + len, name.p, name.len);
-	return objects_key_of(c->view, c->base, span_of(text, len + name.len));
+	/* what it is coded with is part of what it is */
+	if (coding == CODING_DCZ)
+		parts[2] = span_of((const char *)x->dictionary->hash,
+		    sizeof(x->dictionary->hash));
+	return objects_key_of(
+	    c->view, c->base, arena_concat(&x->arena, parts, NELEMS(parts)));
 }
 
 /* Whether what is served is a whole answer that has codings. */

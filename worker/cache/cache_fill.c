@@ -168,6 +168,7 @@ fill_store(struct cache_fill *f, struct exch *y)
 				fill_overflow(f, y, is_too_long);
 				return true;
 			}
+			dictionary_add(f, iov[i].iov_base, iov[i].iov_len);
 			f->stored += iov[i].iov_len;
 			body_consume(y->out, iov[i].iov_len);
 			moved = true;
@@ -177,8 +178,10 @@ fill_store(struct cache_fill *f, struct exch *y)
 		if (f->has_joined &&
 		    !fill_copy(f, f->stale, f->joined_base, f->joined))
 			fill_abandon(f);
-		if (f->ref.at != 0 && objects_finish(f->view, f->ref))
+		if (f->ref.at != 0 && objects_finish(f->view, f->ref)) {
 			counter_add(y->w->counters, COUNTER_CACHE_STORED, 1);
+			dictionary_keep(f);
+		}
 		fill_release(f);
 		y->is_sent = true;
 		return true;
@@ -280,6 +283,7 @@ fill_front_done(void *self, struct exch *y)
 	if (f->fault == F_NONE)
 		f->fault = y->fault;
 	fill_abandon(f);
+	dictionary_drop(f);
 	fill_unpin(f, &f->stale);
 	fill_unpin(f, &f->mark);
 	f->y = NULL;
@@ -449,6 +453,8 @@ fill_begin_coded(struct exch *x, struct cached *c, struct obj_ref ref,
 	set->timeout_ms = 0;
 	f->y->set = set;
 	f->y->coding = coding;
+	if (coding == CODING_DCZ)
+		dictionary_share(f->y, x);
 	exch_kick(f->y);
 }
 

@@ -135,7 +135,7 @@ kept_read(span bytes, struct arena *a, struct kept *out)
 	if (!kept_take(&bytes, sizeof(h), &head))
 		return false;
 	memcpy(&h, head.p, sizeof(h));
-	if (h.layout != KEPT_LAYOUT || h.kind > KEPT_CODED ||
+	if (h.layout != KEPT_LAYOUT || h.kind > KEPT_DICTIONARY ||
 	    h.n_fields > KEPT_FIELDS_MAX || h.status < 200 || h.status > 999 ||
 	    (h.kind == KEPT_SLICED &&
 		(h.slice == 0 || h.complete_len <= h.slice ||

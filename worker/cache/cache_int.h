@@ -48,7 +48,8 @@ enum kept_kind {
 	KEPT_PASS, /* answers of this URL cannot be shared: do not wait */
 	KEPT_SLICED, /* an answer whose content is kept in slices */
 	KEPT_WHOLE, /* it cannot be had in slices: ask for all of it */
-	KEPT_CODED /* content of an ANSWER in a coding; see cache_code */
+	KEPT_CODED, /* content of an ANSWER in a coding; see cache_code */
+	KEPT_DICTIONARY /* content of an answer that was; see cache_dictionary */
 };
 
 /* A head, read out of an object; text lies in the copy that was made of it. */
@@ -94,6 +95,12 @@ span cache_key_text(
 /* The name of the URL (uri_write_name()) for people and for purges, with what
  * counts of its query, in the exchange's arena. */
 span cache_url(struct exch *x, const struct cache *c);
+/* scheme://host that the request is for, with a port that is not the usual one,
+ * in the exchange's arena. */
+span cache_origin(struct exch *x);
+/* The key of a dictionary of that origin. */
+struct obj_key cache_dictionary_key(struct exch *x, struct objects_view *v,
+    const unsigned char hash[DICTIONARY_HASH_LEN]);
 
 /* --- waiting for objects -------------------------------------------------- */
 
@@ -362,6 +369,7 @@ struct cache_fill {
 	/* in y's arena: as kept_write() makes it, for x alone; or empty */
 	span own_head;
 	bool is_live; /* bytes come past the object now */
+	struct cache_offer *offer; /* to be a dictionary; or NULL */
 	uint64_t stored; /* bytes of the body that went into the object */
 	struct sock_addr local;
 	bool has_local;
@@ -400,6 +408,12 @@ void fill_outgrow(struct cache_fill *f);
  * false: no room, or they are not there. */
 bool fill_copy(
     struct cache_fill *f, struct obj_ref from, uint64_t base, struct range r);
+/* What is stored becomes a dictionary when it is whole, if it wants to be one;
+ * bytes are stored next; it is whole; nothing more comes of it. */
+void dictionary_offer(struct cache_fill *f, struct exch *y, uint64_t length);
+void dictionary_add(struct cache_fill *f, const void *p, size_t len);
+void dictionary_keep(struct cache_fill *f);
+void dictionary_drop(struct cache_fill *f);
 /* Stage cache-put for an internal exchange. */
 enum verdict fill_put(struct exch *y);
 /* It outgrew the cache, or the room that there is: for a while nobody reads

@@ -156,6 +156,34 @@ key_render(struct exch *x, const struct cache *c)
 	return span_of(t.p, t.len);
 }
 
+span
+cache_origin(struct exch *x)
+{
+	static const struct var host = {.id = VAR_HOST};
+	char scratch[VAR_SCRATCH];
+
+	return arena_printf(&x->arena, "%.*s://%.*s",
+	    SPAN_FMT(x->client.scheme),
+	    SPAN_FMT(key_value(x, &host, scratch)));
+}
+
+/* No site is called so. */
+#define KEY_DICTIONARY SPAN_LIT(" dictionary")
+
+struct obj_key
+cache_dictionary_key(struct exch *x, struct objects_view *v,
+    const unsigned char hash[DICTIONARY_HASH_LEN])
+{
+	struct key_text t = {
+	    .x = x, .p = arena_alloc(&x->arena, KEY_CAP), .cap = KEY_CAP};
+
+	key_put(&t, KEY_DICTIONARY, false);
+	key_put(&t, x->site != NULL ? x->site->name : KEY_NO_SITE, false);
+	key_put(&t, cache_origin(x), true);
+	return objects_key_of(v, objects_key(v, span_of(t.p, t.len)),
+	    span_of((const char *)hash, DICTIONARY_HASH_LEN));
+}
+
 /* What stands for a query that is there and empty: no query can be a blank. */
 #define KEY_NO_QUERY SPAN_LIT(" ")
 

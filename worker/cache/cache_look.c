@@ -187,7 +187,8 @@ look_judge(struct exch *x, struct cached *c, enum obj_state state)
 	case KEPT_VARIANTS:
 		return LOOK_OTHERS;
 	case KEPT_CODED:
-		/* it stands under no key of a request */
+	case KEPT_DICTIONARY:
+		/* they stand under no key of a request */
 		return LOOK_NOTHING;
 	}
 	UNREACHED();

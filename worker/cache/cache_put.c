@@ -230,7 +230,10 @@ put_store(struct cache_fill *f, struct exch *y)
 		STORABLE_YES)
 		return false;
 	put_fields(y, k.fresh.flags, &k.fields);
-	return put_begin(f, y, &k, put_length(&y->resp));
+	if (!put_begin(f, y, &k, put_length(&y->resp)))
+		return false;
+	dictionary_offer(f, y, put_length(&y->resp));
+	return true;
 }
 
 enum storable

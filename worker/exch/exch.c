@@ -8,6 +8,7 @@
 #include "common/base/num.h"
 #include "worker/exch/bfilter.h"
 #include "worker/exch/crawler.h"
+#include "worker/exch/exch_dictionary.h"
 #include "worker/exch/grpc.h"
 #include "worker/exch/handler.h"
 #include "worker/exch/meter.h"
@@ -384,6 +385,7 @@ exch_finish(struct exch *x)
 		pacer_drop(x);
 	if (x->filters != NULL)
 		bfilters_drop(x);
+	dictionary_end(x);
 	body_fini(&x->req_body);
 	body_fini(&x->resp_body);
 	x->magic = 0;

@@ -28,6 +28,7 @@
 
 struct bfilters;
 struct cached;
+struct dictionary;
 struct cache_fill;
 struct crawler_wait;
 struct exch;
@@ -190,6 +191,7 @@ struct exch {
 	struct meter *meter; /* counts its bytes; NULL: nothing does */
 	struct pacer *pacer; /* behind them; NULL: nothing holds them back */
 	enum coding coding; /* an internal one: to be made of its content */
+	struct dictionary *dictionary; /* to code with, pinned; or NULL */
 	span path; /* normalized: what rules compare */
 	bool path_is_ambiguous;
 	/* what `rewrite` made of path and query; NULL: they stay */

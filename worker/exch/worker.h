@@ -15,6 +15,7 @@
 #include "common/net/loop.h"
 #include "common/tls/tls.h"
 #include "worker/exch/decode.h"
+#include "worker/exch/exch_dictionary.h"
 #include "worker/exch/pipes.h"
 #include "worker/exch/seldom.h"
 #include "worker/exch/share.h"
@@ -86,6 +87,7 @@ struct worker {
 	struct seldom starved; /* of a socket for a connection to a server */
 	struct codec_pool *codecs; /* NULL before the first is needed */
 	decode_f *decode; /* of whoever knows codings */
+	dictionary_find_f *find_dictionary; /* of whoever keeps them */
 	struct list conns; /* client connections, for retiring */
 	uint32_t n_conns;
 	uint32_t n_conns_max;

@@ -478,7 +478,8 @@ serve_code(struct exch *x, enum coding c, uint64_t *length)
 	span parts[2];
 	struct file *f;
 
-	if (s->file == NULL || x->resp.status != 200 || s->file->size == 0)
+	if (s->file == NULL || x->resp.status != 200 || s->file->size == 0 ||
+	    suffix[c].len == 0)
 		return false;
 	parts[0] = s->file->name;
 	parts[1] = suffix[c];

@@ -49,8 +49,10 @@ static const struct codec_row codec_rows[CODING_N] = {
 #endif
 #ifdef HAVE_ZSTD
     [CODING_ZSTD] = {&codec_zstd, &codec_unzstd, {1, 19, 6}},
+    [CODING_DCZ] = {&codec_dcz, NULL, {1, 6, 3}},
 #else
     [CODING_ZSTD] = {NULL, NULL, {1, 19, 6}},
+    [CODING_DCZ] = {NULL, NULL, {1, 6, 3}},
 #endif
 };
 
@@ -60,6 +62,7 @@ struct codec_pool {
 	struct counter_set *counters;
 	struct list idle; /* of struct codec, the longest unused first */
 	uint32_t n_idle;
+	struct codec_dicts *dicts;
 };
 
 /* A context, lent or kept. */
@@ -68,6 +71,7 @@ struct codec {
 	struct list node; /* of codec_pool.idle */
 	const struct codec_kind *kind;
 	void *ctx;
+	struct codec_dict *dict; /* that it codes with; or NULL */
 	size_t memory;
 	int level;
 	uint64_t left; /* bytes of output that it may still make */
@@ -80,6 +84,12 @@ bool
 codec_is_built(enum coding c)
 {
 	return codec_rows[c].code != NULL;
+}
+
+bool
+codec_decodes(enum coding c)
+{
+	return codec_rows[c].decode != NULL;
 }
 
 struct codec_levels
@@ -100,6 +110,7 @@ codec_memory(enum coding c, int level)
 		return br_memory[level];
 	case CODING_ZSTD:
 		return ZSTD_MEMORY;
+	case CODING_DCZ:
 	case CODING_IDENTITY:
 	case CODING_N:
 		break;
@@ -117,6 +128,7 @@ codec_memory_decode(enum coding c)
 		return UNBR_MEMORY;
 	case CODING_ZSTD:
 		return UNZSTD_MEMORY;
+	case CODING_DCZ:
 	case CODING_IDENTITY:
 	case CODING_N:
 		break;
@@ -135,6 +147,7 @@ codec_pool_new(uint64_t limit, struct counter_set *counters)
 	p->limit = limit;
 	p->counters = counters;
 	list_init(&p->idle);
+	p->dicts = codec_dicts_new(p);
 	return p;
 }
 
@@ -142,7 +155,9 @@ static void
 codec_free(struct codec *k)
 {
 	k->kind->free(k->ctx);
-	k->pool->used -= k->memory;
+	if (k->dict != NULL)
+		codec_dict_unref(k->dict);
+	codec_pool_release(k->pool, k->memory);
 	free(k);
 }
 
@@ -163,6 +178,7 @@ codec_pool_free(struct codec_pool *p)
 		return;
 	while (p->n_idle > 0)
 		pool_drop_oldest(p);
+	codec_dicts_free(p->dicts);
 	REQUIRE(p->used == 0);
 	free(p);
 }
@@ -171,6 +187,37 @@ uint64_t
 codec_pool_used(const struct codec_pool *p)
 {
 	return p->used;
+}
+
+bool
+codec_pool_reserve(struct codec_pool *p, size_t memory)
+{
+	while (p->used + memory > p->limit && p->n_idle > 0)
+		pool_drop_oldest(p);
+	while (p->used + memory > p->limit && codec_dicts_drop(p->dicts))
+		continue;
+	if (p->used + memory > p->limit)
+		return false;
+	p->used += memory;
+	return true;
+}
+
+void
+codec_pool_release(struct codec_pool *p, size_t memory)
+{
+	p->used -= memory;
+}
+
+struct codec_dicts *
+codec_pool_dicts(struct codec_pool *p)
+{
+	return p->dicts;
+}
+
+const struct codec_kind *
+codec_kind_of(enum coding c)
+{
+	return codec_rows[c].code;
 }
 
 /* One that was used before and does the same. */
@@ -195,24 +242,21 @@ pool_make(struct codec_pool *p, const struct codec_kind *kind, int level,
 {
 	struct codec *k;
 
-	while (p->used + memory > p->limit && p->n_idle > 0)
-		pool_drop_oldest(p);
-	if (p->used + memory > p->limit)
+	if (!codec_pool_reserve(p, memory))
 		return NULL;
 	k = calloc(1, sizeof(*k));
-	if (k == NULL)
-		return NULL;
+	REQUIRE(k != NULL);
 	*k = (struct codec){.pool = p,
 	    .kind = kind,
 	    .ctx = kind->open(level),
 	    .memory = memory,
 	    .level = level};
 	if (k->ctx == NULL) {
+		codec_pool_release(p, memory);
 		free(k);
 		return NULL;
 	}
 	list_init(&k->node);
-	p->used += memory;
 	return k;
 }
 
@@ -235,6 +279,27 @@ codec_open(struct codec_pool *p, enum coding c, int level)
 		k->left = UINT64_MAX;
 		k->is_coding = true;
 	}
+	return k;
+}
+
+void *
+codec_open_dcz(struct codec_pool *p, struct codec_dict *d)
+{
+	const struct codec_kind *kind = codec_kind_of(CODING_DCZ);
+	struct codec *k;
+
+	/* nobody unloads it while room is made for this one */
+	codec_dict_ref(d);
+	k = pool_make(
+	    p, kind, codec_dict_level(d), codec_dict_memory_each(d));
+	if (k == NULL) {
+		codec_dict_unref(d);
+		return NULL;
+	}
+	k->dict = d;
+	k->left = UINT64_MAX;
+	k->is_coding = true;
+	codec_dict_use(d, k->ctx);
 	return k;
 }
 

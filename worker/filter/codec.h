@@ -11,11 +11,14 @@
 #include "common/http/coding.h"
 #include "worker/exch/bfilter.h"
 
+struct codec_dict;
 struct codec_pool;
 struct counter_set;
 
-/* Whether this build knows the coding, both ways. Not for IDENTITY. */
+/* Whether this build can make the coding, and whether it can take it away. Not
+ * for IDENTITY. */
 bool codec_is_built(enum coding c);
+bool codec_decodes(enum coding c);
 
 /* Levels of effort: the least, the most, and what is good for answers that are
  * made while they are sent (numbers: doc/compression.md). */
@@ -26,7 +29,7 @@ struct codec_levels {
 };
 struct codec_levels codec_levels(enum coding c);
 
-/* Bytes that one filter needs at most. */
+/* Bytes that one filter needs at most; with a dictionary that depends on it. */
 size_t codec_memory(enum coding c, int level);
 size_t codec_memory_decode(enum coding c);
 
@@ -42,6 +45,18 @@ uint64_t codec_pool_used(const struct codec_pool *p);
  * the pool now. Its state for bfilter_add() with codec_ops; built codings only.
  */
 void *codec_open(struct codec_pool *p, enum coding c, int level);
+
+/* A dictionary for DCZ that was loaded for that level before, by the SHA-256 of its
+ * text; NULL: it has to be loaded. */
+struct codec_dict *codec_dict_find(
+    struct codec_pool *p, int level, const unsigned char *hash);
+/* Load one. It stays until its room is needed. NULL: there is none for it, or its
+ * text is none that all readers take for mere bytes. */
+struct codec_dict *codec_dict_load(
+    struct codec_pool *p, int level, const unsigned char *hash, span text);
+/* A filter that codes with it, as codec_open(). */
+void *codec_open_dcz(struct codec_pool *p, struct codec_dict *d);
+
 /* One that takes the coding away. More than `max` bytes of output (0: any
  * number) are refused as broken input, and so are windows above 8 MiB of zstd
  * and what follows the end. */

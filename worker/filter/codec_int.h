@@ -4,6 +4,13 @@
 
 #include "worker/filter/codec.h"
 
+/* A dictionary as a library wants it. */
+struct codec_loaded {
+	void *p;
+	size_t memory; /* bytes of it */
+	size_t memory_each; /* of each context that uses it */
+};
+
 /* One direction of one library. */
 struct codec_kind {
 	/* NULL: no memory. */
@@ -14,6 +21,15 @@ struct codec_kind {
 	/* See struct bfilter_ops. */
 	enum bfilter_rc (*step)(
 	    void *ctx, struct bfilter_io *io, enum bfilter_how how);
+	/* Of codings with a dictionary; else NULL. What it will cost; false:
+	 * the library would take it for something else than bytes. */
+	bool (*weigh)(span text, struct codec_loaded *out);
+	/* Fill in p; NULL: no memory. The text is copied. */
+	void (*load)(span text, int level, struct codec_loaded *out);
+	void (*unload)(void *loaded);
+	/* Code with it, which must live as long; `head` goes before all that
+	 * comes out (borrowed for the call). */
+	void (*use)(void *ctx, const struct codec_loaded *d, span head);
 };
 
 #ifdef HAVE_ZLIB
@@ -27,6 +43,32 @@ extern const struct codec_kind codec_unbr;
 #ifdef HAVE_ZSTD
 extern const struct codec_kind codec_zstd;
 extern const struct codec_kind codec_unzstd;
+extern const struct codec_kind codec_dcz;
 #endif
+
+/* --- between the pool and its dictionaries -------------------------------- */
+
+/* Count so many bytes more, which those that nobody uses make room for. false:
+ * there is no room. */
+bool codec_pool_reserve(struct codec_pool *p, size_t memory);
+void codec_pool_release(struct codec_pool *p, size_t memory);
+struct codec_dicts *codec_pool_dicts(struct codec_pool *p);
+const struct codec_kind *codec_kind_of(enum coding c);
+
+/* Dictionaries that were loaded. */
+struct codec_dicts *codec_dicts_new(struct codec_pool *p);
+/* None may be in use. */
+void codec_dicts_free(struct codec_dicts *ds);
+/* Unload the one that was not used for the longest time. false: all are in use.
+ */
+bool codec_dicts_drop(struct codec_dicts *ds);
+int codec_dict_level(const struct codec_dict *d);
+/* Bytes of each context that codes with it. */
+size_t codec_dict_memory_each(const struct codec_dict *d);
+/* Let a context code with it. */
+void codec_dict_use(struct codec_dict *d, void *ctx);
+/* One stream more, or less, uses it. */
+void codec_dict_ref(struct codec_dict *d);
+void codec_dict_unref(struct codec_dict *d);
 
 #endif

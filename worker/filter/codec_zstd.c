@@ -4,14 +4,28 @@
 #include "worker/filter/codec_int.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <zstd.h>
 
 #include "common/base/check.h"
+#include "common/base/num.h"
 
 /* Window and tables as powers of two: the same in all levels, so that the level
  * is one of time and not of memory (doc/compression.md). */
 #define ZSTD_WINDOW 18
 #define ZSTD_TABLE 17
+/* With a dictionary the window holds it and a fourth more, so that an answer of
+ * its length can be told by it to the end; clients must know 8 MiB at least (RFC
+ * 9842 5). */
+#define DCZ_WINDOW_MAX 22
+/* Tables of a dictionary and of a context, measured over all lengths and levels
+ * that there are. */
+#define DCZ_TABLES ((size_t)4 << 20)
+/* The first bytes of a dictionary that is more than bytes (RFC 8878 5). */
+#define ZSTD_DICTIONARY_MAGIC "\x37\xa4\x30\xec"
+/* Bytes before a frame. */
+#define DCZ_HEAD_CAP 40
+
 /* What every decoder has to know, and no more (RFC 8878 3.1.1.1.2). */
 #define UNZSTD_WINDOW_MAX 23
 
@@ -19,6 +33,9 @@ struct zst {
 	ZSTD_CCtx *c;
 	bool is_ending; /* an end was begun and has not come out */
 	ZSTD_EndDirective ending;
+	char head[DCZ_HEAD_CAP]; /* goes before the frame */
+	size_t head_left; /* bytes of it that are still to come out */
+	size_t head_len;
 };
 
 struct unzst {
@@ -112,6 +129,18 @@ zst_take(struct zst *z, struct bfilter_io *io)
 	return true;
 }
 
+/* What stands before the frame. */
+static void
+zst_give_head(struct zst *z, struct bfilter_io *io)
+{
+	size_t n = size_min(z->head_left, io->out_len);
+
+	memcpy(io->out, z->head + z->head_len - z->head_left, n);
+	z->head_left -= n;
+	io->out += n;
+	io->out_len -= n;
+}
+
 static enum bfilter_rc
 zst_step(void *ctx, struct bfilter_io *io, enum bfilter_how how)
 {
@@ -122,6 +151,8 @@ zst_step(void *ctx, struct bfilter_io *io, enum bfilter_how how)
 	struct zst *z = ctx;
 	bool is_last = z->is_ending && z->ending == ZSTD_e_end;
 
+	if (z->head_left > 0)
+		zst_give_head(z, io);
 	if (z->is_ending && !zst_end(z, io, z->ending))
 		return BFILTER_BAD;
 	if (!z->is_ending && is_last)
@@ -144,6 +175,83 @@ const struct codec_kind codec_zstd = {
     .reset = zst_reset,
     .free = zst_free,
     .step = zst_step,
+};
+
+/* --- with a dictionary ---------------------------------------------------- */
+
+static int
+dcz_window(size_t len)
+{
+	int log = ZSTD_WINDOW;
+
+	while (log < DCZ_WINDOW_MAX && ((size_t)1 << log) < len + len / 4)
+		log++;
+	return log;
+}
+
+static bool
+dcz_weigh(span text, struct codec_loaded *out)
+{
+	*out = (struct codec_loaded){
+	    .memory = text.len + DCZ_TABLES,
+	    .memory_each = ((size_t)1 << dcz_window(text.len)) + DCZ_TABLES,
+	};
+	return !span_starts(text, SPAN_LIT(ZSTD_DICTIONARY_MAGIC));
+}
+
+struct dcz {
+	ZSTD_CDict *dict;
+	int window;
+};
+
+static void
+dcz_load(span text, int level, struct codec_loaded *out)
+{
+	struct dcz *d = calloc(1, sizeof(*d));
+
+	if (d == NULL)
+		return;
+	d->dict = ZSTD_createCDict(text.p, text.len, level);
+	d->window = dcz_window(text.len);
+	if (d->dict == NULL) {
+		free(d);
+		return;
+	}
+	out->p = d;
+}
+
+static void
+dcz_unload(void *loaded)
+{
+	struct dcz *d = loaded;
+
+	(void)ZSTD_freeCDict(d->dict);
+	free(d);
+}
+
+static void
+dcz_use(void *ctx, const struct codec_loaded *loaded, span head)
+{
+	const struct dcz *d = loaded->p;
+	struct zst *z = ctx;
+
+	REQUIRE(head.len <= sizeof(z->head));
+	REQUIRE(!ZSTD_isError(ZSTD_CCtx_setParameter(
+	    z->c, ZSTD_c_windowLog, d->window)));
+	REQUIRE(!ZSTD_isError(ZSTD_CCtx_refCDict(z->c, d->dict)));
+	memcpy(z->head, head.p, head.len);
+	z->head_len = z->head_left = head.len;
+}
+
+/* A context of its window is of no use for the next dictionary. */
+const struct codec_kind codec_dcz = {
+    .open = zst_open,
+    .free = zst_free,
+    .step = zst_step,
+    .weigh = dcz_weigh,
+    .load = dcz_load,
+    .unload = dcz_unload,
+    .use = dcz_use,
 };
 
 /* --- decoding ------------------------------------------------------------- */

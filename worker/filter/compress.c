@@ -3,6 +3,8 @@
  * business. */
 #include "worker/filter/compress.h"
 
+#include <stdlib.h>
+
 #include "common/base/check.h"
 #include "worker/exch/exch.h"
 #include "worker/exch/grpc.h"
@@ -47,19 +49,50 @@ compress_length(const struct exch *x)
 	return UINT64_MAX;
 }
 
+/* The dictionary of the exchange, ready to code with. */
+static struct codec_dict *
+compress_dictionary(struct exch *x, struct codec_pool *p, int level)
+{
+	const struct dictionary *d = x->dictionary;
+	struct codec_dict *ready = codec_dict_find(p, level, d->hash);
+	char *text;
+
+	if (ready != NULL)
+		return ready;
+	text = malloc(d->len);
+	if (text != NULL && dictionary_read(d, text))
+		ready =
+		    codec_dict_load(p, level, d->hash, span_of(text, d->len));
+	free(text);
+	return ready;
+}
+
+static void *
+compress_open(struct exch *x, const struct plan_compress *set, enum coding c)
+{
+	struct codec_pool *p = compress_pool(x->w);
+	struct codec_dict *d;
+
+	if (c != CODING_DCZ)
+		return codec_open(p, c, set->level[c]);
+	d = compress_dictionary(x, p, set->level[c]);
+	return d == NULL ? NULL : codec_open_dcz(p, d);
+}
+
 /* Put the filter in place. false: there is no room for it now. */
 static bool
 compress_begin(struct exch *x, const struct plan_compress *set, enum coding c)
 {
-	void *self;
+	void *self = compress_open(x, set, c);
 
-	self = codec_open(compress_pool(x->w), c, set->level[c]);
 	if (self == NULL) {
 		counter_add(x->w->counters, COUNTER_COMPRESS_FULL, 1);
 		return false;
 	}
 	bfilter_add(x, &codec_ops, self);
 	counter_add(x->w->counters, COUNTER_COMPRESSED, 1);
+	if (c == CODING_DCZ)
+		counter_add(x->w->counters, COUNTER_COMPRESSED_DCZ, 1);
 	return true;
 }
 
@@ -74,8 +107,8 @@ compress_choose(const struct exch *x, const struct plan_compress *set,
 }
 
 /* Give the answer in that coding: one that is there already, or one that is made
- * while it is sent. */
-static void
+ * while it is sent. false: neither can be. */
+static bool
 compress_give(
     struct exch *x, const struct plan_compress *set, enum coding c, bool is_raw)
 {
@@ -86,16 +119,26 @@ compress_give(
 		compress_describe(x, c);
 		x->resp.body = LENGTH_KNOWN;
 		x->resp.length = length;
-		return;
+		return true;
 	}
-	if (x->req.method == METHOD_HEAD || compress_begin(x, set, c))
-		compress_describe(x, c);
+	if (x->req.method != METHOD_HEAD && !compress_begin(x, set, c))
+		return false;
+	compress_describe(x, c);
+	return true;
+}
+
+/* Whether the client names a dictionary that may be used and is here. */
+static bool
+compress_may_use_dictionary(struct exch *x)
+{
+	return compress_has_dictionaries(x) && !compress_is_opaque(x) &&
+	       x->w->find_dictionary(x);
 }
 
 /* The answer has no coding; or, if it is not raw, none any more. */
 static void
 compress_plain(struct exch *x, const struct plan_compress *set,
-    const struct coding_wishes *wishes, bool is_raw)
+    struct coding_wishes *wishes, bool is_raw)
 {
 	enum coding c;
 
@@ -104,9 +147,17 @@ compress_plain(struct exch *x, const struct plan_compress *set,
 		return;
 	compress_add_vary(x);
 	c = compress_choose(x, set, wishes);
+	if (c == CODING_DCZ) {
+		if (compress_may_use_dictionary(x) &&
+		    compress_give(x, set, c, is_raw))
+			return;
+		/* as if it had none */
+		wishes->q[CODING_DCZ] = 0;
+		c = compress_choose(x, set, wishes);
+	}
 	sink_note(x, "compress", set->at, "%.*s", SPAN_FMT(coding_name(c)));
 	if (c != CODING_IDENTITY)
-		compress_give(x, set, c, is_raw);
+		(void)compress_give(x, set, c, is_raw);
 }
 
 bool
@@ -160,7 +211,7 @@ stage_compress(struct exch *x)
 	coding_wishes_read(&x->req.fields, &wishes);
 	is = coding_of(&x->resp.fields);
 	if (is != CODING_IDENTITY) {
-		if (!set->decodes || is == CODING_N || !codec_is_built(is))
+		if (!set->decodes || is == CODING_N || !codec_decodes(is))
 			return VERDICT_NEXT;
 		compress_add_vary(x);
 		if (wishes.q[is] > 0 || !compress_undo(x, is))

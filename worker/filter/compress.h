@@ -44,7 +44,13 @@ bool compress_knows_type(const struct exch *x, const span *types, uint32_t n);
 bool compress_is_forbidden(const struct exch *x);
 /* Whether a page of another site asked for it. */
 bool compress_is_cross_site(const struct exch *x);
-/* The answer depends on Accept-Encoding. */
+/* Whether the scope codes with dictionaries. */
+bool compress_has_dictionaries(const struct exch *x);
+/* Whether a page that may not read the answer can have asked for it (RFC 9842
+ * 9.3.3). */
+bool compress_is_opaque(const struct exch *x);
+/* The answer depends on Accept-Encoding, and on the client's dictionary where the
+ * scope knows them. */
 void compress_add_vary(struct exch *x);
 /* The content is another one than its origin described: in coding `c`, of no
  * known length. */

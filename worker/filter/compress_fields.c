@@ -93,11 +93,50 @@ compress_is_cross_site(const struct exch *x)
 
 /* --- what they say then --------------------------------------------------- */
 
-void
-compress_add_vary(struct exch *x)
+bool
+compress_has_dictionaries(const struct exch *x)
+{
+	const struct plan_compress *set = &x->set->compress;
+
+	if (x->set->cache.cache == NULL)
+		return false;
+	for (uint32_t i = 0; i < set->n; i++)
+		if (set->order[i] == CODING_DCZ)
+			return true;
+	return false;
+}
+
+/* Whether the answer's page may be read by who asks from elsewhere. */
+static bool
+fields_allow_origin(const struct exch *x)
+{
+	const struct http_field *allowed =
+	    fields_find(&x->resp.fields, FIELD_ACCESS_CONTROL_ALLOW_ORIGIN);
+	span from = exch_req_field(x, FIELD_ORIGIN);
+
+	return allowed != NULL && from.len > 0 &&
+	       (span_eq(allowed->value, SPAN_LIT("*")) ||
+		   span_eq(allowed->value, from));
+}
+
+bool
+compress_is_opaque(const struct exch *x)
+{
+	span site = exch_req_field(x, FIELD_SEC_FETCH_SITE);
+	span mode = exch_req_field(x, FIELD_SEC_FETCH_MODE);
+
+	if (site.len == 0 || mode.len == 0 ||
+	    span_eq(site, SPAN_LIT("same-origin")) ||
+	    span_eq(mode, SPAN_LIT("navigate")) ||
+	    span_eq(mode, SPAN_LIT("same-origin")))
+		return false;
+	return !span_eq(mode, SPAN_LIT("cors")) || !fields_allow_origin(x);
+}
+
+static void
+fields_add_vary(struct exch *x, span name)
 {
 	struct http_fields *f = &x->resp.fields;
-	span name = SPAN_LIT("Accept-Encoding");
 	span now = fields_joined(f, FIELD_VARY, &x->arena);
 
 	if (fields_has_token(f, FIELD_VARY, name) ||
@@ -107,6 +146,14 @@ compress_add_vary(struct exch *x)
 		name = arena_printf(
 		    &x->arena, "%.*s, %.*s", SPAN_FMT(now), SPAN_FMT(name));
 	fields_set(f, &x->arena, FIELD_VARY, name);
+}
+
+void
+compress_add_vary(struct exch *x)
+{
+	fields_add_vary(x, SPAN_LIT("Accept-Encoding"));
+	if (compress_has_dictionaries(x))
+		fields_add_vary(x, SPAN_LIT("Available-Dictionary"));
 }
 
 /* RFC 9110 8.8.3.3: other bytes cannot have the same strong tag. */

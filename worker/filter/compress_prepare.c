@@ -10,6 +10,7 @@ static const char *const prepare_libraries[CODING_N] = {
     [CODING_GZIP] = "zlib",
     [CODING_BR] = "brotli",
     [CODING_ZSTD] = "zstd",
+    [CODING_DCZ] = "zstd",
 };
 
 static bool
@@ -97,7 +98,8 @@ prepare_levels(
 			if (!prepare_level(out, v->words[i].text))
 				diag_error(d, v->words[i].at,
 				    "compress_level: expected a number, or "
-				    "gzip=1..9, br=0..9, zstd=1..19");
+				    "gzip=1..9, br=0..9, zstd=1..19, "
+				    "dcz=1..6");
 	}
 }
 

@@ -74,7 +74,7 @@ filter_decode(struct worker *w, enum coding c, span in, struct decode *d)
 	void *self;
 
 	d->text = (span){0};
-	self = c < CODING_N && codec_is_built(c)
+	self = c < CODING_N && codec_decodes(c)
 		   ? codec_open_decode(compress_pool(w), c, 0)
 		   : NULL;
 	if (self == NULL)

@@ -27,7 +27,7 @@ substitute_sees_text(struct exch *x)
 
 	if (is == CODING_IDENTITY)
 		return true;
-	return is != CODING_N && codec_is_built(is) && compress_undo(x, is);
+	return is != CODING_N && codec_decodes(is) && compress_undo(x, is);
 }
 
 enum verdict

@@ -1,0 +1,387 @@
+"""`compress = dcz`: what is like an answer that the client has is told by it
+(RFC 9842), and by nothing else; in doubt as if there were no dictionaries."""
+import base64
+import gzip
+import hashlib
+import random
+import subprocess
+
+import pytest
+
+from lib import admin
+from lib.codings import dcz, decoded
+from lib.origin import ok
+from lib.procs import until
+from lib.wire import WAIT_S
+
+SEED = 9842
+INI = """
+[global]
+workers = 1
+shared_memory = 128m
+[admin]
+listen = unix:{dir}/admin.sock
+[listen x]
+address = 127.0.0.1:{port}
+h2c = on
+[site test]
+hosts = *
+upstream = app
+cache = pages
+compress = dcz br zstd gzip
+[route test /plain/]
+compress = br zstd gzip
+[route test /direct/]
+cache = none
+[upstream app]
+server = {origin}
+[cache pages]
+memory = 64m
+max_object = 16m
+status_header = on
+purge_allow = 127.0.0.0/8
+tag_header = Cache-Tag
+"""
+TYPE = b"Content-Type: text/javascript\r\n"
+KEEP = TYPE + b"Cache-Control: max-age=600\r\n"
+ALL = "gzip, br, zstd, dcb, dcz"
+
+
+def text(n, length=40_000):
+    """Versions of one program: alike, and hard to compress alone."""
+    rows = random.Random(SEED)
+    lines = [b"%x\n" % rows.getrandbits(200) for _ in range(length // 51)]
+    for i in range(n % 100):
+        lines[7 * i] = b"changed in version %d\n" % n
+    return b"v%d\n" % n + b"".join(lines)
+
+
+def offer(match, *more):
+    members = ", ".join(['match="%s"' % match, *more])
+    return KEEP + b"Use-As-Dictionary: %s\r\n" % members.encode()
+
+
+class Site:
+    """Answers by path, each once told: (body, fields)."""
+
+    def __init__(self):
+        self.rows = {}
+
+    def __call__(self, conn, request):
+        body, fields = self.rows[request.target]
+        tag = b'"%s"' % hashlib.md5(body).hexdigest().encode()
+        if request.get("if-none-match") == tag.decode():
+            conn.send(b"HTTP/1.1 304 Not Modified\r\nETag: " + tag + b"\r\n" +
+                      fields + b"\r\n")
+            return
+        answer = ok(body, fields + b"ETag: " + tag + b"\r\n")
+        if request.method == "HEAD":
+            answer = answer[:answer.index(b"\r\n\r\n") + 4]
+        conn.send(answer)
+
+
+class Play:
+    def __init__(self, gatehouse, origin):
+        self.site = Site()
+        self.origin = origin(self.site)
+        self.gh = gatehouse(INI, origin=self.origin.address)
+
+    def ask(self, path, has=None, extra=b"", accept=ALL, **how):
+        """`has`: bytes of a dictionary, or the text of the field."""
+        if isinstance(has, bytes):
+            has = ":%s:" % base64.b64encode(
+                hashlib.sha256(has).digest()).decode()
+        if accept:
+            extra += b"Accept-Encoding: %s\r\n" % accept.encode()
+        if has:
+            extra += b"Available-Dictionary: %s\r\n" % has.encode()
+        with self.gh.client() as c:
+            return c.get(path, extra=extra, **how)
+
+    def counter(self, name):
+        return admin.status(self.gh)["counters"][name]
+
+    def put(self, path, body, fields=KEEP, ask=True, **how):
+        """The origin has it; so has the cache, when it was asked for."""
+        self.site.rows[path] = (body, fields)
+        if ask:
+            before = self.counter("cache_stored_total")
+            assert decoded(self.ask(path, **how)) == body
+            until(lambda: self.counter("cache_stored_total") > before,
+                  what=f"{path} in the cache")
+        return body
+
+
+@pytest.fixture(scope="module")
+def play(shared_gatehouse, shared_origin):
+    return Play(shared_gatehouse, shared_origin)
+
+
+def is_told_by(r, dictionary, body):
+    """Whether the answer is coded with it; its bytes are right in any case."""
+    if r.get("content-encoding") != "dcz":
+        assert decoded(r) == body
+        return False
+    assert dcz(r.body, dictionary) == body
+    return True
+
+
+def test_the_next_version_is_told_by_the_last_one(play, tmp_path):
+    """A fiftieth of its length; fields as of any coding; the second time out of
+    the cache, with its length and not coded again; Debian's zstd reads it."""
+    old = play.put("/app/1.js", text(1), offer("/app/*"))
+    new = play.put("/app/2.js", text(2), offer("/app/*"))
+    r = play.ask("/app/2.js", old)
+    assert is_told_by(r, old, new)
+    assert len(r.body) < len(new) / 50
+    assert r.get("vary") == "Accept-Encoding, Available-Dictionary"
+    assert r.get("etag").startswith('W/"')
+    assert r.get("use-as-dictionary") == 'match="/app/*"'
+    kept = until(lambda: (r := play.ask("/app/2.js", old)) and
+                 r.get("content-length") and r, what="a hit")
+    assert is_told_by(kept, old, new)
+    assert int(kept.get("content-length")) == len(kept.body)
+    coded = play.counter("compressed_dcz_total")
+    assert play.ask("/app/2.js", old).body == kept.body
+    assert play.counter("compressed_dcz_total") == coded
+    head = play.ask("/app/2.js", old, method="HEAD")
+    assert head.get("content-encoding") == "dcz"
+    (tmp_path / "old").write_bytes(old)
+    out = subprocess.run(["zstd", "-dc", "-D", tmp_path / "old"], check=True,
+                         input=kept.body, capture_output=True, timeout=WAIT_S)
+    assert out.stdout == new
+
+
+def test_one_url_is_told_by_what_it_was(play):
+    """A dictionary outlives the answer that it came with; a 304 is told with
+    the weak tag; the same bytes again are no second dictionary."""
+    fields = TYPE + b"Cache-Control: max-age=0\r\n" \
+        b"Use-As-Dictionary: match=\"/page\"\r\n"
+    n = play.counter("cache_dictionaries_total")
+    old = play.put("/page", text(1), fields)
+    new = play.put("/page", text(2), fields)
+    r = play.ask("/page", old)
+    assert is_told_by(r, old, new)
+    assert play.counter("cache_dictionaries_total") == n + 2
+    r = play.ask("/page", old, b"If-None-Match: %s\r\n" %
+                 r.get("etag").encode())
+    assert r.status == 304
+    assert r.get("vary") == "Accept-Encoding, Available-Dictionary"
+    play.put("/page", text(1), fields)
+    assert play.counter("cache_dictionaries_total") == n + 2
+    assert is_told_by(play.ask("/page", new), new, text(1))
+
+
+def test_what_is_not_kept_is_told_by_what_is(play):
+    """Pages that no cache may keep, in one piece or in many."""
+    old = play.put("/shop/frame", text(1), offer("/shop/*"))
+    page = play.put("/shop/cart", text(3), TYPE + b"Cache-Control: no-store\r\n",
+                    ask=False)
+    assert is_told_by(play.ask("/shop/cart", old), old, page)
+    assert is_told_by(play.ask("/shop/cart", old), old, page)
+
+
+def test_who_does_not_name_both_gets_the_usual(play):
+    old = play.put("/usual/1.js", text(1), offer("/usual/*"))
+    new = play.put("/usual/2.js", text(2), KEEP)
+    digest = base64.b64encode(hashlib.sha256(old).digest()).decode()
+    for has, accept in (
+            (None, ALL), (old, "gzip, br, zstd"), (old, "br, *"),
+            (old, "br, dcz;q=0"), (old, "br, dcz;q=0.5"), (text(9), ALL),
+            (f"{digest}", ALL), (f":{digest[:-1]}:", ALL), (f'"{digest}"', ALL),
+            (f":{digest}", ALL), (f":{digest}:, :{digest}:", ALL),
+            (f":{digest}{digest}:", ALL), ("::", ALL),
+            (f":{'A' * 4000}:", ALL), (f":{digest[:-2]}*=:", ALL)):
+        r = play.ask("/usual/2.js", has, accept=accept)
+        assert r.get("content-encoding") == "br", (has, accept)
+        assert decoded(r) == new
+        assert r.get("vary") == "Accept-Encoding, Available-Dictionary"
+    assert play.ask("/usual/2.js", old, accept=None).body == new
+    two = b"Available-Dictionary: :%s:\r\n" % digest.encode()
+    assert not is_told_by(play.ask("/usual/2.js", None, two + two), old, new)
+    assert is_told_by(play.ask("/usual/2.js", f":{digest}:;a=1"), old, new)
+
+
+@pytest.mark.parametrize("match, fits, fits_not", [
+    ("/m/a*", ["/m/a1.js"], ["/m/b.js", "/m/A1.js"]),
+    ("a*.js", ["/m/a1.js"], ["/a1.js", "/m/a1.css"]),
+    ("/m/*/x-*.js?v=*", ["/m/q/r/x-1.js?v=2"], ["/m/q/x-1.js", "/m/x-1.js?v=1"]),
+    ("/m/*", ["/m/b.js?q"], ["/n"]),
+    ("http://test/m/*", ["/m/a1.js"], ["/n"]),
+    ("http://other/m/*", [], ["/m/a1.js"]),
+    ("https://test/m/*", [], ["/m/a1.js"]),
+    ("http://test.evil/m/*", [], ["/m/a1.js"]),
+    ("//test/m/*", [], ["/m/a1.js"]),
+    ("/m/:name", [], ["/m/a1.js"]),
+    ("/m/(.*)", [], ["/m/a1.js"]),
+    ("/m/([a-z]+)", [], ["/m/a1.js"]),
+    ("/m/{a1.js}?", [], ["/m/a1.js"]),
+    ("/m/../m/*", [], ["/m/a1.js"]),
+    ("/m/*?", [], ["/m/a1.js"]),
+    ("/m/*#x", [], ["/m/a1.js"]),
+    ("", [], ["/m/a1.js"]),
+])
+def test_it_is_for_what_it_matches(play, match, fits, fits_not):
+    """Text and stars, made absolute; patterns that need more are for nothing."""
+    old = text(100 * SEED + hash(match) % 97)
+    play.put("/m/base.js", old, offer(match))
+    for path in fits + fits_not:
+        new = play.put(path, text(2), TYPE + b"Cache-Control: no-store\r\n",
+                       ask=False)
+        assert is_told_by(play.ask(path, old), old, new) == (path in fits), path
+    play.ask("/m/base.js", method="PURGE")
+
+
+@pytest.mark.parametrize("fields", [
+    KEEP + b"Use-As-Dictionary: match=\"/n/*\", type=other\r\n",
+    KEEP + b"Use-As-Dictionary: match=/n/*\r\n",
+    KEEP + b"Use-As-Dictionary: match=\"/n/*\r\n",
+    KEEP + b"Use-As-Dictionary: match=\"/n/*\", id=1\r\n",
+    KEEP + b"Use-As-Dictionary: match=\"/n/*\", match-dest=\"script\"\r\n",
+    KEEP + b"Use-As-Dictionary: id=\"x\"\r\n",
+    KEEP + b"Use-As-Dictionary: match=\"/n/*\", id=\"%s\"\r\n" % (b"x" * 1025),
+    TYPE + b"Cache-Control: no-store\r\nUse-As-Dictionary: match=\"/n/*\"\r\n",
+    TYPE + b"Cache-Control: private\r\nUse-As-Dictionary: match=\"/n/*\"\r\n",
+])
+def test_what_is_no_dictionary_is_not_kept_as_one(play, fields):
+    n = play.counter("cache_dictionaries_total")
+    play.put("/n/1", text(4), fields, ask=False)
+    assert decoded(play.ask("/n/1")) == text(4)
+    play.put("/n/2", text(5), KEEP)
+    assert not is_told_by(play.ask("/n/2", text(4)), text(4), text(5))
+    assert play.counter("cache_dictionaries_total") == n
+    for path in ("/n/1", "/n/2"):
+        play.ask(path, method="PURGE")
+
+
+def test_all_that_a_dictionary_may_say(play):
+    old = play.put("/all/1", text(1), offer(
+        "/all/*", 'match-dest=("script" "style")', 'id="v;1"', "type=raw",
+        "later=?1;x"))
+    new = play.put("/all/2", text(2), KEEP)
+    assert is_told_by(play.ask("/all/2", old), old, new)
+
+
+def test_origins_have_their_own(play):
+    """What another host gave is no dictionary here, nor that of a port."""
+    old = play.put("/own/1", text(6), offer("/own/*"), host="a.test")
+    new = play.put("/own/2", text(7), KEEP, ask=False)
+    assert is_told_by(play.ask("/own/2", old, host="a.test"), old, new)
+    assert is_told_by(play.ask("/own/2", old, host="A.test:80"), old, new)
+    for host in ("b.test", "a.test:8080", "sub.a.test"):
+        assert not is_told_by(play.ask("/own/2", old, host=host), old, new)
+
+
+def test_a_route_without_it_has_none(play):
+    old = play.put("/plain/1", text(1), offer("/*"))
+    new = play.put("/plain/2", text(2), KEEP)
+    assert not is_told_by(play.ask("/plain/2", old), old, new)
+    old = play.put("/direct/1", text(8), offer("/*"), ask=False)
+    new = play.put("/direct/2", text(2), KEEP, ask=False)
+    play.ask("/direct/1")
+    r = play.ask("/direct/2", old)
+    assert not is_told_by(r, old, new)
+    assert r.get("vary") == "Accept-Encoding"
+
+
+def test_pages_that_may_not_read_it_get_the_usual(play):
+    """RFC 9842 9.3.3: who could measure what he may not read."""
+    old = play.put("/far/1", text(1), offer("/far/*"))
+    new = play.put("/far/2", text(2), KEEP)
+    shared = play.put("/far/3", text(3), KEEP +
+                      b"Access-Control-Allow-Origin: http://x.test\r\n")
+    for site, mode, path, body, is_told in (
+            ("same-origin", "no-cors", "/far/2", new, True),
+            ("cross-site", "navigate", "/far/2", new, True),
+            ("cross-site", "no-cors", "/far/2", new, False),
+            ("same-site", "no-cors", "/far/2", new, False),
+            ("cross-site", "cors", "/far/2", new, False),
+            ("cross-site", "cors", "/far/3", shared, True)):
+        r = play.ask(path, old, b"Sec-Fetch-Site: %s\r\nSec-Fetch-Mode: %s\r\n"
+                     b"Origin: http://x.test\r\n" %
+                     (site.encode(), mode.encode()))
+        assert is_told_by(r, old, body) == is_told, (site, mode)
+
+
+def test_left_alone_as_by_any_coding(play):
+    """Ranges, no-transform, what is coded already: also as dcz."""
+    old = play.put("/alone/1", text(1), offer("/alone/*"))
+    new = play.put("/alone/2", text(2), KEEP)
+    part = play.ask("/alone/2", old, b"Range: bytes=5-99\r\n")
+    assert part.status == 206 and part.body == new[5:100]
+    assert part.get("content-encoding") is None
+    play.put("/alone/3", new, KEEP.replace(b"600", b"600, no-transform"))
+    assert play.ask("/alone/3", old).get("content-encoding") is None
+    play.site.rows["/alone/4"] = (gzip.compress(text(3)), offer(
+        "/alone/*") + b"Content-Encoding: gzip\r\n")
+    n = play.counter("cache_dictionaries_total")
+    assert play.ask("/alone/4", old).get("content-encoding") == "gzip"
+    assert play.counter("cache_dictionaries_total") == n
+    play.site.rows["/alone/5"] = (b"whatever it is", KEEP + b"Vary: "
+                                  b"Available-Dictionary\r\n"
+                                  b"Content-Encoding: dcz\r\n")
+    r = play.ask("/alone/5", old)
+    assert r.body == b"whatever it is" and r.get("etag").startswith('"')
+
+
+def test_what_servers_coded_so_is_kept_by_their_vary_only(play):
+    """dcz that varies on nothing is given to nobody who did not ask for it."""
+    play.site.rows["/bare"] = (b"coded", KEEP + b"Content-Encoding: dcz\r\n")
+    for _ in range(2):
+        assert play.ask("/bare", text(1)).body == b"coded"
+    assert len([r for r in play.origin.requests if r.target == "/bare"]) == 2
+
+
+@pytest.mark.parametrize("how", ["url", "tag", "all"])
+def test_a_purge_takes_it(play, how):
+    old = play.put("/gone/1", text(1), offer("/gone/*") +
+                   b"Cache-Tag: going\r\n")
+    new = play.put("/gone/2", text(2), TYPE + b"Cache-Control: no-store\r\n",
+                   ask=False)
+    assert is_told_by(play.ask("/gone/2", old), old, new)
+    path, extra = {"url": ("/gone/1", b""),
+                   "tag": ("/gone/1", b"Cache-Tag: going\r\n"),
+                   "all": ("/", b"Purge: all\r\n")}[how]
+    assert play.ask(path, extra=extra, method="PURGE").status == 200
+    assert not is_told_by(play.ask("/gone/2", old), old, new)
+
+
+def test_the_length_of_one_is_bounded(play):
+    """2 MiB is one, a byte more is none, also when the length comes last; what
+    is told by it comes whole."""
+    most = 2 << 20
+    row = text(1, 60_000)
+    old = (row * (most // len(row) + 1))[:most]
+    play.put("/long/1", old, offer("/long/*"))
+    new = play.put("/long/2", old[:most // 2] + b"!" + old[most // 2:], KEEP)
+    r = play.ask("/long/2", old)
+    assert is_told_by(r, old, new) and len(r.body) < 2000
+    n = play.counter("cache_dictionaries_total")
+    play.put("/long/3", old + b"x", offer("/long/*"))
+    assert play.counter("cache_dictionaries_total") == n
+    assert not is_told_by(play.ask("/long/2", old + b"x"), old, new)
+
+
+def test_bytes_that_zstd_reads_as_more_are_no_dictionary(play):
+    """Clients take all of it for bytes: with its magic number we could not."""
+    old = play.put("/magic/1", b"\x37\xa4\x30\xec" + text(1),
+                   offer("/magic/*"))
+    new = play.put("/magic/2", text(2), KEEP)
+    assert not is_told_by(play.ask("/magic/2", old), old, new)
+    play.put("/magic/3", b"short", offer("/magic/*"), ask=False)
+    play.ask("/magic/3")
+    assert not is_told_by(play.ask("/magic/2", b"short"), b"short", new)
+
+
+def test_a_reload_leaves_it(play):
+    old = play.put("/stay/1", text(1), offer("/stay/*"))
+    new = play.put("/stay/2", text(2), KEEP)
+    play.gh.reload()
+    assert is_told_by(play.ask("/stay/2", old), old, new)
+    got = subprocess.run(
+        ["curl", "-s", "--http2-prior-knowledge", "-H",
+         "Accept-Encoding: dcz", "-H", "Available-Dictionary: :%s:" %
+         base64.b64encode(hashlib.sha256(old).digest()).decode(),
+         "-H", "Host: test", f"http://127.0.0.1:{play.gh.port}/stay/2"],
+        capture_output=True, timeout=WAIT_S, check=True).stdout
+    assert dcz(got, old) == new
