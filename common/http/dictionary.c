@@ -25,8 +25,7 @@ offer_take(const struct sf_member *m, span *match)
 	if (span_eq(m->key, SPAN_LIT("id")))
 		return m->type == SF_STRING && m->text.len <= ID_MAX;
 	if (span_eq(m->key, SPAN_LIT("type")))
-		return m->type == SF_TOKEN &&
-		       span_eq(m->text, SPAN_LIT("raw"));
+		return m->type == SF_TOKEN && span_eq(m->text, SPAN_LIT("raw"));
 	return true;
 }
 

@@ -251,6 +251,18 @@ judge_freshness(
 	return STORABLE_YES;
 }
 
+/* Only who has the dictionary can read it, and it does not say so (RFC 9842 6.2):
+ * others would be given what is noise to them. */
+static bool
+lacks_dictionary(const struct http_fields *f)
+{
+	return (fields_has_token(f, FIELD_CONTENT_ENCODING, SPAN_LIT("dcz")) ||
+		   fields_has_token(
+		       f, FIELD_CONTENT_ENCODING, SPAN_LIT("dcb"))) &&
+	       !fields_has_token(
+		   f, FIELD_VARY, SPAN_LIT("Available-Dictionary"));
+}
+
 /* All that does not depend on how long the answer is good. */
 static enum storable
 judge_sharing(const struct http_msg *req, const struct http_msg *resp,
@@ -264,8 +276,10 @@ judge_sharing(const struct http_msg *req, const struct http_msg *resp,
 	if (policy->cookies == COOKIES_BYPASS &&
 	    fields_find(&resp->fields, FIELD_SET_COOKIE) != NULL)
 		return STORABLE_NO_COOKIE;
-	return vary_parse(&resp->fields, &vary) ? STORABLE_YES
-						: STORABLE_NO_VARY;
+	return vary_parse(&resp->fields, &vary) &&
+		       !lacks_dictionary(&resp->fields)
+		   ? STORABLE_YES
+		   : STORABLE_NO_VARY;
 }
 
 enum storable

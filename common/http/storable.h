@@ -22,7 +22,8 @@ enum storable {
 	STORABLE_NO_PRIVATE,
 	STORABLE_NO_AUTHORIZATION, /* RFC 9111 3.5 */
 	STORABLE_NO_COOKIE, /* COOKIES_BYPASS */
-	STORABLE_NO_VARY, /* "*", or not to be read (vary.h) */
+	STORABLE_NO_VARY, /* "*", not to be read (vary.h), or without the
+	                     dictionary that its coding needs */
 	STORABLE_NO_RULE, /* neither explicit nor heuristically cacheable */
 	STORABLE_NO_USE, /* stale at once, and nothing to validate it with */
 	STORABLE_N

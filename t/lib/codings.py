@@ -3,7 +3,7 @@ import ctypes
 import hashlib
 import zlib
 
-MOST = 1 << 20
+MOST = 4 << 20
 
 
 def _br(data):
@@ -51,11 +51,10 @@ def dcz(data, dictionary):
     lib.ZSTD_createDCtx.restype = ctypes.c_void_p
     lib.ZSTD_decompress_usingDict.restype = ctypes.c_size_t
     context = ctypes.c_void_p(lib.ZSTD_createDCtx())
-    most = 8 * MOST
-    out = ctypes.create_string_buffer(most)
+    out = ctypes.create_string_buffer(MOST)
     n = lib.ZSTD_decompress_usingDict(
-        context, out, ctypes.c_size_t(most), data, ctypes.c_size_t(len(data)),
+        context, out, ctypes.c_size_t(MOST), data, ctypes.c_size_t(len(data)),
         dictionary, ctypes.c_size_t(len(dictionary)))
     lib.ZSTD_freeDCtx(context)
-    assert n <= most, "not coded with this dictionary"
+    assert n <= MOST, "not coded with this dictionary"
     return out.raw[:n]

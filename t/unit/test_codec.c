@@ -379,6 +379,121 @@ START_TEST(no_filter_takes_more_than_is_stated)
 }
 END_TEST
 
+/* --- dictionaries --------------------------------------------------------- */
+
+#define HASH_LEN 32
+
+/* Of length `len`, hardly any of it twice. */
+static struct codec_dict *
+load(struct codec_pool *p, struct bytes text, int level, unsigned char number)
+{
+	unsigned char hash[HASH_LEN] = {number};
+
+	return codec_dict_load(p, level, hash, span_of(text.p, text.len));
+}
+
+START_TEST(no_dictionary_takes_more_than_is_counted)
+{
+	static const size_t lens[] = {
+	    8, 1u << 15, 1u << 18, 1u << 20, 2u << 20};
+	struct codec_levels of = codec_levels(CODING_DCZ);
+
+	for (size_t i = 0; i < NELEMS(lens) && codec_is_built(CODING_DCZ);
+	     i++) {
+		struct bytes in = make(lens[i], 2);
+
+		for (int l = of.least; l <= of.most; l++) {
+			struct codec_pool *p = codec_pool_new(POOL, &counters);
+			size_t before = in_use();
+			struct codec_dict *d = load(p, in, l, 1);
+			size_t counted = codec_pool_used(p);
+			void *self;
+
+			ck_assert_ptr_nonnull(d);
+			ck_assert_uint_le(in_use() - before, counted);
+			before = in_use();
+			self = codec_open_dcz(p, d);
+			ck_assert_uint_le(peak_of(self, in, before),
+			    codec_pool_used(p) - counted);
+			codec_ops.close(self);
+			codec_pool_free(p);
+		}
+		free(in.p);
+	}
+}
+END_TEST
+
+START_TEST(dictionaries_make_room_for_each_other)
+{
+	unsigned char hash[HASH_LEN] = {1};
+	struct codec_pool *p = codec_pool_new(32u << 20, &counters);
+	struct bytes in = make(1u << 20, 2);
+	struct codec_dict *d;
+	void *self;
+
+	if (!codec_is_built(CODING_DCZ)) {
+		codec_pool_free(p);
+		free(in.p);
+		return;
+	}
+	d = load(p, in, 3, 1);
+	self = codec_open_dcz(p, d);
+	for (unsigned char n = 2; n < 60; n++)
+		ck_assert_ptr_nonnull(load(p, in, 3, n));
+	/* one that is in use stays, and is not loaded again */
+	ck_assert_ptr_eq(codec_dict_find(p, 3, hash), d);
+	ck_assert_ptr_null(codec_dict_find(p, 4, hash));
+	hash[0] = 2;
+	ck_assert_ptr_null(codec_dict_find(p, 3, hash));
+	hash[0] = 59;
+	ck_assert_ptr_nonnull(codec_dict_find(p, 3, hash));
+	codec_ops.close(self);
+	memcpy(in.p, "\x37\xa4\x30\xec", 4);
+	ck_assert_ptr_null(load(p, in, 3, 60));
+	codec_pool_free(p);
+	/* no room for it, or none beside it */
+	p = codec_pool_new(1u << 20, &counters);
+	in.p[0] = 'x';
+	ck_assert_ptr_null(load(p, in, 3, 1));
+	codec_pool_free(p);
+	p = codec_pool_new(6u << 20, &counters);
+	d = load(p, in, 3, 1);
+	ck_assert_ptr_nonnull(d);
+	ck_assert_ptr_null(codec_open_dcz(p, d));
+	codec_pool_free(p);
+	free(in.p);
+}
+END_TEST
+
+START_TEST(a_dictionary_bears_one_byte_pieces)
+{
+	static const struct cut cuts[] = {
+	    {1, 1, false, 0}, {1, 1, false, 7}, {65536, 65536, false, 0}};
+	struct codec_pool *p = codec_pool_new(POOL, &counters);
+	struct bytes in = make(5000, 0);
+	struct codec_dict *d;
+
+	if (!codec_is_built(CODING_DCZ)) {
+		codec_pool_free(p);
+		free(in.p);
+		return;
+	}
+	d = load(p, in, 3, 9);
+	for (size_t i = 0; i < NELEMS(cuts); i++) {
+		struct bytes out;
+
+		ck_assert(run(codec_open_dcz(p, d), in, &cuts[i], &out));
+		ck_assert_int_eq(
+		    memcmp(out.p, "\x5e\x2a\x4d\x18\x20\0\0\0\x09", 9), 0);
+		ck_assert_uint_lt(
+		    out.len, cuts[i].flush_one_in > 0 ? 8000 : 80);
+		free(out.p);
+	}
+	codec_pool_free(p);
+	free(in.p);
+}
+END_TEST
+
 START_TEST(the_pool_lends_no_more_than_it_has)
 {
 	size_t one = codec_memory(CODING_GZIP, 1);
@@ -450,12 +565,15 @@ main(void)
 	    members_of_gzip_and_frames_of_zstd_follow_each_other,
 	    a_bomb_is_cut_off,
 	    no_filter_takes_more_than_is_stated,
+	    no_dictionary_takes_more_than_is_counted,
+	    dictionaries_make_room_for_each_other,
+	    a_dictionary_bears_one_byte_pieces,
 	    the_pool_lends_no_more_than_it_has,
 	    a_context_that_was_cut_off_is_as_new,
 	};
 
 	for (enum coding c = CODING_GZIP; c < CODING_N; c++)
-		if (codec_is_built(c))
+		if (codec_decodes(c))
 			codings[n_codings++] = c;
 	srand(SEED);
 	return unit_run("filter/codec", tests, NELEMS(tests));

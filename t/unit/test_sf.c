@@ -62,6 +62,25 @@ check_rows(const struct dict_row *rows, size_t n)
 	}
 }
 
+START_TEST(an_item_is_one_value)
+{
+	static const char *const bad[] = {"", " ", ",", "a, b", "1 2", "(a)",
+	    "a=1", ":YQ==", "\"a", "?2", ";a", "a;", "a;A"};
+	static const char *const good[] = {
+	    "a", " 1 ", "-1.5;x", ":YQ==:;a=1;b", "\"a b\"", "?0", "@1"};
+	struct sf_member m;
+
+	for (size_t i = 0; i < NELEMS(bad); i++)
+		ck_assert_msg(
+		    !sf_item_read(span_str(bad[i]), &m), "%s", bad[i]);
+	for (size_t i = 0; i < NELEMS(good); i++)
+		ck_assert_msg(
+		    sf_item_read(span_str(good[i]), &m), "%s", good[i]);
+	ck_assert(sf_item_read(SPAN_LIT(":YQ==:;a"), &m));
+	ck_assert(m.type == SF_BYTES && span_eq(m.text, SPAN_LIT("YQ==")));
+}
+END_TEST
+
 START_TEST(members_are_keys_with_values_or_true)
 {
 	static const struct dict_row rows[] = {
@@ -283,6 +302,7 @@ int
 main(void)
 {
 	const TTest *const tests[] = {
+	    an_item_is_one_value,
 	    members_are_keys_with_values_or_true,
 	    numbers_have_the_ranges_of_the_rfc,
 	    texts_are_strings_tokens_bytes_and_display_strings,

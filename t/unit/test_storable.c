@@ -251,6 +251,13 @@ START_TEST(what_cannot_be_used_is_not_stored)
 	    {"GET", "", 200, FRESH "Vary: *", STORABLE_NO_VARY},
 	    {"GET", "", 200, FRESH "Vary: Accept, *", STORABLE_NO_VARY},
 	    {"GET", "", 200, FRESH "Vary: a b", STORABLE_NO_VARY},
+	    {"GET", "", 200, FRESH "Content-Encoding: dcz", STORABLE_NO_VARY},
+	    {"GET", "", 200,
+		FRESH "Content-Encoding: dcb\nVary: accept-encoding",
+		STORABLE_NO_VARY},
+	    {"GET", "", 200,
+		FRESH "Content-Encoding: DCZ\nVary: a, available-dictionary",
+		STORABLE_YES},
 	    {"GET", "", 200, FRESH "Vary: Accept", STORABLE_YES},
 	};
 

@@ -33,9 +33,8 @@ offer_is_possible(const struct exch *y, uint64_t length)
 {
 	return y->resp.status == 200 && offer_is_wanted(&y->set->compress) &&
 	       coding_of(&y->resp.fields) == CODING_IDENTITY &&
-	       (length == OBJECTS_OPEN ||
-		   (length >= DICTIONARY_LEN_MIN &&
-		       length <= DICTIONARY_LEN_MAX));
+	       (length == OBJECTS_OPEN || (length >= DICTIONARY_LEN_MIN &&
+					      length <= DICTIONARY_LEN_MAX));
 }
 
 void
@@ -53,8 +52,8 @@ dictionary_offer(struct cache_fill *f, struct exch *y, uint64_t length)
 		return;
 	o = arena_alloc(&y->arena, sizeof(*o));
 	*o = (struct cache_offer){EVP_MD_CTX_new(), pattern};
-	REQUIRE(o->md != NULL &&
-		EVP_DigestInit_ex(o->md, EVP_sha256(), NULL) == 1);
+	REQUIRE(
+	    o->md != NULL && EVP_DigestInit_ex(o->md, EVP_sha256(), NULL) == 1);
 	f->offer = o;
 }
 
@@ -93,8 +92,7 @@ offer_put_head(struct cache_fill *f, struct obj_ref ref)
 			fields_add_known(&k.fields, a, (enum field_id)fld->id,
 			    fld->name, fld->value);
 	}
-	fields_add_id(
-	    &k.fields, a, FIELD_USE_AS_DICTIONARY, f->offer->pattern);
+	fields_add_id(&k.fields, a, FIELD_USE_AS_DICTIONARY, f->offer->pattern);
 	return put_head(&p, ref, &k, f->stored);
 }
 

@@ -20,8 +20,8 @@ dictionary_read(const struct dictionary *d, char *to)
 		struct iovec iov;
 		uint64_t bytes;
 
-		if (objects_body(d->view, d->ref, at, d->len - at, &iov, 1,
-			&bytes) == 0)
+		if (objects_body(
+			d->view, d->ref, at, d->len - at, &iov, 1, &bytes) == 0)
 			return false;
 		memcpy(to + at, iov.iov_base, bytes);
 		at += bytes;

@@ -290,8 +290,7 @@ codec_open_dcz(struct codec_pool *p, struct codec_dict *d)
 
 	/* nobody unloads it while room is made for this one */
 	codec_dict_ref(d);
-	k = pool_make(
-	    p, kind, codec_dict_level(d), codec_dict_memory_each(d));
+	k = pool_make(p, kind, codec_dict_level(d), codec_dict_memory_each(d));
 	if (k == NULL) {
 		codec_dict_unref(d);
 		return NULL;

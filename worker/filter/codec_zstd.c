@@ -236,8 +236,8 @@ dcz_use(void *ctx, const struct codec_loaded *loaded, span head)
 	struct zst *z = ctx;
 
 	REQUIRE(head.len <= sizeof(z->head));
-	REQUIRE(!ZSTD_isError(ZSTD_CCtx_setParameter(
-	    z->c, ZSTD_c_windowLog, d->window)));
+	REQUIRE(!ZSTD_isError(
+	    ZSTD_CCtx_setParameter(z->c, ZSTD_c_windowLog, d->window)));
 	REQUIRE(!ZSTD_isError(ZSTD_CCtx_refCDict(z->c, d->dict)));
 	memcpy(z->head, head.p, head.len);
 	z->head_len = z->head_left = head.len;

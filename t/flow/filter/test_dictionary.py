@@ -14,7 +14,6 @@ from lib.origin import ok
 from lib.procs import until
 from lib.wire import WAIT_S
 
-SEED = 9842
 INI = """
 [global]
 workers = 1
@@ -47,11 +46,11 @@ KEEP = TYPE + b"Cache-Control: max-age=600\r\n"
 ALL = "gzip, br, zstd, dcb, dcz"
 
 
-def text(n, length=40_000):
+def text(name, n, length=20_000):
     """Versions of one program: alike, and hard to compress alone."""
-    rows = random.Random(SEED)
+    rows = random.Random(name)
     lines = [b"%x\n" % rows.getrandbits(200) for _ in range(length // 51)]
-    for i in range(n % 100):
+    for i in range(n):
         lines[7 * i] = b"changed in version %d\n" % n
     return b"v%d\n" % n + b"".join(lines)
 
@@ -129,8 +128,8 @@ def is_told_by(r, dictionary, body):
 def test_the_next_version_is_told_by_the_last_one(play, tmp_path):
     """A fiftieth of its length; fields as of any coding; the second time out of
     the cache, with its length and not coded again; Debian's zstd reads it."""
-    old = play.put("/app/1.js", text(1), offer("/app/*"))
-    new = play.put("/app/2.js", text(2), offer("/app/*"))
+    old = play.put("/app/1.js", text("app", 1), offer("/app/*"))
+    new = play.put("/app/2.js", text("app", 2), offer("/app/*"))
     r = play.ask("/app/2.js", old)
     assert is_told_by(r, old, new)
     assert len(r.body) < len(new) / 50
@@ -158,8 +157,8 @@ def test_one_url_is_told_by_what_it_was(play):
     fields = TYPE + b"Cache-Control: max-age=0\r\n" \
         b"Use-As-Dictionary: match=\"/page\"\r\n"
     n = play.counter("cache_dictionaries_total")
-    old = play.put("/page", text(1), fields)
-    new = play.put("/page", text(2), fields)
+    old = play.put("/page", text("page", 1), fields)
+    new = play.put("/page", text("page", 2), fields)
     r = play.ask("/page", old)
     assert is_told_by(r, old, new)
     assert play.counter("cache_dictionaries_total") == n + 2
@@ -167,27 +166,27 @@ def test_one_url_is_told_by_what_it_was(play):
                  r.get("etag").encode())
     assert r.status == 304
     assert r.get("vary") == "Accept-Encoding, Available-Dictionary"
-    play.put("/page", text(1), fields)
+    play.put("/page", text("page", 1), fields)
     assert play.counter("cache_dictionaries_total") == n + 2
-    assert is_told_by(play.ask("/page", new), new, text(1))
+    assert is_told_by(play.ask("/page", new), new, text("page", 1))
 
 
 def test_what_is_not_kept_is_told_by_what_is(play):
     """Pages that no cache may keep, in one piece or in many."""
-    old = play.put("/shop/frame", text(1), offer("/shop/*"))
-    page = play.put("/shop/cart", text(3), TYPE + b"Cache-Control: no-store\r\n",
+    old = play.put("/shop/frame", text("shop", 1), offer("/shop/*"))
+    page = play.put("/shop/cart", text("shop", 3), TYPE + b"Cache-Control: no-store\r\n",
                     ask=False)
     assert is_told_by(play.ask("/shop/cart", old), old, page)
     assert is_told_by(play.ask("/shop/cart", old), old, page)
 
 
 def test_who_does_not_name_both_gets_the_usual(play):
-    old = play.put("/usual/1.js", text(1), offer("/usual/*"))
-    new = play.put("/usual/2.js", text(2), KEEP)
+    old = play.put("/usual/1.js", text("usual", 1), offer("/usual/*"))
+    new = play.put("/usual/2.js", text("usual", 2), KEEP)
     digest = base64.b64encode(hashlib.sha256(old).digest()).decode()
     for has, accept in (
             (None, ALL), (old, "gzip, br, zstd"), (old, "br, *"),
-            (old, "br, dcz;q=0"), (old, "br, dcz;q=0.5"), (text(9), ALL),
+            (old, "br, dcz;q=0"), (old, "br, dcz;q=0.5"), (text("usual", 9), ALL),
             (f"{digest}", ALL), (f":{digest[:-1]}:", ALL), (f'"{digest}"', ALL),
             (f":{digest}", ALL), (f":{digest}:, :{digest}:", ALL),
             (f":{digest}{digest}:", ALL), ("::", ALL),
@@ -223,10 +222,10 @@ def test_who_does_not_name_both_gets_the_usual(play):
 ])
 def test_it_is_for_what_it_matches(play, match, fits, fits_not):
     """Text and stars, made absolute; patterns that need more are for nothing."""
-    old = text(100 * SEED + hash(match) % 97)
+    old = text(match, 1)
     play.put("/m/base.js", old, offer(match))
     for path in fits + fits_not:
-        new = play.put(path, text(2), TYPE + b"Cache-Control: no-store\r\n",
+        new = play.put(path, text(match, 2), TYPE + b"Cache-Control: no-store\r\n",
                        ask=False)
         assert is_told_by(play.ask(path, old), old, new) == (path in fits), path
     play.ask("/m/base.js", method="PURGE")
@@ -245,27 +244,27 @@ def test_it_is_for_what_it_matches(play, match, fits, fits_not):
 ])
 def test_what_is_no_dictionary_is_not_kept_as_one(play, fields):
     n = play.counter("cache_dictionaries_total")
-    play.put("/n/1", text(4), fields, ask=False)
-    assert decoded(play.ask("/n/1")) == text(4)
-    play.put("/n/2", text(5), KEEP)
-    assert not is_told_by(play.ask("/n/2", text(4)), text(4), text(5))
+    play.put("/n/1", text("n", 4), fields, ask=False)
+    assert decoded(play.ask("/n/1")) == text("n", 4)
+    play.put("/n/2", text("n", 5), KEEP)
+    assert not is_told_by(play.ask("/n/2", text("n", 4)), text("n", 4), text("n", 5))
     assert play.counter("cache_dictionaries_total") == n
     for path in ("/n/1", "/n/2"):
         play.ask(path, method="PURGE")
 
 
 def test_all_that_a_dictionary_may_say(play):
-    old = play.put("/all/1", text(1), offer(
+    old = play.put("/all/1", text("all", 1), offer(
         "/all/*", 'match-dest=("script" "style")', 'id="v;1"', "type=raw",
         "later=?1;x"))
-    new = play.put("/all/2", text(2), KEEP)
+    new = play.put("/all/2", text("all", 2), KEEP)
     assert is_told_by(play.ask("/all/2", old), old, new)
 
 
 def test_origins_have_their_own(play):
     """What another host gave is no dictionary here, nor that of a port."""
-    old = play.put("/own/1", text(6), offer("/own/*"), host="a.test")
-    new = play.put("/own/2", text(7), KEEP, ask=False)
+    old = play.put("/own/1", text("own", 6), offer("/own/*"), host="a.test")
+    new = play.put("/own/2", text("own", 7), KEEP, ask=False)
     assert is_told_by(play.ask("/own/2", old, host="a.test"), old, new)
     assert is_told_by(play.ask("/own/2", old, host="A.test:80"), old, new)
     for host in ("b.test", "a.test:8080", "sub.a.test"):
@@ -273,11 +272,11 @@ def test_origins_have_their_own(play):
 
 
 def test_a_route_without_it_has_none(play):
-    old = play.put("/plain/1", text(1), offer("/*"))
-    new = play.put("/plain/2", text(2), KEEP)
+    old = play.put("/plain/1", text("plain", 1), offer("/*"))
+    new = play.put("/plain/2", text("plain", 2), KEEP)
     assert not is_told_by(play.ask("/plain/2", old), old, new)
-    old = play.put("/direct/1", text(8), offer("/*"), ask=False)
-    new = play.put("/direct/2", text(2), KEEP, ask=False)
+    old = play.put("/direct/1", text("plain", 8), offer("/*"), ask=False)
+    new = play.put("/direct/2", text("plain", 2), KEEP, ask=False)
     play.ask("/direct/1")
     r = play.ask("/direct/2", old)
     assert not is_told_by(r, old, new)
@@ -286,9 +285,9 @@ def test_a_route_without_it_has_none(play):
 
 def test_pages_that_may_not_read_it_get_the_usual(play):
     """RFC 9842 9.3.3: who could measure what he may not read."""
-    old = play.put("/far/1", text(1), offer("/far/*"))
-    new = play.put("/far/2", text(2), KEEP)
-    shared = play.put("/far/3", text(3), KEEP +
+    old = play.put("/far/1", text("far", 1), offer("/far/*"))
+    new = play.put("/far/2", text("far", 2), KEEP)
+    shared = play.put("/far/3", text("far", 3), KEEP +
                       b"Access-Control-Allow-Origin: http://x.test\r\n")
     for site, mode, path, body, is_told in (
             ("same-origin", "no-cors", "/far/2", new, True),
@@ -305,14 +304,14 @@ def test_pages_that_may_not_read_it_get_the_usual(play):
 
 def test_left_alone_as_by_any_coding(play):
     """Ranges, no-transform, what is coded already: also as dcz."""
-    old = play.put("/alone/1", text(1), offer("/alone/*"))
-    new = play.put("/alone/2", text(2), KEEP)
+    old = play.put("/alone/1", text("alone", 1), offer("/alone/*"))
+    new = play.put("/alone/2", text("alone", 2), KEEP)
     part = play.ask("/alone/2", old, b"Range: bytes=5-99\r\n")
     assert part.status == 206 and part.body == new[5:100]
     assert part.get("content-encoding") is None
     play.put("/alone/3", new, KEEP.replace(b"600", b"600, no-transform"))
     assert play.ask("/alone/3", old).get("content-encoding") is None
-    play.site.rows["/alone/4"] = (gzip.compress(text(3)), offer(
+    play.site.rows["/alone/4"] = (gzip.compress(text("alone", 3)), offer(
         "/alone/*") + b"Content-Encoding: gzip\r\n")
     n = play.counter("cache_dictionaries_total")
     assert play.ask("/alone/4", old).get("content-encoding") == "gzip"
@@ -328,15 +327,15 @@ def test_what_servers_coded_so_is_kept_by_their_vary_only(play):
     """dcz that varies on nothing is given to nobody who did not ask for it."""
     play.site.rows["/bare"] = (b"coded", KEEP + b"Content-Encoding: dcz\r\n")
     for _ in range(2):
-        assert play.ask("/bare", text(1)).body == b"coded"
+        assert play.ask("/bare", text("bare", 1)).body == b"coded"
     assert len([r for r in play.origin.requests if r.target == "/bare"]) == 2
 
 
 @pytest.mark.parametrize("how", ["url", "tag", "all"])
 def test_a_purge_takes_it(play, how):
-    old = play.put("/gone/1", text(1), offer("/gone/*") +
+    old = play.put("/gone/1", text("gone", 1), offer("/gone/*") +
                    b"Cache-Tag: going\r\n")
-    new = play.put("/gone/2", text(2), TYPE + b"Cache-Control: no-store\r\n",
+    new = play.put("/gone/2", text("gone", 2), TYPE + b"Cache-Control: no-store\r\n",
                    ask=False)
     assert is_told_by(play.ask("/gone/2", old), old, new)
     path, extra = {"url": ("/gone/1", b""),
@@ -350,7 +349,7 @@ def test_the_length_of_one_is_bounded(play):
     """2 MiB is one, a byte more is none, also when the length comes last; what
     is told by it comes whole."""
     most = 2 << 20
-    row = text(1, 60_000)
+    row = text("long", 1, 60_000)
     old = (row * (most // len(row) + 1))[:most]
     play.put("/long/1", old, offer("/long/*"))
     new = play.put("/long/2", old[:most // 2] + b"!" + old[most // 2:], KEEP)
@@ -364,9 +363,9 @@ def test_the_length_of_one_is_bounded(play):
 
 def test_bytes_that_zstd_reads_as_more_are_no_dictionary(play):
     """Clients take all of it for bytes: with its magic number we could not."""
-    old = play.put("/magic/1", b"\x37\xa4\x30\xec" + text(1),
+    old = play.put("/magic/1", b"\x37\xa4\x30\xec" + text("magic", 1),
                    offer("/magic/*"))
-    new = play.put("/magic/2", text(2), KEEP)
+    new = play.put("/magic/2", text("magic", 2), KEEP)
     assert not is_told_by(play.ask("/magic/2", old), old, new)
     play.put("/magic/3", b"short", offer("/magic/*"), ask=False)
     play.ask("/magic/3")
@@ -374,8 +373,8 @@ def test_bytes_that_zstd_reads_as_more_are_no_dictionary(play):
 
 
 def test_a_reload_leaves_it(play):
-    old = play.put("/stay/1", text(1), offer("/stay/*"))
-    new = play.put("/stay/2", text(2), KEEP)
+    old = play.put("/stay/1", text("stay", 1), offer("/stay/*"))
+    new = play.put("/stay/2", text("stay", 2), KEEP)
     play.gh.reload()
     assert is_told_by(play.ask("/stay/2", old), old, new)
     got = subprocess.run(
