@@ -163,8 +163,7 @@ cache_origin(struct exch *x)
 	char scratch[VAR_SCRATCH];
 
 	return arena_printf(&x->arena, "%.*s://%.*s",
-	    SPAN_FMT(x->client.scheme),
-	    SPAN_FMT(key_value(x, &host, scratch)));
+	    SPAN_FMT(x->client.scheme), SPAN_FMT(key_value(x, &host, scratch)));
 }
 
 /* No site is called so. */
