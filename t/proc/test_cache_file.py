@@ -1,5 +1,7 @@
 """[cache] file: what a cache holds outlives the process; what is doubtful does
 not."""
+import base64
+import hashlib
 import os
 import resource
 import signal
@@ -8,6 +10,7 @@ import subprocess
 import pytest
 
 from lib import admin
+from lib.codings import dcz
 from lib.gatehouse import BINARY, WAIT_S, Gatehouse
 from lib.origin import ok
 from lib.procs import end_masters, kill_and_wait, stop, until, wait_gone
@@ -481,3 +484,25 @@ def test_two_caches_cannot_have_one_file(tmp_path):
     r = check(ini)
     assert r.returncode == 1
     assert "it is the file of [cache pages] already" in r.stderr
+
+
+def test_dictionaries_come_back(tmp_path, origin):
+    """What clients have of before the end is still known (RFC 9842)."""
+    old = b"".join(b"%x " % hash(str(i)) for i in range(400))
+
+    def script(conn, request):
+        conn.send(ok(old + request.target.encode(), FRESH +
+                     b"Content-Type: text/plain\r\n"
+                     b"Use-As-Dictionary: match=\"/*\"\r\n"))
+
+    site = Site(tmp_path, origin, script)
+    ini = INI.replace("cache = pages\n", "cache = pages\ncompress = dcz\n")
+    site.start(ini)
+    had = site.get("/1").body
+    site.again(ini)
+    site.loaded()
+    digest = base64.b64encode(hashlib.sha256(had).digest())
+    r = site.get("/2", extra=b"Accept-Encoding: dcz\r\n"
+                 b"Available-Dictionary: :%s:\r\n" % digest)
+    assert dcz(r.body, had) == old + b"/2"
+    site.end()

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from lib import admin
+from lib import admin, browser
 from lib.codings import dcz, decoded
 from lib.origin import ok
 from lib.procs import until
@@ -384,3 +384,33 @@ def test_a_reload_leaves_it(play):
          "-H", "Host: test", f"http://127.0.0.1:{play.gh.port}/stay/2"],
         capture_output=True, timeout=WAIT_S, check=True).stdout
     assert dcz(got, old) == new
+
+
+TELLS = """(async () => {
+    await (await fetch("/seen/1.js")).text();
+    for (let i = 0; i < 200; i++) {
+        const r = await fetch("/seen/2.js?" + i);
+        const coding = r.headers.get("content-encoding");
+        const text = await r.text();
+        if (coding == "dcz")
+            return text;
+    }
+    return "no dictionary";
+})()"""
+
+
+@pytest.mark.heavy
+@pytest.mark.skipif(not browser.PROGRAM, reason="no Chromium")
+def test_chromium_reads_it(play, tmp_path):
+    """It takes the first answer for a dictionary, names it, and reads what is
+    told by it. (On its own machine it asks for no https.)"""
+    play.put("/seen/1.js", text("seen", 1), offer("/seen/*", 'id="1"'),
+             ask=False)
+    new = text("seen", 2)
+    for i in range(200):
+        play.put(f"/seen/2.js?{i}", new, KEEP, ask=False)
+    play.put("/seen/", b"<title>x</title>", b"Content-Type: text/html\r\n",
+             ask=False)
+    with browser.Page(tmp_path / "profile") as page:
+        page.open(f"http://127.0.0.1:{play.gh.port}/seen/")
+        assert page.run(TELLS) == new.decode()
