@@ -50,7 +50,8 @@ def test_its_version_tells(binary):
             "option zstd absent"} <= set(told)
 
 
-@pytest.mark.parametrize("word, library", [("br", "brotli"), ("zstd", "zstd")])
+@pytest.mark.parametrize("word, library", [
+    ("br", "brotli"), ("zstd", "zstd"), ("dcz", "zstd")])
 def test_what_it_cannot_do_is_an_error_with_its_place(binary, tmp_path, word,
                                                       library):
     ini = tmp_path / "x.ini"
