@@ -117,25 +117,25 @@ offer_renew(struct cache_fill *f, const struct obj_key *key)
 static void
 offer_copy(struct cache_fill *f, const struct obj_key *key)
 {
-	struct cache_fill to = *f;
+	struct range all = {0, f->stored - 1};
+	struct obj_ref to;
 	bool ok;
 
-	switch (objects_begin(f->view, key, &to.ref)) {
+	switch (objects_begin(f->view, key, &to)) {
 	case OBJ_BEGUN:
 		break;
 	case OBJ_OTHER:
-		objects_unpin(f->view, to.ref);
+		objects_unpin(f->view, to);
 		return;
 	case OBJ_NO_ROOM:
 		return;
 	}
-	ok = offer_put_head(f, to.ref) &&
-	     fill_copy(&to, f->ref, 0, (struct range){0, f->stored - 1});
+	ok = offer_put_head(f, to) && fill_copy(f->view, to, f->ref, 0, all);
 	if (!ok)
-		objects_abandon(f->view, to.ref);
-	else if (objects_finish(f->view, to.ref))
+		objects_abandon(f->view, to);
+	else if (objects_finish(f->view, to))
 		counter_add(f->cw->w->counters, COUNTER_CACHE_DICTIONARIES, 1);
-	objects_unpin(f->view, to.ref);
+	objects_unpin(f->view, to);
 }
 
 void

@@ -130,8 +130,8 @@ fill_overflow(struct cache_fill *f, struct exch *y, bool is_too_long)
 }
 
 bool
-fill_copy(
-    struct cache_fill *f, struct obj_ref from, uint64_t base, struct range r)
+fill_copy(struct objects_view *v, struct obj_ref to, struct obj_ref from,
+    uint64_t base, struct range r)
 {
 	uint64_t at = r.first - base;
 	uint64_t end = r.last - base + 1;
@@ -140,9 +140,8 @@ fill_copy(
 		struct iovec iov;
 		uint64_t bytes;
 
-		if (objects_body(
-			f->view, from, at, end - at, &iov, 1, &bytes) == 0 ||
-		    !objects_append(f->view, f->ref, iov.iov_base, bytes))
+		if (objects_body(v, from, at, end - at, &iov, 1, &bytes) == 0 ||
+		    !objects_append(v, to, iov.iov_base, bytes))
 			return false;
 		at += bytes;
 	}
@@ -175,8 +174,8 @@ fill_store(struct cache_fill *f, struct exch *y)
 		}
 	}
 	if (body_is_done(y->out)) {
-		if (f->has_joined &&
-		    !fill_copy(f, f->stale, f->joined_base, f->joined))
+		if (f->has_joined && !fill_copy(f->view, f->ref, f->stale,
+					 f->joined_base, f->joined))
 			fill_abandon(f);
 		if (f->ref.at != 0 && objects_finish(f->view, f->ref)) {
 			counter_add(y->w->counters, COUNTER_CACHE_STORED, 1);

@@ -404,10 +404,10 @@ void fill_settle(struct cache_fill *f, enum fill_outcome outcome);
 void fill_release(struct cache_fill *f);
 void fill_abandon(struct cache_fill *f);
 void fill_outgrow(struct cache_fill *f);
-/* Append bytes of another object's body, whose first has the number `base`.
- * false: no room, or they are not there. */
-bool fill_copy(
-    struct cache_fill *f, struct obj_ref from, uint64_t base, struct range r);
+/* Append bytes of another object's body, whose first has the number `base`, to
+ * one that is filled. false: no room, or they are not there. */
+bool fill_copy(struct objects_view *v, struct obj_ref to, struct obj_ref from,
+    uint64_t base, struct range r);
 /* What is stored becomes a dictionary when it is whole, if it wants to be one;
  * bytes are stored next; it is whole; nothing more comes of it. */
 void dictionary_offer(struct cache_fill *f, struct exch *y, uint64_t length);

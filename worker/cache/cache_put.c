@@ -206,7 +206,8 @@ put_begin(struct cache_fill *f, struct exch *y, struct kept *k, uint64_t length)
 		return false;
 	if (!put_variant(f, y) || !put_head(&p, f->ref, k, length))
 		return false;
-	if (has_before && !fill_copy(f, f->stale, f->joined_base, before))
+	if (has_before &&
+	    !fill_copy(f->view, f->ref, f->stale, f->joined_base, before))
 		return false;
 	put_note_tag(f, y, k);
 	return true;
