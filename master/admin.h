@@ -39,6 +39,8 @@ void tell_certs(struct master *m);
 void tell_again(struct master *m);
 /* A text; "?" when it is not UTF-8: a path may be anything. */
 json_t *tell_text(span s);
+/* Set a member of an object. */
+void tell_number(json_t *j, const char *key, uint64_t n);
 /* What the steward needs of g's configuration, as JSON; malloc'd. */
 char *tell_render_conf(const struct gen *g);
 
@@ -148,6 +150,7 @@ json_t *admin_status_bans(const struct admin *a);
 void admin_on_why(void *self, struct serve_call *c);
 /* Lines of the configuration that refused most of what is kept. */
 json_t *admin_status_blocked(const struct admin *a);
+json_t *admin_status_rules(const struct admin *a);
 
 /* --- in the steward: admin_level.c ---------------------------------------- */
 

@@ -234,12 +234,6 @@ traffic_percentile(const struct traffic *t, double part)
 				       (double)t->steps[i]);
 }
 
-static void
-set_number(json_t *j, const char *key, uint64_t n)
-{
-	(void)json_object_set_new(j, key, json_integer((json_int_t)n));
-}
-
 static json_t *
 traffic_json(const struct traffic *t)
 {
@@ -250,15 +244,15 @@ traffic_json(const struct traffic *t)
 	uint64_t all = 0;
 
 	for (size_t i = 0; i < STATUS_CLASSES; i++) {
-		set_number(status, names[i], t->status[i]);
+		tell_number(status, names[i], t->status[i]);
 		all += t->status[i];
 	}
-	set_number(j, "requests", all);
+	tell_number(j, "requests", all);
 	(void)json_object_set_new(j, "status", status);
-	set_number(j, "received_bytes", t->bytes_in);
-	set_number(j, "sent_bytes", t->bytes_out);
-	set_number(j, "cache_hits", t->hits);
-	set_number(j, "cache_lookups", t->lookups);
+	tell_number(j, "received_bytes", t->bytes_in);
+	tell_number(j, "sent_bytes", t->bytes_out);
+	tell_number(j, "cache_hits", t->hits);
+	tell_number(j, "cache_lookups", t->lookups);
 	(void)json_object_set_new(j, "p50_ms", traffic_percentile(t, 0.5));
 	(void)json_object_set_new(j, "p90_ms", traffic_percentile(t, 0.9));
 	(void)json_object_set_new(j, "p99_ms", traffic_percentile(t, 0.99));
@@ -272,9 +266,9 @@ second_json(const struct second *one, uint64_t number)
 	char when[DATE_ISO_LEN];
 
 	date_format_iso(one->wall_us, when);
-	set_number(j, "number", number);
+	tell_number(j, "number", number);
 	(void)json_object_set_new(j, "time", json_stringn(when, sizeof(when)));
-	set_number(j, "took_ms", one->took_us / 1000);
+	tell_number(j, "took_ms", one->took_us / 1000);
 	return j;
 }
 
@@ -299,7 +293,7 @@ series_now(const struct series *s)
 		us += one->took_us;
 	}
 	j = traffic_json(&sum);
-	set_number(j, "took_ms", us / 1000);
+	tell_number(j, "took_ms", us / 1000);
 	(void)json_object_set_new(j, "requests_per_s",
 	    json_real(per_second(
 		(uint64_t)json_integer_value(json_object_get(j, "requests")),

@@ -49,12 +49,6 @@ age_ms(uint64_t since_ms, uint64_t ms)
 	return json_integer(ms > since_ms ? (json_int_t)(ms - since_ms) : 0);
 }
 
-static void
-set_number(json_t *j, const char *key, uint64_t n)
-{
-	(void)json_object_set_new(j, key, json_integer((json_int_t)n));
-}
-
 /* Seconds since the time that `from` holds. */
 static void
 set_age(json_t *j, const char *key, const json_t *from, uint64_t ms)
@@ -62,7 +56,7 @@ set_age(json_t *j, const char *key, const json_t *from, uint64_t ms)
 	uint64_t began =
 	    (uint64_t)json_integer_value(json_object_get(from, "began_ms"));
 
-	set_number(j, key, ms > began ? (ms - began) / 1000 : 0);
+	tell_number(j, key, ms > began ? (ms - began) / 1000 : 0);
 }
 
 static json_t *
@@ -70,9 +64,9 @@ status_slot(const struct slot *s, uint32_t no, uint64_t ms)
 {
 	json_t *j = json_object();
 
-	set_number(j, "slot", no);
-	set_number(j, "incarnation", atomic_load(&s->incarnation));
-	set_number(j, "pid", atomic_load(&s->pid));
+	tell_number(j, "slot", no);
+	tell_number(j, "incarnation", atomic_load(&s->incarnation));
+	tell_number(j, "pid", atomic_load(&s->pid));
 	(void)json_object_set_new(
 	    j, "state", json_string(slot_state_name(atomic_load(&s->state))));
 	(void)json_object_set_new(
@@ -93,10 +87,10 @@ status_workers(const struct admin *a)
 		    atomic_load(&s->role) != SLOT_WORKER)
 			continue;
 		j = status_slot(s, i, now_ms(a));
-		set_number(j, "generation", atomic_load(&s->generation));
-		set_number(j, "connections", atomic_load(&s->connections));
-		set_number(j, "tunnels", atomic_load(&s->tunnels));
-		set_number(j, "lag_us", atomic_load(&s->lag_us));
+		tell_number(j, "generation", atomic_load(&s->generation));
+		tell_number(j, "connections", atomic_load(&s->connections));
+		tell_number(j, "tunnels", atomic_load(&s->tunnels));
+		tell_number(j, "lag_us", atomic_load(&s->lag_us));
 		(void)json_array_append_new(all, j);
 	}
 	return all;
@@ -108,7 +102,7 @@ status_counters(const struct admin *a)
 	json_t *j = json_object();
 
 	for (uint32_t i = 0; i < COUNTER_N; i++)
-		set_number(
+		tell_number(
 		    j, counter_name(i), counters_sum(a->boot->counters, i));
 	return j;
 }
@@ -218,10 +212,10 @@ status_server(const struct admin *a, json_t *server, struct health_class *usual,
 	(void)json_object_del(server, "resolve_ms");
 	(void)json_object_set_new(server, "weight_order", json_null());
 	(void)json_object_set_new(server, "history", json_null());
-	set_number(server, "active", is_known ? upstate_active(u, at) : 0);
-	set_number(server, "requests",
+	tell_number(server, "active", is_known ? upstate_active(u, at) : 0);
+	tell_number(server, "requests",
 	    is_known ? upstate_get(u, at, UPSTATE_REQUESTS) : 0);
-	set_number(server, "failures",
+	tell_number(server, "failures",
 	    is_known ? upstate_get(u, at, UPSTATE_FAILURES) : 0);
 	if (!is_known)
 		return;
@@ -231,7 +225,7 @@ status_server(const struct admin *a, json_t *server, struct health_class *usual,
 	    &h);
 	set_health(a, server, &h);
 	if (health_weight(u, at) != 0)
-		set_number(server, "weight_order", health_weight(u, at));
+		tell_number(server, "weight_order", health_weight(u, at));
 	if (*n_changes + HISTORY_MAX > STATUS_CHANGES_MAX)
 		return;
 	(void)json_object_set_new(server, "history", status_history(a, at));
@@ -328,13 +322,14 @@ status_limits(const struct admin *a, json_t *j)
 		limit = limit > 0 ? u64_min(limit, found) : found;
 	}
 	/* 0: none for all servers together */
-	set_number(j, "limit", limit);
-	set_number(j, "active", upstate_active(b->upstate, requests));
-	set_number(j, "waiting", upstate_active(b->upstate, waiting));
-	set_number(j, "waited", upqueue_get(b->upqueue, queue, UPQUEUE_WAITED));
-	set_number(
+	tell_number(j, "limit", limit);
+	tell_number(j, "active", upstate_active(b->upstate, requests));
+	tell_number(j, "waiting", upstate_active(b->upstate, waiting));
+	tell_number(
+	    j, "waited", upqueue_get(b->upqueue, queue, UPQUEUE_WAITED));
+	tell_number(
 	    j, "refused", upqueue_get(b->upqueue, queue, UPQUEUE_REFUSED));
-	set_number(
+	tell_number(
 	    j, "timeouts", upqueue_get(b->upqueue, queue, UPQUEUE_TIMEOUTS));
 }
 
@@ -389,14 +384,14 @@ status_cache(const struct objects *o)
 
 	objects_stats(o, &s);
 	(void)json_object_set_new(j, "name", tell_text(objects_name(o)));
-	set_number(j, "memory", s.memory);
-	set_number(j, "used", s.used);
-	set_number(j, "objects", s.objects);
-	set_number(j, "filling", s.filling);
-	set_number(j, "evicted", s.evicted);
-	set_number(j, "broken", s.broken);
-	set_number(j, "repaired", s.repaired);
-	set_number(j, "purges", s.purges);
+	tell_number(j, "memory", s.memory);
+	tell_number(j, "used", s.used);
+	tell_number(j, "objects", s.objects);
+	tell_number(j, "filling", s.filling);
+	tell_number(j, "evicted", s.evicted);
+	tell_number(j, "broken", s.broken);
+	tell_number(j, "repaired", s.repaired);
+	tell_number(j, "purges", s.purges);
 	return j;
 }
 
@@ -443,7 +438,7 @@ status_rate_limits(const struct admin *a)
 		(void)json_object_set_new(
 		    j, "name", tell_text(span_str(s.name)));
 		for (size_t i = 0; i < LIMITS_COUNTS; i++)
-			set_number(j, names[i], s.counts[i]);
+			tell_number(j, names[i], s.counts[i]);
 		(void)json_array_append_new(all, j);
 	}
 	return all;
@@ -526,6 +521,7 @@ static const struct status_part {
     {"bans", admin_status_bans},
     {"top", admin_status_top},
     {"blocked", admin_status_blocked},
+    {"waf_rules", admin_status_rules},
     {"maintenance", admin_status_sites},
 };
 

@@ -33,6 +33,12 @@ tell_text(span s)
 	return j != NULL ? j : json_string("?");
 }
 
+void
+tell_number(json_t *j, const char *key, uint64_t n)
+{
+	(void)json_object_set_new(j, key, json_integer((json_int_t)n));
+}
+
 /* `number`: its line. */
 static json_t *
 tell_server(const struct gen *g, span upstream, const struct conf_value *v,

@@ -7,7 +7,7 @@
 const EVERY_MS = 2000;
 const KEPT = 300; // seconds that the steward keeps
 const PARTS = ["version", "state", "uptime_s", "workers", "upstreams", "caches",
-  "limits", "top", "blocked", "reloads", "certificates", "bans"];
+  "limits", "top", "blocked", "waf_rules", "reloads", "certificates", "bans"];
 const SVG = "http://www.w3.org/2000/svg";
 const WIDE = 600;
 const HIGH = 120;
@@ -301,6 +301,12 @@ function drawBlocked(blocked, decisions) {
   fill("recent", [box]);
 }
 
+function drawRules(rules) {
+  fill("rules", rules.length ? [table("Rules of the firewalls", [
+    ["rule", (r) => r.rule === null ? "others" : r.rule, true],
+    ["refused", (r) => r.refused, true], ["matched", (r) => r.matched, true]], rules)] : []);
+}
+
 function drawTop(top) {
   const kinds = [["clients", "Clients"], ["paths", "Paths"], ["user_agents", "User agents"],
     ["users", "Users of forward proxies"], ["domains", "Their hosts"],
@@ -341,6 +347,7 @@ function draw(status, traffic, why) {
   fill("charts", CHARTS.map(chart));
   drawHealth(status.upstreams);
   drawBlocked(status.blocked, why.decisions);
+  drawRules(status.waf_rules);
   drawTop(status.top);
   drawInside(status);
 }

@@ -2,6 +2,9 @@
 import os
 import signal
 
+import pytest
+
+from lib import modsec
 from lib.procs import status, until
 
 INI = """
@@ -133,3 +136,29 @@ def test_drained_reloads_leave_no_descriptor(daemon):
         elif i > 1:
             # the socket that said READY=1 is closed after that
             until(lambda: fds(d.pid) <= most, what="as few descriptors")
+
+
+@pytest.mark.heavy
+@pytest.mark.skipif(not modsec.rule_sets(), reason="no modsecurity-crs")
+def test_1000_reloads_of_the_core_rule_set_leave_memory_flat(gatehouse):
+    """What the master and all that it made hold after 50 of them, and after
+    1,000."""
+    rules = modsec.rule_sets()[-1]
+    gh = gatehouse(INI.replace("upstream = app", "upstream = app\nwaf = w", 1)
+                   + f"[waf w]\nsetup = {rules.setup}\n"
+                   f"rules = {rules.folder}\n")
+
+    def rss_kb():
+        settle(gh)
+        made = sorted((title, pid) for pid, title in gh.children().items())
+        return [smaps_kb(pid, "Rss:")
+                for pid in (gh.process.pid, *(pid for _, pid in made))]
+    for _ in range(50):
+        gh.reload()
+    before = rss_kb()
+    for _ in range(950):
+        gh.reload()
+    after = rss_kb()
+    print(f"CRS {rules.name}: KiB of the master, the nursery, the steward and "
+          f"two workers: {before} {after}")
+    assert all(more <= less + SLACK_KB for less, more in zip(before, after))
