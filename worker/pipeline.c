@@ -58,7 +58,7 @@ const struct stage pipeline_request[] = {
     {"normalize", STAGE_REVERSE, stage_normalize},
     {"target", STAGE_FORWARD, stage_target},
     {"client", STAGE_CLIENTS, stage_client},
-    {"trace", STAGE_REVERSE, stage_trace},
+    {"trace", STAGE_CLIENTS, stage_trace},
     {"ban", STAGE_CLIENTS, stage_ban},
     {"route", STAGE_REVERSE, stage_route},
     {"rules", STAGE_REVERSE, stage_rules},

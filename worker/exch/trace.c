@@ -11,6 +11,7 @@
 #include "worker/exch/exch.h"
 #include "worker/exch/plan.h"
 #include "worker/exch/sink.h"
+#include "worker/exch/stage.h"
 
 /* Tenths of a percent, as `sample` has them. */
 #define SHARE_ALL 1000u
@@ -115,11 +116,14 @@ trace_is_sampled(const struct plan_tracing *p, const struct trace *t,
 					TRACE_ID_LEN)) < p->below;
 }
 
-/* Without spans of ours the client's trace goes on without us. */
+/* Without spans of ours the client's trace goes on without us; and what somebody
+ * asks of the internet is told there with no name of ours. */
 static bool
-trace_is_ours(const struct plan_tracing *p, const struct traceparent *parent)
+trace_is_ours(const struct exch *x, const struct plan_tracing *p,
+    const struct traceparent *parent)
 {
-	return p->propagates && (p->exports || parent == NULL);
+	return p->propagates && (p->exports || parent == NULL) &&
+	       x->kind != STAGE_FORWARD;
 }
 
 static void
@@ -141,7 +145,7 @@ trace_begin(struct exch *x, const struct plan_tracing *p, struct trace *t,
 	if (is_sampled)
 		t->own.flags |= TRACE_SAMPLED;
 	t->is_recorded = is_sampled && p->exports && x->sink == NULL;
-	if (trace_is_ours(p, parent)) {
+	if (trace_is_ours(x, p, parent)) {
 		t->told = arena_alloc(&x->arena, TRACEPARENT_LEN);
 		traceparent_write(&t->own, t->told);
 	}
