@@ -341,6 +341,7 @@ admin_init(struct admin *a, struct loop *l, const struct boot *b,
 	*a = (struct admin){.loop = l, .boot = b, .stapler = st};
 	list_init(&a->asks);
 	list_init(&a->purges);
+	list_init(&a->finds);
 	a->series = series_new(a);
 	a->serve = serve_new(l, &limits, routes, NELEMS(routes), a);
 }
@@ -362,6 +363,7 @@ admin_end(struct admin *a)
 		admin_refuse(c, 503, "gatehouse ends");
 	}
 	admin_purge_end(a);
+	admin_cache_end(a);
 	series_free(a->series);
 	serve_free(a->serve);
 	admin_drop_fds(a);

@@ -78,6 +78,7 @@ struct admin {
 	struct list asks; /* that wait for an answer */
 	uint32_t n_asked;
 	struct list purges; /* that wait for an answer */
+	struct list finds; /* of objects in caches, likewise */
 	struct series *series;
 };
 
@@ -143,6 +144,16 @@ void admin_on_bans(void *self, struct serve_call *c);
 void admin_on_ban(void *self, struct serve_call *c);
 /* What status says of bans: numbers, and some of them; new. */
 json_t *admin_status_bans(const struct admin *a);
+
+/* --- in the steward: admin_cache.c ---------------------------------------- */
+
+/* GET /v1/cache; `self` is the admin. */
+void admin_on_cache(void *self, struct serve_call *c);
+/* Answer those who wait. */
+void admin_cache_end(struct admin *a);
+/* The name that answers have in caches under this URL: malloc'd, to be freed in
+ * any case, and its length. Returns why not, NULL when it is read. */
+const char *admin_read_url(span url, char **name, size_t *len, bool *is_prefix);
 
 /* --- in the steward: admin_why.c ------------------------------------------ */
 

@@ -8,7 +8,6 @@
 #include "common/base/check.h"
 #include "common/base/log.h"
 #include "common/http/storable.h"
-#include "common/http/uri.h"
 #include "common/store/objects.h"
 #include "master/admin.h"
 
@@ -70,36 +69,20 @@ purge_add(struct purge *p, span text)
 	p->texts[p->n++] = text;
 }
 
-/* The name that answers have under this URL; one that ends in `*` is for all
- * that begins like it. Returns why not, NULL when it is read. */
+/* One that ends in `*` is for all that begins like it. Returns why not, NULL when
+ * it is read. */
 static const char *
 purge_read_url(struct purge *p, span url)
 {
-	struct uri u;
-	char *path;
+	bool is_prefix;
 	size_t len;
+	const char *why = admin_read_url(url, &p->name, &len, &is_prefix);
 
-	if (!uri_parse(url, &u) ||
-	    (!span_ieq(u.scheme, SPAN_LIT("http")) &&
-		!span_ieq(u.scheme, SPAN_LIT("https"))) ||
-	    span_chr(u.host, '*') >= 0)
-		return "this is no http:// or https:// URL";
+	if (why != NULL)
+		return why;
 	/* one that is escaped is a part of the name */
-	p->what = span_ends(u.has_query ? u.query : u.path, SPAN_LIT("*"))
-		      ? OBJ_PURGE_PREFIX
-		      : OBJ_PURGE_NAME;
-	path = malloc(u.path.len);
-	p->name = malloc(uri_name_cap(&u));
-	REQUIRE(path != NULL && p->name != NULL);
-	if (uri_normalize_path(u.path, path, &len) == URI_PATH_AMBIGUOUS) {
-		free(path);
-		return "the path of this URL can be read in more than one way";
-	}
-	u.path = span_of(path, len);
-	len = uri_write_name(&u, p->name);
-	free(path);
-	if (p->what == OBJ_PURGE_PREFIX)
-		len--;
+	p->what = is_prefix ? OBJ_PURGE_PREFIX : OBJ_PURGE_NAME;
+	len -= is_prefix;
 	if (len >= OBJECTS_PURGE_CAP)
 		return "this URL is too long: write less of it, and `*`";
 	purge_add(p, span_of(p->name, len));

@@ -87,7 +87,8 @@ def test_no_route_is_missing_in_it():
         (m, path) for path, ops in API["paths"].items() for m in ops}
 
 
-GETS = ["/metrics", "/v1/status", "/v1/status?only=top,blocked",
+GETS = ["/v1/cache?url=http://shop.test/kept", "/v1/cache?url=x", "/v1/cache",
+        "/v1/cache?url=http://shop.test/*", "/metrics", "/v1/status", "/v1/status?only=top,blocked",
         "/v1/status?only=none", "/v1/status?all", "/v1/traffic",
         "/v1/traffic?last=3", "/v1/traffic?last=301", "/v1/traffic?last=x",
         "/v1/config", "/v1/bans", "/v1/why?last=9", "/v1/why?last=9&refused",

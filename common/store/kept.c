@@ -1,7 +1,7 @@
-/* cache/cache_head: heads of answers as bytes. They are read out of shared
+/* store/kept: heads of answers as bytes. They are read out of shared
  * memory that any worker may have spoiled: nothing in them is believed. */
 #include "common/base/check.h"
-#include "worker/cache/cache_int.h"
+#include "common/store/kept.h"
 
 #define KEPT_LAYOUT 0x6b657032u /* "kep2": another layout is another number */
 /* Fields of one answer; more were refused when it came. */
