@@ -110,11 +110,17 @@ blocked_count(json_t *by_line, const json_t *decision)
 {
 	json_t *line = blocked_line(json_object_get(decision, "lines"));
 	json_t *seen;
+	json_t *named;
 	char *key;
 
 	if (line == NULL)
 		return;
-	key = json_dumps(line, JSON_COMPACT);
+	/* a text that holds who it was would make lines of one each */
+	named = json_copy(line);
+	if (!json_is_null(json_object_get(line, "line")))
+		(void)json_object_del(named, "text");
+	key = json_dumps(named, JSON_COMPACT);
+	json_decref(named);
 	REQUIRE(key != NULL);
 	if (json_object_get(by_line, key) == NULL)
 		(void)json_object_set(by_line, key, line);

@@ -123,8 +123,10 @@ log_tell(const struct explain_log *el, const struct explained *e, uint64_t n)
 	json_t *j;
 
 	if (e->why.len > 0) {
-		(void)fprintf(stderr, "gatehouse: request %llu: %.*s\n",
-		    (unsigned long long)n, SPAN_FMT(e->why));
+		(void)fprintf(
+		    stderr, "gatehouse: request %llu: ", (unsigned long long)n);
+		text_print(e->why, stderr);
+		(void)fputc('\n', stderr);
 		return;
 	}
 	j = decision_json(e->decision, log_file, el);

@@ -34,6 +34,9 @@ print_age(long long s)
 static void
 print_reload(const json_t *r)
 {
+	span problems = span_str(admin_text(r, "problems"));
+	span line;
+
 	if (!json_is_object(r)) {
 		(void)printf("last reload  none\n");
 		return;
@@ -41,7 +44,10 @@ print_reload(const json_t *r)
 	(void)printf("last reload  %s at %s\n",
 	    json_is_true(json_object_get(r, "ok")) ? "ok" : "FAILED",
 	    admin_text(r, "time"));
-	(void)fputs(admin_text(r, "problems"), stdout);
+	while (span_cut(&problems, '\n', &line) && problems.p != NULL) {
+		text_print(line, stdout);
+		(void)fputc('\n', stdout);
+	}
 }
 
 static void

@@ -422,12 +422,7 @@ explain_print(const struct explain *e)
 	for (const struct sink_line *l = e->sink.first; l != NULL;
 	     l = l->next) {
 		(void)fprintf(out, "%-*s ", EXPLAIN_WORD_WIDTH, l->word);
-		for (size_t i = 0; i < l->text.len; i++) {
-			unsigned char c = (unsigned char)l->text.p[i];
-
-			/* what controls a terminal is not for it */
-			(void)fputc(c < ' ' || c == 0x7f ? '?' : c, out);
-		}
+		text_print(l->text, out);
 		if (l->at.line > 0) {
 			diag_where(e->c->sources, l->at, where, sizeof(where));
 			(void)fprintf(out, "  (%s)", where);

@@ -209,9 +209,8 @@ source_line(const struct diag *d, struct place at, span *out)
 	return true;
 }
 
-/* Tabs and what can be read; `?` for what could steer a terminal. */
-static void
-render_text(span line, FILE *out)
+void
+text_print(span line, FILE *out)
 {
 	for (size_t i = 0; i < line.len;) {
 		const unsigned char *p = (const unsigned char *)line.p + i;
@@ -241,7 +240,7 @@ render_source(const struct diag *d, struct place at, FILE *out)
 		return;
 	line = span_first(line, DIAG_SHOW_MAX);
 	(void)fprintf(out, "%5u | ", at.line);
-	render_text(line, out);
+	text_print(line, out);
 	(void)fprintf(out, "\n      | ");
 	for (size_t i = 0; i < col; i++)
 		(void)fputc(

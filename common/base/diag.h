@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "common/base/span.h"
 
@@ -47,6 +48,10 @@ uint32_t diag_count(const struct diag *d, enum diag_level level);
 /* All entries in order of file and line as text (see CONFIG: "Unknown key, all
  * problems in one run"); malloc'd, NUL-terminated, the caller frees. */
 char *diag_render(const struct diag *d);
+
+/* A line of text for people: what controls a terminal (also as UTF-8), and what is
+ * no UTF-8, is written as '?'; a tab stays. */
+void text_print(span line, FILE *out);
 
 /* "file:line" of a place into out (cut to cap, NUL-terminated). */
 void diag_where(const struct diag *d, struct place at, char *out, size_t cap);

@@ -298,7 +298,7 @@ shape_syslog(span s, unsigned part, const char **why)
 	if (span_starts(s, SPAN_LIT("unix:")))
 		return check_unix(s, why);
 	*why = "expected udp://ADDRESS:PORT, tcp://ADDRESS:PORT or unix:/PATH, "
-	       "for example udp://192.0.2.1:514";
+	       "for example udp://192.0.2.1:514; names are not looked up";
 	if (!span_starts(s, SPAN_LIT("udp://")) &&
 	    !span_starts(s, SPAN_LIT("tcp://")))
 		return false;

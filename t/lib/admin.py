@@ -29,8 +29,14 @@ def status(gh, where=None):
     return answer
 
 
-def post(gh, word):
-    return ask(gh, "POST", f"/v1/{word}")
+def post(gh, word, content=None):
+    """An order, with an object as its content if told: (status, object)."""
+    body = b"" if content is None else json.dumps(content).encode()
+    with connect(gh) as c:
+        c.send(b"POST /v1/%s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" %
+               (word.encode(), len(body)) + body)
+        answer = c.response("POST")
+        return answer.status, json.loads(answer.text)
 
 
 def cli(gh, *args, **kwargs):

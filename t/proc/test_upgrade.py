@@ -7,6 +7,7 @@ import stat
 
 import pytest
 
+from lib import admin
 from lib.gatehouse import BINARY, children
 from lib.procs import Load, end_masters, segment_bytes, until, wait_gone
 from lib.wire import WAIT_S
@@ -102,6 +103,15 @@ def test_counters_go_on(upgradable):
         sizes.append(segment_bytes(pid))
     assert sizes[-1] == sizes[0], sizes
     assert "begins empty" not in gh.stderr()
+
+
+def test_an_order_of_the_log_level_goes_on(upgradable):
+    gh = upgradable(INI + admin.SECTION)
+    until(lambda: admin.steward(gh))
+    assert admin.post(gh, "loglevel", {"level": "error"})[0] == 200
+    upgrade(gh)
+    until(lambda: admin.status(gh)["log_level"] ==
+          {"configured": "info", "order": "error"})
 
 
 @pytest.mark.parametrize("how, words", [

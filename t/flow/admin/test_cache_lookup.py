@@ -1,6 +1,4 @@
 """GET /v1/cache (doc/admin.md): what caches hold under a URL."""
-import json
-
 import pytest
 
 from lib import admin
@@ -132,11 +130,8 @@ def test_a_purge(gh):
         c.get("/gone")
     assert kinds(gh, "http://test/gone") == ["answer"]
     for soft in (True, False):
-        with admin.connect(gh) as c:
-            body = json.dumps({"url": "http://test/gone", "soft": soft})
-            c.send(f"POST /v1/purge HTTP/1.1\r\nHost: x\r\n"
-                   f"Content-Length: {len(body)}\r\n\r\n{body}".encode())
-            assert c.response().status == 200
+        assert admin.post(gh, "purge", {"url": "http://test/gone",
+                                        "soft": soft})[0] == 200
         assert [o["soft"] for o in look(gh, "http://test/gone")] == \
             ([True] if soft else [])
 

@@ -43,6 +43,12 @@ max_connections = 10
 retry = none
 [cache pages]
 memory = 4m
+[route shop /limited]
+respond = 200 x
+rate_limit = once
+[limit once]
+key = {header:X-Key}
+rate = 1/h
 [limit few]
 key = {client_ip}
 rate = 100/s
@@ -214,6 +220,21 @@ def test_lines_that_refuse_are_counted(gh):
     assert (denied["what"], denied["count"]) == ("access", 1)
     assert denied["file"] == str(gh.ini)
     assert {x["fault"] for x in lines} >= {"access_denied", "origin_connect"}
+
+
+def test_one_line_that_refuses_many_is_one(gh):
+    """A text that holds who it was makes no lines of one each."""
+    def limited():
+        return [x for x in admin.status(gh)["blocked"]["lines"]
+                if x["what"] == "limit"]
+    with gh.client() as c:
+        for client in range(4):
+            for _ in range(2):
+                c.get("/limited", host="shop.test",
+                      extra=b"X-Key: %d\r\n" % client)
+    until(lambda: limited() and limited()[0]["count"] == 4)
+    line, = limited()
+    assert line["text"] == "once refuses '3'"
 
 
 def test_another_level_of_the_log_is_everybodys_at_once(gh):

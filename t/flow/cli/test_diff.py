@@ -102,6 +102,18 @@ def test_hostile_logs_are_data(tmp_path):
     assert b"\x1b" not in done.stdout and b"\\x1b" in done.stdout
 
 
+def test_explain_shows_a_terminal_no_names_of_a_log(tmp_path):
+    """C0 and C1 controls of what a line says of itself."""
+    ini = tmp_path / "g.ini"
+    ini.write_text(OLD)
+    done = subprocess.run(
+        [BINARY, "explain", "--log", "-", "-c", ini], capture_output=True,
+        input=lines(line("/", listen="\x1b[2J\x9bm\x07")), timeout=WAIT_S)
+    assert b"there is no listen '?[2J?m?'" in done.stderr
+    assert not {b"\x1b", b"\x07", b"\xc2\x9b"} & {
+        done.stderr[i:i + n] for i in range(len(done.stderr)) for n in (1, 2)}
+
+
 def test_a_long_log_takes_no_more_memory(tmp_path):
     """10 times as many requests, and the same."""
     def peak(n):
