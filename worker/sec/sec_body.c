@@ -22,21 +22,57 @@ begins_with(span s, span prefix)
 	       span_ieq(span_first(s, prefix.len), prefix);
 }
 
+/* Whether what stands behind the `+` of an application's type is JSON. */
+static bool
+is_json_suffix(span type)
+{
+	ptrdiff_t plus = span_chr(type, '+');
+
+	return plus > 0 && begins_with(type, SPAN_LIT("application/")) &&
+	       begins_with(span_from(type, (size_t)plus + 1), SPAN_LIT("json"));
+}
+
+/* The types of forms, and those that the rules 200000 and 200001 of ModSecurity's
+ * recommended configuration have: sets of rules rely on these. */
 enum sec_processor
 sec_body_processor(const struct sec_tx *tx)
 {
-	span type = media_type(tx);
+	static const struct {
+		span type;
+		enum sec_processor processor;
+	} known[] = {
+	    {{"application/x-www-form-urlencoded", 33}, SEC_BODY_URLENCODED},
+	    {{"multipart/form-data", 19}, SEC_BODY_MULTIPART},
+	    {{"application/json", 16}, SEC_BODY_JSON},
+	    {{"application/xml", 15}, SEC_BODY_XML},
+	    {{"application/soap+xml", 20}, SEC_BODY_XML},
+	    {{"text/xml", 8}, SEC_BODY_XML},
+	};
+	span type = span_trim(media_type(tx));
 
-	if (begins_with(type, SPAN_LIT("application/x-www-form-urlencoded")))
-		return SEC_BODY_URLENCODED;
-	if (begins_with(type, SPAN_LIT("multipart/form-data")))
-		return SEC_BODY_MULTIPART;
-	return SEC_BODY_NONE;
+	for (size_t i = 0; i < NELEMS(known); i++)
+		if (begins_with(type, known[i].type))
+			return known[i].processor;
+	return is_json_suffix(type) ? SEC_BODY_JSON : SEC_BODY_NONE;
+}
+
+bool
+sec_tx_is_unread(const struct sec_tx *tx)
+{
+	return tx->is_unread && tx->engine != SEC_OFF &&
+	       !tx->plan->judges_unread;
+}
+
+bool
+sec_tx_may_refuse(const struct sec_tx *tx)
+{
+	return tx->engine == SEC_ON;
 }
 
 void
 sec_body_fault(struct sec_tx *tx, const char *why)
 {
+	tx->is_unread = true;
 	tx->one[SEC_VAR_REQBODY_ERROR] = sec_value_number(tx, 1);
 	tx->one[SEC_VAR_REQBODY_ERROR_MSG] = sec_value_of(tx, span_str(why));
 }

@@ -251,9 +251,14 @@ sec_plan_new(
 	plan_rules(p);
 	sec_sieve_done(p->sieve);
 	p->n_words = sec_sieve_count(p->sieve) / 64 + 1;
-	for (uint32_t i = 0; i < set->n_rules; i++)
-		p->asks |= set->rules[i].kind == SEC_KIND_RULE &&
-			   set->rules[i].op == SEC_OP_RBL;
+	for (uint32_t i = 0; i < set->n_rules; i++) {
+		const struct sec_rule *r = &set->rules[i];
+
+		p->asks |= r->kind == SEC_KIND_RULE && r->op == SEC_OP_RBL;
+		for (uint32_t k = 0; k < r->n_targets; k++)
+			p->judges_unread |=
+			    r->targets[k].var == SEC_VAR_REQBODY_ERROR;
+	}
 	for (uint32_t i = 0; i < SEC_HITS_MAX; i++) {
 		char digit = (char)('0' + i);
 

@@ -19,6 +19,8 @@
 #define US_PER_S 1000000
 #define NS_PER_US 1000
 
+/* What 200002 of ModSecurity's recommended configuration says to it. */
+#define UNREADABLE_STATUS 400
 #define PHASE_HEAD 1
 #define PHASE_BODY 2
 #define PHASE_ANSWER 3
@@ -202,6 +204,17 @@ refuse(struct exch *x, struct waf_run *run, enum sec_outcome o)
 	return VERDICT_FAULT;
 }
 
+/* What could not be judged is not let through. */
+static enum verdict
+refuse_unjudged(
+    struct exch *x, struct waf_run *run, unsigned status, const char *why)
+{
+	run->action = "deny";
+	counter_add(x->w->counters, COUNTER_WAF_REFUSED, 1);
+	exch_fault_as(x, F_WAF, status, why);
+	return VERDICT_FAULT;
+}
+
 static enum verdict
 judge(struct exch *x, struct waf_run *run, uint8_t phase)
 {
@@ -213,13 +226,9 @@ judge(struct exch *x, struct waf_run *run, uint8_t phase)
 		return VERDICT_NEXT;
 	if (o != SEC_OUTCOME_PASS)
 		return refuse(x, run, o);
-	if (!sec_tx_is_over(run->tx))
-		return VERDICT_NEXT;
-	/* what could not be judged is not let through */
-	run->action = "deny";
-	counter_add(x->w->counters, COUNTER_WAF_REFUSED, 1);
-	exch_fault_as(x, F_WAF, 0, "its rules met a bound");
-	return VERDICT_FAULT;
+	return sec_tx_is_over(run->tx) && sec_tx_may_refuse(run->tx)
+		   ? refuse_unjudged(x, run, 0, "its rules met a bound")
+		   : VERDICT_NEXT;
 }
 
 /* --- stages --------------------------------------------------------------- */
@@ -331,7 +340,7 @@ static enum verdict
 content_too_long(struct exch *x, struct waf_run *run)
 {
 	run->bound = "request_body";
-	if (run->waf->only_detects ||
+	if (!sec_tx_may_refuse(run->tx) ||
 	    run->waf->set->options.request_over == SEC_LIMIT_PARTIAL)
 		return VERDICT_NEXT;
 	run->action = "deny";
@@ -362,6 +371,20 @@ take_content(struct exch *x, struct waf_run *run)
 	return v;
 }
 
+/* Content that rules could not see as it is meant, and that none of them judges,
+ * is not let through: the server may read it otherwise. */
+static enum verdict
+judge_unread(struct exch *x, struct waf_run *run)
+{
+	if (!sec_tx_is_unread(run->tx))
+		return VERDICT_NEXT;
+	run->bound = "unreadable";
+	return sec_tx_may_refuse(run->tx)
+		   ? refuse_unjudged(x, run, UNREADABLE_STATUS,
+			 "its content is not what its type says")
+		   : VERDICT_NEXT;
+}
+
 /* Whether rules want to see a proof of work. */
 static bool
 is_distrusted(const struct waf_run *run)
@@ -385,6 +408,8 @@ stage_waf_body(struct exch *x)
 		return v;
 	run->has_content = true;
 	v = judge(x, run, PHASE_BODY);
+	if (v == VERDICT_NEXT)
+		v = judge_unread(x, run);
 	run->has_body = v != VERDICT_WAIT;
 	x->is_suspect = v == VERDICT_NEXT && is_distrusted(run);
 	return v;
@@ -440,7 +465,7 @@ static enum verdict
 answer_is_cut(struct exch *x, struct waf_run *run, const char *why)
 {
 	run->bound = "response_body";
-	if (run->waf->only_detects ||
+	if (!sec_tx_may_refuse(run->tx) ||
 	    run->waf->set->options.response_over == SEC_LIMIT_PARTIAL)
 		return VERDICT_NEXT;
 	run->action = "deny";

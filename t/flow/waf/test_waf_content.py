@@ -1,0 +1,151 @@
+"""waf: content is read by its type with no rule that says so, and what cannot be
+read is not let through unless a rule judges that (doc/waf.md)."""
+import json
+
+import pytest
+
+from lib.origin import ok
+from lib.procs import until
+
+RULES = r"""
+SecRule REQUEST_HEADERS:X-Off "@streq yes" \
+    "id:3,phase:1,pass,nolog,ctl:ruleEngine=Off"
+SecRule REQUEST_HEADERS:X-Form "@streq yes" \
+    "id:4,phase:1,pass,nolog,ctl:requestBodyProcessor=URLENCODED"
+SecRule ARGS|XML:/* "@contains attack" "id:1,phase:2,deny,status:406,log"
+"""
+JUDGED = r"""
+SecRule REQBODY_ERROR "!@eq 0" "id:2,phase:2,pass,log"
+"""
+INI = """
+[global]
+workers = 1
+[listen x]
+address = 127.0.0.1:{port}
+trusted_proxies = 127.0.0.1
+[waf w]
+rules = RULES/some.conf
+audit_log = {dir}/audit.log
+[waf watch]
+rules = RULES/some.conf
+mode = detect
+audit_log = {dir}/audit.log
+[waf judged]
+rules = RULES/some.conf RULES/judged.conf
+audit_log = {dir}/audit.log
+[site test]
+hosts = *
+upstream = app
+waf = w
+[route test /watch]
+waf = watch
+[route test /judged]
+waf = judged
+[upstream app]
+server = {origin}
+[log access]
+path = {dir}/access.log
+format = {request_id} {status} {fault}
+buffer = none
+"""
+DEEP = b"[" * 20000 + b"]" * 20000
+XML = b"<?xml version='1.0'?>"
+UNREADABLE = [
+    ("application/json", b'{"a":1} more'),
+    ("application/json", b'{"a":'),
+    ("application/json", b"a=1"),
+    ("application/json", DEEP),
+    ("application/hal+json", b'{"a":\xff}'),
+    ("text/xml", XML + b"<a>"),
+    ("application/soap+xml; charset=utf-8", XML +
+     b"<!DOCTYPE a [<!ENTITY b 'c'>]><a/>"),
+    ("application/xml", b"{}"),
+    ("multipart/form-data", b"--x\r\n\r\n--x--\r\n"),
+    ("multipart/form-data; boundary=x",
+     b"--x\r\nContent-Disposition: form-data\r\n\r\n1\r\n--x--\r\n"),
+]
+
+
+@pytest.fixture(scope="module")
+def gh(shared_gatehouse, shared_origin, tmp_path_factory):
+    rules = tmp_path_factory.mktemp("rules")
+    (rules / "some.conf").write_text(RULES)
+    (rules / "judged.conf").write_text(JUDGED)
+    o = shared_origin(lambda conn, request: conn.send(ok(request.body)))
+    gh = shared_gatehouse(INI.replace("RULES", str(rules)), origin=o.address)
+    gh.origin = o
+    gh.n = 0
+    return gh
+
+
+def post(gh, kind, body, path="/", *fields):
+    gh.n += 1
+    lines = [f"POST {path} HTTP/1.1", "Host: test", f"X-Request-Id: r-{gh.n}",
+             f"Content-Length: {len(body)}", *fields]
+    lines += [f"Content-Type: {kind}"] if kind else []
+    with gh.client() as c:
+        c.send("\r\n".join([*lines, "", ""]).encode() + body)
+        return c.response("POST")
+
+
+def audited(gh):
+    """The line of the last one in the audit log, which comes behind its answer."""
+    def find():
+        lines = map(json.loads, (gh.dir / "audit.log").read_text().splitlines())
+        return next((x for x in lines if x["request_id"] == f"r-{gh.n}"), None)
+    return until(find)
+
+
+@pytest.mark.parametrize("kind, body", [
+    ("application/json", b'{"a":{"b":["attack"]}}'),
+    ("Application/JSON; charset=utf-8", b'"attack"'),
+    ("application/vnd.api+json", b'["at\\u0074ack"]'),
+    ("text/xml", XML + b"<a>attack</a>"),
+    ("application/xml", XML + b"<a b='attack'>attack</a>"),
+    ("application/soap+xml", XML + b"<a><![CDATA[attack]]></a>"),
+    ("application/x-www-form-urlencoded", b"a=attack"),
+    ("multipart/form-data; boundary=x", b"--x\r\nContent-Disposition: "
+     b"form-data; name=a\r\n\r\nattack\r\n--x--\r\n")])
+def test_it_becomes_arguments(gh, kind, body):
+    assert post(gh, kind, body).status == 406
+    answer = post(gh, kind, body.replace(b"attack", b"peace")
+                  .replace(b"at\\u0074ack", b"peace"))
+    assert answer.status == 200
+
+
+@pytest.mark.parametrize("kind", [
+    "text/plain", "application/x-json", "json", "",
+    "application/octet-stream", "text/json+x"])
+def test_other_types_are_what_they_are(gh, kind):
+    body = b'{"a":"peace"'
+    assert post(gh, kind, body).body == body
+
+
+@pytest.mark.parametrize("kind, body", UNREADABLE,
+                         ids=[str(i) for i in range(len(UNREADABLE))])
+def test_what_cannot_be_read(gh, kind, body):
+    """400 and a line; with `mode = detect` a line; a rule that looks at the error
+    decides; nothing of the kind where the engine is off."""
+    n = len(gh.origin.requests)
+    assert post(gh, kind, body).status == 400
+    line = audited(gh)
+    assert (line["action"], line["bound"]) == ("deny", "unreadable")
+    assert line["rule_ids"] == []
+    assert len(gh.origin.requests) == n
+    assert post(gh, kind, body, "/watch").status == 200
+    line = audited(gh)
+    assert (line["action"], line["bound"]) == ("pass", "unreadable")
+    assert post(gh, kind, body, "/judged").status == 200
+    line = audited(gh)
+    assert line["rule_ids"] == [2] and "bound" not in line
+    assert post(gh, kind, body, "/", "X-Off: yes").status == 200
+    assert len(gh.origin.requests) == n + 3
+
+
+def test_a_rule_says_how_it_is_read(gh):
+    assert post(gh, "application/json", b"a=peace", "/",
+                "X-Form: yes").status == 200
+    assert post(gh, "application/json", b"a=attack", "/",
+                "X-Form: yes").status == 406
+    assert post(gh, "application/json", b"").status == 200
+    until(lambda: " 400 waf\n" in (gh.dir / "access.log").read_text())
