@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* *out = a * b; false when it does not fit. */
 static inline bool
@@ -48,6 +49,25 @@ static inline size_t
 size_min(size_t a, size_t b)
 {
 	return a < b ? a : b;
+}
+
+/* What stands there, aligned or not, in the machine's own order. */
+static inline uint64_t
+u64_load(const char *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static inline uint32_t
+u32_load(const char *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
 }
 
 /* Decimal text of v without a NUL into out (room for 20 bytes). Returns the

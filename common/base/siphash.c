@@ -5,6 +5,7 @@
 #include <sys/random.h>
 
 #include "common/base/check.h"
+#include "common/base/num.h"
 
 struct sip {
 	uint64_t v0, v1, v2, v3;
@@ -44,10 +45,7 @@ sip_word(struct sip *s, uint64_t m)
 static inline uint64_t
 sip_load(const char *p)
 {
-	uint64_t m;
-
-	memcpy(&m, p, sizeof(m));
-	return le64toh(m);
+	return le64toh(u64_load(p));
 }
 
 /* The last bytes of a text that do not make eight. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/base/check.h"
+#include "common/base/num.h"
 
 /* Longest name of field.def and its NUL. */
 #define NAME_CAP 40
@@ -46,31 +47,13 @@ static const uint16_t last_of_len[NAME_CAP] = {
 #define WORD sizeof(uint64_t)
 #define HALF sizeof(uint32_t)
 
-static inline uint64_t
-load_word(const char *p)
-{
-	uint64_t w;
-
-	memcpy(&w, p, sizeof(w));
-	return w;
-}
-
-static inline uint32_t
-load_half(const char *p)
-{
-	uint32_t w;
-
-	memcpy(&w, p, sizeof(w));
-	return w;
-}
-
 /* All bytes of a name of 1 .. 8 bytes in one word; names of one length give
  * equal words only when they are equal. */
 static inline uint64_t
 word_of_short(const char *p, size_t len)
 {
 	if (len >= HALF)
-		return load_half(p) | (uint64_t)load_half(p + len - HALF) << 32;
+		return u32_load(p) | (uint64_t)u32_load(p + len - HALF) << 32;
 	return (uint8_t)p[0] | (unsigned)(uint8_t)p[len / 2] << 8 |
 	       (unsigned)(uint8_t)p[len - 1] << 16;
 }
@@ -91,8 +74,8 @@ static bool
 is_middle_equal(span name, const char *row_name)
 {
 	for (size_t i = WORD; i + WORD < name.len; i += WORD)
-		if (ascii_lower_word(load_word(name.p + i)) !=
-		    load_word(row_name + i))
+		if (ascii_lower_word(u64_load(name.p + i)) !=
+		    u64_load(row_name + i))
 			return false;
 	return true;
 }
@@ -101,12 +84,12 @@ static enum field_id
 lookup_long(span name, unsigned id)
 {
 	size_t tail_at = name.len - WORD;
-	uint64_t head = ascii_lower_word(load_word(name.p));
-	uint64_t tail = ascii_lower_word(load_word(name.p + tail_at));
+	uint64_t head = ascii_lower_word(u64_load(name.p));
+	uint64_t tail = ascii_lower_word(u64_load(name.p + tail_at));
 
 	for (; rows[id].len == name.len; id--)
-		if (load_word(rows[id].name) == head &&
-		    load_word(rows[id].name + tail_at) == tail &&
+		if (u64_load(rows[id].name) == head &&
+		    u64_load(rows[id].name + tail_at) == tail &&
 		    is_middle_equal(name, rows[id].name))
 			return (enum field_id)id;
 	return FIELD_OTHER;

@@ -61,24 +61,6 @@ escape_is_plain_word(uint64_t w)
 	return (told & 0x80 * ones) == 0;
 }
 
-static inline uint64_t
-load_8(const char *p)
-{
-	uint64_t w;
-
-	memcpy(&w, p, sizeof(w));
-	return w;
-}
-
-static inline uint32_t
-load_4(const char *p)
-{
-	uint32_t w;
-
-	memcpy(&w, p, sizeof(w));
-	return w;
-}
-
 /* All bytes of a text of 1 to 7, some of them twice. */
 static uint64_t
 load_short(span s)
@@ -86,8 +68,8 @@ load_short(span s)
 	const unsigned char *p = (const unsigned char *)s.p;
 
 	if (s.len >= 4)
-		return (uint64_t)load_4(s.p) << 32 |
-		       load_4(s.p + s.len - sizeof(uint32_t));
+		return (uint64_t)u32_load(s.p) << 32 |
+		       u32_load(s.p + s.len - sizeof(uint32_t));
 	return UINT64_C(0x2020202020000000) | (uint32_t)p[0] << 16 |
 	       (uint32_t)p[s.len / 2] << 8 | p[s.len - 1];
 }
@@ -101,9 +83,9 @@ escape_is_plain_text(span s)
 	if (s.len < sizeof(uint64_t))
 		return s.len == 0 || escape_is_plain_word(load_short(s));
 	for (n = 0; n + sizeof(uint64_t) < s.len; n += sizeof(uint64_t))
-		if (!escape_is_plain_word(load_8(s.p + n)))
+		if (!escape_is_plain_word(u64_load(s.p + n)))
 			return false;
-	return escape_is_plain_word(load_8(s.p + s.len - sizeof(uint64_t)));
+	return escape_is_plain_word(u64_load(s.p + s.len - sizeof(uint64_t)));
 }
 
 /* Bytes from the start of `s` that need no escape. */
