@@ -25,10 +25,9 @@ static const char *const nowhere[] = {"0.0.0.0", "127.0.0.1", "::", "::1"};
 bool
 hostsline_is_address(span word)
 {
-	ptrdiff_t zone = span_chr(word, '%');
 	struct ip ip;
 
-	return ip_parse(zone < 0 ? word : span_first(word, (size_t)zone), &ip);
+	return ip_parse(span_before(word, '%'), &ip);
 }
 
 bool

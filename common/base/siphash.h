@@ -1,5 +1,6 @@
-/* base/siphash: SipHash-2-4 with 64-bit and 128-bit result (Aumasson, Bernstein: "SipHash:
- * a fast short-input PRF"), so that a peer cannot choose colliding keys. */
+/* base/siphash: SipHash-2-4 with 64-bit and 128-bit result (Aumasson, Bernstein:
+ * "SipHash: a fast short-input PRF"), so that a peer cannot choose colliding
+ * keys. */
 #ifndef GH_SIPHASH_H
 #define GH_SIPHASH_H
 

@@ -123,8 +123,7 @@ span_cut(span *rest, char sep, span *head)
 	return true;
 }
 
-/* What stands before the first `c`; all when there is none. */
-static span
+span
 span_before(span s, char c)
 {
 	ptrdiff_t at = span_chr(s, c);

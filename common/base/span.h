@@ -96,6 +96,9 @@ span_first(span s, size_t n)
 	return (span){s.p, n < s.len ? n : s.len};
 }
 
+/* What stands before the first `c`; all when there is none. */
+span span_before(span s, char c);
+
 /* Take the text before the first `sep` off the front of *rest and put it into
  * *head; *rest is left after the separator. false when *rest was already used
  * up (p == NULL). The last part is what has no separator behind it. */

@@ -129,14 +129,6 @@ static const struct option {
     {"timeout", false, false, option_timeout},
 };
 
-static span
-option_name(span word)
-{
-	ptrdiff_t eq = span_chr(word, '=');
-
-	return eq < 0 ? word : span_first(word, (size_t)eq);
-}
-
 static const struct option *
 option_find(const struct line *l, span name)
 {
@@ -173,7 +165,7 @@ line_refuse(struct line *l, const struct conf_word *w, span name)
 static void
 line_option(struct line *l, const struct conf_word *w)
 {
-	span name = option_name(w->text);
+	span name = span_before(w->text, '=');
 	const struct option *o = option_find(l, name);
 	uint32_t bit;
 
@@ -203,7 +195,8 @@ static uint32_t
 line_kind(struct line *l)
 {
 	span how = l->words[0].text;
-	span by = l->n > 1 ? option_name(l->words[1].text) : span_of(NULL, 0);
+	span by =
+	    l->n > 1 ? span_before(l->words[1].text, '=') : span_of(NULL, 0);
 	bool is_learn = span_eq(how, SPAN_LIT("learn"));
 	span what = is_learn ? by : how;
 

@@ -82,14 +82,6 @@ pattern_has_dots(span path)
 	return false;
 }
 
-static span
-pattern_path(span p)
-{
-	ptrdiff_t query = span_chr(p, '?');
-
-	return query < 0 ? p : span_first(p, (size_t)query);
-}
-
 /* What stands before a relative pattern: its own path, when only a query is
  * told, or the folder it is in. */
 static span
@@ -126,7 +118,7 @@ dictionary_pattern(const struct http_fields *resp,
 		return false;
 	parts[1] = p;
 	*out = arena_concat(a, parts, 2);
-	return out->p[0] == '/' && !pattern_has_dots(pattern_path(*out));
+	return out->p[0] == '/' && !pattern_has_dots(span_before(*out, '?'));
 }
 
 /* The text between stars is found at the first place that it fits: what follows
@@ -160,7 +152,7 @@ pattern_matches(span pattern, span s)
 bool
 dictionary_fits(span pattern, span path, span query)
 {
-	span own = pattern_path(pattern);
+	span own = span_before(pattern, '?');
 
 	return pattern_matches(own, path) &&
 	       (own.len == pattern.len ||

@@ -9,14 +9,6 @@
 /* Arguments of a query that are put in order; one with more stays as it is. */
 #define KEY_ARGS_MAX 128
 
-static span
-key_arg_name(span arg)
-{
-	ptrdiff_t eq = span_chr(arg, '=');
-
-	return eq < 0 ? arg : span_first(arg, (size_t)eq);
-}
-
 static bool
 key_is_ignored(const struct cache *c, span name)
 {
@@ -39,8 +31,8 @@ key_sort(span *args, uint32_t n)
 		span one = args[i];
 		uint32_t k = i;
 
-		while (k > 0 && span_cmp(key_arg_name(args[k - 1]),
-				    key_arg_name(one)) > 0) {
+		while (k > 0 && span_cmp(span_before(args[k - 1], '='),
+				    span_before(one, '=')) > 0) {
 			args[k] = args[k - 1];
 			k--;
 		}
@@ -65,7 +57,7 @@ key_query(struct exch *x, const struct cache *c, span query)
 
 		rest = amp < 0 ? span_of(NULL, 0)
 			       : span_from(rest, (size_t)amp + 1);
-		if (key_is_ignored(c, key_arg_name(arg)))
+		if (key_is_ignored(c, span_before(arg, '=')))
 			continue;
 		if (n == KEY_ARGS_MAX)
 			return query;

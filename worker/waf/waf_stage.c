@@ -447,14 +447,11 @@ wants_answer(struct exch *x, const struct waf_run *run)
 {
 	const struct http_field *type =
 	    fields_find(&x->resp.fields, FIELD_CONTENT_TYPE);
-	ptrdiff_t end;
 	span word;
 
 	if (type == NULL || x->req.method == METHOD_HEAD || exch_is_granted(x))
 		return false;
-	end = span_chr(type->value, ';');
-	word = span_trim(
-	    end < 0 ? type->value : span_first(type->value, (size_t)end));
+	word = span_trim(span_before(type->value, ';'));
 	return run->waf->types != NULL
 		   ? is_listed(run->waf->types, word)
 		   : sec_tx_wants_answer_body(run->tx, word);
