@@ -86,6 +86,19 @@ handle_status(void *self, struct serve_call *c)
 		    "nothing");
 }
 
+/* A part of the status that has a path of its own: its key is what stands there
+ * behind "/v1/". */
+static void
+handle_part(void *self, struct serve_call *c)
+{
+	struct admin *a = self;
+	span path = serve_request(c)->path;
+
+	if (admin_begin(a, c))
+		admin_answer(c, 200,
+		    admin_status(a, span_from(path, sizeof("/v1/") - 1)));
+}
+
 /* The effective configuration. */
 static void
 handle_config(void *self, struct serve_call *c)

@@ -97,6 +97,7 @@ GETS = ["/v1/cache?url=http://shop.test/kept", "/v1/cache?url=x", "/v1/cache",
         "/v1/cache?url=http://shop.test/*", "/metrics", "/v1/status", "/v1/status?only=top,blocked",
         "/v1/status?only=none", "/v1/status?all", "/v1/traffic",
         "/v1/traffic?last=3", "/v1/traffic?last=301", "/v1/traffic?last=x",
+        "/v1/upstreams", "/v1/limits", "/v1/certificates", "/v1/generations",
         "/v1/config", "/v1/bans", "/v1/why?last=9", "/v1/why?last=9&refused",
         "/v1/why?id=x", "/v1/why", "/dashboard", "/dashboard.css",
         "/dashboard.js"]
@@ -137,6 +138,14 @@ def check(op, answer):
         else answer.text
     assert SCHEMAS.problems(value, said[kind]["schema"]) == []
     return value
+
+
+@pytest.mark.parametrize("key", ["upstreams", "limits", "certificates",
+                                 "generations"])
+def test_parts_have_paths_of_their_own(gh, key):
+    part = json.loads(ask(gh, "GET", f"/v1/{key}").text)
+    assert list(part) == [key] and len(part[key]) > 0
+    assert part[key][0].keys() == admin.status(gh)[key][0].keys()
 
 
 @pytest.mark.parametrize("target", GETS)
