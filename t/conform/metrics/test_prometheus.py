@@ -25,6 +25,13 @@ address = 127.0.0.1:{port}
 [site shop]
 hosts = *
 upstream = app
+[site guarded]
+hosts = guarded.test
+waf = rules
+respond = 200 in
+[waf rules]
+rules = {rules}
+mode = block
 [upstream app]
 server = {a}
 max_connections = 5
@@ -43,8 +50,12 @@ pytestmark = pytest.mark.skipif(shutil.which("prometheus") is None,
 def scraped(shared_gatehouse, shared_origin, tmp_path_factory):
     """(gatehouse, ask): ask(query) is what Prometheus answers."""
     a = shared_origin()
-    gh = shared_gatehouse(INI, ports=2, a=a.address)
     folder = tmp_path_factory.mktemp("prometheus")
+    folder.chmod(0o755)
+    (folder / "rules").write_text(
+        'SecRuleEngine On\n'
+        'SecRule ARGS "@streq bad" "id:7001,phase:1,deny,status:403"\n')
+    gh = shared_gatehouse(INI, ports=2, a=a.address, rules=folder / "rules")
     (folder / "token").write_text(TOKEN)
     # metrics are not open: the token is needed
     (folder / "p.yml").write_text(json.dumps({
@@ -63,6 +74,7 @@ def scraped(shared_gatehouse, shared_origin, tmp_path_factory):
         with gh.client() as c:
             for _ in range(7):
                 assert c.get().status == 200
+            assert c.get("/?a=bad", host="guarded.test").status == 403
 
         def ask(query, path="query"):
             at = f"http://127.0.0.1:{port}/api/v1/{path}?" + \
@@ -93,11 +105,12 @@ def test_what_it_scrapes_is_what_was_counted(scraped):
     _, ask = scraped
     assert value(ask, 'gatehouse_site_requests_total{site="shop",'
                  'status="2xx"} == 7') == 7
-    assert value(ask, "gatehouse_requests_total == 7") == 7
+    assert value(ask, "gatehouse_requests_total == 8") == 8
     assert value(ask, 'gatehouse_upstream_duration_seconds_count{'
                  'upstream="app"} == 7') == 7
     assert 0 < value(ask, "histogram_quantile(0.99, sum by (le) "
                      "(gatehouse_upstream_first_byte_seconds_bucket))") < 10
+    assert value(ask, 'gatehouse_waf_rule_refused_total{rule="7001"}') == 1
     assert value(ask, "up") == 1
 
 
