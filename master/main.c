@@ -1,4 +1,5 @@
 /* master/main: the command line. */
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,6 +87,13 @@ main_word(const struct conf_source *src, int argc, char **argv)
 	return EXIT_USAGE;
 }
 
+/* Behind a word as well as alone. */
+static bool
+is_help(const char *arg)
+{
+	return strcmp(arg, "-h") == 0 || strcmp(arg, "--help") == 0;
+}
+
 static int
 main_action(char action, const struct conf_source *src, const char *word)
 {
@@ -110,6 +118,11 @@ int
 main(int argc, char **argv)
 {
 	struct conf_source src = {.path = DEFAULT_PATH};
+	static const struct option names[] = {
+	    {"help", no_argument, NULL, 'h'},
+	    {"version", no_argument, NULL, 'V'},
+	    {NULL, 0, NULL, 0},
+	};
 	const char *word = NULL;
 	char *path = NULL;
 	char action = 'r';
@@ -118,7 +131,8 @@ main(int argc, char **argv)
 
 	upgrade_remember(argc, argv);
 	title_init(argc, argv);
-	while ((opt = getopt(argc, argv, "+c:tTs:Vh")) != -1) {
+	while ((opt = getopt_long(argc, argv, "+c:tTs:Vh", names, NULL)) !=
+	       -1) {
 		switch (opt) {
 		case 'c':
 			/* titles overwrite the arguments */
@@ -147,6 +161,8 @@ main(int argc, char **argv)
 		    "gatehouse: '%s' does not go with options before it\n%s",
 		    argv[optind], usage);
 		rc = EXIT_USAGE;
+	} else if (optind < argc && is_help(argv[argc - 1])) {
+		rc = main_action('h', &src, NULL);
 	} else if (optind < argc) {
 		rc = main_word(&src, argc - optind, argv + optind);
 	} else {

@@ -296,7 +296,8 @@ seen_by(struct arena *a, const struct sec_set *set, const struct sec_message *m)
 	/* SecAction looks at nothing */
 	if (m->var.len == 0)
 		return SPAN_LIT("always");
-	return arena_printf(a, "%.*s is \"%.*s\"%.*s", SPAN_FMT(m->var),
+	return arena_printf(a, "%s%.*s is \"%.*s\"%.*s",
+	    m->is_count ? "the number of " : "", SPAN_FMT(m->var),
 	    SPAN_FMT(value), SPAN_FMT(steps_of(a, set, m->rule)));
 }
 

@@ -543,14 +543,29 @@ worker_explain_close(struct explain *e)
 	free(e);
 }
 
+/* Whether anything refused the request, or it failed. */
+static bool
+explain_has_fault(const struct explain *e)
+{
+	const struct decision *d = e->sink.decision;
+
+	for (uint32_t i = 0; d != NULL && i < d->n_lines; i++)
+		if (d->lines[i].word == DECISION_FAULT)
+			return true;
+	return false;
+}
+
 static int
 explain_status(const struct explain *e)
 {
 	if (e->c->word != COMMAND_WAF_TEST)
 		return EXIT_SUCCESS;
 	if (e->sink.audit.len == 0) {
-		(void)fputs(
-		    "gatehouse: no [waf] judges this request\n", stderr);
+		(void)fputs(explain_has_fault(e)
+				? "gatehouse: the request was refused before a "
+				  "[waf] was asked\n"
+				: "gatehouse: no [waf] judges this request\n",
+		    stderr);
 		return EXIT_FAILURE;
 	}
 	if (!e->sink.is_judged) {
@@ -567,20 +582,23 @@ worker_command(const struct boot *b, const struct command *c)
 {
 	struct explain *e = worker_explain_open(b);
 	struct explained result;
+	bool is_over;
 	int rc = EXIT_FAILURE;
 
 	if (e == NULL) {
 		perror("gatehouse: explain");
 		return EXIT_FAILURE;
 	}
-	if (worker_explain_ask(e, c, &result))
-		rc = explain_status(e);
+	is_over = worker_explain_ask(e, c, &result);
 	if (e->why.len > 0)
 		(void)fprintf(stderr, "gatehouse: %.*s\n", SPAN_FMT(e->why));
 	else if (c->is_json)
 		(void)fwrite(e->sink.audit.p, 1, e->sink.audit.len, c->out);
 	else
 		explain_print(e);
+	(void)fflush(c->out);
+	if (is_over)
+		rc = explain_status(e);
 	worker_explain_close(e);
 	return rc;
 }

@@ -43,6 +43,7 @@ tell(struct sec_tx *tx, const struct sec_rule *first)
 
 	*m = (struct sec_message){.rule = first,
 	    .phase = tx->phase,
+	    .is_count = tx->matched_item.is_count,
 	    .msg = sec_expand(tx, &first->msg),
 	    .data = sec_expand(tx, &first->logdata),
 	    .var = sec_matched_name(tx),

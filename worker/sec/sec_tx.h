@@ -126,6 +126,7 @@ struct sec_message {
 	const struct sec_message *next; /* in the order of matches */
 	const struct sec_rule *rule; /* what begins the chain */
 	uint8_t phase;
+	bool is_count; /* what matched last is how many of `var` there are */
 	span msg, data; /* with macros replaced */
 	span var; /* name of what matched last: "ARGS:a"; may be empty */
 	span value; /* what it was when it matched */

@@ -76,6 +76,25 @@ def test_what_rules_would_say(ini, raw, args, status, words):
     assert (done.stderr == "") == (status != 1)
 
 
+@pytest.mark.parametrize("raw, why", [
+    ("GET / HTTP/1.1\r\nHost: free.test\r\n\r\n", "no [waf] judges this"),
+    ("GET / HTTP/1.1\r\nHost: a.test\r\nHost: b\r\n\r\n",
+     "refused before a [waf] was asked")])
+def test_why_no_rule_judged_is_told(ini, raw, why):
+    done = tried(ini, raw)
+    assert done.returncode == 1
+    assert why in done.stderr
+
+
+def test_a_count_is_told_as_one(tmp_path):
+    rules = tmp_path / "r.conf"
+    rules.write_text('SecRule &ARGS "@gt 1" "id:1,phase:1,deny"\n')
+    ini = tmp_path / "g.ini"
+    ini.write_text(INI.format(rules=rules))
+    done = tried(ini, "GET /?a=1&b=2 HTTP/1.1\r\nHost: a.test\r\n\r\n")
+    assert 'rule 1, phase 1: the number of ARGS is "2"' in done.stdout
+
+
 def test_as_json_it_is_a_line_of_the_audit_log_and_where_rules_stand(ini):
     done = tried(ini, post("a=ATTACK"), "--json")
     assert done.returncode == 3

@@ -52,8 +52,23 @@ def test_help_is_what_the_manual_and_the_readme_say():
         assert signal in README
 
 
+@pytest.mark.parametrize("long, short", [("--help", "-h"),
+                                         ("--version", "-V")])
+def test_long_names_of_flags_are_known(long, short):
+    assert run(long).stdout == run(short).stdout
+    assert run(long).returncode == 0
+
+
+@pytest.mark.parametrize("args", [["why", "--help"], ["waf", "test", "-h"],
+                                  ["server", "--help"], ["nonsense", "-h"]])
+def test_help_is_given_behind_words(args):
+    done = run(*args)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == run("-h").stdout
+
+
 @pytest.mark.parametrize("args", [
-    ["-x"], ["--help"], ["-c"], ["-s"], ["nonsense"], ["-t", "nonsense"],
+    ["-x"], ["--nonsense"], ["-c"], ["-s"], ["nonsense"], ["-t", "nonsense"],
     ["-t", "reverse", "--from", ":1", "--to", "a:1"]])
 def test_what_is_not_understood_is_status_2_and_the_usage(args):
     """Unknown flags and words, missing arguments, flags before a word."""
