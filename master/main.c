@@ -131,8 +131,8 @@ main(int argc, char **argv)
 
 	upgrade_remember(argc, argv);
 	title_init(argc, argv);
-	while ((opt = getopt_long(argc, argv, "+c:tTs:Vh", names, NULL)) !=
-	       -1) {
+	while (
+	    (opt = getopt_long(argc, argv, "+c:tTs:Vh", names, NULL)) != -1) {
 		switch (opt) {
 		case 'c':
 			/* titles overwrite the arguments */
