@@ -59,8 +59,9 @@ sec_body_processor(const struct sec_tx *tx)
 bool
 sec_tx_is_unread(const struct sec_tx *tx)
 {
-	return tx->is_unread && tx->engine != SEC_OFF &&
-	       !tx->plan->judges_unread;
+	return tx->engine != SEC_OFF &&
+	       ((tx->is_unread && !tx->plan->judges_unread) ||
+		   (tx->is_doubtful && !tx->plan->judges_doubtful));
 }
 
 bool

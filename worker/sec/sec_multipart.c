@@ -53,6 +53,15 @@ flag(struct multipart *m, enum sec_var var)
 	m->tx->one[var] = sec_value_number(m->tx, 1);
 }
 
+/* What no good client sends, and in which an origin may find parts that rules did
+ * not see. */
+static void
+doubt(struct multipart *m, enum sec_var var)
+{
+	flag(m, var);
+	m->tx->is_doubtful = true;
+}
+
 /* Returns false. */
 static bool
 fault(struct multipart *m, const char *why)
@@ -120,7 +129,7 @@ read_boundary_value(struct multipart *m, span v)
 	span parts[] = {SPAN_LIT("--"), {0}};
 
 	if (v.len > 0 && sec_white(v.p[0]))
-		flag(m, SEC_VAR_MULTIPART_BOUNDARY_WHITESPACE);
+		doubt(m, SEC_VAR_MULTIPART_BOUNDARY_WHITESPACE);
 	if (v.len >= 2 && has_quote(v, 0) && has_quote(v, v.len - 1)) {
 		flag(m, SEC_VAR_MULTIPART_BOUNDARY_QUOTED);
 		m->is_quoted = true;
@@ -152,7 +161,7 @@ read_boundary(struct multipart *m, span type)
 	for (ptrdiff_t i = 0; i < equals; i++) {
 		if (!sec_white(rest.p[i]))
 			return false;
-		flag(m, SEC_VAR_MULTIPART_BOUNDARY_WHITESPACE);
+		doubt(m, SEC_VAR_MULTIPART_BOUNDARY_WHITESPACE);
 	}
 	return read_boundary_value(m, span_from(rest, (size_t)equals + 1));
 }
@@ -216,7 +225,7 @@ border_of(struct multipart *m, span line)
 	/* "--" alone cannot be one */
 	if (line.len <= 3 || !span_starts(line, SPAN_LIT("--"))) {
 		if (span_find(line, m->border) >= 0)
-			flag(m, SEC_VAR_MULTIPART_UNMATCHED_BOUNDARY);
+			doubt(m, SEC_VAR_MULTIPART_UNMATCHED_BOUNDARY);
 		return BORDER_NONE;
 	}
 	if (!span_starts(line, m->border)) {
@@ -326,7 +335,7 @@ end_fields(struct multipart *m, struct form_part *p)
 		tx->one[SEC_VAR_MULTIPART_FILENAME] =
 		    sec_value_of(tx, said->filename);
 	if (said->is_badly_quoted)
-		flag(m, SEC_VAR_MULTIPART_INVALID_QUOTING);
+		doubt(m, SEC_VAR_MULTIPART_INVALID_QUOTING);
 	if (!is_good)
 		return fault(
 		    m, "Multipart: Invalid Content-Disposition header");
@@ -366,7 +375,7 @@ take_file(struct multipart *m, const struct sec_disposition *said, span content)
 	struct sec_value *size = sec_value_number(tx, content.len);
 
 	if (tx->many[SEC_VAR_FILES].n >= tx->set->options.files_max) {
-		flag(m, SEC_VAR_MULTIPART_FILE_LIMIT_EXCEEDED);
+		doubt(m, SEC_VAR_MULTIPART_FILE_LIMIT_EXCEEDED);
 		return;
 	}
 	sec_vars_item(tx, SEC_VAR_FILES, said->name, said->filename);
@@ -392,7 +401,7 @@ end_part(struct multipart *m, const struct form_part *p)
 	span content = p->content;
 
 	if (!said->has_name) {
-		flag(m, SEC_VAR_MULTIPART_INVALID_PART);
+		doubt(m, SEC_VAR_MULTIPART_INVALID_PART);
 		return;
 	}
 	/* nothing else limits how many fields all parts have */
@@ -405,6 +414,9 @@ end_part(struct multipart *m, const struct form_part *p)
 		    p->fields[i]);
 	if (content.len > 0)
 		content = line_text(m, content);
+	/* a file without a name is a value for some */
+	if (said->has_filename && said->filename.len == 0 && content.len > 0)
+		m->tx->is_doubtful = true;
 	if (said->has_filename)
 		take_file(m, said, content);
 	else
@@ -448,6 +460,16 @@ take_line(struct multipart *m, struct reader *r, span line)
 	}
 }
 
+/* Behind the last border stands what readers leave out (RFC 2046 5.1.1), but for
+ * those that go on with the next border. */
+static void
+take_epilogue(struct multipart *m)
+{
+	flag(m, SEC_VAR_MULTIPART_DATA_AFTER);
+	if (span_find(m->rest, m->border) >= 0)
+		m->tx->is_doubtful = true;
+}
+
 static void
 read_parts(struct multipart *m)
 {
@@ -477,7 +499,7 @@ read_parts(struct multipart *m)
 	if (border != BORDER_LAST && m->tx->body.len > 0)
 		(void)fault(m, "Multipart: Final boundary missing");
 	else if (m->rest.len > 0)
-		flag(m, SEC_VAR_MULTIPART_DATA_AFTER);
+		take_epilogue(m);
 }
 
 /* One flag for what no good client sends (ModSecurity reference manual,

@@ -255,9 +255,13 @@ sec_plan_new(
 		const struct sec_rule *r = &set->rules[i];
 
 		p->asks |= r->kind == SEC_KIND_RULE && r->op == SEC_OP_RBL;
-		for (uint32_t k = 0; k < r->n_targets; k++)
-			p->judges_unread |=
-			    r->targets[k].var == SEC_VAR_REQBODY_ERROR;
+		for (uint32_t k = 0; k < r->n_targets; k++) {
+			enum sec_var var = r->targets[k].var;
+
+			p->judges_unread |= var == SEC_VAR_REQBODY_ERROR;
+			p->judges_doubtful |=
+			    var == SEC_VAR_MULTIPART_STRICT_ERROR;
+		}
 	}
 	for (uint32_t i = 0; i < SEC_HITS_MAX; i++) {
 		char digit = (char)('0' + i);

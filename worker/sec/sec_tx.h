@@ -181,8 +181,9 @@ bool sec_tx_is_over(const struct sec_tx *tx);
 enum sec_bound sec_tx_bound(
     const struct sec_tx *tx, const struct sec_rule **rule);
 /* Whether the request's body could not be read as what it is by its type, so that
- * rules did not see it as arguments, and none of them asks for that
- * (REQBODY_ERROR), while the engine is not off. */
+ * rules did not see it as arguments, or others may read it otherwise, and none of
+ * them asks for that (REQBODY_ERROR; MULTIPART_STRICT_ERROR), while the engine is
+ * not off. */
 bool sec_tx_is_unread(const struct sec_tx *tx);
 /* Whether the engine is on, and not only to tell. */
 bool sec_tx_may_refuse(const struct sec_tx *tx);

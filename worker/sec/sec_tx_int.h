@@ -61,6 +61,7 @@ struct sec_plan {
 	struct sec_sieve *sieve;
 	bool asks; /* some rule looks for names */
 	bool judges_unread; /* some rule looks at REQBODY_ERROR */
+	bool judges_doubtful; /* at MULTIPART_STRICT_ERROR */
 	uint32_t n_words; /* of 64 bits for its patterns */
 	int32_t *pattern_of; /* by rule: its number in the sieve, or -1 */
 	struct sec_group *groups;
@@ -153,6 +154,7 @@ struct sec_tx {
 	struct sec_removal *removals;
 	uint32_t audit_parts; /* bit by letter */
 	bool is_unread; /* its body is not what its type says */
+	bool is_doubtful; /* another reader may find other parts in it */
 	bool is_over;
 	enum sec_bound bound; /* the first one that rules met */
 	const struct sec_rule *bound_rule;

@@ -15,6 +15,7 @@ SecRule REQUEST_HEADERS:X-Form "@streq yes" \
 SecRule ARGS|XML:/* "@contains attack" "id:1,phase:2,deny,status:406,log"
 """
 JUDGED = r"""
+SecRule MULTIPART_STRICT_ERROR "!@eq 0" "id:5,phase:2,pass,nolog"
 SecRule REQBODY_ERROR "!@eq 0" "id:2,phase:2,pass,log"
 """
 INI = """
@@ -63,6 +64,60 @@ UNREADABLE = [
     ("multipart/form-data", b"--x\r\n\r\n--x--\r\n"),
     ("multipart/form-data; boundary=x",
      b"--x\r\nContent-Disposition: form-data\r\n\r\n1\r\n--x--\r\n"),
+]
+
+
+def part(name, value):
+    return (f"Content-Disposition: form-data; name={name}\r\n\r\n{value}"
+            "\r\n").encode()
+
+
+FILE = part("f; filename=a.txt", "")[:-2]
+# in each, `attack` is in a file for one reader, and an argument for another one
+DOUBTFUL = [
+    # who takes off the blank finds the border in the middle
+    ("multipart/form-data; boundary= x",
+     b"-- x\r\n" + FILE + b"--x\r\n" + part("a", "attack") + b"--x--\r\n"
+     b"\r\n-- x--\r\n"),
+    ("multipart/form-data; boundary =x",
+     b"--x\r\n" + part("a", "peace") + b"--x--\r\n"),
+    # who looks for the border anywhere, or takes a CR for an end
+    ("multipart/form-data; boundary=x12",
+     b"--x12\r\n" + FILE + b"text --x12\r\n" + part("a", "attack") +
+     b"--x12--\r\n"),
+    ("multipart/form-data; boundary=x12",
+     b"--x12\r\n" + FILE + b"\r--x12\r" +
+     part("a", "attack").replace(b"\r\n", b"\r") + b"\r\n--x12--\r\n"),
+    # who goes on behind the last one
+    ("multipart/form-data; boundary=x",
+     b"--x\r\n" + part("a", "peace") + b"--x--\r\n--x\r\n" +
+     part("a", "attack") + b"--x--\r\n"),
+    # who needs no empty line
+    ("multipart/form-data; boundary=x",
+     b"--x\r\nContent-Disposition: form-data; name=attack\r\n--x--\r\n"),
+    # more files than are looked at
+    ("multipart/form-data; boundary=x",
+     b"--x\r\n" + b"--x\r\n".join(
+         part(f"f{i}; filename=a", "b") for i in range(101)) + b"--x--\r\n"),
+]
+# a file without a name is a value for some, and so are other quotes
+DOUBTFUL += [
+    ("multipart/form-data; boundary=x",
+     b"--x\r\n" + part(name, "attack") + b"--x--\r\n")
+    for name in ('a; filename=""', "a; filename=", "a; filename='\";b=\"'")]
+# odd, and read by all in the same way
+GOOD = [
+    ("multipart/form-data; boundary=x",
+     b"--x\r\n" + part('f; filename=""', "") + b"--x\r\n" +
+     part("a", "peace") + b"--x--\r\n"),
+    ('multipart/form-data; boundary="x"',
+     b"--x\r\n" + part("a", "peace") + b"--x--\r\n"),
+    ("multipart/form-data; boundary=x",
+     b"before\r\n--x\r\n" + part("a", "peace") + b"--x--\r\nbehind\r\n"),
+    ("multipart/form-data; boundary=x",
+     b"--x\r\n" + part("a", "peace\r\n---\r\n--more\r\n") + b"--x--"),
+    ("multipart/form-data; boundary=x",
+     b"--x\n" + part("a", "peace").replace(b"\r", b"") + b"--x--\n"),
 ]
 
 
@@ -119,6 +174,25 @@ def test_it_becomes_arguments(gh, kind, body):
 def test_other_types_are_what_they_are(gh, kind):
     body = b'{"a":"peace"'
     assert post(gh, kind, body).body == body
+
+
+@pytest.mark.parametrize("kind, body", DOUBTFUL,
+                         ids=[str(i) for i in range(len(DOUBTFUL))])
+def test_what_others_may_read_otherwise(gh, kind, body):
+    n = len(gh.origin.requests)
+    assert post(gh, kind, body).status == 400
+    assert audited(gh)["bound"] == "unreadable"
+    assert len(gh.origin.requests) == n
+    assert post(gh, kind, body, "/watch").status == 200
+    assert audited(gh)["action"] == "pass"
+    assert post(gh, kind, body, "/judged").status == 200
+
+
+@pytest.mark.parametrize("kind, body", GOOD,
+                         ids=[str(i) for i in range(len(GOOD))])
+def test_what_all_read_alike_is_let_through(gh, kind, body):
+    assert post(gh, kind, body).status == 200
+    assert post(gh, kind, body.replace(b"peace", b"attack")).status == 406
 
 
 @pytest.mark.parametrize("kind, body", UNREADABLE,
