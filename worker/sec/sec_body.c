@@ -129,3 +129,10 @@ sec_tx_body(struct sec_tx *tx, span body)
 	}
 	UNREACHED();
 }
+
+void
+sec_tx_body_is_broken(struct sec_tx *tx)
+{
+	if (tx->processor != SEC_BODY_NONE)
+		sec_body_fault(tx, "Content-Encoding: unknown, or broken");
+}

@@ -154,6 +154,8 @@ void sec_tx_control(struct sec_tx *tx, const struct sec_ctl *c);
 
 /* The request's body, whole or its first part, before phase 2. */
 void sec_tx_body(struct sec_tx *tx, span body);
+/* Behind it: its coding could not be taken away, or not to its end. */
+void sec_tx_body_is_broken(struct sec_tx *tx);
 /* Whether phase 2 and 4 want to see a body, as directives and ctl have it. */
 bool sec_tx_wants_body(const struct sec_tx *tx);
 bool sec_tx_wants_answer_body(const struct sec_tx *tx, span media_type);

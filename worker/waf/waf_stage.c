@@ -348,11 +348,33 @@ content_too_long(struct exch *x, struct waf_run *run)
 	return VERDICT_FAULT;
 }
 
+/* Content as rules are to see it: without its coding, as its server will. */
+static enum verdict
+show_content(struct exch *x, struct waf_run *run)
+{
+	struct decode d = {.arena = &x->arena, .max = run->waf->body_limit};
+	enum coding c = coding_of(&x->req.fields);
+	enum decode_rc rc = DECODE_OK;
+	bool is_long = x->req_body.len > d.max;
+
+	d.text = content_of(x, &x->req_body, d.max);
+	if (c != CODING_IDENTITY && d.text.len > 0)
+		rc = x->w->decode(x->w, c, d.text, &d);
+	is_long |= rc == DECODE_LONG;
+	if (is_long && content_too_long(x, run) == VERDICT_FAULT)
+		return VERDICT_FAULT;
+	sec_tx_body(run->tx, d.text);
+	/* the end of what is too long is not there */
+	if (rc == DECODE_BAD && !is_long) {
+		counter_add(x->w->counters, COUNTER_WAF_UNREAD, 1);
+		sec_tx_body_is_broken(run->tx);
+	}
+	return VERDICT_NEXT;
+}
+
 static enum verdict
 take_content(struct exch *x, struct waf_run *run)
 {
-	enum verdict v = VERDICT_NEXT;
-
 	if ((x->sink != NULL && !x->sink->has_content) ||
 	    x->req.body == LENGTH_NONE || !sec_tx_wants_body(run->tx))
 		return VERDICT_NEXT;
@@ -363,12 +385,7 @@ take_content(struct exch *x, struct waf_run *run)
 		exch_fault(x, x->req_body.fault, 0);
 		return VERDICT_FAULT;
 	}
-	if (x->req_body.len > run->waf->body_limit)
-		v = content_too_long(x, run);
-	if (v == VERDICT_NEXT)
-		sec_tx_body(
-		    run->tx, content_of(x, &x->req_body, run->waf->body_limit));
-	return v;
+	return show_content(x, run);
 }
 
 /* Content that rules could not see as it is meant, and that none of them judges,

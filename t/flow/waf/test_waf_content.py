@@ -1,6 +1,9 @@
 """waf: content is read by its type with no rule that says so, and what cannot be
 read is not let through unless a rule judges that (doc/waf.md)."""
+import gzip
 import json
+import subprocess
+import zlib
 
 import pytest
 
@@ -26,6 +29,7 @@ address = 127.0.0.1:{port}
 trusted_proxies = 127.0.0.1
 [waf w]
 rules = RULES/some.conf
+body_limit = 200k
 audit_log = {dir}/audit.log
 [waf watch]
 rules = RULES/some.conf
@@ -214,6 +218,42 @@ def test_what_cannot_be_read(gh, kind, body):
     assert line["rule_ids"] == [2] and "bound" not in line
     assert post(gh, kind, body, "/", "X-Off: yes").status == 200
     assert len(gh.origin.requests) == n + 3
+
+
+CODERS = {
+    "gzip": gzip.compress, "x-gzip": gzip.compress,
+    "zstd": lambda text: subprocess.run(["zstd", "-c"], input=text, check=True,
+                                        capture_output=True).stdout}
+FORM = "application/x-www-form-urlencoded"
+
+
+@pytest.mark.parametrize("coding", CODERS)
+def test_a_coding_is_taken_away_for_rules(gh, coding):
+    """And not for the server; how long it may be counts without it."""
+    field = f"Content-Encoding: {coding}"
+    attack, peace, zeros = map(CODERS[coding], [
+        b'{"a":"attack"}', b'{"a":"peace"}', b'{"a":"' + bytes(300000) + b'"}'])
+    assert post(gh, "application/json", attack, "/", field).status == 406
+    assert post(gh, "application/json", peace, "/", field).body == peace
+    assert post(gh, "application/json", zeros, "/", field).status == 413
+    assert audited(gh)["bound"] == "request_body"
+
+
+@pytest.mark.parametrize("coding, body", [
+    ("gzip", gzip.compress(b"a=peace&b=" + bytes(1000))[:-9]),
+    ("gzip", b"a=peace"), ("deflate", zlib.compress(b"a=attack")),
+    ("gzip, gzip", gzip.compress(gzip.compress(b"a=attack"))),
+    ("nonsense", b"a=peace")], ids=["cut", "none", "deflate", "twice", "unknown"])
+def test_a_coding_that_cannot_be_taken_away(gh, coding, body):
+    field = f"Content-Encoding: {coding}"
+    assert post(gh, FORM, body, "/", field).status == 400
+    assert audited(gh)["bound"] == "unreadable"
+    assert post(gh, FORM, body, "/watch", field).status == 200
+    assert post(gh, FORM, body, "/judged", field).status == 200
+    assert audited(gh)["rule_ids"] == [2]
+    # what rules do not read need not be readable
+    assert post(gh, "text/plain", body, "/", field).status == 200
+    assert post(gh, FORM, b"", "/", field).status == 200
 
 
 def test_a_rule_says_how_it_is_read(gh):
