@@ -62,20 +62,22 @@ conn_owes(const struct serve_call *c)
 static void
 conn_goto(struct serve_call *c, enum serve_state to)
 {
-	struct serve *s = c->serve;
-	bool did_owe = conn_owes(c);
+	struct loop *l = c->serve->loop;
+	bool is_same_duty = conn_owes(c) && to <= SERVE_BODY;
 
 	REQUIRE(serve_edges[c->state] & TO(to));
 	c->state = to;
 	if (to == SERVE_CLOSED) {
-		loop_timer_clear(s->loop, &c->timer);
+		loop_timer_clear(l, &c->timer);
 		return;
 	}
-	loop_timer_set(s->loop, &c->timer, conn_time_ms(c));
-	if (conn_owes(c) == did_owe)
+	loop_timer_set(l, &c->timer, conn_time_ms(c));
+	/* how long it owes a request is counted from before its first byte */
+	if (is_same_duty)
 		return;
 	list_del(&c->node);
-	list_push_back(did_owe ? &s->busy : &s->owing, &c->node);
+	list_push_back(
+	    to == SERVE_CALL ? &c->room->busy : &c->room->waiting, &c->node);
 }
 
 static void
@@ -125,7 +127,7 @@ serve_conn_close(struct serve_call *c)
 	conn_clear(c);
 	recv_buf_fini(&c->in);
 	list_del(&c->node);
-	s->n_conns--;
+	c->room->n_conns--;
 	c->magic = 0;
 	task_cancel(&c->task);
 	task_init(&c->task, conn_free, c);
@@ -534,14 +536,16 @@ conn_on_timer(void *self)
 }
 
 void
-serve_conn_new(struct serve *s, int fd)
+serve_conn_new(struct serve_room *room, int fd)
 {
+	struct serve *s = room->serve;
 	struct serve_call *c = calloc(1, sizeof(*c));
 	socklen_t len = sizeof(c->cred);
 
 	REQUIRE(c != NULL);
 	c->magic = MAGIC_SERVE_CALL;
 	c->serve = s;
+	c->room = room;
 	c->has_cred =
 	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &c->cred, &len) == 0 &&
 	    c->cred.pid != 0;
@@ -555,7 +559,7 @@ serve_conn_new(struct serve *s, int fd)
 		free(c);
 		return;
 	}
-	list_push_back(&s->owing, &c->node);
-	s->n_conns++;
+	list_push_back(&room->waiting, &c->node);
+	room->n_conns++;
 	loop_timer_set(s->loop, &c->timer, conn_time_ms(c));
 }

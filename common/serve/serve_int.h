@@ -14,6 +14,19 @@
 #define MAGIC_SERVE MAGIC('S', 'R', 'V', 'E')
 #define MAGIC_SERVE_CALL MAGIC('S', 'R', 'V', 'C')
 
+/* The connections of one kind of socket. */
+struct serve_room {
+	struct serve *serve;
+	struct list listeners;
+	struct list waiting; /* connections whose client keeps us waiting */
+	struct list busy; /* those whose handler does */
+	uint32_t n_conns;
+	struct timer pause; /* set: nobody is accepted */
+};
+
+/* Who comes from elsewhere takes no place of who is here. */
+enum serve_room_kind { SERVE_ROOM_UNIX, SERVE_ROOM_TCP, SERVE_ROOMS };
+
 struct serve {
 	uint32_t magic;
 	struct loop *loop;
@@ -21,11 +34,7 @@ struct serve {
 	const struct serve_route *routes;
 	uint32_t n_routes;
 	void *self; /* of the handlers */
-	struct list listeners;
-	struct list owing; /* connections that owe a request, oldest first */
-	struct list busy; /* all others */
-	uint32_t n_conns;
-	struct timer pause; /* set: nobody is accepted */
+	struct serve_room rooms[SERVE_ROOMS];
 	struct arena_pool arenas;
 	struct task reap;
 };
@@ -43,8 +52,9 @@ enum serve_state {
 /* A connection, and the one call it may have. */
 struct serve_call {
 	uint32_t magic;
-	struct list node; /* in serve.owing or serve.busy */
+	struct list node; /* in room.waiting or room.busy */
 	struct serve *serve;
+	struct serve_room *room;
 	enum serve_state state;
 	struct stream stream;
 	struct timer timer; /* the state's end */
@@ -71,7 +81,7 @@ struct serve_call {
 };
 
 /* Serve a connected socket. Takes fd. */
-void serve_conn_new(struct serve *s, int fd);
+void serve_conn_new(struct serve_room *room, int fd);
 /* End it now; a call under way is cancelled. */
 void serve_conn_close(struct serve_call *c);
 struct serve_call *serve_conn_of(struct list *node);

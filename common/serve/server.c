@@ -1,7 +1,7 @@
 /* serve/server: accepting, and which connection has to go when there are too
- * many: of those that owe us a request the one that owes it longest. Those that
- * are being answered are never sent away; when all are, who comes waits in the
- * socket's queue. */
+ * many: of those whose client keeps us waiting the one that does so longest.
+ * Those whose handler has not answered yet are never sent away; when all are such,
+ * who comes waits in the socket's queue. Unix sockets and TCP have a room each. */
 #include "common/serve/server.h"
 
 #include <errno.h>
@@ -21,7 +21,7 @@
 
 struct serve_listener {
 	struct list node;
-	struct serve *serve;
+	struct serve_room *room;
 	struct watch watch;
 	int fd;
 	struct task reap;
@@ -34,50 +34,52 @@ listener_free(void *self)
 }
 
 static void
-serve_pause(struct serve *s)
+room_pause(struct serve_room *r)
 {
-	list_foreach (n, &s->listeners) {
+	struct loop *l = r->serve->loop;
+
+	list_foreach (n, &r->listeners) {
 		struct serve_listener *ls =
 		    LIST_ENTRY(n, struct serve_listener, node);
 
-		watch_del(s->loop, &ls->watch);
+		watch_del(l, &ls->watch);
 	}
-	loop_timer_set(s->loop, &s->pause, ACCEPT_PAUSE_MS);
+	loop_timer_set(l, &r->pause, ACCEPT_PAUSE_MS);
 }
 
 static bool
-serve_is_full(const struct serve *s)
+room_is_full(const struct serve_room *r)
 {
-	return s->n_conns >= s->limits.conns_max;
+	return r->n_conns >= r->serve->limits.conns_max;
 }
 
 /* One more, and one fewer when there is no room for both. */
 static void
-serve_take(struct serve *s, int fd)
+room_take(struct serve_room *r, int fd)
 {
-	if (serve_is_full(s))
-		serve_conn_close(serve_conn_of(s->owing.next));
-	serve_conn_new(s, fd);
+	if (room_is_full(r))
+		serve_conn_close(serve_conn_of(r->waiting.next));
+	serve_conn_new(r, fd);
 }
 
 static void
 listener_on_event(void *self, unsigned events)
 {
 	struct serve_listener *ls = self;
-	struct serve *s = ls->serve;
+	struct serve_room *r = ls->room;
 	struct sock_addr peer;
 
 	(void)events;
 	for (int i = 0; i < ACCEPT_BUDGET; i++) {
 		int fd;
 
-		if (serve_is_full(s) && list_is_empty(&s->owing)) {
-			serve_pause(s);
+		if (room_is_full(r) && list_is_empty(&r->waiting)) {
+			room_pause(r);
 			return;
 		}
 		fd = sock_accept(ls->fd, &peer);
 		if (fd >= 0) {
-			serve_take(s, fd);
+			room_take(r, fd);
 			continue;
 		}
 		if (errno == ECONNABORTED || errno == EINTR)
@@ -85,7 +87,7 @@ listener_on_event(void *self, unsigned events)
 		if (errno != EAGAIN) {
 			log_msg(LOG_ERROR, "serve accept failed error=\"%s\"",
 			    strerror(errno));
-			serve_pause(s);
+			room_pause(r);
 		}
 		return;
 	}
@@ -94,25 +96,35 @@ listener_on_event(void *self, unsigned events)
 static int
 listener_watch(struct serve_listener *ls)
 {
-	return watch_add(ls->serve->loop, &ls->watch, ls->fd, LOOP_LISTEN,
+	return watch_add(ls->room->serve->loop, &ls->watch, ls->fd, LOOP_LISTEN,
 	    listener_on_event, ls);
 }
 
 static void
-serve_on_pause_over(void *self)
+room_on_pause_over(void *self)
 {
-	struct serve *s = self;
+	struct serve_room *r = self;
 
-	OBJ_CHECK(s, MAGIC_SERVE);
-	list_foreach (n, &s->listeners) {
+	OBJ_CHECK(r->serve, MAGIC_SERVE);
+	list_foreach (n, &r->listeners) {
 		struct serve_listener *ls =
 		    LIST_ENTRY(n, struct serve_listener, node);
 
 		if (ls->watch.fd < 0 && listener_watch(ls) < 0) {
-			serve_pause(s);
+			room_pause(r);
 			return;
 		}
 	}
+}
+
+static void
+room_init(struct serve_room *r, struct serve *s)
+{
+	r->serve = s;
+	list_init(&r->listeners);
+	list_init(&r->waiting);
+	list_init(&r->busy);
+	timer_init(&r->pause, room_on_pause_over, r);
 }
 
 struct serve *
@@ -128,12 +140,21 @@ serve_new(struct loop *l, const struct serve_limits *lim,
 	s->routes = routes;
 	s->n_routes = n_routes;
 	s->self = self;
-	list_init(&s->listeners);
-	list_init(&s->owing);
-	list_init(&s->busy);
-	timer_init(&s->pause, serve_on_pause_over, s);
+	for (size_t i = 0; i < SERVE_ROOMS; i++)
+		room_init(&s->rooms[i], s);
 	arena_pool_init(&s->arenas, FREE_CHUNKS);
 	return s;
+}
+
+/* Where its connections go. */
+static struct serve_room *
+serve_room_of(struct serve *s, int fd)
+{
+	struct sock_addr addr;
+	bool is_unix =
+	    sock_local(fd, &addr) == 0 && addr.u.sa.sa_family == AF_UNIX;
+
+	return &s->rooms[is_unix ? SERVE_ROOM_UNIX : SERVE_ROOM_TCP];
 }
 
 int
@@ -143,10 +164,10 @@ serve_listen(struct serve *s, int fd)
 	int err;
 
 	REQUIRE(ls != NULL);
-	ls->serve = s;
+	ls->room = serve_room_of(s, fd);
 	ls->fd = fd;
 	if (listener_watch(ls) == 0) {
-		list_push_back(&s->listeners, &ls->node);
+		list_push_back(&ls->room->listeners, &ls->node);
 		return 0;
 	}
 	err = errno;
@@ -156,21 +177,41 @@ serve_listen(struct serve *s, int fd)
 	return -1;
 }
 
-void
-serve_unlisten(struct serve *s)
+static void
+room_unlisten(struct serve_room *r)
 {
-	loop_timer_clear(s->loop, &s->pause);
-	list_foreach_safe (n, &s->listeners) {
+	struct loop *l = r->serve->loop;
+
+	loop_timer_clear(l, &r->pause);
+	list_foreach_safe (n, &r->listeners) {
 		struct serve_listener *ls =
 		    LIST_ENTRY(n, struct serve_listener, node);
 
 		/* another process may hold the same socket: closing ours
 		 * would not take it out of the loop */
-		watch_del(s->loop, &ls->watch);
+		watch_del(l, &ls->watch);
 		(void)close(ls->fd);
 		list_del(&ls->node);
 		task_init(&ls->reap, listener_free, ls);
-		loop_reap(s->loop, &ls->reap);
+		loop_reap(l, &ls->reap);
+	}
+}
+
+void
+serve_unlisten(struct serve *s)
+{
+	for (size_t i = 0; i < SERVE_ROOMS; i++)
+		room_unlisten(&s->rooms[i]);
+}
+
+static void
+room_empty(struct serve_room *r)
+{
+	list_foreach_safe (n, &r->waiting) {
+		serve_conn_close(serve_conn_of(n));
+	}
+	list_foreach_safe (n, &r->busy) {
+		serve_conn_close(serve_conn_of(n));
 	}
 }
 
@@ -188,12 +229,8 @@ serve_free(struct serve *s)
 {
 	OBJ_CHECK(s, MAGIC_SERVE);
 	serve_unlisten(s);
-	list_foreach_safe (n, &s->owing) {
-		serve_conn_close(serve_conn_of(n));
-	}
-	list_foreach_safe (n, &s->busy) {
-		serve_conn_close(serve_conn_of(n));
-	}
+	for (size_t i = 0; i < SERVE_ROOMS; i++)
+		room_empty(&s->rooms[i]);
 	s->magic = 0;
 	task_init(&s->reap, serve_release, s);
 	loop_reap(s->loop, &s->reap);
@@ -202,5 +239,9 @@ serve_free(struct serve *s)
 uint32_t
 serve_n_conns(const struct serve *s)
 {
-	return s->n_conns;
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < SERVE_ROOMS; i++)
+		n += s->rooms[i].n_conns;
+	return n;
 }

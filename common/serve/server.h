@@ -19,7 +19,7 @@
 #include "common/net/loop.h"
 
 struct serve_limits {
-	uint32_t conns_max;
+	uint32_t conns_max; /* over unix sockets, and as many over TCP */
 	struct h1_limits head;
 	size_t body_max;
 	/* ms; each is for the whole state, bytes that trickle win nothing */

@@ -539,6 +539,72 @@ START_TEST(who_is_being_answered_is_never_sent_away)
 }
 END_TEST
 
+/* As many as there is room for say this and read nothing; one more is served. */
+static void
+others_are_served_beside(const char *text)
+{
+	int fds[CONNS_MAX];
+	int last;
+
+	for (int i = 0; i < CONNS_MAX; i++) {
+		fds[i] = fix_connect(&addr);
+		fix_say(fds[i], text);
+		fix_until(serve_n_conns(serve) == (uint32_t)i + 1);
+		loop_step(loop, 5);
+	}
+	last = fix_connect(&addr);
+	fix_say(last, GET("/hello"));
+	fix_until(!fix_hear(last, got, CAP) && has(" 200 "));
+	ck_assert_uint_eq(serve_n_conns(serve), CONNS_MAX);
+	for (int i = 0; i < CONNS_MAX; i++)
+		(void)close(fds[i]);
+	(void)close(last);
+}
+
+START_TEST(who_does_not_take_its_answer_makes_room)
+{
+	others_are_served_beside(GET("/large"));
+}
+END_TEST
+
+START_TEST(who_does_not_end_after_a_refusal_makes_room)
+{
+	others_are_served_beside("X\r\n\r\n");
+}
+END_TEST
+
+START_TEST(who_comes_over_tcp_takes_no_place_of_unix_sockets)
+{
+	struct serve_call *calls[CONNS_MAX];
+	struct sock_addr tcp;
+	int fds[CONNS_MAX];
+	int here;
+	int fd;
+
+	ck_assert(sock_addr_parse(SPAN_LIT("127.0.0.1:0"), &tcp));
+	fd = sock_listen(&tcp, false, 64);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(sock_local(fd, &tcp), 0);
+	ck_assert_int_eq(serve_listen(serve, fd), 0);
+	for (int i = 0; i < CONNS_MAX; i++) {
+		fds[i] = fix_connect(&tcp);
+		fix_until(
+		    fix_send(fds[i], GET("/later"), strlen(GET("/later"))) > 0);
+		fix_until(held != NULL);
+		calls[i] = held;
+		held = NULL;
+	}
+	here = fix_connect(&addr);
+	fix_say(here, GET("/hello"));
+	fix_until(!fix_hear(here, got, CAP) && has(" 200 "));
+	for (int i = 0; i < CONNS_MAX; i++) {
+		serve_answer(calls[i], 200, span_of(NULL, 0), SPAN_LIT("late"));
+		(void)close(fds[i]);
+	}
+	(void)close(here);
+}
+END_TEST
+
 START_TEST(one_that_never_stops_asking_leaves_turns_for_others)
 {
 	int busy = fix_connect(&addr);
@@ -624,6 +690,9 @@ main(void)
 	    a_large_answer_reaches_who_reads_it,
 	    the_longest_owing_one_makes_room,
 	    who_is_being_answered_is_never_sent_away,
+	    who_does_not_take_its_answer_makes_room,
+	    who_does_not_end_after_a_refusal_makes_room,
+	    who_comes_over_tcp_takes_no_place_of_unix_sockets,
 	    one_that_never_stops_asking_leaves_turns_for_others,
 	    the_peer_of_a_unix_socket_is_known,
 	    garbage_of_any_kind_is_survived,
