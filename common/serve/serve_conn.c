@@ -249,13 +249,13 @@ serve_answer(struct serve_call *c, unsigned status, span type, span content)
 	conn_send(c);
 }
 
-/* Answer for the handler. */
+/* Answer for the handler; `why` is a text of ours, without anything to escape. */
 static void
 conn_say(struct serve_call *c, unsigned status, const char *why)
 {
-	span text = arena_printf(&c->arena, "%s\n", why);
+	span text = arena_printf(&c->arena, "{\"error\": \"%s\"}\n", why);
 
-	serve_answer(c, status, SPAN_LIT("text/plain"), text);
+	serve_answer(c, status, SPAN_LIT("application/json"), text);
 }
 
 /* What cannot be read any further is answered, and the connection ends. */

@@ -42,7 +42,8 @@ typedef void serve_handle_f(void *self, struct serve_call *c);
 typedef void serve_cancel_f(void *self, struct serve_call *c);
 
 /* What is served. A path of which no row has the method is answered 405 with
- * Allow, one without a row 404; HEAD is answered as GET without content. */
+ * Allow, one without a row 404, as all that no handler answers by an object of
+ * JSON, {"error": why}; HEAD is answered as GET without content. */
 struct serve_route {
 	const char *path;
 	enum http_method method;

@@ -199,6 +199,27 @@ def test_no_page_of_another_site_orders_anything(gh, fields, status):
     check(API["paths"]["/v1/maintenance"]["post"], answer)
 
 
+@pytest.mark.parametrize("said, status", [
+    ("GET /v1/none HTTP/1.1\r\nHost: x\r\n\r\n", 404),
+    ("DELETE /v1/status HTTP/1.1\r\nHost: x\r\n\r\n", 405),
+    ("GET /v1/status HTTP/1.1\r\n\r\n", 400),
+    ("X\r\n\r\n", 400),
+    ("GET /v1/status HTTP/2.0\r\nHost: x\r\n\r\n", 505),
+    ("POST /v1/ban HTTP/1.1\r\nHost: x\r\nContent-Length: 99999\r\n\r\n", 413),
+    (f"GET /{'a' * 5000} HTTP/1.1\r\nHost: x\r\n\r\n", 414),
+    (f"GET / HTTP/1.1\r\nHost: x\r\nX: {'a' * 17000}\r\n\r\n", 431),
+])
+def test_what_http_refuses_is_an_error_like_others(gh, said, status):
+    """A program reads why, whatever it did wrong."""
+    with admin.connect(gh) as c:
+        c.send(said.encode())
+        answer = c.response("GET")
+    assert answer.status == status, answer.text
+    assert answer.get("content-type") == "application/json"
+    schema = {"$ref": "#/components/schemas/Error"}
+    assert SCHEMAS.problems(json.loads(answer.text), schema) == []
+
+
 def test_nothing_is_changed_by_get(gh):
     """RFC 9110 9.2.1: each order is POST alone."""
     for path, ops in API["paths"].items():
