@@ -145,10 +145,20 @@ ask_answer(struct ask *k, unsigned status, json_t *j)
 static void
 admin_ask(struct admin *a, struct serve_call *c, enum ctl_ask what)
 {
+	static const char *const words[] = {
+	    [ASK_RELOAD] = "reload",
+	    [ASK_REOPEN] = "reopen",
+	    [ASK_QUIT] = "quit",
+	    [ASK_STOP] = "stop",
+	    [ASK_DRAIN] = "drain",
+	};
+	char who[ADMIN_WHO_CAP];
 	struct ask *k;
 
 	if (!admin_begin(a, c))
 		return;
+	log_msg(
+	    LOG_NOTICE, "ordered what=%s %s", words[what], admin_who(c, who));
 	if (ctl_send_word(a->boot->ctl_fd, CTL_ASK, what, -1) < 0) {
 		admin_refuse(c, 503, "the master is not listening now");
 		return;

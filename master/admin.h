@@ -97,6 +97,10 @@ bool admin_begin(const struct admin *a, struct serve_call *c);
 bool admin_begin_metrics(const struct admin *a, struct serve_call *c);
 /* The same of what is no secret at all: the dashboard, when it is on. */
 bool admin_begin_page(const struct admin *a, struct serve_call *c);
+/* "uid=0" over a unix socket, "peer=192.0.2.1" over TCP: what the log says of who
+ * orders something. Returns out. */
+#define ADMIN_WHO_CAP (IP_TEXT_CAP + sizeof("peer="))
+const char *admin_who(const struct serve_call *c, char out[ADMIN_WHO_CAP]);
 /* Answer with JSON. Takes j. */
 void admin_answer(struct serve_call *c, unsigned status, json_t *j);
 /* {"error": why} */

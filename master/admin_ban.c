@@ -84,14 +84,11 @@ static void
 ban_log(struct serve_call *c, const struct ip *ip, const char *what)
 {
 	char text[IP_TEXT_CAP];
-	pid_t pid = 0;
-	uid_t uid = 0;
-	gid_t gid;
+	char who[ADMIN_WHO_CAP];
 
-	(void)serve_peer(c, &pid, &uid, &gid);
 	(void)ip_format(ip, text);
-	log_msg(LOG_NOTICE, "ban ordered client=%s order=%s uid=%u", text, what,
-	    (unsigned)uid);
+	log_msg(LOG_NOTICE, "ban ordered client=%s order=%s %s", text, what,
+	    admin_who(c, who));
 }
 
 static void

@@ -22,13 +22,10 @@ admin_status_level(const struct admin *a)
 static void
 level_log(struct serve_call *c, const char *word)
 {
-	pid_t pid = 0;
-	uid_t uid = 0;
-	gid_t gid;
+	char who[ADMIN_WHO_CAP];
 
-	(void)serve_peer(c, &pid, &uid, &gid);
-	log_msg(LOG_NOTICE, "log level ordered level=%s uid=%u", word,
-	    (unsigned)uid);
+	log_msg(LOG_NOTICE, "log level ordered level=%s %s", word,
+	    admin_who(c, who));
 }
 
 void

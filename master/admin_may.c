@@ -2,6 +2,7 @@
  * tells who asks. Over TCP it is whom `allow` names, with the token; a browser
  * that was led here has neither a token nor, for what needs none, the address
  * in Host. */
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -180,6 +181,25 @@ admin_let(const struct admin *a, struct serve_call *c, bool is_open)
 	}
 	admin_refuse(c, 403, "you are not allowed to use this");
 	return false;
+}
+
+const char *
+admin_who(const struct serve_call *c, char out[ADMIN_WHO_CAP])
+{
+	char text[IP_TEXT_CAP] = "gone";
+	struct ip ip;
+	gid_t gid;
+	pid_t pid;
+	uid_t uid;
+
+	if (serve_peer(c, &pid, &uid, &gid)) {
+		(void)snprintf(out, ADMIN_WHO_CAP, "uid=%u", (unsigned)uid);
+		return out;
+	}
+	if (serve_peer_ip(c, &ip))
+		(void)ip_format(&ip, text);
+	(void)snprintf(out, ADMIN_WHO_CAP, "peer=%s", text);
+	return out;
 }
 
 bool

@@ -223,14 +223,11 @@ purge_answer(struct purge *p, json_t *caches)
 {
 	struct serve_call *c = p->call;
 	json_t *j = json_object();
-	pid_t pid = 0;
-	uid_t uid = 0;
-	gid_t gid;
+	char who[ADMIN_WHO_CAP];
 
-	(void)serve_peer(c, &pid, &uid, &gid);
-	log_msg(LOG_NOTICE, "purged what=%s count=%u soft=%s caches=%zu uid=%u",
+	log_msg(LOG_NOTICE, "purged what=%s count=%u soft=%s caches=%zu %s",
 	    purge_word(p->what), p->n, p->is_soft ? "yes" : "no",
-	    json_array_size(caches), (unsigned)uid);
+	    json_array_size(caches), admin_who(c, who));
 	purge_free(p);
 	(void)json_object_set_new(j, "ok", json_true());
 	(void)json_object_set(j, "caches", caches);

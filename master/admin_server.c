@@ -113,18 +113,15 @@ change_log(struct serve_call *c, const char *upstream, const json_t *server,
     const char *word, const struct server_change *change)
 {
 	char weight[sizeof(" weight=1000")] = "";
-	pid_t pid = 0;
-	uid_t uid = 0;
-	gid_t gid;
+	char who[ADMIN_WHO_CAP];
 
 	if (change->weight != 0)
 		(void)snprintf(weight, sizeof(weight), " weight=%u",
 		    change->weight % 10000);
-	(void)serve_peer(c, &pid, &uid, &gid);
 	log_msg(LOG_NOTICE,
-	    "server ordered upstream=%s server=%s order=%s%s uid=%u", upstream,
+	    "server ordered upstream=%s server=%s order=%s%s %s", upstream,
 	    json_string_value(json_object_get(server, "address")), word, weight,
-	    (unsigned)uid);
+	    admin_who(c, who));
 }
 
 /* The words of an order, or of the question how a server is. */

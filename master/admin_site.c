@@ -25,9 +25,7 @@ static void
 site_obey(const struct admin *a, struct serve_call *c, const char *site,
     enum closure_order order)
 {
-	pid_t pid = 0;
-	uid_t uid = 0;
-	gid_t gid;
+	char who[ADMIN_WHO_CAP];
 	json_t *j;
 
 	if (!site_is_known(a->conf, site)) {
@@ -41,9 +39,8 @@ site_obey(const struct admin *a, struct serve_call *c, const char *site,
 		return;
 	}
 	/* who it was goes into the log */
-	(void)serve_peer(c, &pid, &uid, &gid);
-	log_msg(LOG_NOTICE, "maintenance ordered site=%s order=%s uid=%u", site,
-	    closure_order_name(order), (unsigned)uid);
+	log_msg(LOG_NOTICE, "maintenance ordered site=%s order=%s %s", site,
+	    closure_order_name(order), admin_who(c, who));
 	j = json_object();
 	(void)json_object_set_new(j, "ok", json_true());
 	admin_answer(c, 200, j);

@@ -1,6 +1,7 @@
 """doc/openapi.json is what a running gatehouse answers: each route, each status
 that is asked for here, each key (doc/admin.md)."""
 import json
+import os
 import pathlib
 import re
 
@@ -197,6 +198,31 @@ def test_no_page_of_another_site_orders_anything(gh, fields, status):
     answer = ask(gh, "POST", "/v1/maintenance", order, fields, tcp(gh))
     assert answer.status == status, answer.text
     check(API["paths"]["/v1/maintenance"]["post"], answer)
+
+
+ORDERS = [
+    ("server", '{"upstream": "app", "server": "127.0.0.1:1", "order": "auto"}',
+     "server ordered upstream=app server=127.0.0.1:1 order=auto"),
+    ("ban", '{"address": "192.0.2.9", "for_ms": 1}',
+     "ban ordered client=192.0.2.9 order=add"),
+    ("purge", '{"url": "http://shop.test/who"}',
+     "purged what=url count=1 soft=no caches=1"),
+    ("maintenance", '{"site": "shop", "order": "auto"}',
+     "maintenance ordered site=shop order=auto"),
+    ("loglevel", '{"level": "auto"}', "log level ordered level=auto"),
+    ("reopen", "", "ordered what=reopen"),
+    ("reload", "", "ordered what=reload"),
+]
+
+
+@pytest.mark.parametrize("word, content, line", ORDERS)
+def test_the_log_says_who_ordered(gh, word, content, line):
+    """Over a unix socket the user, over TCP the address: nobody has a user there."""
+    for where, fields, who in ((None, "", f"uid={os.getuid()}"),
+                               (tcp(gh), BEARER + JSON, "peer=127.0.0.1")):
+        answer = ask(gh, "POST", "/v1/" + word, content, fields, where)
+        assert answer.status < 300, answer.text
+        until(lambda: f"{line} {who}\n" in gh.stderr(), what=who)
 
 
 @pytest.mark.parametrize("said, status", [
