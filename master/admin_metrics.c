@@ -322,6 +322,31 @@ page_bytes(
 	}
 }
 
+static void
+page_results(struct page *p, enum tally_kind kind, const json_t *things)
+{
+	const json_t *thing;
+	char name[64], result[64];
+	struct tally t;
+	size_t i;
+
+	(void)snprintf(
+	    name, sizeof(name), "%s_results_total", tally_kind_word(kind));
+	page_family(p, name, METRIC_COUNTER,
+	    "requests by what became of them in the cache");
+	json_array_foreach(things, i, thing)
+	{
+		tally_get(p, thing, &t);
+		for (int r = RESULT_NONE + 1; r < RESULT_N; r++) {
+			(void)snprintf(result, sizeof(result), ",result=\"%s\"",
+			    cache_result_word((enum cache_result)r));
+			(void)fprintf(p->out, PREFIX "%s{", name);
+			tally_labels(p->out, kind, thing, result);
+			(void)fprintf(p->out, "} %" PRIu64 "\n", t.results[r]);
+		}
+	}
+}
+
 /* One histogram: what is below each end, all, and the sum. */
 static void
 page_times(struct page *p, const char *name, enum tally_kind kind,
@@ -373,13 +398,16 @@ page_tallies(struct page *p, enum tally_kind kind)
 {
 	const json_t *things = json_object_get(
 	    json_object_get(p->a->conf, "tallies"), tally_kind_word(kind));
-	bool has_times = kind != TALLY_LISTEN && kind != TALLY_SITE;
+	bool has_times =
+	    kind != TALLY_LISTEN && kind != TALLY_SITE && kind != TALLY_CACHE;
 
 	if (json_array_size(things) == 0)
 		return;
 	page_requests(p, kind, things);
 	page_bytes(p, kind, things, false);
 	page_bytes(p, kind, things, true);
+	if (kind == TALLY_CACHE)
+		page_results(p, kind, things);
 	for (int c = 0; has_times && c < TALLY_CURVES; c++)
 		page_curve(p, kind, (enum tally_curve)c, things);
 }

@@ -376,8 +376,35 @@ status_upstreams(const struct admin *a)
 	return all;
 }
 
+/* What became of the requests that met it, by words. */
 static json_t *
-status_cache(const struct objects *o)
+status_results(const struct admin *a, span cache)
+{
+	const json_t *all = json_object_get(
+	    json_object_get(a->conf, "tallies"), tally_kind_word(TALLY_CACHE));
+	json_t *j = json_object();
+	struct tally t = {0};
+	const json_t *thing;
+	size_t i;
+
+	json_array_foreach(all, i, thing)
+	{
+		if (span_eq(span_str(json_string_value(
+				json_object_get(thing, "name"))),
+			cache))
+			tallies_get(a->boot->tallies,
+			    (uint32_t)json_integer_value(
+				json_object_get(thing, "tally")),
+			    &t);
+	}
+	for (int r = RESULT_NONE + 1; r < RESULT_N; r++)
+		tell_number(
+		    j, cache_result_word((enum cache_result)r), t.results[r]);
+	return j;
+}
+
+static json_t *
+status_cache(const struct admin *a, const struct objects *o)
 {
 	json_t *j = json_object();
 	struct obj_stats s;
@@ -392,6 +419,8 @@ status_cache(const struct objects *o)
 	tell_number(j, "broken", s.broken);
 	tell_number(j, "repaired", s.repaired);
 	tell_number(j, "purges", s.purges);
+	(void)json_object_set_new(
+	    j, "results", status_results(a, objects_name(o)));
 	return j;
 }
 
@@ -408,7 +437,7 @@ status_caches(const struct admin *a)
 
 	while ((o = objects_walk(b->segment, b->slots, me, &at, &is_partial)) !=
 	       NULL) {
-		(void)json_array_append_new(all, status_cache(o));
+		(void)json_array_append_new(all, status_cache(a, o));
 		objects_walk_end(o, me);
 	}
 	return all;

@@ -252,6 +252,7 @@ tell_tallies(const struct gen *g)
 	    [TALLY_ROUTE] = {CONF_SITE, CONF_ROUTE},
 	    [TALLY_UPSTREAM] = {CONF_UPSTREAM, CONF_UPSTREAM},
 	    [TALLY_FORWARD] = {CONF_FORWARD, CONF_FORWARD},
+	    [TALLY_CACHE] = {CONF_CACHE, CONF_CACHE},
 	};
 	json_t *j = json_object();
 

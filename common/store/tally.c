@@ -40,6 +40,13 @@ static const char *const kind_words[] = {
 #undef TALLY_KIND
 };
 
+static const char *const result_words[] = {
+    [RESULT_NONE] = "",
+#define RESULT(id, word) [RESULT_##id] = word,
+#include "common/store/cache_result.def"
+#undef RESULT
+};
+
 static const struct {
 	const char *name;
 	const char *help;
@@ -142,6 +149,12 @@ const char *
 tally_kind_word(enum tally_kind k)
 {
 	return kind_words[k];
+}
+
+const char *
+cache_result_word(enum cache_result r)
+{
+	return result_words[r];
 }
 
 const char *

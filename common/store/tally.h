@@ -1,5 +1,5 @@
 /* store/tally: what was counted and measured of a thing that the configuration
- * names: a [listen], a site, a route, an upstream. Each worker counts in memory
+ * names: a [listen], a site, a route, an upstream, a cache. Each worker counts in memory
  * of its own (worker/log/tally_feed) and adds that up here a few times a second,
  * so that no two of them ever write the same line for each request. Knows a
  * thing by its id (shm/registry, kind "tally"). Protocol: doc/shm.md 6.17. */
@@ -28,6 +28,15 @@ enum tally_curve {
 	TALLY_CURVES
 };
 
+/* What became of a request that met a cache. */
+enum cache_result {
+	RESULT_NONE,
+#define RESULT(id, word) RESULT_##id,
+#include "common/store/cache_result.def"
+#undef RESULT
+	RESULT_N
+};
+
 /* Steps of a curve end at powers of two of a second, as those of Prometheus'
  * native histograms of schema 0: 2^-14 s (61 us) to 2^6 s. */
 #define TALLY_STEP_FIRST (-14)
@@ -44,6 +53,7 @@ struct tally {
 	uint64_t status[6]; /* by the first digit; [0]: there was no answer */
 	uint64_t bytes_in; /* from clients */
 	uint64_t bytes_out; /* to them */
+	uint64_t results[RESULT_N]; /* of a cache */
 	struct tally_times times[TALLY_CURVES];
 };
 
@@ -65,6 +75,8 @@ void tallies_get(const struct tallies *t, uint32_t id, struct tally *out);
 void tally_note(struct tally *t, enum tally_curve which, uint64_t took_us);
 
 const char *tally_kind_word(enum tally_kind k);
+/* "" for RESULT_NONE. */
+const char *cache_result_word(enum cache_result r);
 const char *tally_curve_name(enum tally_curve c);
 const char *tally_curve_help(enum tally_curve c);
 

@@ -844,6 +844,7 @@ claims_tallies(struct claims *c, struct tenants *t,
 	    {CONF_ROUTE, TALLY_ROUTE},
 	    {CONF_UPSTREAM, TALLY_UPSTREAM},
 	    {CONF_FORWARD, TALLY_FORWARD},
+	    {CONF_CACHE, TALLY_CACHE},
 	};
 
 	for (size_t i = 0; i < NELEMS(counted); i++)

@@ -11,6 +11,7 @@
 #include "common/http/storable.h"
 #include "common/store/kept.h"
 #include "common/store/objects.h"
+#include "common/store/tally.h"
 #include "worker/cache/cache.h"
 #include "worker/exch/exch.h"
 #include "worker/exch/plan.h"
@@ -22,6 +23,7 @@ struct cache {
 	span name;
 	struct place at;
 	uint32_t index; /* in plan.caches */
+	uint32_t tally; /* id of its numbers (store/tally) */
 	struct objects *objects; /* NULL: nothing is shared (-t, explain) */
 	struct tmpl key;
 	const span *ignored; /* names of query arguments; `*` at the end */
@@ -92,15 +94,6 @@ enum cached_mode {
 	CACHED_PASSING /* a fill's answer goes through, it is not kept */
 };
 
-/* For logs: what became of it. */
-enum cached_result {
-	RESULT_NONE,
-#define RESULT(id, word) RESULT_##id,
-#include "worker/cache/cache_result.def"
-#undef RESULT
-	RESULT_N
-};
-
 /* A piece of the content to send. */
 struct cached_piece {
 	bool is_text;
@@ -117,7 +110,7 @@ struct cached {
 	struct objects_view *view;
 	struct exch_access *purger; /* may it purge? NULL: nobody asked yet */
 	enum cached_mode mode;
-	enum cached_result result;
+	enum cache_result result;
 	struct cache_policy policy;
 	struct cc cc; /* the request's directives */
 	struct obj_key base; /* of the URL */

@@ -95,6 +95,8 @@ cache_prepare(const struct boot *b, const struct conf_section *sec,
 	c->name = sec->name;
 	c->at = sec->at;
 	c->index = index;
+	c->tally =
+	    claims_tally(b->claims, TALLY_CACHE, sec->name, span_of(NULL, 0));
 	c->objects = claims_cache(b->claims, sec->name);
 	c->sorts_query = conf_bool(&s, KEY_CACHE_SORT_QUERY);
 	c->coalesces = conf_bool(&s, KEY_CACHE_COALESCE);

@@ -7,18 +7,16 @@
 #include "worker/exch/match.h"
 #include "worker/exch/sink.h"
 
-static const span result_words[] = {
-    [RESULT_NONE] = {"", 0},
-#define RESULT(id, word) [RESULT_##id] = {word, sizeof(word) - 1},
-#include "worker/cache/cache_result.def"
-#undef RESULT
-};
-
 void
 cache_note_result(struct exch *x)
 {
-	if (x->cached != NULL)
-		x->cache_result = result_words[x->cached->result];
+	const struct cached *c = x->cached;
+
+	if (c == NULL)
+		return;
+	x->cache_result = span_str(cache_result_word(c->result));
+	x->cache_result_no = (uint8_t)c->result;
+	x->cache_tally = c->cache->tally;
 }
 
 static const enum counter_id result_counters[] = {

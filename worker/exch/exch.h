@@ -199,6 +199,8 @@ struct exch {
 	span request_id;
 	struct trace *trace; /* its place in one; NULL: there is no [tracing] */
 	span cache_result; /* how it met a cache, one word; or empty */
+	uint8_t cache_result_no; /* enum cache_result (store/tally) */
+	uint32_t cache_tally; /* with it: id of the cache's numbers */
 	span limit; /* name of the [limit] that had a say in it; or empty */
 	span limit_result; /* what it said, one word */
 	struct rate_state *rate; /* what limits did with it; or NULL */

@@ -120,6 +120,8 @@ tally_feed(struct exch *x)
 		(void)feed_count(t, x->site->tally, x);
 	if (x->route != NULL)
 		feed_times(feed_count(t, x->route->tally, x), x);
+	if (x->cache_result_no != RESULT_NONE)
+		feed_count(t, x->cache_tally, x)->results[x->cache_result_no]++;
 	if (x->origin.upstream.len > 0)
 		feed_times(feed_count(t, x->origin.tally, x), x);
 }

@@ -232,3 +232,47 @@ def test_a_token_that_others_can_read_is_warned_of(tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("the token is readable on its way") == 1
     assert "to 192.0.2.1:9180" in done.stderr
+
+
+KEPT = """
+[global]
+workers = 2
+[listen web]
+address = 127.0.0.1:{port}
+[site shop]
+hosts = *
+upstream = app
+cache = store
+cache_ttl = 1h
+[upstream app]
+server = {a}
+[cache store]
+memory = 4m
+[cache other]
+memory = 4m
+[admin]
+listen = unix:{dir}/admin.sock
+metrics = prometheus
+"""
+
+
+def test_each_cache_tells_what_became_of_requests(gatehouse, origin):
+    """In the metrics and in the status; of another cache nothing."""
+    gh = gatehouse(KEPT, a=origin(lambda conn, request: conn.send(OK)).address)
+    with gh.client() as c:
+        for _ in range(4):
+            assert c.get("/kept").status == 200
+
+    def results(cache):
+        m = metrics(gh)
+        return {dict(labels)["result"]: n for (name, labels), n in m.items()
+                if name == "gatehouse_cache_results_total" and
+                dict(labels)["cache"] == cache and n > 0}
+
+    until(lambda: results("store") == {"hit": 3, "miss": 1})
+    assert results("other") == {}
+    assert get(metrics(gh), "cache_requests_total", cache="store",
+               status="2xx") == 4
+    of = {c["name"]: c["results"] for c in admin.status(gh)["caches"]}
+    assert (of["store"]["hit"], of["store"]["miss"]) == (3, 1)
+    assert not any(of["other"].values())
