@@ -234,26 +234,48 @@ print_closed(const json_t *all)
 	}
 }
 
+/* Of the requests that met a cache, those that no server was asked for in full:
+ * "3 of 4". */
+static const char *
+hits_text(const json_t *results, char out[48])
+{
+	static const char *const hits[] = {
+	    "hit", "stale", "revalidated", "collapsed"};
+	long long n = 0, all = -number_of(results, "purged");
+	const char *word;
+	json_t *count;
+
+	json_object_foreach((json_t *)(uintptr_t)results, word, count) all +=
+	    json_integer_value(count);
+	for (size_t i = 0; i < NELEMS(hits); i++)
+		n += number_of(results, hits[i]);
+	(void)snprintf(out, 48, "%lld of %lld", n, all);
+	return out;
+}
+
 static void
 print_caches(const json_t *all)
 {
+	char hits[48];
 	const json_t *c;
 	size_t i;
 
 	if (json_array_size(all) > 0)
 		(void)printf(
-		    "\n%-20s  %12s  %12s  %8s  %7s  %8s  %6s  %8s  %s\n",
-		    "CACHE", "MEMORY", "USED", "OBJECTS", "FILLING", "EVICTED",
-		    "BROKEN", "REPAIRED", "PURGES");
+		    "\n%-20s  %18s  %12s  %12s  %8s  %7s  %8s  %6s  %8s  %s\n",
+		    "CACHE", "HITS", "MEMORY", "USED", "OBJECTS", "FILLING",
+		    "EVICTED", "BROKEN", "REPAIRED", "PURGES");
 	json_array_foreach(all, i, c)
 	{
-		(void)printf("%-20s  %12lld  %12lld  %8lld  %7lld  %8lld  "
-			     "%6lld  %8lld  %lld\n",
-		    admin_text(c, "name"), number_of(c, "memory"),
-		    number_of(c, "used"), number_of(c, "objects"),
-		    number_of(c, "filling"), number_of(c, "evicted"),
-		    number_of(c, "broken"), number_of(c, "repaired"),
-		    number_of(c, "purges"));
+		(void)printf(
+		    "%-20s  %18s  %12lld  %12lld  %8lld  %7lld  %8lld  "
+		    "%6lld  %8lld  %lld\n",
+		    admin_text(c, "name"),
+		    hits_text(json_object_get(c, "results"), hits),
+		    number_of(c, "memory"), number_of(c, "used"),
+		    number_of(c, "objects"), number_of(c, "filling"),
+		    number_of(c, "evicted"), number_of(c, "broken"),
+		    number_of(c, "repaired"), number_of(c, "purges"));
 	}
 }
 

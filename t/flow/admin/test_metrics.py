@@ -276,3 +276,6 @@ def test_each_cache_tells_what_became_of_requests(gatehouse, origin):
     of = {c["name"]: c["results"] for c in admin.status(gh)["caches"]}
     assert (of["store"]["hit"], of["store"]["miss"]) == (3, 1)
     assert not any(of["other"].values())
+    lines = run("status", "-c", str(gh.ini)).stdout.splitlines()
+    assert [line.split()[1:4] for line in lines
+            if line.split()[:1] == ["store"]] == [["3", "of", "4"]]
