@@ -34,6 +34,11 @@ static const struct {
 #else
     {"brotli", false},
 #endif
+#ifdef HAVE_BROTLI_DICTIONARIES
+    {"brotli-dictionaries", true},
+#else
+    {"brotli-dictionaries", false},
+#endif
 #ifdef HAVE_ZSTD
     {"zstd", true},
 #else

@@ -15,6 +15,7 @@ static const span coding_names[CODING_N] = {
     [CODING_BR] = {"br", sizeof("br") - 1},
     [CODING_ZSTD] = {"zstd", sizeof("zstd") - 1},
     [CODING_DCZ] = {"dcz", sizeof("dcz") - 1},
+    [CODING_DCB] = {"dcb", sizeof("dcb") - 1},
 };
 
 span
@@ -31,6 +32,12 @@ coding_find(span name)
 		if (span_ieq(name, coding_names[c]))
 			return (enum coding)c;
 	return span_ieq(name, SPAN_LIT("x-gzip")) ? CODING_GZIP : CODING_N;
+}
+
+bool
+coding_has_dictionary(enum coding c)
+{
+	return c == CODING_DCZ || c == CODING_DCB;
 }
 
 /* RFC 9110 12.4.2: 0, 1, or up to three digits behind a point. -1: it is none.
@@ -107,11 +114,15 @@ coding_wishes_read(const struct http_fields *req, struct coding_wishes *out)
 	}
 	if (out->q[CODING_IDENTITY] == Q_UNTOLD)
 		out->q[CODING_IDENTITY] = rest == 0 ? 0 : Q_LEAST;
-	if (out->q[CODING_DCZ] == Q_UNTOLD)
-		out->q[CODING_DCZ] = 0;
-	for (int c = 0; c < CODING_N; c++)
-		if (out->q[c] == Q_UNTOLD)
-			out->q[c] = rest == Q_UNTOLD ? 0 : rest;
+	for (int c = 0; c < CODING_N; c++) {
+		bool is_told = out->q[c] != Q_UNTOLD;
+
+		if (!is_told &&
+		    (rest == Q_UNTOLD || coding_has_dictionary((enum coding)c)))
+			out->q[c] = 0;
+		else if (!is_told)
+			out->q[c] = rest;
+	}
 }
 
 enum coding

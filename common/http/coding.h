@@ -15,6 +15,7 @@ enum coding {
 	CODING_BR, /* RFC 7932 */
 	CODING_ZSTD, /* RFC 8878 */
 	CODING_DCZ, /* RFC 9842: zstd with a dictionary that the client has */
+	CODING_DCB, /* the same with brotli */
 	CODING_N /* any other */
 };
 
@@ -23,6 +24,8 @@ enum coding {
 span coding_name(enum coding c);
 /* Without case; `x-gzip` is gzip (RFC 9110 8.4.1.3). CODING_N: unknown. */
 enum coding coding_find(span name);
+/* Whether it codes with a dictionary that the client has (RFC 9842). */
+bool coding_has_dictionary(enum coding c);
 
 /* How much each is liked, in thousandths; 0: not at all. */
 struct coding_wishes {

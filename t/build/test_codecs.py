@@ -46,12 +46,13 @@ def binary(built, monkeypatch):
 
 def test_its_version_tells(binary):
     told = call(binary, "-V", cwd=binary.parent).stdout.splitlines()
-    assert {"option zlib on", "option brotli absent",
-            "option zstd absent"} <= set(told)
+    assert {"option zlib on", "option brotli absent", "option zstd absent",
+            "option brotli-dictionaries absent"} <= set(told)
 
 
 @pytest.mark.parametrize("word, library", [
-    ("br", "brotli"), ("zstd", "zstd"), ("dcz", "zstd")])
+    ("br", "brotli"), ("zstd", "zstd"), ("dcz", "zstd"),
+    ("dcb", "prepared dictionaries of brotli (1.1)")])
 def test_what_it_cannot_do_is_an_error_with_its_place(binary, tmp_path, word,
                                                       library):
     ini = tmp_path / "x.ini"

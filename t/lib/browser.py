@@ -26,7 +26,7 @@ def high_pipe():
 class Page:
     """One tab. What it complains of is in `complaints`."""
 
-    def __init__(self, profile, width=1280, height=900, dark=False):
+    def __init__(self, profile, width=1280, height=900, dark=False, more=()):
         to_read, self.to = high_pipe()
         self.come, to_write = high_pipe()
         self.process = subprocess.Popen(
@@ -34,7 +34,8 @@ class Page:
              f"{WRITE_FD}>&{to_write}", "sh", PROGRAM, "--no-sandbox",
              "--disable-gpu", "--disable-dev-shm-usage",
              "--disable-background-networking", "--no-proxy-server",
-             "--remote-debugging-pipe", f"--user-data-dir={profile}"],
+             "--remote-debugging-pipe", f"--user-data-dir={profile}",
+             *more],
             pass_fds=(to_read, to_write), stderr=subprocess.DEVNULL,
             start_new_session=True)
         os.close(to_read)

@@ -1,13 +1,30 @@
 """Content codings, decoded by the libraries themselves."""
 import ctypes
+import functools
 import hashlib
+import re
+import subprocess
 import zlib
+
+from .gatehouse import BINARY
 
 MOST = 4 << 20
 
 
+@functools.cache
+def _brotli():
+    """The decoder that stands beside the encoder of the binary, if it has one; what
+    it needs comes first, or another one would be taken for it."""
+    told = subprocess.run(["ldd", BINARY], capture_output=True, text=True,
+                          check=False).stdout
+    for name in ("common", "dec"):
+        found = re.search(rf"=> (\S*/libbrotli{name}\.\S+)", told)
+        lib = ctypes.CDLL(found[1] if found else f"libbrotli{name}.so.1")
+    return lib
+
+
 def _br(data):
-    lib = ctypes.CDLL("libbrotlidec.so.1")
+    lib = _brotli()
     out = ctypes.create_string_buffer(MOST)
     n = ctypes.c_size_t(MOST)
     assert lib.BrotliDecoderDecompress(
@@ -41,6 +58,7 @@ def decoded(response):
 
 
 DCZ_MAGIC = b"\x5e\x2a\x4d\x18\x20\x00\x00\x00"
+DCB_MAGIC = b"\xff\x44\x43\x42"
 
 
 def dcz(data, dictionary):
@@ -58,3 +76,34 @@ def dcz(data, dictionary):
     lib.ZSTD_freeDCtx(context)
     assert n <= MOST, "not coded with this dictionary"
     return out.raw[:n]
+
+
+def dcb(data, dictionary):
+    """The same of brotli (RFC 9842 4)."""
+    assert data[:4] == DCB_MAGIC
+    assert data[4:36] == hashlib.sha256(dictionary).digest()
+    lib = _brotli()
+    lib.BrotliDecoderCreateInstance.restype = ctypes.c_void_p
+    state = ctypes.c_void_p(lib.BrotliDecoderCreateInstance(None, None, None))
+    assert lib.BrotliDecoderAttachDictionary(
+        state, 0, ctypes.c_size_t(len(dictionary)), dictionary) == 1
+    kept = ctypes.create_string_buffer(data[36:], len(data) - 36)
+    out = ctypes.create_string_buffer(MOST)
+    in_len = ctypes.c_size_t(len(data) - 36)
+    room = ctypes.c_size_t(MOST)
+    at = ctypes.cast(kept, ctypes.c_void_p)
+    to = ctypes.cast(out, ctypes.c_void_p)
+    rc = lib.BrotliDecoderDecompressStream(
+        state, ctypes.byref(in_len), ctypes.byref(at), ctypes.byref(room),
+        ctypes.byref(to), None)
+    lib.BrotliDecoderDestroyInstance(state)
+    assert rc == 1 and in_len.value == 0, "not coded with this dictionary"
+    return out.raw[:MOST - room.value]
+
+
+DECODE_BY = {"dcz": dcz, "dcb": dcb}
+
+
+def decoded_by(response, dictionary):
+    """The content of a response that was coded with a dictionary."""
+    return DECODE_BY[response.get("content-encoding")](response.body, dictionary)

@@ -21,6 +21,9 @@ static struct counter_set counters;
 /* Those that are built: a gatehouse may be made without some. */
 static enum coding codings[CODING_N];
 static uint32_t n_codings;
+/* And those with a dictionary. */
+static enum coding with_dictionary[CODING_N];
+static uint32_t n_with_dictionary;
 
 /* Bytes in memory of their own. */
 struct bytes {
@@ -383,113 +386,155 @@ END_TEST
 
 #define HASH_LEN 32
 
-/* Of length `len`, hardly any of it twice. */
 static struct codec_dict *
-load(struct codec_pool *p, struct bytes text, int level, unsigned char number)
+load(struct codec_pool *p, enum coding c, struct bytes text, int level,
+    unsigned char number)
 {
 	unsigned char hash[HASH_LEN] = {number};
 
-	return codec_dict_load(p, level, hash, span_of(text.p, text.len));
+	return codec_dict_load(p, c, level, hash, span_of(text.p, text.len));
+}
+
+/* One of `text` in that level, ready and in use. */
+static void
+check_memory(enum coding c, int level, struct bytes text)
+{
+	struct codec_pool *p = codec_pool_new(POOL, &counters);
+	size_t before = in_use();
+	struct codec_dict *d = load(p, c, text, level, 1);
+	size_t counted = codec_pool_used(p);
+	void *self;
+
+	ck_assert_ptr_nonnull(d);
+	ck_assert_uint_le(in_use() - before, counted);
+	before = in_use();
+	self = codec_open_with(p, d);
+	ck_assert_uint_le(
+	    peak_of(self, text, before), codec_pool_used(p) - counted);
+	codec_ops.close(self);
+	codec_pool_free(p);
 }
 
 START_TEST(no_dictionary_takes_more_than_is_counted)
 {
 	static const size_t lens[] = {
 	    8, 1u << 15, 1u << 18, 1u << 20, 2u << 20};
-	struct codec_levels of = codec_levels(CODING_DCZ);
 
-	for (size_t i = 0; i < NELEMS(lens) && codec_is_built(CODING_DCZ);
-	     i++) {
+	for (size_t i = 0; i < NELEMS(lens); i++) {
 		struct bytes in = make(lens[i], 2);
 
-		for (int l = of.least; l <= of.most; l++) {
-			struct codec_pool *p = codec_pool_new(POOL, &counters);
-			size_t before = in_use();
-			struct codec_dict *d = load(p, in, l, 1);
-			size_t counted = codec_pool_used(p);
-			void *self;
+		for (size_t k = 0; k < n_with_dictionary; k++) {
+			enum coding c = with_dictionary[k];
+			struct codec_levels of = codec_levels(c);
 
-			ck_assert_ptr_nonnull(d);
-			ck_assert_uint_le(in_use() - before, counted);
-			before = in_use();
-			self = codec_open_dcz(p, d);
-			ck_assert_uint_le(peak_of(self, in, before),
-			    codec_pool_used(p) - counted);
-			codec_ops.close(self);
-			codec_pool_free(p);
+			for (int l = of.least; l <= of.most; l++)
+				check_memory(c, l, in);
 		}
 		free(in.p);
 	}
 }
 END_TEST
 
-START_TEST(dictionaries_make_room_for_each_other)
+static void
+check_making_room(enum coding c, struct bytes in)
 {
+	int level = codec_levels(c).usual;
 	unsigned char hash[HASH_LEN] = {1};
 	struct codec_pool *p = codec_pool_new(32u << 20, &counters);
-	struct bytes in = make(1u << 20, 2);
-	struct codec_dict *d;
-	void *self;
+	struct codec_dict *d = load(p, c, in, level, 1);
+	void *self = codec_open_with(p, d);
 
-	if (!codec_is_built(CODING_DCZ)) {
-		codec_pool_free(p);
-		free(in.p);
-		return;
-	}
-	d = load(p, in, 3, 1);
-	self = codec_open_dcz(p, d);
 	for (unsigned char n = 2; n < 60; n++)
-		ck_assert_ptr_nonnull(load(p, in, 3, n));
+		ck_assert_ptr_nonnull(load(p, c, in, level, n));
 	/* one that is in use stays, and is not loaded again */
-	ck_assert_ptr_eq(codec_dict_find(p, 3, hash), d);
-	ck_assert_ptr_null(codec_dict_find(p, 4, hash));
+	ck_assert_ptr_eq(codec_dict_find(p, c, level, hash), d);
+	ck_assert_ptr_null(codec_dict_find(p, c, level + 1, hash));
+	ck_assert_ptr_null(codec_dict_find(p, CODING_GZIP, level, hash));
 	hash[0] = 2;
-	ck_assert_ptr_null(codec_dict_find(p, 3, hash));
+	ck_assert_ptr_null(codec_dict_find(p, c, level, hash));
 	hash[0] = 59;
-	ck_assert_ptr_nonnull(codec_dict_find(p, 3, hash));
+	ck_assert_ptr_nonnull(codec_dict_find(p, c, level, hash));
 	codec_ops.close(self);
-	memcpy(in.p, "\x37\xa4\x30\xec", 4);
-	ck_assert_ptr_null(load(p, in, 3, 60));
 	codec_pool_free(p);
-	/* no room for it, or none beside it */
-	p = codec_pool_new(1u << 20, &counters);
-	in.p[0] = 'x';
-	ck_assert_ptr_null(load(p, in, 3, 1));
+}
+
+/* No room for it, or none beside it. */
+static void
+check_no_room(enum coding c, struct bytes in)
+{
+	int level = codec_levels(c).usual;
+	struct codec_pool *p = codec_pool_new(1u << 20, &counters);
+	struct codec_dict *d;
+
+	ck_assert_ptr_null(load(p, c, in, level, 1));
+	ck_assert_uint_eq(codec_pool_used(p), 0);
 	codec_pool_free(p);
-	p = codec_pool_new(6u << 20, &counters);
-	d = load(p, in, 3, 1);
+	p = codec_pool_new(21u << 19, &counters);
+	d = load(p, c, in, level, 1);
 	ck_assert_ptr_nonnull(d);
-	ck_assert_ptr_null(codec_open_dcz(p, d));
+	ck_assert_ptr_null(codec_open_with(p, d));
+	codec_pool_free(p);
+}
+
+START_TEST(dictionaries_make_room_for_each_other)
+{
+	struct bytes in = make(1u << 20, 2);
+
+	for (size_t k = 0; k < n_with_dictionary; k++) {
+		check_making_room(with_dictionary[k], in);
+		check_no_room(with_dictionary[k], in);
+	}
+	free(in.p);
+}
+END_TEST
+
+/* With its magic number zstd would take it for more than bytes. */
+START_TEST(a_dictionary_of_zstds_own_is_none)
+{
+	struct codec_pool *p = codec_pool_new(POOL, &counters);
+	struct bytes in = make(1000, 2);
+
+	memcpy(in.p, "\x37\xa4\x30\xec", 4);
+	for (size_t k = 0; k < n_with_dictionary; k++) {
+		enum coding c = with_dictionary[k];
+		int level = codec_levels(c).usual;
+
+		ck_assert_int_eq(
+		    load(p, c, in, level, 1) == NULL, c == CODING_DCZ);
+	}
 	codec_pool_free(p);
 	free(in.p);
 }
 END_TEST
 
-START_TEST(a_dictionary_bears_one_byte_pieces)
+static void
+check_pieces(enum coding c, struct bytes in)
 {
 	static const struct cut cuts[] = {
 	    {1, 1, false, 0}, {1, 1, false, 7}, {65536, 65536, false, 0}};
+	span head = c == CODING_DCZ ? SPAN_LIT("\x5e\x2a\x4d\x18\x20\0\0\0\x09")
+				    : SPAN_LIT("\xff\x44\x43\x42\x09");
 	struct codec_pool *p = codec_pool_new(POOL, &counters);
-	struct bytes in = make(5000, 0);
-	struct codec_dict *d;
+	struct codec_dict *d = load(p, c, in, codec_levels(c).usual, 9);
 
-	if (!codec_is_built(CODING_DCZ)) {
-		codec_pool_free(p);
-		free(in.p);
-		return;
-	}
-	d = load(p, in, 3, 9);
 	for (size_t i = 0; i < NELEMS(cuts); i++) {
 		struct bytes out;
 
-		ck_assert(run(codec_open_dcz(p, d), in, &cuts[i], &out));
-		ck_assert_int_eq(
-		    memcmp(out.p, "\x5e\x2a\x4d\x18\x20\0\0\0\x09", 9), 0);
+		ck_assert(run(codec_open_with(p, d), in, &cuts[i], &out));
+		ck_assert_int_eq(memcmp(out.p, head.p, head.len), 0);
 		ck_assert_uint_lt(
 		    out.len, cuts[i].flush_one_in > 0 ? 8000 : 80);
 		free(out.p);
 	}
 	codec_pool_free(p);
+}
+
+START_TEST(a_dictionary_bears_one_byte_pieces)
+{
+	struct bytes in = make(5000, 0);
+
+	for (size_t k = 0; k < n_with_dictionary; k++)
+		check_pieces(with_dictionary[k], in);
 	free(in.p);
 }
 END_TEST
@@ -567,14 +612,18 @@ main(void)
 	    no_filter_takes_more_than_is_stated,
 	    no_dictionary_takes_more_than_is_counted,
 	    dictionaries_make_room_for_each_other,
+	    a_dictionary_of_zstds_own_is_none,
 	    a_dictionary_bears_one_byte_pieces,
 	    the_pool_lends_no_more_than_it_has,
 	    a_context_that_was_cut_off_is_as_new,
 	};
 
-	for (enum coding c = CODING_GZIP; c < CODING_N; c++)
+	for (enum coding c = CODING_GZIP; c < CODING_N; c++) {
 		if (codec_decodes(c))
 			codings[n_codings++] = c;
+		if (codec_is_built(c) && coding_has_dictionary(c))
+			with_dictionary[n_with_dictionary++] = c;
+	}
 	srand(SEED);
 	return unit_run("filter/codec", tests, NELEMS(tests));
 }

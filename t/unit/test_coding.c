@@ -62,6 +62,7 @@ START_TEST(the_choice)
 	    {"gzip;q=0.2, *;q=0.1", CODING_GZIP},
 	    /* nobody has a dictionary without saying so */
 	    {"dcz, *;q=0", CODING_IDENTITY},
+	    {"dcb, *;q=0", CODING_IDENTITY},
 	    /* the last of two counts */
 	    {"br, br;q=0, gzip", CODING_GZIP},
 	    /* what is none is not liked */

@@ -21,7 +21,7 @@ code_key(struct exch *x, const struct cached *c, enum coding coding)
 	};
 
 	/* what it is coded with is part of what it is */
-	if (coding == CODING_DCZ)
+	if (coding_has_dictionary(coding))
 		parts[2] = span_of((const char *)x->dictionary->hash,
 		    sizeof(x->dictionary->hash));
 	return objects_key_of(

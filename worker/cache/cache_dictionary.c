@@ -22,7 +22,7 @@ static bool
 offer_is_wanted(const struct plan_compress *set)
 {
 	for (uint32_t i = 0; i < set->n; i++)
-		if (set->order[i] == CODING_DCZ)
+		if (coding_has_dictionary(set->order[i]))
 			return true;
 	return false;
 }

@@ -452,7 +452,7 @@ fill_begin_coded(struct exch *x, struct cached *c, struct obj_ref ref,
 	set->timeout_ms = 0;
 	f->y->set = set;
 	f->y->coding = coding;
-	if (coding == CODING_DCZ)
+	if (coding_has_dictionary(coding))
 		dictionary_share(f->y, x);
 	exch_kick(f->y);
 }

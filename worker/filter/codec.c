@@ -4,9 +4,11 @@
 #include "worker/filter/codec.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/base/check.h"
 #include "common/base/list.h"
+#include "common/base/num.h"
 #include "common/shm/counters.h"
 #include "worker/filter/codec_int.h"
 
@@ -54,6 +56,11 @@ static const struct codec_row codec_rows[CODING_N] = {
     [CODING_ZSTD] = {NULL, NULL, {1, 19, 6}},
     [CODING_DCZ] = {NULL, NULL, {1, 6, 3}},
 #endif
+#ifdef HAVE_BROTLI_DICTIONARIES
+    [CODING_DCB] = {&codec_dcb, NULL, {5, 9, 5}},
+#else
+    [CODING_DCB] = {NULL, NULL, {5, 9, 5}},
+#endif
 };
 
 struct codec_pool {
@@ -72,6 +79,7 @@ struct codec {
 	const struct codec_kind *kind;
 	void *ctx;
 	struct codec_dict *dict; /* that it codes with; or NULL */
+	span head; /* what of it is still to stand before the content */
 	size_t memory;
 	int level;
 	uint64_t left; /* bytes of output that it may still make */
@@ -107,6 +115,7 @@ codec_memory(enum coding c, int level)
 	case CODING_GZIP:
 		return GZIP_MEMORY;
 	case CODING_BR:
+	case CODING_DCB:
 		return br_memory[level];
 	case CODING_ZSTD:
 		return ZSTD_MEMORY;
@@ -129,6 +138,7 @@ codec_memory_decode(enum coding c)
 	case CODING_ZSTD:
 		return UNZSTD_MEMORY;
 	case CODING_DCZ:
+	case CODING_DCB:
 	case CODING_IDENTITY:
 	case CODING_N:
 		break;
@@ -283,9 +293,9 @@ codec_open(struct codec_pool *p, enum coding c, int level)
 }
 
 void *
-codec_open_dcz(struct codec_pool *p, struct codec_dict *d)
+codec_open_with(struct codec_pool *p, struct codec_dict *d)
 {
-	const struct codec_kind *kind = codec_kind_of(CODING_DCZ);
+	const struct codec_kind *kind = codec_kind_of(codec_dict_coding(d));
 	struct codec *k;
 
 	/* nobody unloads it while room is made for this one */
@@ -298,7 +308,7 @@ codec_open_dcz(struct codec_pool *p, struct codec_dict *d)
 	k->dict = d;
 	k->left = UINT64_MAX;
 	k->is_coding = true;
-	codec_dict_use(d, k->ctx);
+	k->head = codec_dict_use(d, k->ctx);
 	return k;
 }
 
@@ -315,15 +325,32 @@ codec_open_decode(struct codec_pool *p, enum coding c, uint64_t max)
 
 /* --- the filter ----------------------------------------------------------- */
 
+/* What stands before the content. */
+static void
+codec_give_head(struct codec *k, struct bfilter_io *io)
+{
+	size_t n = size_min(k->head.len, io->out_len);
+
+	if (n == 0)
+		return;
+	memcpy(io->out, k->head.p, n);
+	k->head = span_from(k->head, n);
+	io->out += n;
+	io->out_len -= n;
+}
+
 static enum bfilter_rc
 codec_step(void *self, struct bfilter_io *io, enum bfilter_how how)
 {
 	struct codec *k = self;
 	size_t room = io->out_len;
 	size_t had = io->in_len;
-	enum bfilter_rc rc = k->kind->step(k->ctx, io, how);
-	size_t made = room - io->out_len;
+	enum bfilter_rc rc;
+	size_t made;
 
+	codec_give_head(k, io);
+	rc = k->kind->step(k->ctx, io, how);
+	made = room - io->out_len;
 	if (made > k->left)
 		return BFILTER_BAD;
 	k->left -= made;

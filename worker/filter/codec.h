@@ -46,16 +46,16 @@ uint64_t codec_pool_used(const struct codec_pool *p);
  */
 void *codec_open(struct codec_pool *p, enum coding c, int level);
 
-/* A dictionary for DCZ that was loaded for that level before, by the SHA-256 of its
- * text; NULL: it has to be loaded. */
+/* A dictionary that was loaded for that coding and level before, by the SHA-256 of
+ * its text; NULL: it has to be loaded. */
 struct codec_dict *codec_dict_find(
-    struct codec_pool *p, int level, const unsigned char *hash);
+    struct codec_pool *p, enum coding c, int level, const unsigned char *hash);
 /* Load one. It stays until its room is needed. NULL: there is none for it, or its
  * text is none that all readers take for mere bytes. */
-struct codec_dict *codec_dict_load(
-    struct codec_pool *p, int level, const unsigned char *hash, span text);
+struct codec_dict *codec_dict_load(struct codec_pool *p, enum coding c,
+    int level, const unsigned char *hash, span text);
 /* A filter that codes with it, as codec_open(). */
-void *codec_open_dcz(struct codec_pool *p, struct codec_dict *d);
+void *codec_open_with(struct codec_pool *p, struct codec_dict *d);
 
 /* One that takes the coding away. More than `max` bytes of output (0: any
  * number) are refused as broken input, and so are windows above 8 MiB of zstd

@@ -11,18 +11,19 @@
 
 /* Dictionaries that wait for their next use. */
 #define DICTS_IDLE_MAX 8
-/* RFC 9842 5: a frame that readers of zstd skip, and the hash in it. */
-#define DCZ_MAGIC "\x5e\x2a\x4d\x18\x20\x00\x00\x00"
-#define DCZ_MAGIC_LEN (sizeof(DCZ_MAGIC) - 1)
-#define DCZ_HEAD_LEN (DCZ_MAGIC_LEN + DICTIONARY_HASH_LEN)
+/* Bytes of the longer one of the magic numbers that there are (RFC 9842 4, 5). */
+#define MAGIC_CAP 8
 
 struct codec_dict {
 	struct list node; /* of codec_dicts.all */
 	struct codec_dicts *of;
 	struct codec_loaded loaded;
+	const struct codec_kind *kind;
 	uint32_t refs; /* streams that use it */
+	enum coding coding;
 	int level;
-	char head[DCZ_HEAD_LEN]; /* what every stream begins with */
+	unsigned char hash[DICTIONARY_HASH_LEN];
+	char head[MAGIC_CAP + DICTIONARY_HASH_LEN]; /* of every stream */
 };
 
 struct codec_dicts {
@@ -52,7 +53,7 @@ codec_dicts_drop(struct codec_dicts *ds)
 			continue;
 		list_del(&d->node);
 		ds->n--;
-		codec_kind_of(CODING_DCZ)->unload(d->loaded.p);
+		d->kind->unload(d->loaded.p);
 		codec_pool_release(ds->pool, d->loaded.memory);
 		free(d);
 		return true;
@@ -70,15 +71,16 @@ codec_dicts_free(struct codec_dicts *ds)
 }
 
 struct codec_dict *
-codec_dict_find(struct codec_pool *p, int level, const unsigned char *hash)
+codec_dict_find(
+    struct codec_pool *p, enum coding c, int level, const unsigned char *hash)
 {
 	struct codec_dicts *ds = codec_pool_dicts(p);
 
 	list_foreach (n, &ds->all) {
 		struct codec_dict *d = LIST_ENTRY(n, struct codec_dict, node);
 
-		if (d->level != level || memcmp(d->head + DCZ_MAGIC_LEN, hash,
-					     DICTIONARY_HASH_LEN) != 0)
+		if (d->coding != c || d->level != level ||
+		    memcmp(d->hash, hash, sizeof(d->hash)) != 0)
 			continue;
 		list_del(&d->node);
 		list_push_back(&ds->all, &d->node);
@@ -88,36 +90,49 @@ codec_dict_find(struct codec_pool *p, int level, const unsigned char *hash)
 }
 
 struct codec_dict *
-codec_dict_load(
-    struct codec_pool *p, int level, const unsigned char *hash, span text)
+codec_dict_load(struct codec_pool *p, enum coding c, int level,
+    const unsigned char *hash, span text)
 {
-	const struct codec_kind *kind = codec_kind_of(CODING_DCZ);
+	const struct codec_kind *kind = codec_kind_of(c);
 	struct codec_dicts *ds = codec_pool_dicts(p);
 	struct codec_loaded loaded;
 	struct codec_dict *d;
+	size_t most;
 
-	if (!kind->weigh(text, &loaded))
+	if (!kind->weigh(text, level, &loaded))
 		return NULL;
+	most = loaded.memory;
 	while (ds->n >= DICTS_IDLE_MAX && codec_dicts_drop(ds))
 		continue;
-	if (!codec_pool_reserve(p, loaded.memory))
+	if (!codec_pool_reserve(p, most))
 		return NULL;
 	kind->load(text, level, &loaded);
 	if (loaded.p == NULL) {
-		codec_pool_release(p, loaded.memory);
+		codec_pool_release(p, most);
 		return NULL;
 	}
+	codec_pool_release(p, most - loaded.memory);
 	d = calloc(1, sizeof(*d));
 	REQUIRE(d != NULL);
-	d->of = ds;
-	d->loaded = loaded;
-	d->level = level;
-	memcpy(d->head, DCZ_MAGIC, DCZ_MAGIC_LEN);
-	memcpy(d->head + DCZ_MAGIC_LEN, hash, DICTIONARY_HASH_LEN);
+	*d = (struct codec_dict){.of = ds,
+	    .loaded = loaded,
+	    .kind = kind,
+	    .coding = c,
+	    .level = level};
+	memcpy(d->hash, hash, sizeof(d->hash));
+	REQUIRE(kind->magic.len <= MAGIC_CAP);
+	memcpy(d->head, kind->magic.p, kind->magic.len);
+	memcpy(d->head + kind->magic.len, hash, sizeof(d->hash));
 	list_init(&d->node);
 	list_push_back(&ds->all, &d->node);
 	ds->n++;
 	return d;
+}
+
+enum coding
+codec_dict_coding(const struct codec_dict *d)
+{
+	return d->coding;
 }
 
 int
@@ -132,11 +147,11 @@ codec_dict_memory_each(const struct codec_dict *d)
 	return d->loaded.memory_each;
 }
 
-void
+span
 codec_dict_use(struct codec_dict *d, void *ctx)
 {
-	codec_kind_of(CODING_DCZ)
-	    ->use(ctx, &d->loaded, span_of(d->head, sizeof(d->head)));
+	d->kind->use(ctx, &d->loaded);
+	return span_of(d->head, d->kind->magic.len + sizeof(d->hash));
 }
 
 void

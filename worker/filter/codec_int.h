@@ -21,15 +21,18 @@ struct codec_kind {
 	/* See struct bfilter_ops. */
 	enum bfilter_rc (*step)(
 	    void *ctx, struct bfilter_io *io, enum bfilter_how how);
-	/* Of codings with a dictionary; else NULL. What it will cost; false:
-	 * the library would take it for something else than bytes. */
-	bool (*weigh)(span text, struct codec_loaded *out);
-	/* Fill in p; NULL: no memory. The text is copied. */
+	/* Of codings with a dictionary; else NULL. What it will cost at most, while it
+	 * is loaded, too; false: the library would take it for something else than
+	 * bytes. */
+	bool (*weigh)(span text, int level, struct codec_loaded *out);
+	/* Fill in p (NULL: no memory), and what it takes then if that is less. The
+	 * text is copied. */
 	void (*load)(span text, int level, struct codec_loaded *out);
 	void (*unload)(void *loaded);
-	/* Code with it, which must live as long; `head` goes before all that
-	 * comes out (borrowed for the call). */
-	void (*use)(void *ctx, const struct codec_loaded *d, span head);
+	/* Code with it, which must live as long. */
+	void (*use)(void *ctx, const struct codec_loaded *d);
+	span
+	    magic; /* stands before the dictionary's hash, and that before all */
 };
 
 #ifdef HAVE_ZLIB
@@ -39,6 +42,9 @@ extern const struct codec_kind codec_gunzip;
 #ifdef HAVE_BROTLI
 extern const struct codec_kind codec_br;
 extern const struct codec_kind codec_unbr;
+#endif
+#ifdef HAVE_BROTLI_DICTIONARIES
+extern const struct codec_kind codec_dcb;
 #endif
 #ifdef HAVE_ZSTD
 extern const struct codec_kind codec_zstd;
@@ -62,11 +68,12 @@ void codec_dicts_free(struct codec_dicts *ds);
 /* Unload the one that was not used for the longest time. false: all are in use.
  */
 bool codec_dicts_drop(struct codec_dicts *ds);
+enum coding codec_dict_coding(const struct codec_dict *d);
 int codec_dict_level(const struct codec_dict *d);
 /* Bytes of each context that codes with it. */
 size_t codec_dict_memory_each(const struct codec_dict *d);
-/* Let a context code with it. */
-void codec_dict_use(struct codec_dict *d, void *ctx);
+/* Let a context code with it; what stands before all that comes of that. */
+span codec_dict_use(struct codec_dict *d, void *ctx);
 /* One stream more, or less, uses it. */
 void codec_dict_ref(struct codec_dict *d);
 void codec_dict_unref(struct codec_dict *d);

@@ -23,8 +23,8 @@
 #define DCZ_TABLES ((size_t)4 << 20)
 /* The first bytes of a dictionary that is more than bytes (RFC 8878 5). */
 #define ZSTD_DICTIONARY_MAGIC "\x37\xa4\x30\xec"
-/* Bytes before a frame. */
-#define DCZ_HEAD_CAP 40
+/* A frame that readers of zstd skip (RFC 9842 5), and the hash in it. */
+#define DCZ_MAGIC "\x5e\x2a\x4d\x18\x20\x00\x00\x00"
 
 /* What every decoder has to know, and no more (RFC 8878 3.1.1.1.2). */
 #define UNZSTD_WINDOW_MAX 23
@@ -33,9 +33,6 @@ struct zst {
 	ZSTD_CCtx *c;
 	bool is_ending; /* an end was begun and has not come out */
 	ZSTD_EndDirective ending;
-	char head[DCZ_HEAD_CAP]; /* goes before the frame */
-	size_t head_left; /* bytes of it that are still to come out */
-	size_t head_len;
 };
 
 struct unzst {
@@ -129,18 +126,6 @@ zst_take(struct zst *z, struct bfilter_io *io)
 	return true;
 }
 
-/* What stands before the frame. */
-static void
-zst_give_head(struct zst *z, struct bfilter_io *io)
-{
-	size_t n = size_min(z->head_left, io->out_len);
-
-	memcpy(io->out, z->head + z->head_len - z->head_left, n);
-	z->head_left -= n;
-	io->out += n;
-	io->out_len -= n;
-}
-
 static enum bfilter_rc
 zst_step(void *ctx, struct bfilter_io *io, enum bfilter_how how)
 {
@@ -151,8 +136,6 @@ zst_step(void *ctx, struct bfilter_io *io, enum bfilter_how how)
 	struct zst *z = ctx;
 	bool is_last = z->is_ending && z->ending == ZSTD_e_end;
 
-	if (z->head_left > 0)
-		zst_give_head(z, io);
 	if (z->is_ending && !zst_end(z, io, z->ending))
 		return BFILTER_BAD;
 	if (!z->is_ending && is_last)
@@ -190,8 +173,9 @@ dcz_window(size_t len)
 }
 
 static bool
-dcz_weigh(span text, struct codec_loaded *out)
+dcz_weigh(span text, int level, struct codec_loaded *out)
 {
+	(void)level;
 	*out = (struct codec_loaded){
 	    .memory = text.len + DCZ_TABLES,
 	    .memory_each = ((size_t)1 << dcz_window(text.len)) + DCZ_TABLES,
@@ -230,17 +214,14 @@ dcz_unload(void *loaded)
 }
 
 static void
-dcz_use(void *ctx, const struct codec_loaded *loaded, span head)
+dcz_use(void *ctx, const struct codec_loaded *loaded)
 {
 	const struct dcz *d = loaded->p;
 	struct zst *z = ctx;
 
-	REQUIRE(head.len <= sizeof(z->head));
 	REQUIRE(!ZSTD_isError(
 	    ZSTD_CCtx_setParameter(z->c, ZSTD_c_windowLog, d->window)));
 	REQUIRE(!ZSTD_isError(ZSTD_CCtx_refCDict(z->c, d->dict)));
-	memcpy(z->head, head.p, head.len);
-	z->head_len = z->head_left = head.len;
 }
 
 /* A context of its window is of no use for the next dictionary. */
@@ -252,6 +233,7 @@ const struct codec_kind codec_dcz = {
     .load = dcz_load,
     .unload = dcz_unload,
     .use = dcz_use,
+    .magic = {DCZ_MAGIC, sizeof(DCZ_MAGIC) - 1},
 };
 
 /* --- decoding ------------------------------------------------------------- */

@@ -51,18 +51,19 @@ compress_length(const struct exch *x)
 
 /* The dictionary of the exchange, ready to code with. */
 static struct codec_dict *
-compress_dictionary(struct exch *x, struct codec_pool *p, int level)
+compress_dictionary(
+    struct exch *x, struct codec_pool *p, enum coding c, int level)
 {
 	const struct dictionary *d = x->dictionary;
-	struct codec_dict *ready = codec_dict_find(p, level, d->hash);
+	struct codec_dict *ready = codec_dict_find(p, c, level, d->hash);
 	char *text;
 
 	if (ready != NULL)
 		return ready;
 	text = malloc(d->len);
 	if (text != NULL && dictionary_read(d, text))
-		ready =
-		    codec_dict_load(p, level, d->hash, span_of(text, d->len));
+		ready = codec_dict_load(
+		    p, c, level, d->hash, span_of(text, d->len));
 	free(text);
 	return ready;
 }
@@ -73,10 +74,10 @@ compress_open(struct exch *x, const struct plan_compress *set, enum coding c)
 	struct codec_pool *p = compress_pool(x->w);
 	struct codec_dict *d;
 
-	if (c != CODING_DCZ)
+	if (!coding_has_dictionary(c))
 		return codec_open(p, c, set->level[c]);
-	d = compress_dictionary(x, p, set->level[c]);
-	return d == NULL ? NULL : codec_open_dcz(p, d);
+	d = compress_dictionary(x, p, c, set->level[c]);
+	return d == NULL ? NULL : codec_open_with(p, d);
 }
 
 /* Put the filter in place. false: there is no room for it now. */
@@ -93,6 +94,8 @@ compress_begin(struct exch *x, const struct plan_compress *set, enum coding c)
 	counter_add(x->w->counters, COUNTER_COMPRESSED, 1);
 	if (c == CODING_DCZ)
 		counter_add(x->w->counters, COUNTER_COMPRESSED_DCZ, 1);
+	if (c == CODING_DCB)
+		counter_add(x->w->counters, COUNTER_COMPRESSED_DCB, 1);
 	return true;
 }
 
@@ -131,8 +134,9 @@ compress_give(
 static bool
 compress_may_use_dictionary(struct exch *x)
 {
-	return compress_has_dictionaries(x) && !compress_is_opaque(x) &&
-	       x->w->find_dictionary(x);
+	return x->dictionary != NULL ||
+	       (compress_has_dictionaries(x) && !compress_is_opaque(x) &&
+		   x->w->find_dictionary(x));
 }
 
 /* The answer has no coding; or, if it is not raw, none any more. */
@@ -147,12 +151,12 @@ compress_plain(struct exch *x, const struct plan_compress *set,
 		return;
 	compress_add_vary(x);
 	c = compress_choose(x, set, wishes);
-	if (c == CODING_DCZ) {
+	while (coding_has_dictionary(c)) {
 		if (compress_may_use_dictionary(x) &&
 		    compress_give(x, set, c, is_raw))
 			return;
 		/* as if it had none */
-		wishes->q[CODING_DCZ] = 0;
+		wishes->q[c] = 0;
 		c = compress_choose(x, set, wishes);
 	}
 	sink_note(x, "compress", set->at, "%.*s", SPAN_FMT(coding_name(c)));

@@ -101,7 +101,7 @@ compress_has_dictionaries(const struct exch *x)
 	if (x->set->cache.cache == NULL)
 		return false;
 	for (uint32_t i = 0; i < set->n; i++)
-		if (set->order[i] == CODING_DCZ)
+		if (coding_has_dictionary(set->order[i]))
 			return true;
 	return false;
 }

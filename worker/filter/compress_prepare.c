@@ -11,6 +11,7 @@ static const char *const prepare_libraries[CODING_N] = {
     [CODING_BR] = "brotli",
     [CODING_ZSTD] = "zstd",
     [CODING_DCZ] = "zstd",
+    [CODING_DCB] = "prepared dictionaries of brotli (1.1)",
 };
 
 static bool
@@ -99,7 +100,7 @@ prepare_levels(
 				diag_error(d, v->words[i].at,
 				    "compress_level: expected a number, or "
 				    "gzip=1..9, br=0..9, zstd=1..19, "
-				    "dcz=1..6");
+				    "dcz=1..6, dcb=5..9");
 	}
 }
 

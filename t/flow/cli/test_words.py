@@ -20,8 +20,8 @@ def test_version_names_libraries_and_options():
     assert re.match(r"gatehouse \d+\.\d+\.\d+\n", done.stdout)
     for library in ("OpenSSL", "PCRE2", "c-ares", "inih"):
         assert re.search(rf"(?m)^library {library} \S", done.stdout)
-    for option in ("seccomp", "zlib", "brotli", "zstd", "maxminddb",
-                   "stage-costs"):
+    for option in ("seccomp", "zlib", "brotli", "brotli-dictionaries",
+                   "zstd", "maxminddb", "stage-costs"):
         assert re.search(rf"(?m)^option {option} (on|absent)$", done.stdout)
 
 

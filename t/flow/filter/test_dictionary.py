@@ -1,5 +1,6 @@
-"""`compress = dcz`: what is like an answer that the client has is told by it
-(RFC 9842), and by nothing else; in doubt as if there were no dictionaries."""
+"""`compress = dcz` and `dcb`: what is like an answer that the client has is told
+by it (RFC 9842), and by nothing else; in doubt as if there were no dictionaries.
+dcb, and all here with it, is tested where it is built."""
 import base64
 import gzip
 import hashlib
@@ -9,7 +10,9 @@ import subprocess
 import pytest
 
 from lib import admin, browser
-from lib.codings import dcz, decoded
+from lib.certs import Authority, spki
+from lib.codings import DECODE_BY, decoded, decoded_by
+from lib.gatehouse import run
 from lib.origin import ok
 from lib.procs import until
 from lib.wire import WAIT_S
@@ -27,7 +30,7 @@ h2c = on
 hosts = *
 upstream = app
 cache = pages
-compress = dcz br zstd gzip
+compress = {coding} br zstd gzip
 [route test /plain/]
 compress = br zstd gzip
 [route test /direct/]
@@ -44,6 +47,7 @@ tag_header = Cache-Tag
 TYPE = b"Content-Type: text/javascript\r\n"
 KEEP = TYPE + b"Cache-Control: max-age=600\r\n"
 ALL = "gzip, br, zstd, dcb, dcz"
+HAS_DCB = "option brotli-dictionaries on" in run("-V").stdout
 
 
 def text(name, n, length=20_000):
@@ -80,10 +84,11 @@ class Site:
 
 
 class Play:
-    def __init__(self, gatehouse, origin):
+    def __init__(self, gatehouse, origin, coding):
         self.site = Site()
+        self.coding = coding
         self.origin = origin(self.site)
-        self.gh = gatehouse(INI, origin=self.origin.address)
+        self.gh = gatehouse(INI, origin=self.origin.address, coding=coding)
 
     def ask(self, path, has=None, extra=b"", accept=ALL, **how):
         """`has`: bytes of a dictionary, or the text of the field."""
@@ -111,17 +116,17 @@ class Play:
         return body
 
 
-@pytest.fixture(scope="module")
-def play(shared_gatehouse, shared_origin):
-    return Play(shared_gatehouse, shared_origin)
+@pytest.fixture(scope="module", params=["dcz"] + ["dcb"] * HAS_DCB)
+def play(shared_gatehouse, shared_origin, request):
+    return Play(shared_gatehouse, shared_origin, request.param)
 
 
 def is_told_by(r, dictionary, body):
     """Whether the answer is coded with it; its bytes are right in any case."""
-    if r.get("content-encoding") != "dcz":
+    if r.get("content-encoding") not in ("dcz", "dcb"):
         assert decoded(r) == body
         return False
-    assert dcz(r.body, dictionary) == body
+    assert decoded_by(r, dictionary) == body
     return True
 
 
@@ -140,11 +145,15 @@ def test_the_next_version_is_told_by_the_last_one(play, tmp_path):
                  r.get("content-length") and r, what="a hit")
     assert is_told_by(kept, old, new)
     assert int(kept.get("content-length")) == len(kept.body)
-    coded = play.counter("compressed_dcz_total")
+    count = f"compressed_{play.coding}_total"
+    coded = play.counter(count)
+    assert coded > 0
     assert play.ask("/app/2.js", old).body == kept.body
-    assert play.counter("compressed_dcz_total") == coded
+    assert play.counter(count) == coded
     head = play.ask("/app/2.js", old, method="HEAD")
-    assert head.get("content-encoding") == "dcz"
+    assert head.get("content-encoding") == play.coding
+    if play.coding == "dcb":
+        return
     (tmp_path / "old").write_bytes(old)
     out = subprocess.run(["zstd", "-dc", "-D", tmp_path / "old"], check=True,
                          input=kept.body, capture_output=True, timeout=WAIT_S)
@@ -186,7 +195,7 @@ def test_who_does_not_name_both_gets_the_usual(play):
     digest = base64.b64encode(hashlib.sha256(old).digest()).decode()
     for has, accept in (
             (None, ALL), (old, "gzip, br, zstd"), (old, "br, *"),
-            (old, "br, dcz;q=0"), (old, "br, dcz;q=0.5"), (text("usual", 9), ALL),
+            (old, f"br, {play.coding};q=0"), (old, f"br, {play.coding};q=0.5"), (text("usual", 9), ALL),
             (f"{digest}", ALL), (f":{digest[:-1]}:", ALL), (f'"{digest}"', ALL),
             (f":{digest}", ALL), (f":{digest}:, :{digest}:", ALL),
             (f":{digest}{digest}:", ALL), ("::", ALL),
@@ -362,11 +371,12 @@ def test_the_length_of_one_is_bounded(play):
 
 
 def test_bytes_that_zstd_reads_as_more_are_no_dictionary(play):
-    """Clients take all of it for bytes: with its magic number we could not."""
+    """Clients take all of it for bytes: with its magic number zstd could not."""
     old = play.put("/magic/1", b"\x37\xa4\x30\xec" + text("magic", 1),
                    offer("/magic/*"))
     new = play.put("/magic/2", text("magic", 2), KEEP)
-    assert not is_told_by(play.ask("/magic/2", old), old, new)
+    is_told = is_told_by(play.ask("/magic/2", old), old, new)
+    assert is_told == (play.coding == "dcb")
     play.put("/magic/3", b"short", offer("/magic/*"), ask=False)
     play.ask("/magic/3")
     assert not is_told_by(play.ask("/magic/2", b"short"), b"short", new)
@@ -379,24 +389,36 @@ def test_a_reload_leaves_it(play):
     assert is_told_by(play.ask("/stay/2", old), old, new)
     got = subprocess.run(
         ["curl", "-s", "--http2-prior-knowledge", "-H",
-         "Accept-Encoding: dcz", "-H", "Available-Dictionary: :%s:" %
+         f"Accept-Encoding: {play.coding}", "-H", "Available-Dictionary: :%s:" %
          base64.b64encode(hashlib.sha256(old).digest()).decode(),
          "-H", "Host: test", f"http://127.0.0.1:{play.gh.port}/stay/2"],
         capture_output=True, timeout=WAIT_S, check=True).stdout
-    assert dcz(got, old) == new
+    assert DECODE_BY[play.coding](got, old) == new
 
 
 TELLS = """(async () => {
-    await (await fetch("/seen/1.js")).text();
+    await (await fetch("1.js")).text();
     for (let i = 0; i < 200; i++) {
-        const r = await fetch("/seen/2.js?" + i);
+        const r = await fetch("2.js?" + i);
         const coding = r.headers.get("content-encoding");
         const text = await r.text();
-        if (coding == "dcz")
-            return text;
+        if (coding == "dcz" || coding == "dcb")
+            return coding + " " + text;
+        // it is taken in while others go on
+        await new Promise((go) => setTimeout(go, 10));
     }
     return "no dictionary";
 })()"""
+
+
+def put_seen(site, at):
+    """What a page in that folder wants; 2.js as text of it."""
+    new = text("seen", 2)
+    site.rows[at] = (b"<title>x</title>", b"Content-Type: text/html\r\n")
+    site.rows[at + "1.js"] = (text("seen", 1), offer(at + "*", 'id="1"'))
+    for i in range(200):
+        site.rows[at + f"2.js?{i}"] = (new, KEEP)
+    return new.decode()
 
 
 @pytest.mark.heavy
@@ -404,13 +426,125 @@ TELLS = """(async () => {
 def test_chromium_reads_it(play, tmp_path):
     """It takes the first answer for a dictionary, names it, and reads what is
     told by it. (On its own machine it asks for no https.)"""
-    play.put("/seen/1.js", text("seen", 1), offer("/seen/*", 'id="1"'),
-             ask=False)
-    new = text("seen", 2)
-    for i in range(200):
-        play.put(f"/seen/2.js?{i}", new, KEEP, ask=False)
-    play.put("/seen/", b"<title>x</title>", b"Content-Type: text/html\r\n",
-             ask=False)
+    new = put_seen(play.site, "/seen/")
     with browser.Page(tmp_path / "profile") as page:
         page.open(f"http://127.0.0.1:{play.gh.port}/seen/")
-        assert page.run(TELLS) == new.decode()
+        assert page.run(TELLS) == f"{play.coding} {new}"
+
+
+# Without it no dictionary is used behind a certificate of an own authority.
+STRANGE_ROOTS = "CompressionDictionaryTransportRequireKnownRootCert"
+SECURE = """
+[global]
+workers = 1
+shared_memory = 64m
+[listen x]
+address = 127.0.0.1:{port}
+tls = on
+[log access]
+path = {dir}/access.log
+format = {protocol} {header:available-dictionary} {header:accept-encoding}
+buffer = none
+[site a.test]
+certificate = {pem}
+certificate_key = {key}
+upstream = app
+cache = pages
+compress = {coding} br zstd gzip
+[upstream app]
+server = {origin}
+[cache pages]
+memory = 16m
+"""
+
+
+@pytest.mark.heavy
+@pytest.mark.skipif(not browser.PROGRAM, reason="no Chromium")
+@pytest.mark.parametrize("coding", ["dcz"] + ["dcb"] * HAS_DCB)
+def test_chromium_reads_it_over_https(gatehouse, origin, tmp_path, coding):
+    """As strangers' browsers do it: through TLS and HTTP/2, from a name, whose
+    requests say which codings they like and which dictionary they have."""
+    ca = Authority()
+    pem = ca.make("a", "a.test")
+    site = Site()
+    new = put_seen(site, "/seen/")
+    gh = gatehouse(SECURE, origin=origin(site).address, coding=coding,
+                   pem=pem, key=pem.with_suffix(".key"))
+    with browser.Page(tmp_path / "profile", more=[
+            f"--host-resolver-rules=MAP a.test 127.0.0.1:{gh.port}",
+            f"--ignore-certificate-errors-spki-list={spki(pem)}",
+            f"--disable-features={STRANGE_ROOTS}"]) as page:
+        page.open("https://a.test/seen/")
+        assert page.run(TELLS) == f"{coding} {new}"
+    lines = (gh.dir / "access.log").read_text().splitlines()
+    named = base64.b64encode(hashlib.sha256(text("seen", 1)).digest()).decode()
+    assert {line.split()[0] for line in lines} == {"HTTP/2.0"}
+    assert any(f":{named}:" in line and "dcb, dcz" in line for line in lines)
+
+
+# --- two codings with dictionaries ---------------------------------------------
+
+
+@pytest.mark.skipif(HAS_DCB, reason="dcb is built")
+def test_what_is_not_built_is_told(tmp_path):
+    ini = tmp_path / "x.ini"
+    ini.write_text("[listen x]\naddress = :80\n[site a]\nrespond = 200 a\n"
+                   "compress = dcz dcb\n")
+    done = run("-c", ini, "-t")
+    assert done.returncode == 1
+    assert f"{ini}:5:16: error: compress: this gatehouse was built without " \
+        "prepared dictionaries of brotli (1.1), so it cannot make dcb" \
+        in done.stderr
+
+
+@pytest.mark.skipif(not HAS_DCB, reason="no brotli with prepared dictionaries")
+def test_clients_choose_between_both(gatehouse, origin):
+    """By weight, then by the order of the key; one dictionary serves both, and
+    what each makes of an answer is kept beside the other."""
+    site = Site()
+    old, new = text("both", 1), text("both", 2)
+    site.rows["/1"] = (old, offer("/*"))
+    site.rows["/2"] = (new, KEEP)
+    gh = gatehouse(INI, origin=origin(site).address, coding="dcz dcb")
+    named = base64.b64encode(hashlib.sha256(old).digest())
+
+    def ask(accept):
+        with gh.client() as c:
+            return c.get("/2", extra=b"Accept-Encoding: %s\r\n"
+                         b"Available-Dictionary: :%s:\r\n" % (accept, named))
+
+    with gh.client() as c:
+        assert c.get("/1").body == old
+    until(lambda: ask(b"dcb, dcz").get("content-encoding") == "dcz",
+          what="the dictionary in the cache")
+    for accept, coding in ((b"dcb", "dcb"), (b"dcz, dcb", "dcz"),
+                           (b"dcz;q=0.9, dcb", "dcb"), (b"br, dcb", "dcb"),
+                           (b"dcz;q=0, dcb;q=0.1, br;q=0.2", "br")):
+        for _ in range(3):
+            r = ask(accept)
+            assert r.get("content-encoding") == coding, accept
+            if coding == "br":
+                assert decoded(r) == new
+            else:
+                assert decoded_by(r, old) == new
+
+
+@pytest.mark.skipif(not HAS_DCB, reason="no brotli with prepared dictionaries")
+@pytest.mark.parametrize("level", [5, 9])
+def test_each_level_of_brotli_is_read(gatehouse, origin, level):
+    site = Site()
+    old, new = text("level", 1, 300_000), text("level", 9, 300_000)
+    site.rows["/1"] = (old, offer("/*"))
+    site.rows["/2"] = (new, KEEP)
+    gh = gatehouse(INI.replace("upstream = app",
+                               f"upstream = app\ncompress_level = {level}"),
+                   origin=origin(site).address, coding="dcb")
+    named = base64.b64encode(hashlib.sha256(old).digest())
+    with gh.client() as c:
+        assert c.get("/1").body == old
+        r = until(lambda: (r := c.get(
+            "/2", extra=b"Accept-Encoding: dcb\r\n"
+            b"Available-Dictionary: :%s:\r\n" % named)).get(
+                "content-encoding") and r, what="the dictionary in the cache")
+    assert decoded_by(r, old) == new
+    assert len(r.body) < len(new) / 50
