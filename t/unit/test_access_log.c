@@ -379,6 +379,39 @@ START_TEST(escaping_stops_before_what_does_not_fit_whole)
 }
 END_TEST
 
+START_TEST(json_shows_what_would_steer_a_terminal)
+{
+	static const struct {
+		const char *text;
+		const char *json;
+	} cases[] = {
+	    {"\xc2\x9b"
+	     "31m",
+		"\\u009B31m"},
+	    {"\xc2\x80\xc2\x9f", "\\u0080\\u009F"},
+	    {"\xe2\x80\xae"
+	     "x",
+		"\\u202Ex"},
+	    {"\xe2\x80\xa8\xe2\x81\xa9", "\\u2028\\u2069"},
+	    {"\xc2\xa0\xc3\xa9", "\xc2\xa0\xc3\xa9"},
+	    {"\xe2\x80\xa7\xe2\x80\xaf", "\xe2\x80\xa7\xe2\x80\xaf"},
+	    {"\xe2\x81\xa5\xe2\x81\xaa", "\xe2\x81\xa5\xe2\x81\xaa"},
+	    {"\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80"},
+	};
+
+	for (size_t i = 0; i < NELEMS(cases); i++) {
+		bool is_cut = false;
+		char out[64];
+		size_t n = log_escape_json(
+		    span_str(cases[i].text), out, sizeof(out) - 1, &is_cut);
+
+		out[n] = '\0';
+		ck_assert_str_eq(out, cases[i].json);
+		ck_assert(!is_cut);
+	}
+}
+END_TEST
+
 /* A log's format, made by hand. */
 static void
 format_make(struct log_format *f, struct exch *x, const char *text)
@@ -616,6 +649,7 @@ main(void)
 	    a_log_that_cannot_be_written_costs_lines_and_counts_them,
 	    a_format_that_cannot_fit_is_refused,
 	    escaping_stops_before_what_does_not_fit_whole,
+	    json_shows_what_would_steer_a_terminal,
 	    no_byte_escapes_its_escape,
 	    a_long_line_is_cut_in_its_values_only,
 	    a_pipe_that_nobody_reads_does_not_stop_us,

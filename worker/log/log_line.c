@@ -127,12 +127,33 @@ log_escape_text(span s, char *out, size_t cap, bool *is_cut)
 	return len;
 }
 
+/* The number of a character of `len` bytes that shows nothing and steers a terminal
+ * (C1, with a CSI of one character), or the order or the ends of its lines; 0 for
+ * all others. */
+static unsigned
+escape_steers(span s, size_t len)
+{
+	const unsigned char *p = (const unsigned char *)s.p;
+	unsigned c;
+
+	if (len == 2) {
+		c = (p[0] & 0x1fu) << 6 | (p[1] & 0x3fu);
+		return c < 0xa0 ? c : 0;
+	}
+	if (len != 3)
+		return 0;
+	c = (p[0] & 0x0fu) << 12 | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu);
+	return (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) ? c
+									    : 0;
+}
+
 /* One character that is not plain. Returns the bytes written to `out` (room for
  * 6), sets *used. */
 static size_t
 escape_json_char(span s, char *out, size_t *used)
 {
 	unsigned char c = (unsigned char)s.p[0];
+	unsigned steers;
 
 	*used = 1;
 	if (c == '"' || c == '\\') {
@@ -147,6 +168,14 @@ escape_json_char(span s, char *out, size_t *used)
 		return 6;
 	}
 	*used = span_utf8_len(s, 0);
+	steers = escape_steers(s, *used);
+	if (steers != 0) {
+		out[0] = '\\';
+		out[1] = 'u';
+		for (int i = 0; i < 4; i++)
+			out[2 + i] = hex_digits[steers >> (12 - 4 * i) & 15];
+		return 6;
+	}
 	if (*used > 0) {
 		memcpy(out, s.p, *used);
 		return *used;
