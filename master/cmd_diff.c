@@ -248,6 +248,7 @@ side_close(struct side *s)
 static int
 diff_log(struct diff *d)
 {
+	bool is_log = true;
 	struct logged l;
 	int rc = 0;
 
@@ -262,7 +263,7 @@ diff_log(struct diff *d)
 		    "gatehouse: %llu of %llu requests would be answered "
 		    "otherwise\n",
 		    (unsigned long long)d->n_changed, (unsigned long long)l.n);
-		logged_tell(&l);
+		is_log = logged_tell(&l);
 		rc = logged_close(&l);
 	} else {
 		rc = -1;
@@ -270,7 +271,7 @@ diff_log(struct diff *d)
 	if (rc < 0)
 		(void)fprintf(
 		    stderr, "gatehouse: %s: %s\n", d->log, strerror(errno));
-	return rc;
+	return is_log ? rc : -1;
 }
 
 static bool

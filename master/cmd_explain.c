@@ -143,26 +143,30 @@ log_tell(const struct explain_log *el, const struct explained *e, uint64_t n)
 	json_decref(j);
 }
 
+/* The exit status. */
 static int
 log_run(struct explain_log *el)
 {
 	struct explain *e = worker_explain_open(&el->boot.boot);
 	struct explained result;
 	struct logged l;
+	bool is_log = true;
 	int rc = -1;
 
-	if (e == NULL)
-		return -1;
-	if (logged_open(&l, el->log) == 0) {
+	if (e != NULL && logged_open(&l, el->log) == 0) {
 		while (logged_next(&l)) {
 			(void)worker_explain_ask(e, &l.command, &result);
 			log_tell(el, &result, l.n);
 		}
-		logged_tell(&l);
+		is_log = logged_tell(&l);
 		rc = logged_close(&l);
 	}
-	worker_explain_close(e);
-	return rc;
+	if (rc < 0)
+		(void)fprintf(
+		    stderr, "gatehouse: %s: %s\n", el->log, strerror(errno));
+	if (e != NULL)
+		worker_explain_close(e);
+	return rc == 0 && is_log ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 static bool
@@ -193,11 +197,8 @@ explain_log(const struct conf_source *source, int argc, char **argv)
 	}
 	if (!cmd_prepare(&el.boot, &el.src))
 		report_diag(el.boot.diag);
-	else if (log_run(&el) < 0)
-		(void)fprintf(
-		    stderr, "gatehouse: %s: %s\n", el.log, strerror(errno));
 	else
-		rc = EXIT_SUCCESS;
+		rc = log_run(&el);
 	cmd_release(&el.boot);
 	return report_flush() == EXIT_SUCCESS ? rc : EXIT_FAILURE;
 }

@@ -262,7 +262,7 @@ logged_next(struct logged *l)
 	return false;
 }
 
-void
+bool
 logged_tell(const struct logged *l)
 {
 	if (l->n_bad > 0)
@@ -271,6 +271,11 @@ logged_tell(const struct logged *l)
 		    "%llu: %s\n",
 		    (unsigned long long)l->n_bad,
 		    (unsigned long long)l->first_bad, l->first_why);
+	if (l->n > 0 || l->n_bad == 0)
+		return true;
+	(void)fprintf(stderr,
+	    "gatehouse: this is no access log in JSON (format = json)\n");
+	return false;
 }
 
 int

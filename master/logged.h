@@ -38,8 +38,9 @@ struct logged {
 int logged_open(struct logged *l, const char *path);
 /* The next request; false at the end. */
 bool logged_next(struct logged *l);
-/* Tell of lines that were left out. */
-void logged_tell(const struct logged *l);
+/* Tell of lines that were left out. false: all of them were; what was given is no
+ * such log, and nothing is known of any request. */
+bool logged_tell(const struct logged *l);
 /* -1 with errno when it could not be read to its end. */
 int logged_close(struct logged *l);
 

@@ -5,6 +5,7 @@ import os
 import resource
 import subprocess
 
+import pytest
 from lib.gatehouse import BINARY
 from lib.wire import WAIT_S
 
@@ -101,6 +102,22 @@ def test_hostile_logs_are_data(tmp_path):
     assert f"{len(bad)} lines are no requests; the first is line 1:" in \
         done.stderr.decode()
     assert b"\x1b" not in done.stdout and b"\\x1b" in done.stdout
+
+
+@pytest.mark.parametrize("log", [
+    b'192.0.2.1 - - [28/Nov/2026:09:45:21 +0000] "GET / HTTP/1.1" 200 8\n' * 9,
+    b"\0" * 99, b"[]\n"])
+def test_another_log_is_no_all_clear(tmp_path, log):
+    """A script that asks whether anything changes must not hear that nothing does
+    of a log that tells of no request; an empty one is one without requests."""
+    done = diff(tmp_path, log)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert b"this is no access log in JSON" in done.stderr
+    explain = [BINARY, "explain", "--log", "-", "-c", tmp_path / "old.ini"]
+    done = subprocess.run(explain, input=log, capture_output=True,
+                          timeout=WAIT_S)
+    assert done.returncode == 1
+    assert diff(tmp_path, b"").returncode == 0
 
 
 def test_explain_shows_a_terminal_no_names_of_a_log(tmp_path):
