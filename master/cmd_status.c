@@ -234,10 +234,13 @@ print_closed(const json_t *all)
 	}
 }
 
+/* Two numbers and " of ". */
+#define HITS_CAP 48
+
 /* Of the requests that met a cache, those that no server was asked for in full:
  * "3 of 4". */
 static const char *
-hits_text(const json_t *results, char out[48])
+hits_text(const json_t *results, char out[HITS_CAP])
 {
 	static const char *const hits[] = {
 	    "hit", "stale", "revalidated", "collapsed"};
@@ -249,14 +252,14 @@ hits_text(const json_t *results, char out[48])
 	    json_integer_value(count);
 	for (size_t i = 0; i < NELEMS(hits); i++)
 		n += number_of(results, hits[i]);
-	(void)snprintf(out, 48, "%lld of %lld", n, all);
+	(void)snprintf(out, HITS_CAP, "%lld of %lld", n, all);
 	return out;
 }
 
 static void
 print_caches(const json_t *all)
 {
-	char hits[48];
+	char hits[HITS_CAP];
 	const json_t *c;
 	size_t i;
 
