@@ -460,7 +460,8 @@ page_process(struct page *p)
 	page_single(p, "generations", METRIC_GAUGE,
 	    "configurations that have workers",
 	    (double)json_array_size(json_object_get(p->status, "generations")));
-	page_single(p, "bans", METRIC_GAUGE, "addresses that are banned",
+	page_single(p, "banned_addresses", METRIC_GAUGE,
+	    "addresses that are banned",
 	    json_number_value(
 		json_object_get(json_object_get(p->status, "bans"), "count")));
 	if (json_is_object(reload))
@@ -506,8 +507,14 @@ wants_open(const struct serve_call *c)
 	const struct http_field *f =
 	    fields_find(&serve_request(c)->fields, FIELD_ACCEPT);
 
-	return f != NULL && span_find(f->value,
-				SPAN_LIT("application/openmetrics-text")) >= 0;
+	ptrdiff_t open;
+	ptrdiff_t plain;
+
+	if (f == NULL)
+		return false;
+	open = span_find(f->value, SPAN_LIT("application/openmetrics-text"));
+	plain = span_find(f->value, SPAN_LIT("text/plain"));
+	return open >= 0 && (plain < 0 || open < plain);
 }
 
 void

@@ -153,6 +153,22 @@ def test_openmetrics_for_who_wants_it(served):
     assert plain.get("content-type").startswith("text/plain; version=0.0.4")
     assert "# TYPE gatehouse_requests_total counter\n" in plain.text
     assert "# EOF" not in plain.text
+    # the one that is named first is liked best
+    first = scrape(served, Accept="text/plain;version=0.0.4;q=0.5,"
+                   "application/openmetrics-text;version=1.0.0;q=0.4")
+    assert first.get("content-type").startswith("text/plain")
+
+
+def test_a_name_is_of_one_family_in_either_format(served):
+    """OpenMetrics 1.0, MetricFamily: names are unique, also with the ends that
+    samples of a type have."""
+    ends = {"counter": ["_total", "_created"], "gauge": [""], "histogram": [
+        "_bucket", "_count", "_sum", "_created"]}
+    text = scrape(served, Accept="application/openmetrics-text").text
+    taken = []
+    for name, kind in re.findall(r"^# TYPE (\w+) (\w+)$", text, re.M):
+        taken += {name, *(name + end for end in ends[kind])}
+    assert [name for name in taken if taken.count(name) > 1] == []
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="no promtool")
