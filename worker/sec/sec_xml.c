@@ -18,6 +18,9 @@
 /* Characters may have grown by decoding, into as many bytes of each at most. */
 #define GROWTH_MAX 4u
 
+/* "<?xm" of mainframes, which may not say which one it is. */
+#define EBCDIC SPAN_LIT("\x4c\x6f\xa7\x94")
+
 struct xml {
 	struct sec_tx *tx;
 	xmlParserCtxtPtr parser;
@@ -120,6 +123,41 @@ take_attributes(struct xml *x, const struct xml_element *e)
 	}
 }
 
+/* Encodings of which all readers make the same characters: in others a byte of
+ * ASCII is something else, or it depends on the bytes before it. */
+static bool
+is_plain_encoding(span name)
+{
+	static const span names[] = {SPAN_LIT("UTF-8"), SPAN_LIT("UTF8"),
+	    SPAN_LIT("UTF-16"), SPAN_LIT("UTF-16LE"), SPAN_LIT("UTF-16BE"),
+	    SPAN_LIT("US-ASCII"), SPAN_LIT("ASCII"), SPAN_LIT("KOI8-R"),
+	    SPAN_LIT("KOI8-U"), SPAN_LIT("Shift_JIS"), SPAN_LIT("EUC-JP"),
+	    SPAN_LIT("EUC-KR"), SPAN_LIT("GB2312"), SPAN_LIT("GBK"),
+	    SPAN_LIT("GB18030"), SPAN_LIT("Big5")};
+	static const span families[] = {
+	    SPAN_LIT("ISO-8859-"), SPAN_LIT("windows-125")};
+
+	for (size_t i = 0; i < NELEMS(names); i++)
+		if (span_ieq(name, names[i]))
+			return true;
+	for (size_t i = 0; i < NELEMS(families); i++)
+		if (name.len > families[i].len &&
+		    span_ieq(span_first(name, families[i].len), families[i]))
+			return true;
+	return false;
+}
+
+/* Whether the document can be read by what it says of its encoding. */
+static bool
+has_plain_encoding(const struct xml *x)
+{
+	const xmlChar *said = x->parser->encoding;
+
+	if (said == NULL && x->parser->input != NULL)
+		said = x->parser->input->encoding;
+	return said == NULL || is_plain_encoding(span_str((const char *)said));
+}
+
 static void
 on_start(void *self, const xmlChar *name, const xmlChar *prefix,
     const xmlChar *uri, int n_namespaces, const xmlChar **namespaces,
@@ -134,7 +172,8 @@ on_start(void *self, const xmlChar *name, const xmlChar *prefix,
 	(void)namespaces;
 	(void)n_defaulted;
 	x->n_namespaces += (uint32_t)n_namespaces;
-	if (++x->depth > DEPTH_MAX || x->n_namespaces > NAMESPACES_MAX)
+	if ((x->depth == 0 && !has_plain_encoding(x)) ||
+	    ++x->depth > DEPTH_MAX || x->n_namespaces > NAMESPACES_MAX)
 		refuse(x);
 	else
 		take_attributes(x, &e);
@@ -177,7 +216,8 @@ read_document(struct xml *x)
 	span body = x->tx->body;
 	bool is_good;
 
-	if (body.len > INT32_MAX / GROWTH_MAX || has_long_tag(body))
+	if (body.len > INT32_MAX / GROWTH_MAX || has_long_tag(body) ||
+	    span_starts(body, EBCDIC))
 		return false;
 	x->parser = xmlCreatePushParserCtxt(&on, x, NULL, 0, NULL);
 	REQUIRE(x->parser != NULL);

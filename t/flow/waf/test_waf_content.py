@@ -65,6 +65,12 @@ UNREADABLE = [
     ("application/soap+xml; charset=utf-8", XML +
      b"<!DOCTYPE a [<!ENTITY b 'c'>]><a/>"),
     ("application/xml", b"{}"),
+    # what is ASCII to some readers of these is something else to others
+    *[("text/xml", f"<?xml version='1.0' encoding='{name}'?><a>\\u0061</a>"
+       .encode(how)) for name, how in (
+           ("CP949", "ascii"), ("ISO-2022-KR", "ascii"), ("UTF-7", "ascii"),
+           ("UCS-2", "utf-16-be"), ("IBM037", "cp037"))],
+    ("text/xml", "<?xml version='1.0'?><a/>".encode("cp037")),
     ("multipart/form-data", b"--x\r\n\r\n--x--\r\n"),
     ("multipart/form-data; boundary=x",
      b"--x\r\nContent-Disposition: form-data\r\n\r\n1\r\n--x--\r\n"),
@@ -170,6 +176,17 @@ def test_it_becomes_arguments(gh, kind, body):
     answer = post(gh, kind, body.replace(b"attack", b"peace")
                   .replace(b"at\\u0074ack", b"peace"))
     assert answer.status == 200
+
+
+@pytest.mark.parametrize("name, how", [
+    ("UTF-8", "utf-8"), ("utf-16", "utf-16"), ("UTF-16", "utf-16-be"),
+    ("us-ascii", "ascii"), ("ISO-8859-15", "iso8859-15"),
+    ("Windows-1252", "cp1252")])
+def test_encodings_that_all_readers_know_are_read(gh, name, how):
+    text = f"<?xml version='1.0' encoding='{name}'?><a>attack</a>"
+    assert post(gh, "text/xml", text.encode(how)).status == 406
+    text = text.replace("attack", "peace")
+    assert post(gh, "text/xml", text.encode(how)).status == 200
 
 
 @pytest.mark.parametrize("kind", [
