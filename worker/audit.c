@@ -170,7 +170,8 @@ put_ids(struct line *l, const struct sec_message *first)
 	put_end(l);
 }
 
-/* Rules may write anything there: what is no number of JSON is a text. */
+/* Rules may write anything there: what is no number of JSON is a text. Who adds
+ * nothing up has nothing. */
 static void
 put_score(struct line *l, span score)
 {
@@ -180,9 +181,9 @@ put_score(struct line *l, span score)
 		is_number = is_number && score.p[i] >= '0' && score.p[i] <= '9';
 	if (score.len > 0 && !is_number) {
 		put_member(l, "anomaly_score", score);
-	} else if (score.len > 0) {
+	} else {
 		put(l, SPAN_LIT(",\"anomaly_score\":"));
-		put(l, score);
+		put(l, score.len > 0 ? score : SPAN_LIT("0"));
 	}
 }
 
