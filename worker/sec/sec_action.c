@@ -1,6 +1,7 @@
 /* sec_action: lists of actions: what a rule does, and what it is called. */
 #include "common/base/num.h"
 #include "worker/sec/sec_int.h"
+#include "worker/sec/sec_scan.h"
 
 enum sec_action {
 #define SEC_ACTION(id, name, value, place) SEC_ACTION_##id,
@@ -191,6 +192,9 @@ setvar_read(struct sec_build *b, span word, struct sec_list *to, bool is_expiry)
 		return false;
 	if (equals >= 0) {
 		value = span_from(word, (size_t)equals + 1);
+		/* what stands behind it belongs to the value */
+		while (value.len > 0 && sec_white(value.p[0]))
+			value = span_from(value, 1);
 		word = span_first(word, (size_t)equals);
 	}
 	if (!is_expiry && word.len > 0 && word.p[0] == '!') {

@@ -1,6 +1,7 @@
 /* sec_expand: texts of rules with macros: %{tx.name}, %{REQUEST_URI},
  * %{REQUEST_HEADERS.Host}, %{rule.id}. What is not set is empty. */
 #include "common/base/check.h"
+#include "common/base/text.h"
 #include "worker/sec/sec_tx_int.h"
 
 /* Parts of one text; further ones are left out. */
@@ -62,8 +63,39 @@ part_text(struct sec_tx *tx, const struct sec_part *p)
 	return v == NULL ? (span){0} : v->text;
 }
 
-span
-sec_expand(struct sec_tx *tx, const struct sec_text *t)
+/* Whether a byte means more than itself in a pattern; `|` parts the words of a list
+ * that rules keep in TX, and nothing that a client sends. */
+static bool
+is_special(const struct sec_part *p, char c)
+{
+	if (c == '|')
+		return sec_var_shape(p->var) != SEC_SHAPE_STORE;
+	return c != '\0' && strchr("\\^$.[]()?*+{}#", c) != NULL;
+}
+
+/* A client that writes the pattern of a rule could make it match nothing, or take
+ * long. */
+static span
+quoted(struct sec_tx *tx, const struct sec_part *p, span s)
+{
+	struct text t;
+	size_t n = 0;
+
+	for (size_t i = 0; i < s.len; i++)
+		n += is_special(p, s.p[i]);
+	if (n == 0 || p->is_literal || !sec_bound_room(tx, s.len + n))
+		return s;
+	text_init(&t, arena_alloc(tx->a, s.len + n), s.len + n);
+	for (size_t i = 0; i < s.len; i++) {
+		if (is_special(p, s.p[i]))
+			text_add_char(&t, '\\');
+		text_add_char(&t, s.p[i]);
+	}
+	return text_span(&t);
+}
+
+static span
+expand(struct sec_tx *tx, const struct sec_text *t, bool is_pattern)
 {
 	span parts[PARTS_MAX];
 	uint32_t n = t->n_parts < PARTS_MAX ? t->n_parts : PARTS_MAX;
@@ -71,14 +103,28 @@ sec_expand(struct sec_tx *tx, const struct sec_text *t)
 
 	if (n == 0)
 		return (span){0};
-	if (n == 1)
-		return part_text(tx, &t->parts[0]);
 	for (uint32_t i = 0; i < n; i++) {
 		parts[i] = part_text(tx, &t->parts[i]);
+		if (is_pattern)
+			parts[i] = quoted(tx, &t->parts[i], parts[i]);
 		len += parts[i].len;
 	}
+	if (n == 1)
+		return parts[0];
 	/* a name that is put into itself doubles each time */
 	if (!sec_bound_room(tx, len))
 		return (span){0};
 	return arena_concat(tx->a, parts, n);
+}
+
+span
+sec_expand(struct sec_tx *tx, const struct sec_text *t)
+{
+	return expand(tx, t, false);
+}
+
+span
+sec_expand_pattern(struct sec_tx *tx, const struct sec_text *t)
+{
+	return expand(tx, t, true);
 }

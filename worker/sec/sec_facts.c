@@ -232,6 +232,12 @@ answer_field(const struct sec_tx *tx, span name)
 }
 
 static struct sec_value *
+two_digits(struct sec_tx *tx, int n)
+{
+	return sec_value_of(tx, arena_printf(tx->a, "%02d", n));
+}
+
+static struct sec_value *
 one_of_time(struct sec_tx *tx, enum sec_var var)
 {
 	time_t now = tx->request->now.tv_sec;
@@ -244,17 +250,17 @@ one_of_time(struct sec_tx *tx, enum sec_var var)
 		return sec_value_of(tx, arena_printf(tx->a, "%02d:%02d:%02d",
 					    tm.tm_hour, tm.tm_min, tm.tm_sec));
 	case SEC_VAR_TIME_DAY:
-		return sec_value_number(tx, (uint64_t)tm.tm_mday);
+		return two_digits(tx, tm.tm_mday);
 	case SEC_VAR_TIME_EPOCH:
 		return sec_value_number(tx, (uint64_t)now);
 	case SEC_VAR_TIME_HOUR:
-		return sec_value_number(tx, (uint64_t)tm.tm_hour);
+		return two_digits(tx, tm.tm_hour);
 	case SEC_VAR_TIME_MIN:
-		return sec_value_number(tx, (uint64_t)tm.tm_min);
+		return two_digits(tx, tm.tm_min);
 	case SEC_VAR_TIME_MON:
-		return sec_value_number(tx, (uint64_t)tm.tm_mon);
+		return two_digits(tx, tm.tm_mon + 1);
 	case SEC_VAR_TIME_SEC:
-		return sec_value_number(tx, (uint64_t)tm.tm_sec);
+		return two_digits(tx, tm.tm_sec);
 	case SEC_VAR_TIME_WDAY:
 		return sec_value_number(tx, (uint64_t)tm.tm_wday);
 	case SEC_VAR_TIME_YEAR:
@@ -415,9 +421,15 @@ static bool
 is_absent(const struct sec_tx *tx, enum sec_var var)
 {
 	switch ((int)var) {
+	case SEC_VAR_AUTH_TYPE:
 	case SEC_VAR_MULTIPART_FILENAME:
 	case SEC_VAR_MULTIPART_NAME:
+	case SEC_VAR_PATH_INFO:
+	case SEC_VAR_SESSIONID:
+	case SEC_VAR_USERID:
 		return true;
+	case SEC_VAR_REMOTE_USER:
+		return tx->request->user.len == 0;
 	case SEC_VAR_QUERY_STRING:
 		return span_chr(tx->request->target, '?') < 0;
 	case SEC_VAR_REQUEST_BODY:

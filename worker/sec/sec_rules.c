@@ -357,9 +357,11 @@ rule_holds(struct sec_tx *tx, struct trial *t)
 	items = sec_vars_of_rule(tx, r);
 	if (items->n == 0)
 		return false;
-	t->argument = (r->flags & SEC_RULE_HAS_MACROS) != 0
-			  ? sec_expand(tx, &r->argument)
-			  : r->argument.raw;
+	t->argument = r->argument.raw;
+	if ((r->flags & SEC_RULE_HAS_MACROS) != 0)
+		t->argument = r->op == SEC_OP_RX
+				  ? sec_expand_pattern(tx, &r->argument)
+				  : sec_expand(tx, &r->argument);
 	for (uint32_t i = 0; i < items->n; i++) {
 		struct sec_item item = items->at[i];
 

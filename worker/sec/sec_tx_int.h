@@ -253,6 +253,8 @@ bool sec_bound_room(struct sec_tx *tx, size_t more);
 
 /* sec_expand.c: a text with its macros replaced. */
 span sec_expand(struct sec_tx *tx, const struct sec_text *t);
+/* The same as a pattern of rx, in which what macros stand for is text. */
+span sec_expand_pattern(struct sec_tx *tx, const struct sec_text *t);
 
 /* sec_act.c: what a rule does when it holds, but for refusing. */
 void sec_act_match(struct sec_tx *tx, const struct sec_rule *r);
