@@ -366,6 +366,7 @@ admin_init(struct admin *a, struct loop *l, const struct boot *b,
 	list_init(&a->purges);
 	list_init(&a->finds);
 	a->series = series_new(a);
+	a->scrape = scrape_new(a);
 	a->serve = serve_new(l, &limits, routes, NELEMS(routes), a);
 }
 
@@ -388,6 +389,7 @@ admin_end(struct admin *a)
 	admin_purge_end(a);
 	admin_cache_end(a);
 	series_free(a->series);
+	scrape_free(a->scrape);
 	serve_free(a->serve);
 	admin_drop_fds(a);
 	free(a->fds);

@@ -80,6 +80,7 @@ struct admin {
 	struct list purges; /* that wait for an answer */
 	struct list finds; /* of objects in caches, likewise */
 	struct series *series;
+	struct scrape *scrape;
 };
 
 /* boot.ctl_fd is where it asks. */
@@ -133,6 +134,13 @@ void admin_on_traffic(void *self, struct serve_call *c);
 
 /* --- in the steward: admin_metrics.c -------------------------------------- */
 
+/* The page as it is now, in OpenMetrics or plain; the caller's. */
+struct serve_text *admin_metrics_page(const struct admin *a, bool is_open);
+
+/* --- in the steward: admin_scrape.c --------------------------------------- */
+
+struct scrape *scrape_new(struct admin *a);
+void scrape_free(struct scrape *s);
 /* GET /metrics; `self` is the admin. */
 void admin_on_metrics(void *self, struct serve_call *c);
 

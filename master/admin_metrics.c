@@ -14,8 +14,6 @@
 #include "common/store/tally.h"
 #include "master/admin.h"
 
-#define TYPE_PLAIN "text/plain; version=0.0.4; charset=utf-8"
-#define TYPE_OPEN "application/openmetrics-text; version=1.0.0; charset=utf-8"
 /* What all names begin with. */
 #define PREFIX "gatehouse_"
 #define SUFFIX_TOTAL "_total"
@@ -500,49 +498,24 @@ page_write(struct page *p)
 		(void)fputs("# EOF\n", p->out);
 }
 
-/* Prometheus names the format that it likes best first. */
-static bool
-wants_open(const struct serve_call *c)
+struct serve_text *
+admin_metrics_page(const struct admin *a, bool is_open)
 {
-	const struct http_field *f =
-	    fields_find(&serve_request(c)->fields, FIELD_ACCEPT);
-
-	ptrdiff_t open;
-	ptrdiff_t plain;
-
-	if (f == NULL)
-		return false;
-	open = span_find(f->value, SPAN_LIT("application/openmetrics-text"));
-	plain = span_find(f->value, SPAN_LIT("text/plain"));
-	return open >= 0 && (plain < 0 || open < plain);
-}
-
-void
-admin_on_metrics(void *self, struct serve_call *c)
-{
-	struct admin *a = self;
 	char *text = NULL;
 	size_t len = 0;
-	struct page p;
-
-	if (!admin_begin_metrics(a, c))
-		return;
-	p = (struct page){
+	struct page p = {
 	    .out = open_memstream(&text, &len),
-	    .is_open = wants_open(c),
+	    .is_open = is_open,
 	    .a = a,
 	    .status = admin_status(a, span_of(NULL, 0)),
 	    .servers = json_array(),
 	};
+
 	REQUIRE(p.out != NULL);
 	page_open_upstreams(&p);
 	page_write(&p);
 	REQUIRE(fclose(p.out) == 0);
 	json_decref(p.status);
 	json_decref(p.servers);
-	serve_field(c, SPAN_LIT("Cache-Control"), SPAN_LIT("no-store"));
-	serve_answer(c, 200,
-	    p.is_open ? SPAN_LIT(TYPE_OPEN) : SPAN_LIT(TYPE_PLAIN),
-	    span_of(text, len));
-	free(text);
+	return serve_text_new(text, len);
 }

@@ -95,6 +95,7 @@ conn_clear(struct serve_call *c)
 	arena_init(&c->arena, &c->serve->arenas);
 	free(c->out);
 	c->out = NULL;
+	serve_text_leave(c);
 	c->out_len = c->out_at = 0;
 	c->route = NULL;
 	c->cancel = NULL;
@@ -187,11 +188,29 @@ conn_sent(struct serve_call *c)
 	loop_defer(c->serve->loop, &c->task);
 }
 
+/* What is to be sent next of the answer; false: all is. */
+static bool
+conn_rest(const struct serve_call *c, struct iovec *v)
+{
+	size_t at = c->out_at;
+
+	if (at < c->out_len) {
+		*v = (struct iovec){c->out + at, c->out_len - at};
+		return true;
+	}
+	at -= c->out_len;
+	if (c->text == NULL || at == c->text->len)
+		return false;
+	*v = (struct iovec){c->text->p + at, c->text->len - at};
+	return true;
+}
+
 static void
 conn_send(struct serve_call *c)
 {
-	while (c->out_at < c->out_len) {
-		struct iovec v = {c->out + c->out_at, c->out_len - c->out_at};
+	struct iovec v;
+
+	while (conn_rest(c, &v)) {
 		ssize_t n = stream_writev(&c->stream, &v, 1);
 
 		if (n == STREAM_RC_AGAIN)
@@ -225,8 +244,10 @@ conn_frame(struct serve_call *c, span type, size_t len)
 		fields_add_id(f, a, FIELD_CONNECTION, SPAN_LIT("keep-alive"));
 }
 
-void
-serve_answer(struct serve_call *c, unsigned status, span type, span content)
+/* The head of the answer, and room behind it. */
+static void
+conn_answer(
+    struct serve_call *c, unsigned status, span type, size_t len, size_t room)
 {
 	size_t cap;
 
@@ -237,11 +258,27 @@ serve_answer(struct serve_call *c, unsigned status, span type, span content)
 	c->resp.status = (uint16_t)status;
 	c->resp.reason = status_reason(status);
 	c->wants_close |= c->req.want_close || c->body.how != RECV_DONE;
-	conn_frame(c, type, content.len);
-	REQUIRE(size_add(h1_response_size(&c->resp), content.len, &cap));
+	conn_frame(c, type, len);
+	REQUIRE(size_add(h1_response_size(&c->resp), room, &cap));
 	c->out = malloc(cap);
 	REQUIRE(c->out != NULL);
 	c->out_len = h1_write_response(&c->resp, c->out);
+}
+
+void
+serve_answer_text(
+    struct serve_call *c, unsigned status, span type, struct serve_text *t)
+{
+	conn_answer(c, status, type, t->len, 0);
+	if (c->req.method != METHOD_HEAD)
+		serve_text_take(c, t);
+	conn_send(c);
+}
+
+void
+serve_answer(struct serve_call *c, unsigned status, span type, span content)
+{
+	conn_answer(c, status, type, content.len, content.len);
 	if (c->req.method != METHOD_HEAD && content.len > 0) {
 		memcpy(c->out + c->out_len, content.p, content.len);
 		c->out_len += content.len;

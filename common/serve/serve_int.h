@@ -35,8 +35,18 @@ struct serve {
 	uint32_t n_routes;
 	void *self; /* of the handlers */
 	struct serve_room rooms[SERVE_ROOMS];
+	struct list texts; /* that are taken, the longest taken first */
+	uint32_t n_texts;
 	struct arena_pool arenas;
 	struct task reap;
+};
+
+struct serve_text {
+	struct list node; /* in serve.texts while n_takers > 0 */
+	char *p;
+	size_t len;
+	uint32_t n_refs;
+	uint32_t n_takers;
 };
 
 enum serve_state {
@@ -77,7 +87,8 @@ struct serve_call {
 	bool wants_close;
 	char *out;
 	size_t out_len;
-	size_t out_at;
+	struct serve_text *text; /* behind `out`; NULL: none */
+	size_t out_at; /* what is sent of both */
 };
 
 /* Serve a connected socket. Takes fd. */
@@ -85,5 +96,12 @@ void serve_conn_new(struct serve_room *room, int fd);
 /* End it now; a call under way is cancelled. */
 void serve_conn_close(struct serve_call *c);
 struct serve_call *serve_conn_of(struct list *node);
+
+/* --- serve_text.c --------------------------------------------------------- */
+
+/* The call takes t, whose oldest sibling may have to go for that. */
+void serve_text_take(struct serve_call *c, struct serve_text *t);
+/* It does no longer. */
+void serve_text_leave(struct serve_call *c);
 
 #endif

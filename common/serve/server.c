@@ -142,6 +142,7 @@ serve_new(struct loop *l, const struct serve_limits *lim,
 	s->self = self;
 	for (size_t i = 0; i < SERVE_ROOMS; i++)
 		room_init(&s->rooms[i], s);
+	list_init(&s->texts);
 	arena_pool_init(&s->arenas, FREE_CHUNKS);
 	return s;
 }

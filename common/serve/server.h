@@ -83,6 +83,16 @@ void serve_field(struct serve_call *c, span name, span value);
  * there is no Content-Type. Within the handler or any time later. */
 void serve_answer(
     struct serve_call *c, unsigned status, span type, span content);
+/* The same of a content that many may take at once and that is not copied. Of such
+ * contents SERVE_TEXTS_MAX may be on their way: for one more, who takes the oldest is
+ * sent away. */
+#define SERVE_TEXTS_MAX 4u
+struct serve_text;
+/* Takes p, which is free()d with it. */
+struct serve_text *serve_text_new(char *p, size_t len);
+void serve_text_unref(struct serve_text *t);
+void serve_answer_text(
+    struct serve_call *c, unsigned status, span type, struct serve_text *t);
 /* The call is answered later: be told when that is no longer wanted (the client
  * left, time is over, the server ends). The call is gone when fn returns. */
 void serve_later(struct serve_call *c, serve_cancel_f *fn, void *self);

@@ -72,6 +72,22 @@ handle_large(void *self, struct serve_call *c)
 	serve_answer(c, 200, span_of(NULL, 0), span_of(text, sizeof(text)));
 }
 
+/* A content of its own, which goes with the last who takes it. */
+static void
+handle_text(void *self, struct serve_call *c)
+{
+	size_t len = 4 * 1024 * 1024;
+	char *p = malloc(len);
+	struct serve_text *t;
+
+	(void)self;
+	ck_assert_ptr_nonnull(p);
+	memset(p, 'a' + n_calls++, len);
+	t = serve_text_new(p, len);
+	serve_answer_text(c, 200, span_of(NULL, 0), t);
+	serve_text_unref(t);
+}
+
 static void
 handle_who(void *self, struct serve_call *c)
 {
@@ -94,6 +110,7 @@ static const struct serve_route routes[] = {
     {"/echo", METHOD_POST, handle_echo},
     {"/later", METHOD_GET, handle_later},
     {"/large", METHOD_GET, handle_large},
+    {"/text", METHOD_GET, handle_text},
     {"/who", METHOD_GET, handle_who},
 };
 
@@ -573,19 +590,27 @@ START_TEST(who_does_not_end_after_a_refusal_makes_room)
 }
 END_TEST
 
+/* A room of its own. */
+static void
+listen_tcp(struct sock_addr *at)
+{
+	int fd;
+
+	ck_assert(sock_addr_parse(SPAN_LIT("127.0.0.1:0"), at));
+	fd = sock_listen(at, false, 64);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(sock_local(fd, at), 0);
+	ck_assert_int_eq(serve_listen(serve, fd), 0);
+}
+
 START_TEST(who_comes_over_tcp_takes_no_place_of_unix_sockets)
 {
 	struct serve_call *calls[CONNS_MAX];
 	struct sock_addr tcp;
 	int fds[CONNS_MAX];
 	int here;
-	int fd;
 
-	ck_assert(sock_addr_parse(SPAN_LIT("127.0.0.1:0"), &tcp));
-	fd = sock_listen(&tcp, false, 64);
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(sock_local(fd, &tcp), 0);
-	ck_assert_int_eq(serve_listen(serve, fd), 0);
+	listen_tcp(&tcp);
 	for (int i = 0; i < CONNS_MAX; i++) {
 		fds[i] = fix_connect(&tcp);
 		fix_until(
@@ -602,6 +627,45 @@ START_TEST(who_comes_over_tcp_takes_no_place_of_unix_sockets)
 		(void)close(fds[i]);
 	}
 	(void)close(here);
+}
+END_TEST
+
+/* Read to the end of it; bytes in all. */
+static size_t
+hear_all(int fd)
+{
+	size_t n = 0;
+	bool is_over;
+
+	do {
+		memset(got, 0, sizeof(got));
+		is_over = fix_hear(fd, got, CAP);
+		n += strlen(got);
+		loop_step(loop, 1);
+	} while (!is_over);
+	return n;
+}
+
+START_TEST(of_long_contents_only_so_many_are_on_their_way)
+{
+	int fds[SERVE_TEXTS_MAX + 1];
+	struct sock_addr tcp;
+	size_t n;
+
+	/* there is room for all of them */
+	listen_tcp(&tcp);
+	for (uint32_t i = 0; i <= SERVE_TEXTS_MAX; i++) {
+		fds[i] = fix_connect(i < CONNS_MAX ? &addr : &tcp);
+		fix_until(fix_send(fds[i], GET_CLOSE("/text"),
+			      strlen(GET_CLOSE("/text"))) > 0);
+		fix_until(n_calls == (int)i + 1);
+	}
+	ck_assert_uint_lt(hear_all(fds[0]), 4u * 1024 * 1024);
+	n = hear_all(fds[SERVE_TEXTS_MAX]);
+	ck_assert_uint_gt(n, 4u * 1024 * 1024);
+	ck_assert_int_eq(got[0], 'a' + (int)SERVE_TEXTS_MAX);
+	for (uint32_t i = 0; i <= SERVE_TEXTS_MAX; i++)
+		(void)close(fds[i]);
 }
 END_TEST
 
@@ -693,6 +757,7 @@ main(void)
 	    who_does_not_take_its_answer_makes_room,
 	    who_does_not_end_after_a_refusal_makes_room,
 	    who_comes_over_tcp_takes_no_place_of_unix_sockets,
+	    of_long_contents_only_so_many_are_on_their_way,
 	    one_that_never_stops_asking_leaves_turns_for_others,
 	    the_peer_of_a_unix_socket_is_known,
 	    garbage_of_any_kind_is_survived,

@@ -1,5 +1,7 @@
 """Clients of the admin socket that mean harm: bounded in bytes, connections
 and time, whatever they do."""
+import os
+import pathlib
 import socket
 
 import pytest
@@ -95,6 +97,49 @@ def test_more_than_there_is_room_for_do_not_lock_the_door(gatehouse):
             socks.append(connect(gh))
             say(socks[-1], BEGINS[1 + i % 4])
         duties_are_done(gh)
+    finally:
+        for sock in socks:
+            sock.close()
+
+
+METRICS_INI = """
+[global]
+workers = 1
+[admin]
+listen = unix:{dir}/admin.sock 127.0.0.1:{port1}
+metrics = prometheus
+token = 0123456789abcdef-token
+[listen x]
+address = 127.0.0.1:{port}
+""" + "".join(f"[site s{i}]\nupstream = u{i}\n[upstream u{i}]\n"
+              "server = 127.0.0.1:1\n" for i in range(150))
+PAGE_MIN = 2 << 20
+
+
+def resident(pid):
+    pages = pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1]
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_pages_of_metrics_that_nobody_takes_are_few(gatehouse):
+    """They are large, and may be asked for without a token: memory is that of some
+    pages, whatever the number of connections, and the socket answers."""
+    gh = gatehouse(METRICS_INI, ports=2)
+    pid = until(lambda: admin.steward(gh))
+    with gh.client(gh.ports[1]) as c:
+        host = f"127.0.0.1:{gh.ports[1]}"
+        assert len(c.get("/metrics", host=host).body) > PAGE_MIN
+    before = resident(pid)
+    socks = []
+    try:
+        for _ in range(CONNS_MAX):
+            sock = socket.socket()
+            socks.append(sock)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            sock.connect(("127.0.0.1", gh.ports[1]))
+            say(sock, b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            assert admin.status(gh)["state"] == "running"
+        assert resident(pid) < before + CONNS_MAX // 3 * PAGE_MIN
     finally:
         for sock in socks:
             sock.close()
