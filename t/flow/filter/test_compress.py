@@ -65,14 +65,16 @@ class Pages:
         path = request.target
         if path == "/none":
             conn.send(b"HTTP/1.1 204 No Content\r\n" + PLAIN + b"\r\n")
-        elif path == "/chunked":
+        elif path in ("/chunked", "/bytes"):
+            size = 1 if path == "/bytes" else 97
             conn.send(b"HTTP/1.1 200 OK\r\n" + PLAIN +
                       b"Transfer-Encoding: chunked\r\n\r\n")
             if request.method == "HEAD":
                 return
             for i in range(0, len(TEXT), 97):
-                part = TEXT[i:i + 97]
-                conn.send(b"%x\r\n%s\r\n" % (len(part), part))
+                parts = [TEXT[i:i + 97][k:k + size] for k in range(0, 97, size)]
+                conn.send(b"".join(b"%x\r\n%s\r\n" % (len(part), part)
+                                   for part in parts if part))
             conn.send(b"0\r\nX-Sum: 42\r\n\r\n")
         elif request.get("if-none-match") and '"v1"' in request.get(
                 "if-none-match"):
@@ -226,11 +228,13 @@ def test_clients_of_http_1_0_see_the_end(shared):
 
 @pytest.mark.parametrize("http", ["--http1.1", "--http2-prior-knowledge"])
 @pytest.mark.parametrize("coding", ["gzip", "br", "zstd"])
-def test_curl_reads_it(shared, http, coding):
+@pytest.mark.parametrize("path", ["/text", "/chunked", "/bytes"])
+def test_curl_reads_it(shared, http, coding, path):
+    """Content of a known length, in chunks, and in chunks of one byte."""
     got = subprocess.run(
         ["curl", "-s", http, "--compressed", "-H",
          f"Accept-Encoding: {coding}", "-w", "%{header_json}",
-         f"http://127.0.0.1:{shared.port}/chunked"],
+         f"http://127.0.0.1:{shared.port}{path}"],
         capture_output=True, timeout=WAIT_S, check=True).stdout
     assert got.startswith(TEXT)
     assert json.loads(got[len(TEXT):])["content-encoding"] == [coding]
@@ -325,46 +329,48 @@ def test_chromium_reads_it_over_http_2(gatehouse, origin, tmp_path):
 class Events:
     """Sends the next event when the test says so."""
 
-    def __init__(self):
+    def __init__(self, kind=b"text/event-stream", part=b"data: event %d\n\n"):
         self.go = threading.Semaphore(0)
+        self.kind = kind
+        self.parts = [part % i for i in range(3)]
 
     def __call__(self, conn, request):
-        conn.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
-                  b"Transfer-Encoding: chunked\r\n\r\n")
-        for i in range(3):
+        conn.send(b"HTTP/1.1 200 OK\r\nContent-Type: " + self.kind +
+                  b"\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for part in self.parts:
             assert self.go.acquire(timeout=WAIT_S)
-            part = b"data: event %d\n\n" % i
             conn.send(b"%x\r\n%s\r\n" % (len(part), part))
         assert self.go.acquire(timeout=WAIT_S)
         conn.send(b"0\r\n\r\n")
 
 
-def test_events_are_not_held_back(pair):
-    """Each comes before the next one is there, over HTTP/1.1 and HTTP/2."""
-    events = Events()
-    gh, _ = pair(events, site=ALL, listen="h2c = on")
-    with gh.client() as c:
-        c.send(b"GET / HTTP/1.1\r\nHost: test\r\n" + accept("gzip") + b"\r\n")
-        assert c.reader.response_head().get("content-encoding") == "gzip"
-        plain, text = zlib.decompressobj(31), b""
-        for i in range(3):
+# Messages of gRPC-Web: a flag, a length, and that many bytes (its "PROTOCOL-WEB").
+WEB = {"kind": b"application/grpc-web+proto", "part": b"\0\0\0\0\x09message %d"}
+
+
+@pytest.mark.parametrize("http", ["--http1.1", "--http2-prior-knowledge"])
+@pytest.mark.parametrize("coding", ["gzip", "br", "zstd"])
+@pytest.mark.parametrize("how", [{}, WEB], ids=["events", "grpc-web"])
+def test_events_are_not_held_back(pair, http, coding, how):
+    """Each comes before the next one is there; gRPC-Web, too, where it is told
+    among the types."""
+    events = Events(**how)
+    gh, _ = pair(events, site=ALL + "\ncompress_types = "
+                 "text/event-stream application/grpc-web+proto",
+                 listen="h2c = on")
+    with subprocess.Popen(
+            ["curl", "-sN", http, "--compressed", "-H", "Content-Type: "
+             "application/grpc-web+proto", "-H", f"Accept-Encoding: {coding}",
+             "-D", gh.dir / "head", f"http://127.0.0.1:{gh.port}/"],
+            stdout=subprocess.PIPE) as curl:
+        for part in events.parts:
             events.go.release()
-            while not text.endswith(b"data: event %d\n\n" % i):
-                n = int(c.reader.line(), 16)
-                text += plain.decompress(c.reader.exactly(n))
-                c.reader.line()
+            assert curl.stdout.read(len(part)) == part
         events.go.release()
-    for coding in ("br", "zstd"):
-        curl = subprocess.Popen(
-            ["curl", "-sN", "--http2-prior-knowledge", "--compressed", "-H",
-             f"Accept-Encoding: {coding}", f"http://127.0.0.1:{gh.port}/"],
-            stdout=subprocess.PIPE)
-        for i in range(3):
-            events.go.release()
-            assert curl.stdout.readline() == b"data: event %d\n" % i
-            assert curl.stdout.readline() == b"\n"
-        events.go.release()
+        assert curl.stdout.read() == b""
         assert curl.wait(WAIT_S) == 0
+    head = (gh.dir / "head").read_text().lower()
+    assert f"content-encoding: {coding}" in head
 
 
 def test_a_broken_answer_does_not_look_whole(pair):
