@@ -185,6 +185,24 @@ compress_undo(struct exch *x, enum coding c)
 	return true;
 }
 
+/* Whether all of what this is a part of could come in another coding: a part says
+ * so, too (RFC 9110 15.3.7). Several parts do not tell of which type they are. */
+static bool
+compress_is_chosen_part(const struct exch *x, const struct plan_compress *set)
+{
+	static const span parts = {
+	    "multipart/byteranges", sizeof("multipart/byteranges") - 1};
+	enum coding is = coding_of(&x->resp.fields);
+
+	if (x->resp.status != 206)
+		return false;
+	if (is != CODING_IDENTITY)
+		return set->decodes && is != CODING_N && codec_decodes(is);
+	return set->n > 0 &&
+	       (compress_knows_type(x, set->types, set->n_types) ||
+		   compress_knows_type(x, &parts, 1));
+}
+
 /* Whoever spawned it says what becomes of it. */
 static enum verdict
 compress_internal(struct exch *x)
@@ -209,6 +227,8 @@ stage_compress(struct exch *x)
 		return VERDICT_NEXT;
 	if (x->resp.status == 304)
 		compress_describe_unmodified(x);
+	if (compress_is_chosen_part(x, set) && !compress_is_forbidden(x))
+		compress_add_vary(x);
 	if (!compress_has_content(x) || grpc_is_call(x) ||
 	    compress_is_forbidden(x))
 		return VERDICT_NEXT;

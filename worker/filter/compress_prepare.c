@@ -23,6 +23,22 @@ prepare_has_coding(const struct plan_compress *set, enum coding c)
 	return false;
 }
 
+/* Clients that name a dictionary like all codings alike: the first one is theirs. */
+static void
+prepare_check_order(
+    const struct plan_compress *set, const struct conf_word *w, struct diag *d)
+{
+	enum coding c = coding_find(w->text);
+
+	if (coding_has_dictionary(c) && set->n > 0 &&
+	    !coding_has_dictionary(set->order[0]))
+		diag_warning(d, w->at,
+		    "compress: %.*s stands behind %.*s, which clients that "
+		    "like both alike get instead",
+		    SPAN_FMT(coding_name(c)),
+		    SPAN_FMT(coding_name(set->order[0])));
+}
+
 /* Unlike lists that add, an order holds as a whole: that of the nearest
  * section. Words were judged by the reader. */
 static void
@@ -45,8 +61,10 @@ prepare_order(
 				    "(`gatehouse -V` tells what is there)",
 				    prepare_libraries[c],
 				    SPAN_FMT(coding_name(c)));
-			else if (!prepare_has_coding(out, c))
+			else if (!prepare_has_coding(out, c)) {
+				prepare_check_order(out, &v->words[i], d);
 				out->order[out->n++] = (uint8_t)c;
+			}
 		}
 	}
 }

@@ -192,6 +192,9 @@ def test_siblings_that_are_compressed(gh):
                 assert gzip.decompress(r.body) == TEXT
         r = c.get("/z/z.txt", extra=b"Accept-Encoding: gzip;q=0\r\n")
         assert r.body == TEXT and not r.get("content-encoding")
+        for parts in (b"0-9", b"0-9,1000-1009"):
+            r = c.get("/z/z.txt", extra=b"Range: bytes=%s\r\n" % parts)
+            assert (r.status, r.get("vary")) == (206, "Accept-Encoding")
 
 
 def test_http2(gh):

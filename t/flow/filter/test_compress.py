@@ -190,6 +190,8 @@ def test_what_is_left_as_it_is(shared):
         r = c.get("/text", extra=accept("br") + b"Range: bytes=0-1999\r\n")
         assert r.status == 206 and r.body == TEXT[:2000]
         assert r.get("content-encoding") is None
+        # as the whole would (RFC 9110 15.3.7)
+        assert r.get("vary") == "Accept-Encoding"
         r = c.get("/text", extra=accept("br") +
                   b"Cache-Control: no-transform\r\n")
         assert r.body == TEXT and r.get("vary") == "Cookie"

@@ -525,6 +525,16 @@ def test_chromium_reads_it_over_https(gatehouse, origin, tmp_path, coding):
 # --- two codings with dictionaries ---------------------------------------------
 
 
+def test_what_nobody_will_get_is_told(tmp_path):
+    ini = tmp_path / "x.ini"
+    ini.write_text("[listen x]\naddress = :80\n[site a]\nrespond = 200 a\n"
+                   "compress = br dcz zstd\n[site b]\nrespond = 200 b\n"
+                   "compress = dcz br\n")
+    told = run("-c", ini, "-t").stderr
+    assert f"{ini}:5:15: warning: compress: dcz stands behind br" in told
+    assert told.count("warning:") == 1
+
+
 @pytest.mark.skipif(HAS_DCB, reason="dcb is built")
 def test_what_is_not_built_is_told(tmp_path):
     ini = tmp_path / "x.ini"
