@@ -68,6 +68,7 @@ const struct stage pipeline_request[] = {
     {"rate", STAGE_CLIENTS, stage_rate},
     {"cors", STAGE_REVERSE, stage_cors},
     {"moves", STAGE_REVERSE, stage_moves},
+    {"redirect-match", STAGE_REVERSE, stage_redirect_match},
     {"canonical", STAGE_REVERSE, stage_canon},
     {"auth", STAGE_CLIENTS, stage_auth},
     {"rate-user", STAGE_CLIENTS, stage_rate_user},

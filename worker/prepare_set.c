@@ -383,7 +383,7 @@ set_line(struct prepared *p, enum conf_key k, const struct conf_value *v,
 
 	if (k == KEY_SCOPE_SUBSTITUTE)
 		return substitute_prepare(v, &p->arena, d);
-	r = rewrite_prepare(v, &p->arena, d);
+	r = rewrite_prepare(v, k, &p->arena, d);
 	if (r != NULL)
 		vec_push(&p->rewriters, (void *)(uintptr_t)r);
 	return r;
@@ -468,6 +468,8 @@ prepare_settings(struct prepared *p, const struct conf_scope *s,
 	set->add_prefix = set_prefix(p, s, KEY_SCOPE_ADD_PREFIX, d);
 	set->rewrites.at =
 	    set_lines(p, s, KEY_SCOPE_REWRITE, &set->rewrites.n, d);
+	set->redirects.at =
+	    set_lines(p, s, KEY_SCOPE_REDIRECT_MATCH, &set->redirects.n, d);
 	set->max_body = (uint64_t)conf_num(s, KEY_SCOPE_MAX_BODY);
 	if (v != NULL)
 		set->max_body_at = v->at;

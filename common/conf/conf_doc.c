@@ -171,6 +171,7 @@ static const struct {
     {KEY_SCOPE_RESPOND, "200 hello"},
     {KEY_SCOPE_REDIRECT, "301 https://{host}{path}"},
     {KEY_SCOPE_REWRITE, "^/old/(.*)$ /new/$1"},
+    {KEY_SCOPE_REDIRECT_MATCH, "^/old/(.*)$ /new/$1 302"},
     {KEY_SCOPE_STRIP_PREFIX, "/api"},
     {KEY_SCOPE_ADD_PREFIX, "/v1"},
     {KEY_SCOPE_SUBSTITUTE, "|http://app.internal/|https://www.example.com/|"},

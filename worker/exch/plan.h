@@ -89,8 +89,8 @@ struct plan_canon {
 	struct place at; /* of one of the lines */
 };
 
-/* What servers are asked for instead of a path: the first line that matches it
- * counts (worker/route/rewrite.c). */
+/* What servers are asked for instead of a path, or where clients are sent to: the
+ * first line that matches it counts (worker/route/rewrite.c). */
 struct plan_rewrites {
 	const struct rewrite *const *at;
 	uint32_t n;
@@ -212,6 +212,7 @@ struct plan_settings {
 	span strip_prefix;
 	span add_prefix;
 	struct plan_rewrites rewrites;
+	struct plan_rewrites redirects;
 	uint64_t max_body; /* bytes; 0: no limit */
 	struct place max_body_at;
 	uint64_t timeout_ms; /* of the whole exchange; 0: none */
@@ -274,6 +275,7 @@ enum {
 	RULE_REWRITE_ALL = 1 << 23,
 	RULE_SUBSTITUTE_ALL = 1 << 24,
 	RULE_SUBSTITUTE_TYPES = 1 << 25,
+	RULE_REDIRECT_ALL = 1 << 26,
 	/* what adds, and whether it empties first */
 	RULE_LOGS = 1 << 6,
 	RULE_LOGS_ALL = 1 << 7,

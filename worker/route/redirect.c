@@ -9,7 +9,7 @@ struct redirect {
 	struct tmpl to;
 };
 
-static bool
+bool
 redirect_status_is_fine(uint64_t status)
 {
 	return status == 301 || status == 302 || status == 303 ||

@@ -1,19 +1,25 @@
-/* route/rewrite: the path that servers are asked for, by regular expressions on
- * the one that clients asked for. What all other stages judge stays the client's:
- * nothing is routed anew, so there are no circles. */
+/* route/rewrite: the path that servers are asked for (`rewrite`), or the place that
+ * clients are sent to (`redirect_match`), by regular expressions on the path that
+ * clients asked for. What all other stages judge stays the client's: nothing is
+ * routed anew, so there are no circles. */
 #include "common/base/check.h"
 #include "common/base/regex.h"
 #include "common/http/uri.h"
 #include "worker/exch/exch.h"
+#include "worker/exch/pct.h"
 #include "worker/exch/plan.h"
 #include "worker/exch/sink.h"
 #include "worker/exch/target.h"
+#include "worker/exch/trail.h"
 #include "worker/route/route.h"
 
 /* Pieces of one target: texts, and groups between them. */
 #define REWRITE_PIECES_MAX 32
 /* What '&', '+', ';' and '=' of a path become in a query. */
 #define REWRITE_ESCAPED_LEN 3
+/* Of a redirect that tells none; no status is larger. */
+#define REDIRECT_STATUS 301
+#define REDIRECT_STATUS_MAX 999
 /* Which group stands for none. */
 #define REWRITE_NO_GROUP UINT32_MAX
 
@@ -28,6 +34,8 @@ struct rewrite {
 	struct rewrite_piece pieces[REWRITE_PIECES_MAX];
 	uint32_t n;
 	bool has_query; /* its own: the request's goes */
+	span front; /* of a redirect: scheme and host; empty: the same */
+	uint16_t status; /* of a redirect; or 0 */
 	struct place at;
 	span text;
 };
@@ -39,6 +47,7 @@ struct rewrite_read {
 	struct rewrite *to;
 	const struct conf_word *word;
 	struct diag *d;
+	enum conf_key key;
 	bool is_query;
 };
 
@@ -49,7 +58,7 @@ rewrite_wrong(const struct rewrite_read *r, size_t off, const char *what)
 
 	at.col = (uint16_t)(at.col + off);
 	at.len = 1;
-	diag_error(r->d, at, "rewrite: %s", what);
+	diag_error(r->d, at, "%s: %s", conf_key_name(r->key), what);
 	return false;
 }
 
@@ -98,15 +107,37 @@ rewrite_why_not(char c)
 	return NULL;
 }
 
+/* Scheme and host, which nothing of a request can be a part of: bytes of them; 0:
+ * the target has none. */
+static size_t
+rewrite_front(span s)
+{
+	span https = SPAN_LIT("https://");
+	span http = SPAN_LIT("http://");
+	size_t n = span_starts(s, https)  ? https.len
+		   : span_starts(s, http) ? http.len
+					  : 0;
+	ptrdiff_t slash = span_chr(span_from(s, n), '/');
+
+	return n > 0 && slash > 0 ? n + (size_t)slash : 0;
+}
+
 static bool
 rewrite_read_target(struct rewrite_read *r)
 {
 	span s = r->word->text;
-	size_t from = 0;
+	size_t from = r->to->status != 0 ? rewrite_front(s) : 0;
 
-	if (s.len == 0 || s.p[0] != '/')
-		return rewrite_wrong(r, 0, "a target begins with '/'");
-	for (size_t i = 0; i < s.len; i++) {
+	r->to->front = span_first(s, from);
+	if (span_chr(r->to->front, '$') >= 0)
+		return rewrite_wrong(
+		    r, 0, "what a client asks for chooses no host");
+	if (from == s.len || s.p[from] != '/')
+		return rewrite_wrong(r, 0,
+		    r->to->status != 0
+			? "a target begins with '/' or https://HOST/"
+			: "a target begins with '/'");
+	for (size_t i = from; i < s.len; i++) {
 		span text = span_of(s.p + from, i - from);
 		const char *why = rewrite_why_not(s.p[i]);
 
@@ -126,18 +157,41 @@ rewrite_read_target(struct rewrite_read *r)
 	return rewrite_add(r, s.len - 1, span_from(s, from), REWRITE_NO_GROUP);
 }
 
+static bool
+rewrite_read_status(struct rewrite *r, const struct conf_value *v)
+{
+	uint64_t status;
+
+	r->status = REDIRECT_STATUS;
+	if (v->n_words < 3)
+		return true;
+	if (!span_u64(v->words[2].text, REDIRECT_STATUS_MAX, &status) ||
+	    !redirect_status_is_fine(status))
+		return false;
+	r->status = (uint16_t)status;
+	return true;
+}
+
 const struct rewrite *
-rewrite_prepare(const struct conf_value *v, struct arena *a, struct diag *d)
+rewrite_prepare(const struct conf_value *v, enum conf_key k, struct arena *a,
+    struct diag *d)
 {
 	struct rewrite *r = arena_zalloc(a, sizeof(*r));
-	struct rewrite_read read = {.to = r, .d = d};
+	struct rewrite_read read = {.to = r, .d = d, .key = k};
+	bool is_redirect = k == KEY_SCOPE_REDIRECT_MATCH;
 
 	r->at = v->at;
 	r->text = v->text;
-	if (v->n_words != 2) {
+	if (v->n_words < 2 || v->n_words > (is_redirect ? 3 : 2) ||
+	    (is_redirect && !rewrite_read_status(r, v))) {
 		diag_error(d, v->at,
-		    "rewrite: expected an expression and a target, for example "
-		    "^/old/(.*)$ /new/$1");
+		    is_redirect
+			? "redirect_match: expected an expression, a target "
+			  "and "
+			  "maybe 301, 302, 303, 307 or 308, for example "
+			  "^/old/(.*)$ /new/$1 302"
+			: "rewrite: expected an expression and a target, for "
+			  "example ^/old/(.*)$ /new/$1");
 		return NULL;
 	}
 	read.word = &v->words[1];
@@ -240,28 +294,67 @@ rewrite_by(struct exch *x, const struct rewrite *r)
 	return VERDICT_NEXT;
 }
 
-enum verdict
-stage_rewrite(struct exch *x)
+/* Send the client to what the line makes of the path; one that leads to itself
+ * leads nowhere. */
+static enum verdict
+redirect_by(struct exch *x, const struct rewrite *r)
 {
-	const struct plan_rewrites *lines = &x->set->rewrites;
+	const struct target_new *t = rewrite_make(x, r);
+	span to;
 
+	if (t == NULL)
+		return rewrite_fault(x, F_PATH_AMBIGUOUS,
+		    "what `redirect_match` made of it is no plain path");
+	if (r->front.len == 0 && span_eq(t->path, x->path) &&
+	    t->has_query == x->req.has_query && span_eq(t->query, x->req.query))
+		return VERDICT_NEXT;
+	to = arena_printf(&x->arena, "%.*s%.*s%s%.*s", SPAN_FMT(r->front),
+	    SPAN_FMT(t->path), t->has_query ? "?" : "", SPAN_FMT(t->query));
+	trail_note(x, DECISION_REDIRECT, r->at, "%.*s: %u to %.*s",
+	    SPAN_FMT(r->text), (unsigned)r->status, SPAN_FMT(to));
+	exch_reply_status(x, r->status);
+	fields_add_id(&x->resp.fields, &x->arena, FIELD_LOCATION,
+	    pct_encode(&x->arena, to));
+	return VERDICT_REPLY;
+}
+
+/* The first line that matches. */
+static enum verdict
+rewrite_first(struct exch *x, const struct plan_rewrites *lines,
+    enum verdict (*by)(struct exch *x, const struct rewrite *r))
+{
 	if (lines->n == 0 || !span_starts(x->path, SPAN_LIT("/")))
 		return VERDICT_NEXT;
-	if (x->path_is_ambiguous)
-		return rewrite_fault(
-		    x, F_PATH_AMBIGUOUS, "`rewrite` judges plain paths only");
 	for (uint32_t i = 0; i < lines->n; i++) {
 		switch (regex_find(lines->at[i]->re, x->path)) {
 		case REGEX_NO:
 			continue;
 		case REGEX_YES:
-			return rewrite_by(x, lines->at[i]);
+			return by(x, lines->at[i]);
 		case REGEX_LIMIT:
 			return rewrite_fault(x, F_INTERNAL,
-			    "a regex of `rewrite` needed too many steps for "
-			    "this path");
+			    "a regex of `rewrite` or `redirect_match` needed "
+			    "too many steps for this path");
 		}
 		UNREACHED();
 	}
 	return VERDICT_NEXT;
+}
+
+enum verdict
+stage_rewrite(struct exch *x)
+{
+	if (x->set->rewrites.n > 0 && x->path_is_ambiguous)
+		return rewrite_fault(
+		    x, F_PATH_AMBIGUOUS, "`rewrite` judges plain paths only");
+	return rewrite_first(x, &x->set->rewrites, rewrite_by);
+}
+
+enum verdict
+stage_redirect_match(struct exch *x)
+{
+	/* what can be read in two ways has moved nowhere */
+	if (x->path_is_ambiguous)
+		return VERDICT_NEXT;
+	return rewrite_first(x, &x->set->redirects, redirect_by);
 }

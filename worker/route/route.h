@@ -43,6 +43,8 @@ enum verdict stage_request_fields(struct exch *x);
 
 /* x->target: what `rewrite` makes of the path. */
 enum verdict stage_rewrite(struct exch *x);
+/* The client is sent to what `redirect_match` makes of the path. */
+enum verdict stage_redirect_match(struct exch *x);
 
 /* Response stages, in this order. */
 
@@ -68,10 +70,14 @@ void redirect_to_https(struct exch *x);
 const void *redirect_prepare(
     const struct conf_value *v, struct arena *a, struct diag *d);
 
-/* `rewrite = REGEX TARGET`. NULL with a message at the place of what is wrong;
- * memory comes from the arena, and rewrite_fini() gives back the rest. */
-const struct rewrite *rewrite_prepare(
-    const struct conf_value *v, struct arena *a, struct diag *d);
+/* Whether a redirect may have it: 301, 302, 303, 307 or 308. */
+bool redirect_status_is_fine(uint64_t status);
+
+/* `rewrite = REGEX TARGET`, or `redirect_match = REGEX TARGET [STATUS]`. NULL with a
+ * message at the place of what is wrong; memory comes from the arena, and
+ * rewrite_fini() gives back the rest. */
+const struct rewrite *rewrite_prepare(const struct conf_value *v,
+    enum conf_key k, struct arena *a, struct diag *d);
 void rewrite_fini(const struct rewrite *r);
 
 /* The site that a host belongs to on this listen, or NULL. */

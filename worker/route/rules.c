@@ -142,6 +142,9 @@ rules_apply_lines(
 
 	to->rewrites.at = rules_join_front(x, to->rewrites.at, &to->rewrites.n,
 	    from->rewrites.at, from->rewrites.n, r->says & RULE_REWRITE_ALL);
+	to->redirects.at = rules_join_front(x, to->redirects.at,
+	    &to->redirects.n, from->redirects.at, from->redirects.n,
+	    r->says & RULE_REDIRECT_ALL);
 	to->substitute.at = rules_join_front(x, to->substitute.at,
 	    &to->substitute.n, from->substitute.at, from->substitute.n,
 	    r->says & RULE_SUBSTITUTE_ALL);

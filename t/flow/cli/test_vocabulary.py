@@ -9,7 +9,7 @@ from lib.gatehouse import run
 
 HERE = pathlib.Path(__file__).parent
 SCOPE = """hosts listen upstream respond redirect
-redirect_file canonical_host trailing_slash redirect_https root index rewrite strip_prefix
+redirect_file redirect_match canonical_host trailing_slash redirect_https root index rewrite strip_prefix
 add_prefix cache cache_ttl cache_bypass cache_min_uses cache_cookies
 cache_profile waf rate_limit allow deny auth challenge split mirror maintenance
 access_log compress compress_min_length compress_types compress_level
