@@ -41,7 +41,8 @@ struct ask {
 void
 admin_answer(struct serve_call *c, unsigned status, json_t *j)
 {
-	char *text = json_dumps(j, JSON_INDENT(2));
+	/* servers' texts are among it, and somebody's terminal behind it */
+	char *text = json_dumps(j, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 	size_t len;
 
 	REQUIRE(text != NULL);

@@ -213,7 +213,7 @@ diff_tell(struct diff *d, const struct logged *l)
 	(void)json_object_set_new(j, "client", json_string(c->from));
 	(void)json_object_set_new(j, "was", side_json(&d->old));
 	(void)json_object_set_new(j, "now", side_json(&d->new));
-	(void)json_dumpf(j, stdout, JSON_COMPACT);
+	(void)json_dumpf(j, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
 	(void)fputc('\n', stdout);
 	json_decref(j);
 }

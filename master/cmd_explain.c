@@ -133,7 +133,7 @@ log_tell(const struct explain_log *el, const struct explained *e, uint64_t n)
 	(void)json_object_del(j, "took_us");
 	(void)json_object_set_new(j, "answer", log_answer(e->answer));
 	if (el->is_json) {
-		(void)json_dumpf(j, stdout, JSON_COMPACT);
+		(void)json_dumpf(j, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
 		(void)fputc('\n', stdout);
 	} else {
 		if (n > 1)

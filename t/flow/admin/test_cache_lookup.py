@@ -1,4 +1,6 @@
 """GET /v1/cache (doc/admin.md): what caches hold under a URL."""
+import json
+
 import pytest
 
 from lib import admin
@@ -41,6 +43,8 @@ def script(conn, request):
         fields = b"Cache-Control: private\r\n"
     elif path == "/stale":
         fields = b"Cache-Control: max-age=1\r\nAge: 100\r\nETag: \"s\"\r\n"
+    elif path == "/steers":
+        fields = TEXT + b'ETag: "\xc2\x9b31m"\r\n'
     elif path == "/coded":
         fields += b"Content-Encoding: br\r\n"
     elif path == "/big":
@@ -64,10 +68,18 @@ def gh(shared_gatehouse, shared_origin):
         c.get("/x")
         for language in (b"de", b"en"):
             c.get("/vary", extra=b"Accept-Language: %s\r\n" % language)
-        for path in ("/private", "/stale", "/coded", "/x?b=2&a=/?%20"):
+        for path in ("/steers", "/private", "/stale", "/coded", "/x?b=2&a=/?%20"):
             c.get(path)
         assert len(c.get("/big").body) == BIG
     return gh
+
+
+def test_texts_of_servers_steer_no_terminal(gh):
+    """curl shows them: nothing but ASCII is sent."""
+    with admin.connect(gh) as c:
+        text = c.get("/v1/cache?url=http://test/steers").text
+    assert text.isascii()
+    assert json.loads(text)["objects"][0]["etag"] == '"\x9b31m"'
 
 
 def look(gh, url):

@@ -102,6 +102,13 @@ def test_hostile_logs_are_data(tmp_path):
     assert f"{len(bad)} lines are no requests; the first is line 1:" in \
         done.stderr.decode()
     assert b"\x1b" not in done.stdout and b"\\x1b" in done.stdout
+    # C1 has a CSI of its own, which is plain JSON
+    log = lines(line("/in", "192.0.2.9", request_id="\x9b31m")).replace(
+        b"\\u009b", b"\xc2\x9b")
+    assert b"\xc2\x9b" in log
+    done = diff(tmp_path, log, "--json")
+    assert done.stdout.isascii()
+    assert json.loads(done.stdout)["request_id"] == "\x9b31m"
 
 
 @pytest.mark.parametrize("log", [
