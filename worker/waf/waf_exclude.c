@@ -94,6 +94,7 @@ waf_read_excludes(struct waf *waf, const struct conf_scope *s, struct arena *a,
 	all = arena_zalloc(a, n * sizeof(*all));
 	it = (struct conf_iter){NULL, 0, false};
 	while ((v = conf_next(s, KEY_WAF_EXCLUDE, &it)) != NULL) {
+		all[waf->n_excludes].at = v->at;
 		if (read_exclude(v, &all[waf->n_excludes], a))
 			waf->n_excludes++;
 		else
@@ -103,6 +104,30 @@ waf_read_excludes(struct waf *waf, const struct conf_scope *s, struct arena *a,
 			    "cookie:NAME");
 	}
 	waf->excludes = all;
+}
+
+static bool
+has_rule(const struct sec_set *set, const struct sec_ctl *ids)
+{
+	for (uint32_t i = 0; i < set->n_rules; i++)
+		if (set->rules[i].id >= ids->first &&
+		    set->rules[i].id <= ids->last)
+			return true;
+	return false;
+}
+
+void
+waf_check_excludes(const struct waf *waf, struct diag *d)
+{
+	for (uint32_t i = 0; i < waf->n_excludes; i++) {
+		const struct waf_exclude *e = &waf->excludes[i];
+
+		if (!has_rule(waf->set, &e->ctls[0]))
+			diag_warning(d, e->at,
+			    "nothing is excluded: no rule of [waf %.*s] has "
+			    "this id",
+			    SPAN_FMT(waf->section->name));
+	}
 }
 
 static bool

@@ -11,6 +11,7 @@ struct waf_exclude {
 	span path; /* empty: everywhere */
 	const struct sec_ctl *ctls;
 	uint32_t n_ctls;
+	struct place at;
 };
 
 struct waf {
@@ -30,6 +31,8 @@ struct waf {
 /* waf_exclude.c */
 void waf_read_excludes(struct waf *waf, const struct conf_scope *s,
     struct arena *a, struct diag *d);
+/* Warn of those whose ids no rule has. */
+void waf_check_excludes(const struct waf *waf, struct diag *d);
 void waf_use_excludes(const struct waf *waf, span path, struct sec_tx *tx);
 
 /* waf_told.c: what rules ask; `self` is the exchange. Where an address is, as the

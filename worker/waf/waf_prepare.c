@@ -155,6 +155,7 @@ waf_prepare(const struct waf_names *names, const struct conf_section *s,
 	waf->set = sec_set_new(&f.load, d);
 	if (waf->set == NULL)
 		return waf;
+	waf_check_excludes(waf, d);
 	fixed = find_fixed(&scope, a, &n_fixed);
 	waf->plan = sec_plan_new(waf->set, fixed, n_fixed);
 	return waf;

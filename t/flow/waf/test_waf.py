@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from lib import admin
+from lib.gatehouse import run
 from lib.origin import ok
 from lib.procs import until
 
@@ -492,3 +493,16 @@ def test_what_a_section_cannot_say(gatehouse, tmp_path, line, words):
     assert gh.process.wait(10) != 0
     gh.expect_bad_end = True
     assert words in gh.stderr()
+
+
+@pytest.mark.parametrize("ids, is_known", [
+    ("3", True), ("2-9", True), ("4", False), ("30-39 at /a arg:b", False)])
+def test_an_exclusion_of_no_rule_is_told(tmp_path, ids, is_known):
+    (tmp_path / "a.rules").write_text('SecAction "id:3,phase:1,pass"\n')
+    ini = tmp_path / "g.ini"
+    ini.write_text("[listen x]\naddress = 127.0.0.1:1\n[site s]\nhosts = *\n"
+                   f"respond = 200 a\nwaf = w\n[waf w]\nexclude = {ids}\n"
+                   f"rules = {tmp_path}/a.rules\n")
+    done = run("-t", "-c", ini)
+    assert done.returncode == 0
+    assert ("no rule of [waf w] has this id" in done.stderr) != is_known
