@@ -90,6 +90,24 @@ sec_tx_answer_body(struct sec_tx *tx, span body)
 	tx->one[SEC_VAR_RESPONSE_BODY] = sec_value_of(tx, body);
 }
 
+static void
+drop_coding(struct sec_items *l)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < l->n; i++)
+		if (!span_ieq(l->at[i].key, SPAN_LIT("Content-Encoding")))
+			l->at[n++] = l->at[i];
+	l->n = n;
+}
+
+void
+sec_tx_answer_decoded(struct sec_tx *tx)
+{
+	drop_coding(&tx->many[SEC_VAR_RESPONSE_HEADERS]);
+	drop_coding(&tx->many[SEC_VAR_RESPONSE_HEADERS_NAMES]);
+}
+
 uint16_t
 sec_tx_status(const struct sec_tx *tx)
 {

@@ -162,6 +162,9 @@ bool sec_tx_wants_answer_body(const struct sec_tx *tx, span media_type);
 /* The answer, before phase 3, and its body, before phase 4. */
 void sec_tx_answer(struct sec_tx *tx, const struct sec_answer *answer);
 void sec_tx_answer_body(struct sec_tx *tx, span body);
+/* That body is without its coding: for rules from here on the answer has no
+ * Content-Encoding, for which sets of rules leave a body out. */
+void sec_tx_answer_decoded(struct sec_tx *tx);
 
 /* Run the rules of a phase (1 to 5), each at most once, in order. In phase 5
  * nothing is refused any more, and nobody waits. */

@@ -514,6 +514,8 @@ show_answer(struct exch *x, struct waf_run *run, uint64_t limit)
 			break;
 		}
 		content = d.text;
+		if (content.len > 0)
+			sec_tx_answer_decoded(run->tx);
 	}
 	sec_tx_answer_body(run->tx, content);
 	return why == NULL ? VERDICT_NEXT : answer_is_cut(x, run, why);

@@ -27,7 +27,10 @@ SecRule REQUEST_HEADERS:X-Drop "@streq yes" "id:4,phase:1,drop,log,msg:'drop'"
 SecRule FILES "@endsWith .php" "id:5,phase:2,deny,log,msg:'file'"
 SecRule REQUEST_BODY "@rx raw-[0-9]+" "id:6,phase:2,deny,log,msg:'raw'"
 SecRule RESPONSE_HEADERS:X-Leak "@streq yes" "id:7,phase:3,deny,log,msg:'leak'"
+SecRule RESPONSE_HEADERS:Content-Encoding "@pm gzip br" \
+    "id:18,phase:4,pass,nolog,skipAfter:COMPRESSED"
 SecRule RESPONSE_BODY "@contains secret" "id:8,phase:4,deny,log,msg:'said'"
+SecMarker COMPRESSED
 SecRule REQUEST_HEADERS:Content-Type "json" \
     "id:9,phase:1,pass,nolog,ctl:requestBodyProcessor=JSON"
 SecRule RESPONSE_HEADERS:X-Moved "@streq yes" \
