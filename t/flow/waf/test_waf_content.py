@@ -260,7 +260,8 @@ def test_a_coding_is_taken_away_for_rules(gh, coding):
     ("gzip", gzip.compress(b"a=peace&b=" + bytes(1000))[:-9]),
     ("gzip", b"a=peace"), ("deflate", zlib.compress(b"a=attack")),
     ("gzip, gzip", gzip.compress(gzip.compress(b"a=attack"))),
-    ("nonsense", b"a=peace")], ids=["cut", "none", "deflate", "twice", "unknown"])
+    ("dcz", b"a=peace"), ("dcb", b"a=peace"), ("nonsense", b"a=peace")],
+    ids=["cut", "none", "deflate", "twice", "dcz", "dcb", "unknown"])
 def test_a_coding_that_cannot_be_taken_away(gh, coding, body):
     field = f"Content-Encoding: {coding}"
     assert post(gh, FORM, body, "/", field).status == 400
