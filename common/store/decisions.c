@@ -43,9 +43,10 @@ struct decisions {
 	struct decision_ring ring[DECISION_KINDS];
 };
 
+/* The numbers of words are part of the layout. */
 static const struct segment_want decisions_want = {
     .kind = SEGMENT_KIND_DECISIONS,
-    .version = 1,
+    .version = 0x10000u + DECISION_WORDS,
     .size = sizeof(struct decisions),
     .commit = SEGMENT_PAGE,
     .name = "decisions",
