@@ -103,6 +103,13 @@ def test_an_id_of_the_log_tells_all(served):
     assert "secret" not in text
 
 
+def test_what_a_request_took_of_one_turn_is_told(served):
+    """The clock of the loop stands still in a turn, in which it is refused."""
+    assert get(served, "/waf?q=attack").status == 403
+    took_us = until(lambda: last(served, 1))[0]["took_us"]
+    assert 0 < took_us < WAIT_S * 1000000
+
+
 def test_each_way_to_be_refused_names_its_line(served):
     gh = served
     assert [get(gh, path).status for path in
