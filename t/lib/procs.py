@@ -16,9 +16,9 @@ from .wire import WAIT_S
 POLL_S = 0.01
 
 
-def until(check, timeout=WAIT_S, what="what was awaited"):
-    """Ask again and again, for things that the kernel tells nobody. Returns
-    the first true answer."""
+def until(check, timeout=WAIT_S, what="what was awaited", pause=POLL_S):
+    """Ask again and again, for things that the kernel tells nobody; with a
+    longer pause where asking is much work. Returns the first true answer."""
     never = threading.Event()
     end = time.monotonic() + timeout
     while True:
@@ -26,7 +26,7 @@ def until(check, timeout=WAIT_S, what="what was awaited"):
         if answer:
             return answer
         assert time.monotonic() < end, f"{what} did not happen"
-        never.wait(POLL_S)
+        never.wait(pause)
 
 
 def wait_gone(pid, timeout=WAIT_S):

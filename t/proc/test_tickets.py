@@ -168,7 +168,7 @@ def test_openssl_comes_back_after_a_rotation(start, ca, tmp_path):
         s_client(gh, ca, tmp_path)
         return key_name(tmp_path) != first
 
-    until(is_rotated, timeout=ROTATION_S, what="another key")
+    until(is_rotated, timeout=ROTATION_S, what="another key", pause=1)
     second = key_name(tmp_path)
     text = s_client(gh, ca, tmp_path, "-sess_in", tmp_path / "first")
     assert "Reused" in text

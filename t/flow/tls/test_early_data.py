@@ -74,7 +74,7 @@ class Scene:
         until(lambda: "Early data was accepted" in self.early(
             request("GET", "/window", CLOSE),
             request("GET", "/window", CLOSE)), timeout=WINDOW_S,
-              what="the end of the first window")
+              what="the end of the first window", pause=1)
         return self
 
     def requests(self, path):

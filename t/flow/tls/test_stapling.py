@@ -249,7 +249,7 @@ def test_a_changed_file_is_picked_up(start, ca):
     replace(gh.file, later)
     (ca.dir / "later.der").write_bytes(later)
     text = ocsp.show(ca.dir / "later.der")
-    until(lambda: text in staple(gh, ca))
+    until(lambda: text in staple(gh, ca), pause=0.1)
     assert f'certificate file changed path="{gh.file}"' in gh.stderr()
 
 
@@ -267,7 +267,7 @@ def test_it_is_not_stapled_once_its_time_is_over(start, ca):
     first = staple(gh, ca)
     # a slow machine may have been too slow to see it
     assert first or time.time() > ends - 1
-    until(lambda: staple(gh, ca) is None)
+    until(lambda: staple(gh, ca) is None, pause=0.1)
     assert time.time() > ends - 1
 
 
@@ -284,4 +284,4 @@ def test_it_becomes_valid_by_itself(start, ca):
     """One of tomorrow is stapled tomorrow: five minutes earlier, as clocks
     differ."""
     gh = start(plain(since=305, until=7200)(ca))
-    until(lambda: staple(gh, ca))
+    until(lambda: staple(gh, ca), pause=0.1)
