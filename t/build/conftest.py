@@ -67,11 +67,45 @@ def hide(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def lean(unpack, hide):
+def source(unpack):
+    return unpack()
+
+
+@pytest.fixture(scope="session")
+def built(source):
+    """Built in a folder below the source, for the places of a distribution."""
+    out = source / "out"
+    out.mkdir()
+    call("../configure", "--prefix=/usr", "--sysconfdir=/etc",
+         "--localstatedir=/var", *FLAGS, cwd=out)
+    call("make", "-s", f"-j{JOBS}", cwd=out)
+    return out
+
+
+def lend(built, folder, word):
+    """Give a build what another one compiled, but for the sources that name the
+    only word in which their configurations differ."""
+    ours, theirs = (set((f / "config.h").read_text().splitlines())
+                    for f in (built, folder))
+    assert ours != theirs and all(word in line for line in ours ^ theirs)
+    naming = {path.relative_to(folder) for path in folder.rglob("*.[ch]")
+              if path.name != "config.h" and word in path.read_text()}
+    assert naming and all(path.suffix == ".c" for path in naming), naming
+    for path in built.rglob("*"):
+        where = path.relative_to(built)
+        is_same = path.suffix == ".o" and where.with_suffix(".c") not in naming
+        if is_same or path.name == ".dirstamp":
+            (folder / where).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, folder / where)
+
+
+@pytest.fixture(scope="session")
+def lean(unpack, hide, built):
     """(folder, what configure said) of a build in its source that has neither
     libseccomp nor Check."""
     folder = unpack()
-    said = call("./configure", "--without-seccomp", hide("check"), *FLAGS,
-                cwd=folder)
+    said = call("./configure", "--without-seccomp", "--disable-lto",
+                hide("check"), *FLAGS, cwd=folder)
+    lend(built, folder, "HAVE_SECCOMP")
     call("make", "-s", f"-j{JOBS}", cwd=folder)
     return folder, said

@@ -4,7 +4,7 @@ import stat
 
 import pytest
 
-from conftest import FLAGS, JOBS, call
+from conftest import FLAGS, call
 from lib import gatehouse as lib_gatehouse
 from lib.gatehouse import run
 from lib.procs import status
@@ -48,22 +48,6 @@ def files(folder):
 def folders(folder):
     return {str(p.relative_to(folder)) for p in folder.rglob("*")
             if p.is_dir()}
-
-
-@pytest.fixture(scope="module")
-def source(unpack):
-    return unpack()
-
-
-@pytest.fixture(scope="module")
-def built(source):
-    """Built in a folder below the source, for the places of a distribution."""
-    out = source / "out"
-    out.mkdir()
-    call("../configure", "--prefix=/usr", "--sysconfdir=/etc",
-         "--localstatedir=/var", *FLAGS, cwd=out)
-    call("make", "-s", f"-j{JOBS}", cwd=out)
-    return out
 
 
 @pytest.fixture(scope="module")
@@ -180,7 +164,6 @@ def test_an_edited_configuration_is_its_owners(built, tmp_path):
     assert conf.read_text() == INI
 
 
-@pytest.mark.heavy
 def test_a_build_without_seccomp_says_so(lean, gatehouse, monkeypatch):
     """--without-seccomp: -V names what is absent, and all else serves."""
     monkeypatch.setattr(lib_gatehouse, "BINARY", str(lean[0] / "gatehouse"))
@@ -188,7 +171,6 @@ def test_a_build_without_seccomp_says_so(lean, gatehouse, monkeypatch):
     check_serves(gatehouse, SECCOMP_NONE)
 
 
-@pytest.mark.heavy
 def test_missing_check_is_told(lean):
     """Without Check, configure says it, and make check does not pass as if
     there were nothing to test."""
