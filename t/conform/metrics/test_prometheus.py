@@ -122,6 +122,41 @@ def test_alerts_are_of_numbers_that_are_there(scraped):
     known(scraped, (METRICS / "alerts.yml").read_text())
 
 
+RULE_CASES = """
+rule_files: [%s]
+evaluation_interval: 1m
+tests:
+- interval: 1m
+  input_series:
+  - {series: 'gatehouse_waf_rule_refused_total{rule="1"}', values: '0+60x1500'}
+  - {series: 'gatehouse_waf_rule_refused_total{rule="2"}',
+     values: '0+1x1470 1470+60x30'}
+  - {series: 'gatehouse_waf_rule_refused_total{rule="3"}',
+     values: '_x1470 0+60x30'}
+  - {series: 'gatehouse_waf_rule_refused_total{rule="4"}',
+     values: '_x1470 0+1x30'}
+  alert_rule_test:
+  - eval_time: 1490m
+    alertname: GatehouseRuleRefusesMore
+    exp_alerts:
+    - exp_labels: {rule: "2", severity: warning}
+      exp_annotations:
+        summary: Rule 2 refuses ten times as much as in the last day
+    - exp_labels: {rule: "3", severity: warning}
+      exp_annotations:
+        summary: Rule 3 refuses ten times as much as in the last day
+"""
+
+
+def test_a_rule_that_refuses_more_than_before_is_told(tmp_path):
+    """Not one that always does, nor one that does a little; also a new one."""
+    cases = tmp_path / "cases.yml"
+    cases.write_text(RULE_CASES % (METRICS / "alerts.yml"))
+    done = subprocess.run(["promtool", "test", "rules", str(cases)], text=True,
+                          capture_output=True, check=False, timeout=WAIT_S)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_the_page_of_grafana_asks_for_numbers_that_are_there(scraped):
     text = (METRICS / "grafana.json").read_text()
     known(scraped, text)
