@@ -3,6 +3,7 @@
 #include "common/base/check.h"
 #include "common/http/uri.h"
 #include "worker/exch/exch.h"
+#include "worker/exch/pct.h"
 #include "worker/exch/plan.h"
 #include "worker/exch/sink.h"
 #include "worker/exch/textfile.h"
@@ -46,10 +47,12 @@ moves_problem(struct moves_read *r, const char *what, span word)
 		    (unsigned)r->line, SPAN_FMT(span_first(word, 60)), what);
 }
 
-/* The place in the one form that requests are compared in. */
+/* The place in the one form that requests are compared in: what is no ASCII is
+ * written as browsers send it. */
 static bool
-moves_read_from(struct moves_read *r, span word, span *out)
+moves_read_from(struct moves_read *r, span line_word, span *out)
 {
+	span word = pct_encode(r->arena, line_word);
 	ptrdiff_t mark = span_chr(word, '?');
 	span path = mark < 0 ? word : span_first(word, (size_t)mark);
 	char *p = arena_alloc(r->arena, word.len);
@@ -57,7 +60,8 @@ moves_read_from(struct moves_read *r, span word, span *out)
 
 	if (path.len == 0 || path.p[0] != '/' || span_chr(word, '#') >= 0 ||
 	    uri_normalize_path(path, p, &len) == URI_PATH_AMBIGUOUS) {
-		moves_problem(r, "is no plain path that begins with '/'", word);
+		moves_problem(
+		    r, "is no plain path that begins with '/'", line_word);
 		return false;
 	}
 	if (mark >= 0) {
@@ -78,9 +82,12 @@ moves_read_to(struct moves_read *r, span word, struct move *m)
 	bool is_url = span_starts(word, SPAN_LIT("https://")) ||
 		      span_starts(word, SPAN_LIT("http://"));
 
-	for (size_t i = 0; i < word.len; i++)
-		if (word.p[i] <= ' ' || word.p[i] >= 0x7f)
-			is_path = is_url = false;
+	for (size_t i = 0; i < word.len; i++) {
+		unsigned char c = (unsigned char)word.p[i];
+
+		is_path &= c > ' ' && c != 0x7f;
+		is_url &= c > ' ' && c < 0x7f;
+	}
 	if (!is_path && !is_url) {
 		moves_problem(
 		    r, "is no path and no http(s) URL in ASCII", word);

@@ -544,6 +544,21 @@ def test_a_bomb_does_not_go_off(pair):
         assert len(got.stdout) <= (2 << 20) + 16384
 
 
+def test_zstd_of_windows_that_nobody_has_to_know_breaks_off(pair):
+    """RFC 8878 3.1.1.1.2, RFC 9659: 8 MiB, whatever is in them."""
+    coded = {f"/{log}": subprocess.run(
+        ["zstd", "-qc", f"--long={log}"], input=TEXT, capture_output=True,
+        timeout=WAIT_S, check=True).stdout for log in (23, 24, 27)}
+    gh, _ = pair(lambda conn, r: conn.send(ok(
+        coded[r.target], PLAIN + b"Content-Encoding: zstd\r\n")),
+                 site="decompress = on")
+    with gh.client() as c:
+        assert c.get("/23").body == TEXT
+    for path in ("/24", "/27"):
+        with gh.client() as c, pytest.raises((Truncated, ConnectionError)):
+            c.get(path)
+
+
 def test_memory_that_is_used_up_means_plain_answers(pair):
     """One answer of brotli is under way; there is no room for another one."""
     events = Events()

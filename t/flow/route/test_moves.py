@@ -41,6 +41,7 @@ MOVED = """# FROM TO [STATUS]
 /temp http://b.test/ 307
   /%41b/../Ab2\t/c%20d\t308\r
 /q /r?own
+/café /thé
 """ + "".join(f"/shop/item-{i} /shop/{i}\n" for i in range(N))
 
 
@@ -71,7 +72,7 @@ def go(gh):
     ("/old?a=1", (302, "https://b.test/one?x=y")),
     ("/temp", (307, "http://b.test/")), ("/temp?", (307, "http://b.test/?")),
     ("/Ab2", (308, "/c%20d")), ("/%41b2", (308, "/c%20d")),
-    ("/q?mine", (301, "/r?own")), ("//old", (301, "/new")),
+    ("/q?mine", (301, "/r?own")), ("/caf%c3%a9", (301, "/th%C3%A9")), ("//old", (301, "/new")),
     ("/old/", (200, None)), ("/OLD", (200, None)),
     (f"/shop/item-{N - 1}", (301, f"/shop/{N - 1}")),
     (f"/shop/item-{N}", (200, None)),
