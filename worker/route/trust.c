@@ -99,8 +99,9 @@ trust_note(struct exch *x)
 	if (x->sink == NULL)
 		return;
 	(void)ip_format(&x->client.ip, ip);
-	sink_add(x->sink, "client", x->listen->at, "%s, %.*s%s", ip,
-	    SPAN_FMT(x->client.scheme),
+	/* a tunnel has no scheme */
+	sink_add(x->sink, "client", x->listen->at, "%s%s%.*s%s", ip,
+	    x->client.scheme.len > 0 ? ", " : "", SPAN_FMT(x->client.scheme),
 	    x->client.is_trusted ? ", as a trusted proxy says" : "");
 }
 

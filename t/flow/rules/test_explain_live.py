@@ -277,6 +277,13 @@ def served(shared_gatehouse, shared_origin, tmp_path_factory):
                             **names), port
 
 
+def test_the_client_of_a_tunnel_has_no_scheme(served):
+    gh, port = served
+    lines = tell(gh, "explain", "CONNECT", f"127.0.0.1:{port}").splitlines()
+    line, = [line for line in lines if line.startswith("client ")]
+    assert line.split("  (")[0].split() == ["client", "127.0.0.1"]
+
+
 def test_explain_says_what_the_server_does(served):
     gh, port = served
     rows = table(port)
