@@ -339,6 +339,24 @@ START_TEST(secrets_are_read_and_never_shown)
 	ck_assert_ptr_nonnull(strstr(dump, "secret = ***"));
 	free(dump);
 	loaded_free(&l);
+
+	l = conf_must_load_part(
+	    "[site a.test]\nrespond = 200 x\n"
+	    "request_header = authorization: Bearer sesame\n"
+	    "request_header = +Cookie:  a=sesame\n"
+	    "request_header = -X-Api-Key\n"
+	    "request_header = X-Other: plain\n",
+	    ALL_PARTS);
+	dump = conf_dumped(l.tree);
+	ck_assert_ptr_null(strstr(dump, "sesame"));
+	ck_assert_ptr_nonnull(
+	    strstr(dump, "request_header = authorization: ***\n"));
+	ck_assert_ptr_nonnull(strstr(dump, "request_header = +Cookie:  ***\n"));
+	ck_assert_ptr_nonnull(strstr(dump, "request_header = -X-Api-Key\n"));
+	ck_assert_ptr_nonnull(
+	    strstr(dump, "request_header = X-Other: plain\n"));
+	free(dump);
+	loaded_free(&l);
 	folder_free(&f);
 }
 END_TEST
