@@ -93,10 +93,14 @@ read_parameter(struct sec_disposition *d, struct arena *a, span *s)
 	while (n < s->len && s->p[n] != '=' && !is_blank(s->p[n]))
 		n++;
 	name = span_first(*s, n);
-	*s = skip_blanks(span_from(*s, n));
+	*s = span_from(*s, n);
+	d->has_blanks |= s->len > 0 && is_blank(s->p[0]);
+	*s = skip_blanks(*s);
 	if (s->len == 0 || s->p[0] != '=')
 		return false;
-	*s = skip_blanks(span_from(*s, 1));
+	*s = span_from(*s, 1);
+	d->has_blanks |= s->len > 0 && is_blank(s->p[0]);
+	*s = skip_blanks(*s);
 	if (s->len == 0 || !read_value(d, a, s, &value) ||
 	    !take_parameter(d, name, value))
 		return false;

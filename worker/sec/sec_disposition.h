@@ -14,6 +14,8 @@ struct sec_disposition {
 	bool has_name, has_filename;
 	/* with single quotes, or with something behind a quote */
 	bool is_badly_quoted;
+	/* behind an equals sign, or before it: to some it has no value */
+	bool has_blanks;
 };
 
 /* false: it is malformed, or says what is not known; *out holds what was read

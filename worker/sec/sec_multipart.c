@@ -4,6 +4,7 @@
  * inside a value is kept, and lines say what raises a flag. */
 #include "worker/sec/sec_multipart.h"
 
+#include "common/http/chars.h"
 #include "worker/sec/sec_disposition.h"
 #include "worker/sec/sec_scan.h"
 #include "worker/sec/sec_tx_int.h"
@@ -222,14 +223,12 @@ border_of(struct multipart *m, span line)
 	span s = span_from(line, 2);
 	bool is_last;
 
-	/* "--" alone cannot be one */
-	if (line.len <= 3 || !span_starts(line, SPAN_LIT("--"))) {
+	if (!span_starts(line, m->border)) {
 		if (span_find(line, m->border) >= 0)
 			doubt(m, SEC_VAR_MULTIPART_UNMATCHED_BOUNDARY);
-		return BORDER_NONE;
-	}
-	if (!span_starts(line, m->border)) {
-		look_at_other(m, s);
+		/* "--" alone cannot be one */
+		else if (line.len > 3 && span_starts(line, SPAN_LIT("--")))
+			look_at_other(m, s);
 		return BORDER_NONE;
 	}
 	s = span_from(line, m->border.len);
@@ -277,7 +276,7 @@ take_folded(struct multipart *m, struct form_part *p, span line)
 {
 	span parts[3];
 
-	flag(m, SEC_VAR_MULTIPART_HEADER_FOLDING);
+	doubt(m, SEC_VAR_MULTIPART_HEADER_FOLDING);
 	if (p->n_fields == 0)
 		return fault(m, "Multipart: Invalid part header (folding)");
 	if (++m->n_folded > FOLDED_MAX)
@@ -307,6 +306,9 @@ take_field(struct multipart *m, struct form_part *p, span line)
 				      "colon)"
 				    : "Multipart: Invalid part header (no "
 				      "name)");
+	/* "Name :" is another name to some */
+	if (!chars_all(span_first(line, (size_t)colon), CHAR_TOKEN))
+		m->tx->is_doubtful = true;
 	if (find_field(p, span_first(line, (size_t)colon)) != NULL)
 		return fault(m, "Multipart: Duplicate part header");
 	if (p->n_fields == FIELDS_MAX)
@@ -336,6 +338,7 @@ end_fields(struct multipart *m, struct form_part *p)
 		    sec_value_of(tx, said->filename);
 	if (said->is_badly_quoted)
 		doubt(m, SEC_VAR_MULTIPART_INVALID_QUOTING);
+	tx->is_doubtful |= said->has_blanks;
 	if (!is_good)
 		return fault(
 		    m, "Multipart: Invalid Content-Disposition header");
@@ -346,6 +349,17 @@ end_fields(struct multipart *m, struct form_part *p)
 		return fault(m, "Multipart: Invalid Content-Disposition header "
 				"(filename)");
 	return true;
+}
+
+/* A CR alone ends a line for some. */
+static bool
+has_control(span s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (((uint8_t)s.p[i] < ' ' && s.p[i] != '\t') ||
+		    s.p[i] == '\x7f')
+			return true;
+	return false;
 }
 
 /* A line of fields. *is_over: it was the empty one. */
@@ -362,6 +376,8 @@ read_field(struct multipart *m, struct form_part *p, span line, bool *is_over)
 	*is_over = text.len == 0;
 	if (*is_over)
 		return end_fields(m, p);
+	if (has_control(text))
+		m->tx->is_doubtful = true;
 	return sec_white(text.p[0]) ? take_folded(m, p, text)
 				    : take_field(m, p, text);
 }

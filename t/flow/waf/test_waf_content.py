@@ -115,6 +115,22 @@ DOUBTFUL += [
     ("multipart/form-data; boundary=x",
      b"--x\r\n" + part(name, "attack") + b"--x--\r\n")
     for name in ('a; filename=""', "a; filename=", "a; filename='\";b=\"'")]
+# found by what parsers of cgi, Werkzeug and email make of the same bytes
+FIELDS = b"Content-Disposition: form-data; name=a"
+DOUBTFUL += [("multipart/form-data; boundary=xYz", body) for body in (
+    # a border begins within two hyphens more
+    b"----xYz\r\n" + FIELDS + b"\r\n\r\nattack\r\n--xYz--\r\n",
+    b"---xYz\t\r\n" + FIELDS + b"\r\n\r\nattack\r\n--xYz--\r\n",
+    # a CR is the end of a field
+    b"--xYz\r\n" + FIELDS + b'; filename="\rb"\r\n\r\nattack\r\n--xYz--\r\n',
+    # a name with a blank is another one, or the same
+    b"--xYz\r\nContent-Disposition : form-data; name=a\r\n" + FIELDS +
+    b'; filename="b"\r\n\r\nattack\r\n--xYz--\r\n',
+    # a file's name behind a blank, or on another line, is none
+    b"--xYz\r\n" + FIELDS + b"; filename= b\r\n\r\nattack\r\n--xYz--\r\n",
+    b"--xYz\r\n" + FIELDS + b"; filename =b\r\n\r\nattack\r\n--xYz--\r\n",
+    b"--xYz\r\n" + FIELDS + b";\r\n filename=b\r\n\r\nattack\r\n--xYz--\r\n",
+)]
 # odd, and read by all in the same way
 GOOD = [
     ("multipart/form-data; boundary=x",
