@@ -29,10 +29,11 @@ take(void *self, span name, span value)
 	return true;
 }
 
+/* A key without any counts as one. */
 static size_t
 values_of(const json_t *v)
 {
-	size_t n = 0, i;
+	size_t n = 0, i, more;
 	const char *key;
 	json_t *child;
 
@@ -42,8 +43,11 @@ values_of(const json_t *v)
 	}
 	if (!json_is_object(v))
 		return 1;
-	json_object_foreach((json_t *)(uintptr_t)v, key, child) n +=
-	    values_of(child);
+	json_object_foreach((json_t *)(uintptr_t)v, key, child)
+	{
+		more = values_of(child);
+		n += more > 0 ? more : 1;
+	}
 	return n;
 }
 

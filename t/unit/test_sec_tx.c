@@ -691,6 +691,8 @@ START_TEST(parts_are_read_strictly)
 }
 END_TEST
 
+#define ARG_NAME(name) RULE("ARGS_NAMES", "@streq " name, "id:2,phase:2")
+
 static const struct ask json_asks[] = {
     {AS_JSON ARG("a", "1") BAD, 0, 0, "{\"a\":1}", "1"},
     {AS_JSON RULE("ARGS_POST|ARGS_POST_NAMES", "@rx .", "id:1,phase:2") BAD, 0,
@@ -708,6 +710,16 @@ static const struct ask json_asks[] = {
 	 "id:1,phase:2") BAD,
 	0, 0, "{\"a\":\"\\u00e9\\n\\ud83d\\ude00\"}", "1"},
     {AS_JSON RULE("ARGS_NAMES", "@rx ^$", "id:1,phase:2") BAD, 0, 0, "\"x\"",
+	"1"},
+    /* a key without a value is seen, too */
+    {AS_JSON ARG("b", "") ARG_NAME("b") BAD, 0, 0, "{\"a\":1,\"b\":{}}", "1 2"},
+    {AS_JSON ARG_NAME("b") BAD, 0, 0, "{\"b\":[[{}],[]],\"a\":1}", "2"},
+    {AS_JSON ARG_NAME("b.c") BAD, 0, 0, "{\"b\":{\"c\":[]}}", "2"},
+    {AS_JSON RULE("&ARGS", "@eq 1", "id:1,phase:2") BAD, 0, 0,
+	"{\"b\":{\"c\":[{},[]],\"d\":[{},1]}}", ""},
+    {AS_JSON RULE("&ARGS", "@eq 2", "id:1,phase:2") BAD, 0, 0,
+	"{\"b\":{\"c\":[{},[]],\"d\":[{},1]}}", "1"},
+    {AS_JSON RULE("&ARGS", "@eq 0", "id:1,phase:2") BAD, 0, 0, "[[],{},[{}]]",
 	"1"},
     {AS_JSON BAD, 0, 0, "{\"a\":1", "3"},
     {AS_JSON BAD, 0, 0, "{\"a\":1}}", "3"},

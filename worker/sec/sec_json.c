@@ -18,6 +18,7 @@ struct json {
 	struct arena *a;
 	const struct sec_json_sink *sink;
 	uint32_t depth_max, depth;
+	uint32_t told_depth; /* in so many of these a value was told */
 	/* as ModSecurity counts: not an outermost object */
 	uint32_t named_depth;
 	uint8_t *is_array; /* bit by depth */
@@ -273,6 +274,7 @@ tell(struct json *j, span value)
 	    span_of(j->prefix, j->prefix_len), SPAN_LIT("."), j->key};
 	span name = j->key;
 
+	j->told_depth = j->depth;
 	if (j->has_prefix) {
 		if (!names_add(j, j->prefix_len + 1 + j->key.len))
 			return false;
@@ -368,17 +370,42 @@ enter(struct json *j, bool is_array)
 }
 
 static bool
+is_array_at(const struct json *j, uint32_t depth)
+{
+	return (j->is_array[depth / 8] >> depth % 8 & 1) != 0;
+}
+
+static bool
 in_array(const struct json *j)
 {
-	return (j->is_array[(j->depth - 1) / 8] >> (j->depth - 1) % 8 & 1) != 0;
+	return is_array_at(j, j->depth - 1);
+}
+
+/* What has no value in it is told as null is, by its key, which rules would not
+ * see otherwise. */
+static bool
+tell_empty(struct json *j)
+{
+	span name = span_of(j->prefix, j->prefix_len);
+
+	if (j->depth <= j->told_depth || j->depth < 2 ||
+	    is_array_at(j, j->depth - 2) || !j->has_prefix)
+		return true;
+	j->told_depth = j->depth - 1;
+	return names_add(j, name.len) &&
+	       (j->sink->value(
+		    j->sink->self, arena_span(j->a, name), (span){0}) ||
+		   fail(j, "too many values"));
 }
 
 static bool
 leave(struct json *j)
 {
-	if (!name_leave(j, in_array(j)))
+	if (!tell_empty(j) || !name_leave(j, in_array(j)))
 		return false;
 	j->depth--;
+	if (j->told_depth > j->depth)
+		j->told_depth = j->depth;
 	j->p++;
 	return true;
 }
