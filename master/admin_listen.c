@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "common/base/check.h"
-#include "common/base/ip_special.h"
+#include "common/base/ip.h"
 #include "common/base/log.h"
 #include "master/admin.h"
 
@@ -43,14 +43,15 @@ admin_find_group(span group, gid_t *gid)
 	return true;
 }
 
+/* RFC 1122 3.2.1.3, RFC 4291 2.5.3; [::] stands for all addresses. */
 static bool
 ip_is_loopback(const struct ip *ip)
 {
-	const char *what = ip_special(ip);
+	static const struct ip v6 = {{[15] = 1}};
+	struct ip_prefix v4;
 
-	/* of IPv6 its whole network */
-	return what != NULL &&
-	       span_starts(span_str(what), SPAN_LIT("loopback"));
+	REQUIRE(ip_prefix_parse(SPAN_LIT("127.0.0.0/8"), &v4));
+	return ip_eq(ip, &v6) || ip_prefix_has(&v4, ip);
 }
 
 /* Who listens on the way can use what they read. */

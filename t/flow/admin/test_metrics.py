@@ -242,12 +242,14 @@ def test_what_is_wrong_is_told(tmp_path, lines, problem):
     assert done.returncode == 1 and problem in done.stderr
 
 
-def test_a_token_that_others_can_read_is_warned_of(tmp_path):
-    done = conf_test(tmp_path, "listen = 192.0.2.1:9180 [::1]:9180 127.0.0.1:9181"
+@pytest.mark.parametrize("open_to", [
+    "192.0.2.1:9180", "0.0.0.0:9180", "[::]:9180", ":9180", "[2001:db8::1]:9180"])
+def test_a_token_that_others_can_read_is_warned_of(tmp_path, open_to):
+    done = conf_test(tmp_path, f"listen = {open_to} [::1]:9181 127.0.0.1:9182"
                   f"\ntoken = {TOKEN}")
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("the token is readable on its way") == 1
-    assert "to 192.0.2.1:9180" in done.stderr
+    assert f"to {open_to}" in done.stderr
 
 
 KEPT = """
