@@ -3,6 +3,9 @@
 
 #include "worker/exch/exch.h"
 
+/* Bytes of a credential that tell one from another, and let nobody in. */
+#define CREDENTIAL_SHOWN 4
+
 static span
 key_address(struct exch *x, const struct var *v, unsigned ipv6_prefix)
 {
@@ -46,4 +49,38 @@ key_render(struct exch *x, const struct tmpl *key, unsigned ipv6_prefix)
 		parts[2 * i + 1] = SPAN_LIT("\n");
 	}
 	return arena_concat(&x->arena, parts, (size_t)2 * key->n);
+}
+
+static bool
+key_is_credential(const struct tmpl_part *p)
+{
+	if (!p->is_var || p->var.id != VAR_HEADER)
+		return p->is_var && p->var.id == VAR_COOKIE;
+	return span_ieq(p->var.arg, SPAN_LIT("authorization")) ||
+	       span_ieq(p->var.arg, SPAN_LIT("cookie")) ||
+	       span_ieq(p->var.arg, SPAN_LIT("x-api-key"));
+}
+
+span
+key_tell(struct exch *x, const struct tmpl *key, span rendered)
+{
+	struct arena *a = &x->arena;
+	span *parts = arena_alloc(a, 3 * key->n * sizeof(*parts));
+
+	for (uint32_t i = 0; i < key->n; i++) {
+		span *p = &parts[3 * i];
+
+		/* two that nothing stands between */
+		p[0] = i > 0 && key->parts[i].is_var && key->parts[i - 1].is_var
+			   ? SPAN_LIT(" ")
+			   : span_of(NULL, 0);
+		p[2] = span_of(NULL, 0);
+		(void)span_cut(&rendered, '\n', &p[1]);
+		if (!key_is_credential(&key->parts[i]) ||
+		    p[1].len <= CREDENTIAL_SHOWN)
+			continue;
+		p[1] = span_first(p[1], CREDENTIAL_SHOWN);
+		p[2] = SPAN_LIT("...");
+	}
+	return arena_concat(a, parts, (size_t)3 * key->n);
 }

@@ -19,6 +19,11 @@ struct exch;
  * no client can make its key look like another one's. */
 span key_render(struct exch *x, const struct tmpl *key, unsigned ipv6_prefix);
 
+/* A key that key_render() made, to be read, as its template is written;
+ * of what somebody is let in by (Authorization, X-Api-Key, a cookie) no more than
+ * its begin. */
+span key_tell(struct exch *x, const struct tmpl *key, span rendered);
+
 /* Whether it has no value before somebody has said who the request is from. */
 bool key_is_of_user(const struct tmpl *key);
 

@@ -127,13 +127,6 @@ rate_add_fields(struct exch *x, const struct rate *r, uint64_t wait_us)
 		&x->arena, "\"%.*s\";r=0;t=%" PRIu64, SPAN_FMT(r->name), in_s));
 }
 
-/* Its pieces end with ends of lines. */
-static span
-rate_key_text(span key)
-{
-	return span_first(key, key.len - (key.len > 0));
-}
-
 static enum verdict
 rate_refuse(struct exch *x, const struct rate *r, span key, uint64_t wait_us)
 {
@@ -141,7 +134,7 @@ rate_refuse(struct exch *x, const struct rate *r, span key, uint64_t wait_us)
 	x->limit = r->name;
 	x->limit_result = SPAN_LIT("refused");
 	trail_note(x, DECISION_LIMIT, r->at, "%.*s refuses '%.*s'",
-	    SPAN_FMT(r->name), SPAN_FMT(rate_key_text(key)));
+	    SPAN_FMT(r->name), SPAN_FMT(key_tell(x, &r->key, key)));
 	exch_reply_status(x, r->status);
 	rate_add_fields(x, r, wait_us);
 	if (r->ban_ms > 0)
@@ -221,8 +214,8 @@ rate_explain(struct exch *x, const struct plan_limits *all, bool is_by_user)
 
 		if (r->is_by_user != is_by_user)
 			continue;
-		key = key_render(x, &r->key, r->ipv6_prefix);
-		key = rate_key_text(key);
+		key = key_tell(
+		    x, &r->key, key_render(x, &r->key, r->ipv6_prefix));
 		trail_add(x, DECISION_LIMIT, &r->at, r->name);
 		sink_note(x, "limit", r->at, "%.*s counts '%.*s'%s%s",
 		    SPAN_FMT(r->name), SPAN_FMT(key),

@@ -29,6 +29,9 @@ address = 127.0.0.1:{port}
 [limit few]
 key = {client_ip}
 rate = 1/h
+[limit bykey]
+key = {client_ip}{host} of {header:X-Api-Key}
+rate = 1/h
 [waf w]
 rules = {dir}/rules.conf
 audit_log = none
@@ -39,6 +42,8 @@ respond = 200 hello
 deny = all
 [route shop /few]
 rate_limit = few
+[route shop /bykey]
+rate_limit = bykey
 [route shop /waf]
 waf = w
 [route shop /down]
@@ -108,6 +113,16 @@ def test_what_a_request_took_of_one_turn_is_told(served):
     assert get(served, "/waf?q=attack").status == 403
     took_us = until(lambda: last(served, 1))[0]["took_us"]
     assert 0 < took_us < WAIT_S * 1000000
+
+
+def test_what_lets_somebody_in_is_not_told(served):
+    """A key of a limit is shown, of a credential in it no more than its begin."""
+    for _ in range(2):
+        with served.client() as c:
+            c.get("/bykey", host="shop.test", extra=b"X-Api-Key: abcdefgh\r\n")
+    one, = last(served, 1, "--refused")
+    assert ("limit", "bykey refuses '127.0.0.1 shop.test of abcd...'") in [
+        (d["what"], d["text"]) for d in one["lines"]]
 
 
 def test_each_way_to_be_refused_names_its_line(served):
