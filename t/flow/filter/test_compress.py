@@ -544,6 +544,8 @@ def test_a_bomb_does_not_go_off(pair):
         assert len(got.stdout) <= (2 << 20) + 16384
 
 
+@pytest.mark.skipif("option zstd on" not in run("-V").stdout,
+                    reason="not built")
 def test_zstd_of_windows_that_nobody_has_to_know_breaks_off(pair):
     """RFC 8878 3.1.1.1.2, RFC 9659: 8 MiB, whatever is in them."""
     coded = {f"/{log}": subprocess.run(

@@ -525,6 +525,8 @@ def test_chromium_reads_it_over_https(gatehouse, origin, tmp_path, coding):
 # --- two codings with dictionaries ---------------------------------------------
 
 
+@pytest.mark.skipif(not {"option brotli on", "option zstd on"} <=
+                    set(run("-V").stdout.splitlines()), reason="not built")
 def test_what_nobody_will_get_is_told(tmp_path):
     ini = tmp_path / "x.ini"
     ini.write_text("[listen x]\naddress = :80\n[site a]\nrespond = 200 a\n"
