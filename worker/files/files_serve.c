@@ -82,20 +82,35 @@ serve_field(struct exch *x, enum field_id id, span value)
 	fields_set(&x->resp.fields, &x->arena, id, value);
 }
 
-static void
-serve_validators(const struct exch *x, struct validators *v)
+/* When the file was changed, or now if its clock is ahead of ours (RFC 9110
+ * 8.8.2.1). */
+static span
+serve_modified(struct exch *x, int64_t *at_s)
 {
 	const struct file *f = serve_of(x)->file;
+	int64_t now_s = clock_wall_s(worker_clock(x->w));
+	char *p;
 
+	*at_s = f->modified_s;
+	if (f->modified_s <= now_s)
+		return span_of(f->modified, DATE_HTTP_LEN);
+	*at_s = now_s;
+	p = arena_alloc(&x->arena, DATE_HTTP_LEN);
+	date_format_http(now_s, p);
+	return span_of(p, DATE_HTTP_LEN);
+}
+
+static void
+serve_validators(struct exch *x, struct validators *v)
+{
 	*v = (struct validators){
 	    .has_etag = true,
-	    .etag = {f->etag, false},
+	    .etag = {serve_of(x)->file->etag, false},
 	    .has_modified = true,
-	    .modified_s = f->modified_s,
-	    .modified = span_of(f->modified, DATE_HTTP_LEN),
 	    .has_date = true,
 	    .date_s = clock_wall_s(worker_clock(x->w)),
 	};
+	v->modified = serve_modified(x, &v->modified_s);
 }
 
 /* An answer whose content is still to be made. */
@@ -103,13 +118,14 @@ static void
 serve_head(struct exch *x, unsigned status, uint64_t length)
 {
 	const struct file *f = serve_of(x)->file;
+	int64_t at_s;
 
 	exch_reply(x, status, f->type, span_of(NULL, 0));
 	x->resp.length = length;
 	/* the log may read them when the file is gone */
 	serve_field(x, FIELD_ETAG, arena_span(&x->arena, f->etag));
 	serve_field(x, FIELD_LAST_MODIFIED,
-	    arena_span(&x->arena, span_of(f->modified, DATE_HTTP_LEN)));
+	    arena_span(&x->arena, serve_modified(x, &at_s)));
 	if (x->req.method == METHOD_HEAD || length == 0)
 		serve_of(x)->n_pieces = 0;
 	else

@@ -2,6 +2,7 @@
 import gzip
 import os
 import random
+from email.utils import parsedate_to_datetime
 
 import pytest
 
@@ -10,6 +11,7 @@ from lib.procs import until
 from lib.wire import Closed, Truncated
 
 TEXT = b"".join(b"%d green bottles\n" % i for i in range(400))
+AHEAD_S = 4000000000  # in 2096
 LARGE = random.Random(1).randbytes(600_007)
 
 INI = """
@@ -150,6 +152,22 @@ def test_conditions(gh):
             assert got.status == status, fields
             if status == 304:
                 assert got.get("etag") == tag and not got.body
+
+
+def test_no_file_is_of_the_future(gh, www):
+    """RFC 9110 8.8.2.1: nothing was changed later than it is told; and a date that
+    may be told of other bytes a moment later is no proof for a part (8.8.2.2)."""
+    path = www / "ahead.txt"
+    path.write_bytes(TEXT)
+    os.utime(path, (AHEAD_S, AHEAD_S))
+    with gh.client() as c:
+        r = c.get("/ahead.txt")
+        told, now = (parsedate_to_datetime(r.get(name))
+                     for name in ("last-modified", "date"))
+        assert told <= now
+        part = c.get("/ahead.txt", extra=b"Range: bytes=0-1\r\nIf-Range: %s\r\n"
+                     % r.get("last-modified").encode())
+        assert part.status == 200
 
 
 @pytest.mark.parametrize("path, content", [
