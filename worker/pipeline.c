@@ -95,6 +95,7 @@ const struct stage pipeline_request[] = {
 const struct stage pipeline_response[] = {
     {"waf-resp", STAGE_CLIENTS, stage_waf_answer},
     {"acl", STAGE_CLIENTS, stage_acl_answer},
+    {"offer", STAGE_INTERNAL, stage_offer},
     {"cache-put", STAGE_CLIENTS | STAGE_INTERNAL, stage_cache_put},
     {"rules", STAGE_REVERSE, stage_answer_rules},
     {"error-page", STAGE_CLIENTS, stage_error_page},

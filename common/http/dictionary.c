@@ -82,6 +82,15 @@ pattern_has_dots(span path)
 	return false;
 }
 
+bool
+dictionary_is_pattern(span path)
+{
+	return path.len > 0 && path.len <= DICTIONARY_PATTERN_MAX &&
+	       path.p[0] == '/' && !span_starts(path, SPAN_LIT("//")) &&
+	       span_chr(path, '"') < 0 && pattern_is_simple(path) &&
+	       !pattern_has_dots(span_before(path, '?'));
+}
+
 /* What stands before a relative pattern: its own path, when only a query is
  * told, or the folder it is in. */
 static span

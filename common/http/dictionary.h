@@ -29,6 +29,10 @@ struct dictionary_place {
 bool dictionary_pattern(const struct http_fields *resp,
     const struct dictionary_place *at, struct arena *a, span *out);
 
+/* Whether it is a path of text and stars, and nothing that a reader of URLs would
+ * take otherwise. */
+bool dictionary_is_pattern(span path);
+
 /* Whether a pattern of dictionary_pattern() fits a request's target. One without
  * '?' fits any query. Takes time by the sum of their lengths. */
 bool dictionary_fits(span pattern, span path, span query);

@@ -175,7 +175,8 @@ enum {
 	COMPRESS_LEVEL = 1 << 3,
 	COMPRESS_CROSS_SITE = 1 << 4,
 	COMPRESS_DECODES = 1 << 5,
-	COMPRESS_DECODE_MAX = 1 << 6
+	COMPRESS_DECODE_MAX = 1 << 6,
+	COMPRESS_OFFER = 1 << 7
 };
 
 /* Codings of answers. */
@@ -189,6 +190,7 @@ struct plan_compress {
 	uint64_t min_length; /* shorter answers are left alone */
 	const span *types; /* media types; see compress_knows_type() */
 	uint32_t n_types;
+	span offer; /* Use-As-Dictionary of answers without; or empty */
 	unsigned told; /* COMPRESS_x that the nearest section tells */
 	struct place at;
 };

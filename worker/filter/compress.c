@@ -203,6 +203,21 @@ compress_is_chosen_part(const struct exch *x, const struct plan_compress *set)
 		   compress_knows_type(x, &parts, 1));
 }
 
+enum verdict
+stage_offer(struct exch *y)
+{
+	const struct plan_compress *set = &y->set->compress;
+	struct http_fields *f = &y->resp.fields;
+
+	if (set->offer.len > 0 && y->resp.status == 200 &&
+	    compress_has_dictionaries(y) && coding_of(f) == CODING_IDENTITY &&
+	    fields_find(f, FIELD_USE_AS_DICTIONARY) == NULL &&
+	    compress_knows_type(y, set->types, set->n_types))
+		fields_add_id(
+		    f, &y->arena, FIELD_USE_AS_DICTIONARY, set->offer);
+	return VERDICT_NEXT;
+}
+
 /* Whoever spawned it says what becomes of it. */
 static enum verdict
 compress_internal(struct exch *x)

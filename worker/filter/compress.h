@@ -21,6 +21,10 @@ void compress_prepare(const struct conf_scope *s, struct arena *a,
  * answer, make its fields tell it, and put the filters in place. */
 enum verdict stage_compress(struct exch *x);
 
+/* Response stage of answers for a cache: what their server says nothing of is offered
+ * as a dictionary, as `compress_dictionary` says. */
+enum verdict stage_offer(struct exch *y);
+
 /* --- for others that change content --------------------------------------- */
 
 /* The media types that a key of a scope lists, their number in *n. */

@@ -1,6 +1,7 @@
 /* filter/compress_prepare: the `compress` keys of a scope, compiled. */
 #include "common/base/check.h"
 #include "common/http/chars.h"
+#include "common/http/dictionary.h"
 #include "worker/filter/codec.h"
 #include "worker/filter/compress.h"
 
@@ -180,6 +181,7 @@ prepare_told(const struct conf_scope *s)
 	    {KEY_SCOPE_COMPRESS_CROSS_SITE, COMPRESS_CROSS_SITE},
 	    {KEY_SCOPE_DECOMPRESS, COMPRESS_DECODES},
 	    {KEY_SCOPE_DECOMPRESS_MAX, COMPRESS_DECODE_MAX},
+	    {KEY_SCOPE_COMPRESS_DICTIONARY, COMPRESS_OFFER},
 	};
 	unsigned told = 0;
 
@@ -187,6 +189,23 @@ prepare_told(const struct conf_scope *s)
 		if (s->n > 0 && s->at[0]->first[rows[i].key] != NULL)
 			told |= rows[i].bit;
 	return told;
+}
+
+/* What servers would say. */
+static span
+prepare_offer(const struct conf_scope *s, struct arena *a, struct diag *d)
+{
+	const struct conf_value *v = conf_get(s, KEY_SCOPE_COMPRESS_DICTIONARY);
+
+	if (v == NULL || v->is_none)
+		return span_of(NULL, 0);
+	if (!dictionary_is_pattern(v->text)) {
+		diag_error(d, v->at,
+		    "compress_dictionary: expected a path of text and stars, "
+		    "for example /app/*.js");
+		return span_of(NULL, 0);
+	}
+	return arena_printf(a, "match=\"%.*s\"", SPAN_FMT(v->text));
 }
 
 void
@@ -200,6 +219,7 @@ compress_prepare(const struct conf_scope *s, struct arena *a,
 	    s, KEY_SCOPE_COMPRESS_TYPES, a, &out->n_types, d);
 	out->min_length = (uint64_t)conf_num(s, KEY_SCOPE_COMPRESS_MIN_LENGTH);
 	out->is_same_site = !conf_bool(s, KEY_SCOPE_COMPRESS_CROSS_SITE);
+	out->offer = prepare_offer(s, a, d);
 	out->decodes = conf_bool(s, KEY_SCOPE_DECOMPRESS);
 	out->decode_max = (uint64_t)conf_num(s, KEY_SCOPE_DECOMPRESS_MAX);
 }

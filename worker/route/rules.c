@@ -225,6 +225,8 @@ rules_apply_compress(struct plan_compress *to, const struct plan_compress *from)
 		to->decodes = from->decodes;
 	if (from->told & COMPRESS_DECODE_MAX)
 		to->decode_max = from->decode_max;
+	if (from->told & COMPRESS_OFFER)
+		to->offer = from->offer;
 }
 
 static void

@@ -13,7 +13,7 @@ redirect_file redirect_match canonical_host trailing_slash redirect_https root i
 add_prefix cache cache_ttl cache_bypass cache_min_uses cache_cookies
 cache_profile waf rate_limit allow deny auth challenge split mirror maintenance
 access_log compress compress_min_length compress_types compress_level
-compress_cross_site decompress decompress_max substitute substitute_types
+compress_cross_site compress_dictionary decompress decompress_max substitute substitute_types
 request_header response_header
 hide_header hide_origin rewrite_location rewrite_cookie hsts security_headers
 cors error_page max_body websocket

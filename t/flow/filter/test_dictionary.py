@@ -90,11 +90,12 @@ class Site:
 
 
 class Play:
-    def __init__(self, gatehouse, origin, coding):
+    def __init__(self, gatehouse, origin, coding, more="", **words):
         self.site = Site()
         self.coding = coding
         self.origin = origin(self.site)
-        self.gh = gatehouse(INI, origin=self.origin.address, coding=coding)
+        self.gh = gatehouse(INI + more, origin=self.origin.address,
+                            coding=coding, **words)
 
     def ask(self, path, has=None, extra=b"", accept=ALL, **how):
         """`has`: bytes of a dictionary, or the text of the field."""
@@ -434,6 +435,56 @@ def test_events_are_not_held_back(play):
                 came += c.reader.exactly(n)
                 c.reader.line()
         go.release()
+
+
+OFFERS = """
+[route test /files/]
+root = {www}
+strip_prefix = /files
+cache = pages
+compress_dictionary = /files/*.js
+[route test /told/]
+compress_dictionary = /told/*
+[rule test other]
+match = path = /told/rule.js
+compress_dictionary = /told/r*
+"""
+
+
+def test_what_servers_do_not_offer(shared_gatehouse, shared_origin, tmp_path_factory):
+    """`compress_dictionary`: of files, and of what a server says nothing of; not
+    what it has an opinion of, nor other types, nor what is coded."""
+    www = tmp_path_factory.mktemp("www")
+    www.chmod(0o755)
+    old, new = text("file", 1), text("file", 2)
+    for name, body in (("1.js", old), ("2.js", new), ("x.png", old)):
+        (www / name).write_bytes(body)
+    play = Play(shared_gatehouse, shared_origin, "dcz", OFFERS, www=www)
+    r = play.ask("/files/1.js")
+    assert decoded(r) == old
+    assert r.get("use-as-dictionary") == 'match="/files/*.js"'
+    until(lambda: is_told_by(play.ask("/files/2.js", old), old, new),
+          what="a dictionary")
+    assert play.ask("/files/x.png").get("use-as-dictionary") is None
+    for path, fields, told in (
+            ("/told/1.js", KEEP, 'match="/told/*"'),
+            ("/told/rule.js", KEEP, 'match="/told/r*"'),
+            ("/told/own.js", offer("/own"), 'match="/own"'),
+            ("/told/coded.js", KEEP + b"Content-Encoding: rot13\r\n", None),
+            ("/other.js", KEEP, None)):
+        play.site.rows[path] = (new, fields)
+        assert play.ask(path).get("use-as-dictionary") == told, path
+
+
+@pytest.mark.parametrize("value", [
+    "app/*", "//a/*", '/a"b', "/a/../*", "/a/:x", "/a/(x)", "https://a/*", "?x"])
+def test_an_offer_is_a_path_of_text_and_stars(tmp_path, value):
+    ini = tmp_path / "x.ini"
+    ini.write_text(f"[site a]\nrespond = 200\ncompress_dictionary = {value}\n"
+                   "[route a /b]\nrespond = 200\n")
+    told = run("-c", ini, "-t").stderr
+    assert f"{ini}:3:23: error: compress_dictionary: expected a path" in told
+    assert told.count("error:") == 1
 
 
 TELLS = """(async () => {
