@@ -54,25 +54,42 @@ ip_is_loopback(const struct ip *ip)
 	return ip_eq(ip, &v6) || ip_prefix_has(&v4, ip);
 }
 
-/* Who listens on the way can use what they read. */
+/* What is to be known of one address over TCP. */
 static void
-admin_check_clear(const struct conf_scope *s, struct diag *d)
+admin_check_word(
+    const struct conf_scope *s, const struct conf_word *w, struct diag *d)
 {
-	const struct conf_value *v;
-	struct conf_iter it = {0};
+	bool has_token = conf_get(s, KEY_ADMIN_TOKEN) != NULL;
 	struct sock_addr addr;
 	struct ip ip;
 	uint16_t port;
 
+	if (!sock_addr_parse(w->text, &addr) ||
+	    !sock_addr_ip(&addr, &ip, &port))
+		return;
+	if (has_token && !ip_is_loopback(&ip))
+		/* who listens on the way can use what they read */
+		diag_warning(d, w->at,
+		    "the token is readable on its way to %.*s: listen on "
+		    "127.0.0.1, or behind TLS",
+		    SPAN_FMT(w->text));
+	if (!has_token && (conf_bool(s, KEY_ADMIN_DASHBOARD) ||
+			      conf_num(s, KEY_ADMIN_METRICS) == 0))
+		diag_warning(d, w->at,
+		    "without a token %.*s gives nothing but metrics, nor has "
+		    "the dashboard a number: token = file:PATH",
+		    SPAN_FMT(w->text));
+}
+
+static void
+admin_check_listen(const struct conf_scope *s, struct diag *d)
+{
+	const struct conf_value *v;
+	struct conf_iter it = {0};
+
 	while ((v = conf_next(s, KEY_ADMIN_LISTEN, &it)) != NULL)
 		for (uint32_t i = 0; i < v->n_words; i++)
-			if (sock_addr_parse(v->words[i].text, &addr) &&
-			    sock_addr_ip(&addr, &ip, &port) &&
-			    !ip_is_loopback(&ip))
-				diag_warning(d, v->words[i].at,
-				    "the token is readable on its way to %.*s: "
-				    "listen on 127.0.0.1, or behind TLS",
-				    SPAN_FMT(v->words[i].text));
+			admin_check_word(s, &v->words[i], d);
 }
 
 void
@@ -91,8 +108,8 @@ admin_check(const struct conf_tree *t, struct diag *d)
 		diag_error(d, v->at,
 		    "a token has %u characters at least, none of them a blank",
 		    TOKEN_MIN);
-	if (v != NULL)
-		admin_check_clear(&s, d);
+	if (conf_first(t, CONF_ADMIN) != NULL)
+		admin_check_listen(&s, d);
 }
 
 static void

@@ -252,6 +252,22 @@ def test_a_token_that_others_can_read_is_warned_of(tmp_path, open_to):
     assert f"to {open_to}" in done.stderr
 
 
+@pytest.mark.parametrize("lines, is_told", [
+    ("dashboard = on", True), ("dashboard = on\nmetrics = prometheus", True),
+    ("metrics = off", True), ("metrics = prometheus", False),
+    (f"dashboard = on\ntoken = {TOKEN}", False)])
+def test_an_address_that_nobody_gets_in_by_is_warned_of(tmp_path, lines,
+                                                        is_told):
+    """A page that asks for a token that there is not helps nobody."""
+    listen = "listen = unix:/tmp/none.sock 127.0.0.1:9180\n"
+    done = conf_test(tmp_path, listen + lines)
+    assert done.returncode == 0
+    told = "without a token 127.0.0.1:9180 gives nothing but metrics"
+    assert done.stderr.count(told) == is_told
+    only = conf_test(tmp_path, "listen = unix:/tmp/none.sock\n" + lines)
+    assert told not in only.stderr
+
+
 KEPT = """
 [global]
 workers = 2
