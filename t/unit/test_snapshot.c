@@ -22,7 +22,7 @@ static struct objects_view *v;
 static void
 set_up(void)
 {
-	store_open(&store, 64 * MIB, 2 * MIB);
+	store_open(&store, 64 * MIB, MIB);
 	v = store_view(&store);
 }
 
@@ -117,7 +117,7 @@ load_anew(int fd, enum snapshot_rc *rc, struct snapshot_counts *c)
 	bool is_last;
 
 	tear_down();
-	store_open(&store, 64 * MIB, 2 * MIB);
+	store_open(&store, 64 * MIB, MIB);
 	if (!snapshot_adopt(fd, store.cache, &is_last)) {
 		v = store_view(&store);
 		return false;
