@@ -17,6 +17,8 @@ from .wire import WAIT_S, Client
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 BINARY = os.environ.get("GATEHOUSE", str(TOP / "gatehouse"))
 POLL_S = 0.1
+# More than a line of /proc/PID/stat has.
+STAT_MAX = 4096
 HAS_IPV6 = os.path.exists("/proc/net/if_inet6")
 HELD_PORTS = collections.deque(maxlen=256)
 # What a build that lacks a part says of a configuration that needs it.
@@ -47,12 +49,19 @@ def run(*args, stdin=None, env=None, timeout=WAIT_S):
 
 
 def parent(pid):
-    """Its parent's pid; 0 when it is gone."""
+    """Its parent's pid; 0 when it is gone. Without a stream, whose making would
+    be most of the work: every process is asked, and often."""
     try:
-        stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
+        fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
     except OSError:
         return 0
-    return int(stat.rsplit(")", 1)[1].split()[1])
+    try:
+        stat = os.read(fd, STAT_MAX)
+    except OSError:
+        return 0
+    finally:
+        os.close(fd)
+    return int(stat.rpartition(b")")[2].split(None, 2)[1])
 
 
 def descendants(pid):
