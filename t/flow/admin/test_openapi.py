@@ -94,6 +94,15 @@ def test_no_route_is_missing_in_it():
         (m, path) for path, ops in API["paths"].items() for m in ops}
 
 
+def test_each_key_of_the_status_is_told_of():
+    """doc/admin.md has a row for it."""
+    text = (TOP / "doc/admin.md").read_text().partition("### The status")[2]
+    rows = re.findall(r"`(\w+)`", "".join(
+        re.findall(r"^\| (`[^|]*) \|", text, re.M)))
+    schema = SCHEMAS.look_up("#/components/schemas/Status")
+    assert set(rows) == set(schema["properties"])
+
+
 GETS = ["/v1/cache?url=http://shop.test/kept", "/v1/cache?url=x", "/v1/cache",
         "/v1/cache?url=http://shop.test/*", "/metrics", "/v1/status", "/v1/status?only=top,blocked",
         "/v1/status?only=none", "/v1/status?all", "/v1/traffic",
