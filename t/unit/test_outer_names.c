@@ -228,6 +228,10 @@ START_TEST(cookies_get_what_is_asked_for)
 	cookie_is(
 	    &s, &paths, "a=b; Path=/v1/c; Secure", "a=b; Path=/shop/c; Secure");
 	cookie_is(&s, &paths, "a=b; Path=c", NULL);
+	/* browsers refuse it with a Domain, or for less than its host */
+	cookie_is(&s, &paths, "__Host-a=b; Path=/v1/", NULL);
+	cookie_is(&s, &all, "__host-a=b; Path=/",
+	    "__host-a=b; Path=/; Secure; HttpOnly; SameSite=Lax");
 	scene_close(&s);
 }
 END_TEST

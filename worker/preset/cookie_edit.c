@@ -144,10 +144,21 @@ cookie_add(struct text *t, const char *name, span value)
 	text_add(t, value);
 }
 
+/* Browsers take one of this name for all paths of its own host, or not at all (RFC
+ * 6265bis 4.1.3.2). */
+static bool
+cookie_is_of_host(span pair)
+{
+	span prefix = SPAN_LIT("__Host-");
+
+	return span_ieq(span_first(span_trim(pair), prefix.len), prefix);
+}
+
 span
 cookie_edit_apply(struct arena *a, const struct cookie_edit *e,
     const struct outer_view *v, span value)
 {
+	struct cookie_edit of_host = *e;
 	size_t cap = value.len * 2 + v->strip_prefix.len + e->domain.len +
 		     e->path.len + COOKIE_ATTRIBUTES_MAX;
 	bool is_changed = false;
@@ -156,8 +167,13 @@ cookie_edit_apply(struct arena *a, const struct cookie_edit *e,
 	span part;
 
 	text_init(&t, arena_alloc(a, cap), cap);
-	if (span_cut(&rest, ';', &part))
+	of_host.domain = of_host.path = span_of(NULL, 0);
+	of_host.has_paths = false;
+	if (span_cut(&rest, ';', &part)) {
 		text_add(&t, part);
+		if (cookie_is_of_host(part))
+			e = &of_host;
+	}
 	while (span_cut(&rest, ';', &part)) {
 		const char *was = span_trim(part).p;
 

@@ -248,6 +248,7 @@ def test_the_servers_own_address_is_ours_outside(setup, path, given, want):
     ("/off", "a=b; Domain=127.0.0.1", None),
     ("/paths/x", "a=b; Path=/c; SameSite=None; Secure",
      "a=b; Path=/paths/c; Secure; SameSite=Lax"),
+    ("/paths/x", "__Host-a=b; Path=/", "__Host-a=b; Path=/; Secure; SameSite=Lax"),
 ])
 def test_cookies_are_fitted(setup, path, given, want):
     r = setup.said(path, f"Set-Cookie: {given}", "Set-Cookie: z=1")
