@@ -183,7 +183,7 @@ cache_dictionary(struct exch *x)
 	struct obj_key key;
 	bool is_updating;
 
-	if (v == NULL || !dictionary_named(&x->req.fields, one.hash))
+	if (v == NULL || !dictionary_named(exch_said(x), one.hash))
 		return false;
 	key = cache_dictionary_key(x, v, one.hash);
 	if (objects_find(v, &key, &one.ref, &is_updating) == OBJ_NONE)

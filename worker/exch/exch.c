@@ -216,6 +216,7 @@ exch_spawn(struct exch *x, const struct front_ops *front, void *front_self)
 	/* those are no answers to clients */
 	set->pages.n = 0;
 	set->substitute.n = 0;
+	set->redirects.n = 0;
 	y->set = set;
 	y->site = x->site;
 	y->route = x->route;

@@ -184,6 +184,8 @@ struct exch {
 	    *destination; /* of a forward proxy; else NULL */
 	struct exch_access access;
 	struct http_msg req;
+	/* its fields before `request_header` changed them; NULL: it did not */
+	const struct http_fields *said;
 	struct http_msg resp;
 	struct body *out; /* as the front sends it: resp_body, or what
 	                     filters make of it */
@@ -325,5 +327,20 @@ span exch_cookie(const struct exch *x, span name);
 
 /* Value of a field of the request, or the empty span. */
 span exch_req_field(const struct exch *x, enum field_id id);
+
+/* What the client said, for who answers it: servers may have been told otherwise. */
+static inline const struct http_fields *
+exch_said(const struct exch *x)
+{
+	return x->said != NULL ? x->said : &x->req.fields;
+}
+
+static inline span
+exch_said_field(const struct exch *x, enum field_id id)
+{
+	const struct http_field *f = fields_find(exch_said(x), id);
+
+	return f == NULL ? span_of(NULL, 0) : f->value;
+}
 
 #endif

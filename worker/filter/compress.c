@@ -247,7 +247,7 @@ stage_compress(struct exch *x)
 	if (!compress_has_content(x) || grpc_is_call(x) ||
 	    compress_is_forbidden(x))
 		return VERDICT_NEXT;
-	coding_wishes_read(&x->req.fields, &wishes);
+	coding_wishes_read(exch_said(x), &wishes);
 	is = coding_of(&x->resp.fields);
 	if (is != CODING_IDENTITY) {
 		if (!set->decodes || is == CODING_N || !codec_decodes(is))

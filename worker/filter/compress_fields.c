@@ -57,9 +57,9 @@ compress_is_forbidden(const struct exch *x)
 		if (cc_has(&cc, CC_NO_TRANSFORM))
 			return true;
 	}
-	if (fields_find(&x->req.fields, FIELD_CACHE_CONTROL) == NULL)
+	if (fields_find(exch_said(x), FIELD_CACHE_CONTROL) == NULL)
 		return false;
-	cc_parse(&x->req.fields, &cc);
+	cc_parse(exch_said(x), &cc);
 	return cc_has(&cc, CC_NO_TRANSFORM);
 }
 
@@ -79,15 +79,15 @@ fields_name_own_host(const struct exch *x, span url)
 bool
 compress_is_cross_site(const struct exch *x)
 {
-	span site = exch_req_field(x, FIELD_SEC_FETCH_SITE);
-	span from = exch_req_field(x, FIELD_ORIGIN);
+	span site = exch_said_field(x, FIELD_SEC_FETCH_SITE);
+	span from = exch_said_field(x, FIELD_ORIGIN);
 
 	if (site.len > 0)
 		return !span_eq(site, SPAN_LIT("same-origin")) &&
 		       !span_eq(site, SPAN_LIT("same-site")) &&
 		       !span_eq(site, SPAN_LIT("none"));
 	if (from.len == 0)
-		from = exch_req_field(x, FIELD_REFERER);
+		from = exch_said_field(x, FIELD_REFERER);
 	return from.len > 0 && !fields_name_own_host(x, from);
 }
 
@@ -112,7 +112,7 @@ fields_allow_origin(const struct exch *x)
 {
 	const struct http_field *allowed =
 	    fields_find(&x->resp.fields, FIELD_ACCESS_CONTROL_ALLOW_ORIGIN);
-	span from = exch_req_field(x, FIELD_ORIGIN);
+	span from = exch_said_field(x, FIELD_ORIGIN);
 
 	return allowed != NULL && from.len > 0 &&
 	       (span_eq(allowed->value, SPAN_LIT("*")) ||
@@ -122,8 +122,8 @@ fields_allow_origin(const struct exch *x)
 bool
 compress_is_opaque(const struct exch *x)
 {
-	span site = exch_req_field(x, FIELD_SEC_FETCH_SITE);
-	span mode = exch_req_field(x, FIELD_SEC_FETCH_MODE);
+	span site = exch_said_field(x, FIELD_SEC_FETCH_SITE);
+	span mode = exch_said_field(x, FIELD_SEC_FETCH_MODE);
 
 	if (site.len == 0 || mode.len == 0 ||
 	    span_eq(site, SPAN_LIT("same-origin")) ||
@@ -193,7 +193,7 @@ compress_describe(struct exch *x, enum coding c)
 static bool
 fields_ask_weakly(const struct exch *x, const struct etag *tag)
 {
-	span rest = exch_req_field(x, FIELD_IF_NONE_MATCH);
+	span rest = exch_said_field(x, FIELD_IF_NONE_MATCH);
 	struct etag one;
 
 	while (etag_next(&rest, &one))

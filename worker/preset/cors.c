@@ -209,7 +209,7 @@ cors_matches(const struct cors_origin *o, span origin)
 static span
 cors_allowed(const struct cors *c, const struct exch *x)
 {
-	span origin = exch_req_field(x, FIELD_ORIGIN);
+	span origin = exch_said_field(x, FIELD_ORIGIN);
 
 	if (c->is_any)
 		return SPAN_LIT("*");

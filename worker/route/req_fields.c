@@ -208,6 +208,21 @@ req_set_host(struct exch *x)
 		    &x->req.fields, &x->arena, FIELD_HOST, x->req.authority);
 }
 
+/* Keep what the client said: its answer depends on that. */
+static void
+req_keep_said(struct exch *x)
+{
+	struct http_fields *said = arena_alloc(&x->arena, sizeof(*said));
+	size_t len = x->req.fields.n * sizeof(*said->at);
+
+	*said = x->req.fields;
+	said->cap = said->n;
+	said->at = arena_alloc(&x->arena, len);
+	if (len > 0)
+		memcpy(said->at, x->req.fields.at, len);
+	x->said = said;
+}
+
 enum verdict
 stage_request_fields(struct exch *x)
 {
@@ -236,6 +251,8 @@ stage_request_fields(struct exch *x)
 		req_add(x, FIELD_TE, SPAN_LIT("trailers"));
 		req_add(x, FIELD_CONNECTION, SPAN_LIT("TE"));
 	}
+	if (x->set->request_fields.n > 0)
+		req_keep_said(x);
 	field_rules_apply(&x->set->request_fields, x, f);
 	return VERDICT_NEXT;
 }

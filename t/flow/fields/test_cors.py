@@ -23,6 +23,8 @@ cors = * methods=* headers=*
 cors = none
 [route s /gone]
 respond = 404
+[route s /untold]
+request_header = -Origin
 [rule s put]
 match = path = /rule
 cors = https://other.test
@@ -128,3 +130,10 @@ def test_what_cannot_be_meant(line, why, tmp_path):
                    "[route s /a]\nrespond = 200\n")
     said = run("-t", "-c", ini).stderr
     assert why in said and said.count("error:") == 1, said
+
+
+def test_a_server_that_is_not_told_the_origin(ask):
+    """request_header takes it away from servers, not from who answers."""
+    r = ask("/untold", GOOD[0])
+    assert r.get("access-control-allow-origin") == GOOD[0]
+    assert "access-control-allow-origin" not in ask("/untold", BAD[0]).names

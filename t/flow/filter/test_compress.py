@@ -481,6 +481,39 @@ def test_pages_of_other_sites_get_plain_answers(pair):
             assert decoded(r) == TEXT
 
 
+def test_what_servers_are_told_says_nothing_of_the_client(pair):
+    """request_header changes what servers get: the answer is for the client, who
+    said which codings it likes and which page asked."""
+    gh, _ = pair(Pages(), site=ALL + "\ncompress_cross_site = off", more="""
+[route test /text]
+request_header = -Accept-Encoding
+[route test /json]
+request_header = Accept-Encoding: gzip
+[route test /svg]
+request_header = -Referer
+request_header = Origin: http://test
+request_header = -Sec-Fetch-Site
+[route test /coded]
+decompress = on
+request_header = Accept-Encoding: gzip
+""")
+    with gh.client() as c:
+        for liked in ("gzip", "br", "zstd"):
+            assert c.get("/text", extra=accept(liked)).get(
+                "content-encoding") == liked
+        assert c.get("/text").body == TEXT
+        assert c.get("/json").body == TEXT
+        assert c.get("/json", extra=accept("br")).get(
+            "content-encoding") == "br"
+        assert c.get("/coded").body == TEXT
+        for field in (b"Referer: http://evil/", b"Origin: http://evil",
+                      b"Sec-Fetch-Site: cross-site"):
+            assert c.get("/svg", extra=accept("gzip") + field + b"\r\n").get(
+                "content-encoding") is None, field
+        assert c.get("/svg", extra=accept("gzip")).get(
+            "content-encoding") == "gzip"
+
+
 @pytest.mark.parametrize("line, message", [
     ("compress = lzma", "compress"),
     ("compress = gzip off", "compress"),

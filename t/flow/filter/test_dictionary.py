@@ -445,6 +445,9 @@ cache = pages
 compress_dictionary = /files/*.js
 [route test /told/]
 compress_dictionary = /told/*
+[route test /untold/]
+request_header = -Accept-Encoding
+request_header = -Available-Dictionary
 [rule test other]
 match = path = /told/rule.js
 compress_dictionary = /told/r*
@@ -474,6 +477,17 @@ def test_what_servers_do_not_offer(shared_gatehouse, shared_origin, tmp_path_fac
             ("/other.js", KEEP, None)):
         play.site.rows[path] = (new, fields)
         assert play.ask(path).get("use-as-dictionary") == told, path
+
+
+def test_servers_need_not_know_of_it(shared_gatehouse, shared_origin):
+    """One that compresses by itself is not asked to (request_header)."""
+    play = Play(shared_gatehouse, shared_origin, "dcz", OFFERS, www="/tmp")
+    old = play.put("/untold/1.js", text("untold", 1), offer("/untold/*"))
+    new = play.put("/untold/2.js", text("untold", 2))
+    assert is_told_by(play.ask("/untold/2.js", old), old, new)
+    assert all(r.get("accept-encoding") is None and
+               r.get("available-dictionary") is None
+               for r in play.origin.requests)
 
 
 @pytest.mark.parametrize("value", [
