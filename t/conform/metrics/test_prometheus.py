@@ -37,6 +37,12 @@ server = {a}
 max_connections = 5
 [cache c]
 memory = 4m
+[listen proxy]
+address = 127.0.0.1:{port2}
+mode = forward
+policy = office
+[forward office]
+allow = all
 [admin]
 listen = 127.0.0.1:{port1}
 token = %s
@@ -55,7 +61,7 @@ def scraped(shared_gatehouse, shared_origin, tmp_path_factory):
     (folder / "rules").write_text(
         'SecRuleEngine On\n'
         'SecRule ARGS "@streq bad" "id:7001,phase:1,deny,status:403"\n')
-    gh = shared_gatehouse(INI, ports=2, a=a.address, rules=folder / "rules")
+    gh = shared_gatehouse(INI, ports=3, a=a.address, rules=folder / "rules")
     (folder / "token").write_text(TOKEN)
     # metrics are not open: the token is needed
     (folder / "p.yml").write_text(json.dumps({
@@ -160,6 +166,9 @@ def test_a_rule_that_refuses_more_than_before_is_told(tmp_path):
 def test_the_page_of_grafana_asks_for_numbers_that_are_there(scraped):
     text = (METRICS / "grafana.json").read_text()
     known(scraped, text)
+    # each kind of proxy has its own
+    assert {"site", "forward"} <= set(re.findall(
+        r"gatehouse_(\w+?)_requests_total", text))
     _, ask = scraped
     for panel in json.loads(text)["panels"]:
         for target in panel["targets"]:
