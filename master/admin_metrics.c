@@ -3,6 +3,7 @@
  * 0.0.4, or OpenMetrics 1.0 for who accepts that. Times are histograms. */
 #include <inttypes.h>
 #include <math.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -266,33 +267,74 @@ tally_get(const struct page *p, const json_t *thing, struct tally *out)
 	    (uint32_t)json_integer_value(json_object_get(thing, "tally")), out);
 }
 
-static void
-page_requests(struct page *p, enum tally_kind kind, const json_t *things)
+/* A number of a tally that has parts, each with a label of its own. */
+struct parted {
+	const char *name; /* behind the word of the kind */
+	const char *help;
+	const char *label;
+	const char *(*word)(unsigned part);
+	unsigned n;
+	size_t at; /* of the first one in struct tally */
+};
+
+static const char *
+status_word(unsigned part)
 {
-	static const char *const status[] = {
-	    ",status=\"none\"",
-	    ",status=\"1xx\"",
-	    ",status=\"2xx\"",
-	    ",status=\"3xx\"",
-	    ",status=\"4xx\"",
-	    ",status=\"5xx\"",
-	};
+	static const char *const words[] = {
+	    "none", "1xx", "2xx", "3xx", "4xx", "5xx"};
+
+	return words[part];
+}
+
+static const struct parted requests = {
+    .name = "requests_total",
+    .help = "requests whose exchange has ended, by their answers",
+    .label = "status",
+    .word = status_word,
+    .n = NELEMS(((struct tally *)NULL)->status),
+    .at = offsetof(struct tally, status),
+};
+
+/* Behind RESULT_NONE. */
+static const char *
+result_word(unsigned part)
+{
+	return cache_result_word((enum cache_result)(part + 1));
+}
+
+static const struct parted results = {
+    .name = "results_total",
+    .help = "requests by what became of them in the cache",
+    .label = "result",
+    .word = result_word,
+    .n = RESULT_N - 1,
+    .at = offsetof(struct tally, results[RESULT_NONE + 1]),
+};
+
+static void
+page_parted(struct page *p, enum tally_kind kind, const struct parted *of,
+    const json_t *things)
+{
 	const json_t *thing;
+	char name[64], label[64];
 	struct tally t;
-	char name[64];
 	size_t i;
 
 	(void)snprintf(
-	    name, sizeof(name), "%s_requests_total", tally_kind_word(kind));
-	page_family(p, name, METRIC_COUNTER,
-	    "requests whose exchange has ended, by their answers");
+	    name, sizeof(name), "%s_%s", tally_kind_word(kind), of->name);
+	page_family(p, name, METRIC_COUNTER, of->help);
 	json_array_foreach(things, i, thing)
 	{
+		const uint64_t *n =
+		    (const uint64_t *)(const void *)((const char *)&t + of->at);
+
 		tally_get(p, thing, &t);
-		for (size_t k = 0; k < NELEMS(status); k++) {
+		for (unsigned part = 0; part < of->n; part++) {
+			(void)snprintf(label, sizeof(label), ",%s=\"%s\"",
+			    of->label, of->word(part));
 			(void)fprintf(p->out, PREFIX "%s{", name);
-			tally_labels(p->out, kind, thing, status[k]);
-			(void)fprintf(p->out, "} %" PRIu64 "\n", t.status[k]);
+			tally_labels(p->out, kind, thing, label);
+			(void)fprintf(p->out, "} %" PRIu64 "\n", n[part]);
 		}
 	}
 }
@@ -317,31 +359,6 @@ page_bytes(
 		tally_labels(p->out, kind, thing, "");
 		(void)fprintf(p->out, "} %" PRIu64 "\n",
 		    is_out ? t.bytes_out : t.bytes_in);
-	}
-}
-
-static void
-page_results(struct page *p, enum tally_kind kind, const json_t *things)
-{
-	const json_t *thing;
-	char name[64], result[64];
-	struct tally t;
-	size_t i;
-
-	(void)snprintf(
-	    name, sizeof(name), "%s_results_total", tally_kind_word(kind));
-	page_family(p, name, METRIC_COUNTER,
-	    "requests by what became of them in the cache");
-	json_array_foreach(things, i, thing)
-	{
-		tally_get(p, thing, &t);
-		for (int r = RESULT_NONE + 1; r < RESULT_N; r++) {
-			(void)snprintf(result, sizeof(result), ",result=\"%s\"",
-			    cache_result_word((enum cache_result)r));
-			(void)fprintf(p->out, PREFIX "%s{", name);
-			tally_labels(p->out, kind, thing, result);
-			(void)fprintf(p->out, "} %" PRIu64 "\n", t.results[r]);
-		}
 	}
 }
 
@@ -401,11 +418,11 @@ page_tallies(struct page *p, enum tally_kind kind)
 
 	if (json_array_size(things) == 0)
 		return;
-	page_requests(p, kind, things);
+	page_parted(p, kind, &requests, things);
 	page_bytes(p, kind, things, false);
 	page_bytes(p, kind, things, true);
 	if (kind == TALLY_CACHE)
-		page_results(p, kind, things);
+		page_parted(p, kind, &results, things);
 	for (int c = 0; has_times && c < TALLY_CURVES; c++)
 		page_curve(p, kind, (enum tally_curve)c, things);
 }
