@@ -198,6 +198,15 @@ fields_del_name(struct http_fields *f, span name)
 }
 
 void
+fields_del_digests(struct http_fields *f)
+{
+	(void)fields_del(f, FIELD_CONTENT_DIGEST);
+	(void)fields_del(f, FIELD_REPR_DIGEST);
+	(void)fields_del_name(f, SPAN_LIT("digest"));
+	(void)fields_del_name(f, SPAN_LIT("content-md5"));
+}
+
+void
 fields_set(struct http_fields *f, struct arena *a, enum field_id id, span value)
 {
 	struct http_field *first = fields_find(f, id);

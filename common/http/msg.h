@@ -153,6 +153,9 @@ struct http_field *fields_find_name(const struct http_fields *f, span name);
 /* Take all fields of that id or name out. Returns how many. */
 uint32_t fields_del(struct http_fields *f, enum field_id id);
 uint32_t fields_del_name(struct http_fields *f, span name);
+/* Mark as gone what is told of the bytes of the content (RFC 9530 2, 3, and what
+ * was there before it). */
+void fields_del_digests(struct http_fields *f);
 /* Leave exactly one field of that id with that value. */
 void fields_set(
     struct http_fields *f, struct arena *a, enum field_id id, span value);

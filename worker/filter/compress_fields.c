@@ -171,16 +171,14 @@ fields_weaken_etag(struct exch *x)
 void
 compress_describe(struct exch *x, enum coding c)
 {
-	/* they speak of the bytes as they were (RFC 9530 2, 3) */
-	static const enum field_id wrong[] = {FIELD_CONTENT_LENGTH,
-	    FIELD_ACCEPT_RANGES, FIELD_CONTENT_DIGEST, FIELD_REPR_DIGEST,
-	    FIELD_CONTENT_ENCODING};
+	/* they speak of the bytes as they were */
+	static const enum field_id wrong[] = {
+	    FIELD_CONTENT_LENGTH, FIELD_ACCEPT_RANGES, FIELD_CONTENT_ENCODING};
 	struct http_fields *f = &x->resp.fields;
 
 	for (size_t i = 0; i < NELEMS(wrong); i++)
 		(void)fields_del(f, wrong[i]);
-	(void)fields_del_name(f, SPAN_LIT("digest"));
-	(void)fields_del_name(f, SPAN_LIT("content-md5"));
+	fields_del_digests(f);
 	if (c != CODING_IDENTITY)
 		fields_add_id(
 		    f, &x->arena, FIELD_CONTENT_ENCODING, coding_name(c));

@@ -493,3 +493,11 @@ conn_local_addr(const struct conn *k, struct sock_addr *out)
 	return !stream_is_closed(&k->stream) &&
 	       sock_local(k->stream.watch.fd, out) == 0;
 }
+
+void
+conn_fit_trailers(struct exch *x)
+{
+	field_rules_apply(&x->set->hidden_fields, x, &x->resp.trailers);
+	if (x->filters != NULL)
+		fields_del_digests(&x->resp.trailers);
+}

@@ -126,4 +126,7 @@ void conn_tell(const struct conn *k, struct exch_client *client);
 /* For front_ops.local_addr. */
 bool conn_local_addr(const struct conn *k, struct sock_addr *out);
 
+/* Trailers as clients get them: they come after the stages have seen the head. */
+void conn_fit_trailers(struct exch *x);
+
 #endif

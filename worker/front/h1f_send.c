@@ -177,9 +177,8 @@ send_once(struct h1_front *c)
 	struct exch *x = c->x;
 	ssize_t rc;
 
-	/* they come after the stages have seen the head */
 	if (x->resp.trailers.n > 0)
-		field_rules_apply(&x->set->hidden_fields, x, &x->resp.trailers);
+		conn_fit_trailers(x);
 	rc = wire_out_step(
 	    &c->m->out, &c->conn.stream, x->out, &x->resp.trailers, &x->arena);
 	if (rc == 0)

@@ -96,8 +96,7 @@ send_offer(struct h2f_stream *s)
 
 	if (b->state == BODY_LAST && s->h2.trailers == NULL &&
 	    x->resp.trailers.n > 0) {
-		/* they come after the stages have seen the head */
-		field_rules_apply(&x->set->hidden_fields, x, &x->resp.trailers);
+		conn_fit_trailers(x);
 		s->h2.trailers = &x->resp.trailers;
 	}
 	if (b->len == 0 && b->state != BODY_LAST)

@@ -217,6 +217,26 @@ def test_trailers_come_behind_it(shared):
         assert (b"X-Sum", b"42") in r.trailers
 
 
+def test_trailers_say_nothing_of_other_bytes(pair):
+    """RFC 9530 2, 3: as in the head, what is told of the content as it was goes."""
+    told = (b"Content-Digest: sha-256=:AAAA:\r\nRepr-Digest: x\r\nDigest: y\r\n"
+            b"Content-MD5: z\r\nX-Sum: 42\r\n")
+    gh, _ = pair(lambda conn, r: conn.send(
+        b"HTTP/1.1 200 OK\r\n" + PLAIN + b"Transfer-Encoding: chunked\r\n\r\n"
+        b"%x\r\n%s\r\n0\r\n%s\r\n" % (len(TEXT), TEXT, told)),
+        site=ALL, listen="h2c = on")
+    trailing = b"TE: trailers\r\n"
+    with gh.client() as c:
+        assert len(c.get("/", extra=trailing).trailers) == 5
+        r = c.get("/", extra=accept("gzip") + trailing)
+        assert decoded(r) == TEXT
+        assert [n.lower() for n, _ in r.trailers] == [b"x-sum"]
+    with h2.Conn(("127.0.0.1", gh.port)) as c:
+        r = c.get("/", ("accept-encoding", "gzip"), ("te", "trailers"))
+        assert DECODE["gzip"](r.body) == TEXT
+        assert [n for n, _ in r.trailers] == [b"x-sum"]
+
+
 def test_clients_of_http_1_0_see_the_end(shared):
     with shared.client() as c:
         c.send(b"GET /text HTTP/1.0\r\nHost: test\r\n" + accept("gzip") +
