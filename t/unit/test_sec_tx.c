@@ -660,6 +660,31 @@ static const struct ask multipart_asks[] = {
     {STRICT, 0, PARTS, "--xx\r\n" DISPOSITION "; q=1\r\n\r\n1\r\n" LAST, "2 3"},
     {STRICT, 0, PARTS,
 	"--xx\r\n" DISPOSITION "; filename =\"f\"\r\n\r\n1\r\n" LAST, "2 3"},
+    /* both names of a file are seen, as .NET gives them */
+    {RULE("FILES:a", "@streq f.txt", "id:1,phase:2")
+	    RULE("FILES:a", "@streq \xc3\xa4 .php", "id:4,phase:2") STRICT,
+	0, PARTS,
+	"--xx\r\n" DISPOSITION
+	"; filename=f.txt; filename*=utf-8''%C3%a4%20.php\r\n\r\n1\r\n" LAST,
+	"1 4"},
+    {STRICT, 0, PARTS,
+	"--xx\r\n" DISPOSITION "; filename*=utf-8''f\r\n\r\n1\r\n" LAST, "2 3"},
+    {STRICT, 0, PARTS,
+	"--xx\r\n" DISPOSITION
+	"; filename=f; filename*=utf-7''f\r\n\r\n1\r\n" LAST,
+	"2 3"},
+    {STRICT, 0, PARTS,
+	"--xx\r\n" DISPOSITION
+	"; filename=f; filename*=utf-8''f%4\r\n\r\n1\r\n" LAST,
+	"2 3"},
+    {STRICT, 0, PARTS,
+	"--xx\r\n" DISPOSITION
+	"; filename=f; filename*=utf-8f\r\n\r\n1\r\n" LAST,
+	"2 3"},
+    {STRICT, 0, PARTS,
+	"--xx\r\n" DISPOSITION "; filename=f; filename*=utf-8''f; "
+			       "filename*=utf-8''g\r\n\r\n1\r\n" LAST,
+	"2 3"},
     {FLAG("MULTIPART_INVALID_QUOTING") STRICT, 0, PARTS,
 	"--xx\r\n" DISPOSITION "b\r\n\r\n1\r\n" LAST, "1 2 3"},
     {FLAG("MULTIPART_INVALID_QUOTING") STRICT, 0, PARTS,

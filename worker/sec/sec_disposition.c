@@ -63,9 +63,40 @@ read_value(struct sec_disposition *d, struct arena *a, span *s, span *out)
 	return true;
 }
 
-/* Each of the two may be there once. */
+/* utf-8'LANGUAGE'TEXT of RFC 8187 3.2.1. */
 static bool
-take_parameter(struct sec_disposition *d, span name, span value)
+read_ext_value(struct arena *a, span value, span *out)
+{
+	span charset, language, text = value;
+	struct text t;
+
+	if (!span_cut(&text, '\'', &charset) ||
+	    !span_ieq(charset, SPAN_LIT("utf-8")) ||
+	    !span_cut(&text, '\'', &language) || text.p == NULL)
+		return false;
+	text_init(&t, arena_alloc(a, text.len + 1), text.len + 1);
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.p[i];
+
+		if (c == '%' && text.len - i > 2 &&
+		    char_is(text.p[i + 1], CHAR_HEX) &&
+		    char_is(text.p[i + 2], CHAR_HEX)) {
+			c = (char)(char_hex(text.p[i + 1]) << 4 |
+				   char_hex(text.p[i + 2]));
+			i += 2;
+		} else if (c == '%') {
+			return false;
+		}
+		text_add_char(&t, c);
+	}
+	*out = text_span(&t);
+	return true;
+}
+
+/* Each of the three may be there once. */
+static bool
+take_parameter(
+    struct sec_disposition *d, struct arena *a, span name, span value)
 {
 	bool was_there;
 
@@ -77,6 +108,11 @@ take_parameter(struct sec_disposition *d, span name, span value)
 		was_there = d->has_filename;
 		d->has_filename = true;
 		d->filename = value;
+	} else if (span_eq(name, SPAN_LIT("filename*"))) {
+		was_there = d->has_filename_ext;
+		d->has_filename_ext = true;
+		if (!read_ext_value(a, value, &d->filename_ext))
+			return false;
 	} else {
 		return false;
 	}
@@ -102,7 +138,7 @@ read_parameter(struct sec_disposition *d, struct arena *a, span *s)
 	d->has_blanks |= s->len > 0 && is_blank(s->p[0]);
 	*s = skip_blanks(*s);
 	if (s->len == 0 || !read_value(d, a, s, &value) ||
-	    !take_parameter(d, name, value))
+	    !take_parameter(d, a, name, value))
 		return false;
 	*s = skip_blanks(*s);
 	if (s->len == 0)

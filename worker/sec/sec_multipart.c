@@ -345,7 +345,8 @@ end_fields(struct multipart *m, struct form_part *p)
 	if (!said->has_name)
 		return fault(m, "Multipart: Content-Disposition without name");
 	/* some readers only look for that text */
-	if (said->has_filename && span_find(value, SPAN_LIT("filename=")) < 0)
+	if ((said->has_filename || said->has_filename_ext) &&
+	    span_find(value, SPAN_LIT("filename=")) < 0)
 		return fault(m, "Multipart: Invalid Content-Disposition header "
 				"(filename)");
 	return true;
@@ -395,6 +396,9 @@ take_file(struct multipart *m, const struct sec_disposition *said, span content)
 		return;
 	}
 	sec_vars_item(tx, SEC_VAR_FILES, said->name, said->filename);
+	if (said->has_filename_ext)
+		sec_vars_item(
+		    tx, SEC_VAR_FILES, said->name, said->filename_ext);
 	sec_vars_item(tx, SEC_VAR_FILES_NAMES, said->name, said->name);
 	sec_vars_item(tx, SEC_VAR_FILES_SIZES, said->name, size->text);
 }

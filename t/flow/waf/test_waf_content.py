@@ -133,6 +133,10 @@ DOUBTFUL += [("multipart/form-data; boundary=xYz", body) for body in (
 )]
 # odd, and read by all in the same way
 GOOD = [
+    # as .NET sends a file
+    ('multipart/form-data; boundary="x"',
+     b"--x\r\n" + part("f; filename=a.txt; filename*=utf-8''a.txt", "b") +
+     b"--x\r\n" + part("a", "peace") + b"--x--\r\n"),
     ("multipart/form-data; boundary=x",
      b"--x\r\n" + part('f; filename=""', "") + b"--x\r\n" +
      part("a", "peace") + b"--x--\r\n"),
@@ -230,6 +234,34 @@ def test_what_others_may_read_otherwise(gh, kind, body):
 def test_what_all_read_alike_is_let_through(gh, kind, body):
     assert post(gh, kind, body).status == 200
     assert post(gh, kind, body.replace(b"peace", b"attack")).status == 406
+
+
+def test_uploads_of_programs_are_let_through(gh, tmp_path):
+    """As curl and node send them, with names that need quoting."""
+    file = tmp_path / "f"
+    file.write_bytes(b"--x\r\n\0\r--\n" * 1000)
+    url = f"http://127.0.0.1:{gh.port}/"
+    n = len(gh.origin.requests)
+    for name in ["plain.txt", 'q\\"uote; name=b.txt', "ä'=.txt", ""]:
+        done = subprocess.run(
+            ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "-F",
+             "a=peace\r\n", "-F", "b=", "-F", f'f=@{file};filename="{name}"'
+             if name else f"f=@{file}", url], capture_output=True, text=True,
+            check=True)
+        assert done.stdout == "200", name
+    done = subprocess.run(["node", "-e", """
+const [url] = process.argv.slice(1);
+(async () => {
+  for (const name of ["a.txt", 'q"u\\\\;\\r\\n.txt', "\\u00e4'.txt", undefined]) {
+    const form = new FormData();
+    form.append("a\\nb", "peace\\n");
+    form.append("f", new Blob(["\\r\\n--x"]), name);
+    console.log((await fetch(url, {method: "POST", body: form})).status);
+  }
+})();
+""", url], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split() == ["200"] * 4, done.stderr
+    assert len(gh.origin.requests) == n + 8
 
 
 @pytest.mark.parametrize("kind, body", UNREADABLE,
