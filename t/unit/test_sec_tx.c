@@ -683,7 +683,7 @@ static const struct ask multipart_asks[] = {
 	"2 3"},
     {STRICT, 0, PARTS,
 	"--xx\r\n" DISPOSITION "; filename=f; filename*=utf-8''f; "
-			       "filename*=utf-8''g\r\n\r\n1\r\n" LAST,
+	"filename*=utf-8''g\r\n\r\n1\r\n" LAST,
 	"2 3"},
     {FLAG("MULTIPART_INVALID_QUOTING") STRICT, 0, PARTS,
 	"--xx\r\n" DISPOSITION "b\r\n\r\n1\r\n" LAST, "1 2 3"},
