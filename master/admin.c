@@ -369,6 +369,7 @@ admin_init(struct admin *a, struct loop *l, const struct boot *b,
 	a->series = series_new(a);
 	a->scrape = scrape_new(a);
 	a->serve = serve_new(l, &limits, routes, NELEMS(routes), a);
+	serve_know_strangers(a->serve, admin_is_stranger);
 }
 
 void

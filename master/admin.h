@@ -92,6 +92,8 @@ void admin_hear(struct admin *a, const struct ctl_msg *m, int fd);
 void admin_end(struct admin *a);
 /* --- in the steward: admin_may.c ------------------------------------------ */
 
+/* Whether an address is none that `allow` names; `self` is the admin. */
+bool admin_is_stranger(void *self, const struct ip *ip);
 /* Whether it may be asked, and is ready. false: was answered. */
 bool admin_begin(const struct admin *a, struct serve_call *c);
 /* The same of the page of metrics, which may be open to more. */

@@ -53,6 +53,14 @@ may_by_address(const struct admin *a, const struct ip *ip)
 	return false;
 }
 
+bool
+admin_is_stranger(void *self, const struct ip *ip)
+{
+	const struct admin *a = self;
+
+	return a->conf != NULL && !may_by_address(a, ip);
+}
+
 static bool
 has_token(const struct admin *a, const struct serve_call *c)
 {

@@ -25,7 +25,12 @@ struct serve_room {
 };
 
 /* Who comes from elsewhere takes no place of who is here. */
-enum serve_room_kind { SERVE_ROOM_UNIX, SERVE_ROOM_TCP, SERVE_ROOMS };
+enum serve_room_kind {
+	SERVE_ROOM_UNIX,
+	SERVE_ROOM_TCP,
+	SERVE_ROOM_STRANGERS, /* over TCP, too */
+	SERVE_ROOMS
+};
 
 struct serve {
 	uint32_t magic;
@@ -34,6 +39,7 @@ struct serve {
 	const struct serve_route *routes;
 	uint32_t n_routes;
 	void *self; /* of the handlers */
+	serve_stranger_f *is_stranger; /* NULL: nobody is */
 	struct serve_room rooms[SERVE_ROOMS];
 	struct list texts; /* that are taken, the longest taken first */
 	uint32_t n_texts;

@@ -57,9 +57,27 @@ room_is_full(const struct serve_room *r)
 static void
 room_take(struct serve_room *r, int fd)
 {
+	if (room_is_full(r) && list_is_empty(&r->waiting)) {
+		(void)close(fd);
+		return;
+	}
 	if (room_is_full(r))
 		serve_conn_close(serve_conn_of(r->waiting.next));
 	serve_conn_new(r, fd);
+}
+
+/* The one of the listener, or that of strangers. */
+static struct serve_room *
+room_for(const struct serve_listener *ls, const struct sock_addr *peer)
+{
+	struct serve *s = ls->room->serve;
+	struct ip ip;
+	uint16_t port;
+
+	if (s->is_stranger != NULL && sock_addr_ip(peer, &ip, &port) &&
+	    s->is_stranger(s->self, &ip))
+		return &s->rooms[SERVE_ROOM_STRANGERS];
+	return ls->room;
 }
 
 static void
@@ -79,7 +97,7 @@ listener_on_event(void *self, unsigned events)
 		}
 		fd = sock_accept(ls->fd, &peer);
 		if (fd >= 0) {
-			room_take(r, fd);
+			room_take(room_for(ls, &peer), fd);
 			continue;
 		}
 		if (errno == ECONNABORTED || errno == EINTR)
@@ -145,6 +163,12 @@ serve_new(struct loop *l, const struct serve_limits *lim,
 	list_init(&s->texts);
 	arena_pool_init(&s->arenas, FREE_CHUNKS);
 	return s;
+}
+
+void
+serve_know_strangers(struct serve *s, serve_stranger_f *fn)
+{
+	s->is_stranger = fn;
 }
 
 /* Where its connections go. */

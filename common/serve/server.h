@@ -19,7 +19,8 @@
 #include "common/net/loop.h"
 
 struct serve_limits {
-	uint32_t conns_max; /* over unix sockets, and as many over TCP */
+	/* over unix sockets, and as many over TCP, and as many of strangers */
+	uint32_t conns_max;
 	struct h1_limits head;
 	size_t body_max;
 	/* ms; each is for the whole state, bytes that trickle win nothing */
@@ -53,6 +54,10 @@ struct serve_route {
 /* The routes are borrowed; `self` is given to every handler. */
 struct serve *serve_new(struct loop *l, const struct serve_limits *lim,
     const struct serve_route *routes, uint32_t n_routes, void *self);
+/* Who comes over TCP and is answered at once that they may not: they take places of
+ * each other alone. */
+typedef bool serve_stranger_f(void *self, const struct ip *ip);
+void serve_know_strangers(struct serve *s, serve_stranger_f *fn);
 /* Close everything. Calls under way are cancelled. The loop must step once more
  * for memory to be freed. */
 void serve_free(struct serve *s);

@@ -630,6 +630,38 @@ START_TEST(who_comes_over_tcp_takes_no_place_of_unix_sockets)
 }
 END_TEST
 
+static bool
+is_of_v4(void *self, const struct ip *ip)
+{
+	ck_assert_ptr_null(self);
+	return ip_is_v4(ip);
+}
+
+START_TEST(strangers_take_places_of_each_other_alone)
+{
+	struct sock_addr tcp;
+	int fds[2 * CONNS_MAX];
+	int known;
+
+	listen_tcp(&tcp);
+	/* it was here before they were strangers */
+	known = fix_connect(&tcp);
+	fix_until(serve_n_conns(serve) == 1);
+	serve_know_strangers(serve, is_of_v4);
+	for (int i = 0; i < 2 * CONNS_MAX; i++) {
+		fds[i] = fix_connect(&tcp);
+		loop_step(loop, 5);
+	}
+	fix_until(serve_n_conns(serve) == CONNS_MAX + 1);
+	fix_until(fix_hear(fds[0], got, CAP));
+	fix_say(known, GET("/hello"));
+	fix_until(!fix_hear(known, got, CAP) && has(" 200 "));
+	for (int i = 0; i < 2 * CONNS_MAX; i++)
+		(void)close(fds[i]);
+	(void)close(known);
+}
+END_TEST
+
 /* Read to the end of it; bytes in all. */
 static size_t
 hear_all(int fd)
@@ -757,6 +789,7 @@ main(void)
 	    who_does_not_take_its_answer_makes_room,
 	    who_does_not_end_after_a_refusal_makes_room,
 	    who_comes_over_tcp_takes_no_place_of_unix_sockets,
+	    strangers_take_places_of_each_other_alone,
 	    of_long_contents_only_so_many_are_on_their_way,
 	    one_that_never_stops_asking_leaves_turns_for_others,
 	    the_peer_of_a_unix_socket_is_known,
