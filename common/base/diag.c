@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/base/check.h"
 #include "common/base/num.h"
@@ -33,6 +34,7 @@ struct diag_entry {
 
 struct diag {
 	struct vec sources;
+	struct vec secrets; /* places */
 	struct vec entries;
 	uint32_t count[2];
 };
@@ -73,6 +75,9 @@ diag_free(struct diag *d)
 		free(s);
 	}
 	vec_fini(&d->sources);
+	for (uint32_t i = 0; i < d->secrets.n; i++)
+		free(d->secrets.at[i]);
+	vec_fini(&d->secrets);
 	diag_forget(d);
 	free(d);
 }
@@ -111,6 +116,16 @@ diag_file_path(const struct diag *d, uint16_t file)
 		return "";
 	s = d->sources.at[file];
 	return s->path;
+}
+
+void
+diag_hide(struct diag *d, struct place at)
+{
+	struct place *copy = malloc(sizeof(*copy));
+
+	REQUIRE(copy != NULL);
+	*copy = at;
+	vec_push(&d->secrets, copy);
 }
 
 static bool
@@ -227,11 +242,25 @@ text_print(span line, FILE *out)
 	}
 }
 
+/* Stars in the place of a secret of the line, whose text is a copy. */
+static void
+hide_secrets(const struct diag *d, struct place at, char *line, size_t len)
+{
+	for (uint32_t i = 0; i < d->secrets.n; i++) {
+		const struct place *s = d->secrets.at[i];
+		size_t col = s->col > 0 ? s->col - 1u : 0;
+
+		if (s->file == at.file && s->line == at.line && col < len)
+			memset(line + col, '*', size_min(s->len, len - col));
+	}
+}
+
 /* The source line and a caret under the place; tabs are kept above and below,
  * control bytes are not shown as they are. */
 static void
 render_source(const struct diag *d, struct place at, FILE *out)
 {
+	char shown[DIAG_SHOW_MAX];
 	span line;
 	size_t col = at.col > 0 ? at.col - 1u : 0;
 	size_t len;
@@ -239,6 +268,9 @@ render_source(const struct diag *d, struct place at, FILE *out)
 	if (!source_line(d, at, &line) || at.col == 0 || col >= DIAG_SHOW_MAX)
 		return;
 	line = span_first(line, DIAG_SHOW_MAX);
+	memcpy(shown, line.p, line.len);
+	line = span_of(shown, line.len);
+	hide_secrets(d, at, shown, line.len);
 	(void)fprintf(out, "%5u | ", at.line);
 	text_print(line, out);
 	(void)fprintf(out, "\n      | ");

@@ -34,6 +34,9 @@ void diag_forget(struct diag *d);
 uint16_t diag_file(struct diag *d, const char *path, span text);
 const char *diag_file_path(const struct diag *d, uint16_t file);
 
+/* What stands there is a secret: lines are shown with stars in its place. */
+void diag_hide(struct diag *d, struct place at);
+
 /* Note a problem. Text is lower case, no trailing dot. The list is bounded:
  * after DIAG_MAX entries further ones are only counted. */
 #define DIAG_MAX 200

@@ -439,8 +439,10 @@ parse_secret(
 	struct arena *a = &u->r->tree->arena;
 	span path;
 
-	if (!span_starts(u->text, SPAN_LIT("file:")))
+	if (!span_starts(u->text, SPAN_LIT("file:"))) {
+		diag_hide(u->r->d, u->at);
 		return;
+	}
 	path = conf_path_join(u->r->tree, p->dir, span_from(u->text, 5));
 	v->words = arena_zalloc(a, sizeof(*v->words));
 	v->n_words = 1;

@@ -47,6 +47,21 @@ START_TEST(nothing_wrong_says_nothing)
 }
 END_TEST
 
+START_TEST(a_secret_is_not_shown)
+{
+	diag_hide(d, at(2, 5, 5));
+	diag_hide(d, at(5, 2, 90));
+	diag_error(d, at(2, 5, 5), "is short");
+	diag_error(d, at(5, 1, 1), "is last");
+	check_said("a.ini:2:5: error: is short\n"
+		   "    2 | two\t*****\n"
+		   "      |    \t^~~~~\n"
+		   "a.ini:5:1: error: is last\n"
+		   "    5 | l***\n"
+		   "      | ^\n");
+}
+END_TEST
+
 START_TEST(problems_stand_in_the_order_of_the_file)
 {
 	diag_error(d, at(5, 1, 4), "fourth");
@@ -264,6 +279,7 @@ main(void)
 {
 	const TTest *const tests[] = {
 	    nothing_wrong_says_nothing,
+	    a_secret_is_not_shown,
 	    problems_stand_in_the_order_of_the_file,
 	    places_of_one_column_keep_the_order_of_arrival,
 	    control_bytes_do_not_reach_the_terminal,
