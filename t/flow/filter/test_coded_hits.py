@@ -1,5 +1,6 @@
 """A stored answer keeps what it was compressed to: a hit is not compressed again,
 and whatever becomes of the answer becomes of its codings (doc/compression.md)."""
+import gzip
 import subprocess
 import threading
 
@@ -233,3 +234,26 @@ def test_what_the_origin_compressed_is_kept_as_it_is(play):
         assert r.get("etag") == '"z"' and DECODE["gzip"](r.body) == TEXT
         assert decoded(p.ask("br")) == TEXT
         assert p.ask().body == TEXT
+
+
+def test_one_copy_that_the_origin_compressed_is_for_all(gatehouse, origin):
+    """Servers are asked for gzip alone, whoever asks: who does not know it gets it
+    decoded, and no variants are kept of what is the same."""
+    coded = gzip.compress(TEXT)
+    o = origin(lambda conn, r: conn.send(ok(
+        coded if r.get("accept-encoding") == "gzip" else TEXT,
+        PLAIN + b"Vary: Accept-Encoding\r\n" + (
+            b"Content-Encoding: gzip\r\n"
+            if r.get("accept-encoding") == "gzip" else b""))))
+    gh = gatehouse(INI.replace(
+        "compress = br zstd gzip",
+        "decompress = on\nrequest_header = Accept-Encoding: gzip"),
+        origin=o.address)
+    for liked, told in ((None, None), ("gzip", "gzip"), ("br", None),
+                        ("gzip, br", "gzip"), ("identity", None)):
+        with gh.client() as c:
+            r = c.get("/", extra=accept(liked) if liked else b"")
+            assert r.get("content-encoding") == told
+            assert decoded(r) == TEXT
+            assert r.get("vary") == "Accept-Encoding"
+    assert len(o.requests) == 1
