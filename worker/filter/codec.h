@@ -54,6 +54,10 @@ struct codec_dict *codec_dict_find(
  * text is none that all readers take for mere bytes. */
 struct codec_dict *codec_dict_load(struct codec_pool *p, enum coding c,
     int level, const unsigned char *hash, span text);
+/* Whether there is time for that: loading takes a tenth of a worker's at most, in the
+ * long run. Told so much of it, in microseconds, as was taken. */
+bool codec_dict_may_load(struct codec_pool *p, uint64_t now_us);
+void codec_dict_spent(struct codec_pool *p, uint64_t us);
 /* A filter that codes with it, as codec_open(). */
 void *codec_open_with(struct codec_pool *p, struct codec_dict *d);
 

@@ -6,11 +6,16 @@
 
 #include "common/base/check.h"
 #include "common/base/list.h"
+#include "common/base/num.h"
 #include "common/http/dictionary.h"
 #include "worker/filter/codec_int.h"
 
 /* Dictionaries that wait for their next use. */
 #define DICTS_IDLE_MAX 8
+/* So much of a worker's time may go into making dictionaries ready, and so much of
+ * it at once: a client who names many large ones in turn costs the others no more. */
+#define DICTS_TIME_SHARE 10u
+#define DICTS_BURST_US 250000u
 /* Bytes of the longer one of the magic numbers that there are (RFC 9842 4, 5). */
 #define MAGIC_CAP 8
 
@@ -30,6 +35,8 @@ struct codec_dicts {
 	struct codec_pool *pool;
 	struct list all; /* of struct codec_dict, the longest unused first */
 	uint32_t n;
+	uint64_t spent_us; /* of the burst */
+	uint64_t at_us; /* when that was known */
 };
 
 struct codec_dicts *
@@ -127,6 +134,23 @@ codec_dict_load(struct codec_pool *p, enum coding c, int level,
 	list_push_back(&ds->all, &d->node);
 	ds->n++;
 	return d;
+}
+
+bool
+codec_dict_may_load(struct codec_pool *p, uint64_t now_us)
+{
+	struct codec_dicts *ds = codec_pool_dicts(p);
+	uint64_t back_us = (now_us - ds->at_us) / DICTS_TIME_SHARE;
+
+	ds->spent_us -= u64_min(ds->spent_us, back_us);
+	ds->at_us = now_us;
+	return ds->spent_us < DICTS_BURST_US;
+}
+
+void
+codec_dict_spent(struct codec_pool *p, uint64_t us)
+{
+	codec_pool_dicts(p)->spent_us += us;
 }
 
 enum coding

@@ -49,6 +49,22 @@ compress_length(const struct exch *x)
 	return UINT64_MAX;
 }
 
+static struct codec_dict *
+compress_load(
+    const struct dictionary *d, struct codec_pool *p, enum coding c, int level)
+{
+	uint64_t begin_us = clock_mono_us();
+	struct codec_dict *loaded = NULL;
+	char *text = malloc(d->len);
+
+	if (text != NULL && dictionary_read(d, text))
+		loaded = codec_dict_load(
+		    p, c, level, d->hash, span_of(text, d->len));
+	free(text);
+	codec_dict_spent(p, clock_mono_us() - begin_us);
+	return loaded;
+}
+
 /* The dictionary of the exchange, ready to code with. */
 static struct codec_dict *
 compress_dictionary(
@@ -56,16 +72,14 @@ compress_dictionary(
 {
 	const struct dictionary *d = x->dictionary;
 	struct codec_dict *ready = codec_dict_find(p, c, level, d->hash);
-	char *text;
 
 	if (ready != NULL)
 		return ready;
-	text = malloc(d->len);
-	if (text != NULL && dictionary_read(d, text))
-		ready = codec_dict_load(
-		    p, c, level, d->hash, span_of(text, d->len));
-	free(text);
-	return ready;
+	if (!codec_dict_may_load(p, worker_clock(x->w)->mono_us)) {
+		counter_add(x->w->counters, COUNTER_DICTIONARIES_SPARED, 1);
+		return NULL;
+	}
+	return compress_load(d, p, c, level);
 }
 
 static void *
@@ -87,7 +101,9 @@ compress_begin(struct exch *x, const struct plan_compress *set, enum coding c)
 	void *self = compress_open(x, set, c);
 
 	if (self == NULL) {
-		counter_add(x->w->counters, COUNTER_COMPRESS_FULL, 1);
+		/* without its dictionary it comes in another coding */
+		if (!coding_has_dictionary(c))
+			counter_add(x->w->counters, COUNTER_COMPRESS_FULL, 1);
 		return false;
 	}
 	bfilter_add(x, &codec_ops, self);

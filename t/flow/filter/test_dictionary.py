@@ -377,6 +377,30 @@ def test_the_length_of_one_is_bounded(play):
     assert not is_told_by(play.ask("/long/2", old + b"x"), old, new)
 
 
+@pytest.mark.heavy
+@pytest.mark.parametrize("coding", ["dcz"] + ["dcb"] * HAS_DCB)
+def test_who_names_many_takes_little_time(shared_gatehouse, shared_origin, coding):
+    """To make one ready takes milliseconds for however small an answer: that is a
+    tenth of a worker's time, and others are told without."""
+    play = Play(shared_gatehouse, shared_origin, coding)
+    most = 2 << 20
+    row = text("many", 1, 60_000)
+    plain = (row * (most // len(row) + 1))[:most - 4]
+    olds = [b"%04d" % i + plain for i in range(12)]
+    for i, old in enumerate(olds):
+        play.put(f"/many/{i}", old, offer("/many/*"))
+    small = play.put("/many/small", text("many", 2, 2000),
+                     TYPE + b"Cache-Control: no-store\r\n", ask=False)
+    assert is_told_by(play.ask("/many/small", olds[0]), olds[0], small)
+    told = [is_told_by(play.ask("/many/small", olds[i % 12]), olds[i % 12], small)
+            for i in range(240)]
+    assert not all(told)
+    assert play.counter("dictionaries_spared_total") == told.count(False)
+    # some time later there is some again
+    until(lambda: is_told_by(play.ask("/many/small", olds[5]), olds[5], small),
+          what="a dictionary")
+
+
 def test_bytes_that_zstd_reads_as_more_are_no_dictionary(play):
     """Clients take all of it for bytes: with its magic number zstd could not."""
     old = play.put("/magic/1", b"\x37\xa4\x30\xec" + text("magic", 1),
