@@ -174,7 +174,7 @@ static const struct ask variable_asks[] = {
 	0, 0, 0, "2 3"},
     {MATCH("ENV:nope", "1") RULE("&ENV:nope", "@eq 0", "id:2,phase:2"), 0, 0, 0,
 	"2"},
-    {RULE("DURATION", "@ge 0", "id:1,phase:2"), 0, 0, 0, "1"},
+    {RULE("DURATION", "@rx ^[0-9]+$", "id:1,phase:2"), 0, 0, 0, "1"},
     {MATCH("REQBODY_ERROR_MSG|REQBODY_PROCESSOR|REQUEST_BASENAME", "1"), 0, 0,
 	0, "1 1 1"},
     {"SecArgumentSeparator ;\n" RULE("ARGS:a", "@streq 1&b=2", "id:1,phase:2")
