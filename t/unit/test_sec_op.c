@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/base/check.h"
@@ -264,7 +265,8 @@ START_TEST(a_long_text_is_no_other_one)
 	} asks[] = {{"n(e+)dle", SEC_YES}, {"(?<=x)n(ee)", SEC_YES},
 	    {"\\bn(ee)", SEC_NO}, {"^x*n(ee)", SEC_YES}, {"^n(ee)", SEC_NO},
 	    {"n(ee)dle\\z", SEC_NO}, {"n(ee)dl(?=ex*$)", SEC_YES},
-	    {".*n(ee)", SEC_YES}, {"(?<!x)n(ee)", SEC_NO}};
+	    {".*n(ee)", SEC_YES}, {"(?<!x)n(ee)", SEC_NO},
+	    {"q|n(ee)|z", SEC_YES}, {"(*LF)n(ee)", SEC_YES}};
 
 	for (size_t at = 1; at < LEN - 8; at += 97)
 		for (size_t i = 0; i < sizeof(asks) / sizeof(asks[0]); i++) {
@@ -294,6 +296,31 @@ START_TEST(a_pattern_that_reads_to_the_end_from_each_byte_is_stopped)
 	ck_assert_int_eq(
 	    ask(SEC_OP_RX, "^a*[bc]d", span_of(text, len), NULL), SEC_NO);
 	free(text);
+}
+END_TEST
+
+/* From each byte its time grows by the square, in steps that each read far. */
+START_TEST(a_pattern_that_takes_long_from_one_byte_is_stopped)
+{
+	static const size_t lengths[] = {4000, 32000, 1000000};
+	struct timespec t0, t1;
+
+	for (size_t i = 0; i < NELEMS(lengths); i++) {
+		char *text = malloc(lengths[i]);
+
+		ck_assert_ptr_nonnull(text);
+		memset(text, '<', lengths[i]);
+		ck_assert_int_eq(clock_gettime(CLOCK_MONOTONIC, &t0), 0);
+		ck_assert_int_eq(ask(SEC_OP_RX,
+				     "<[^a-z<>]*(?:[^\\s<>]*:)?[^a-z<>]*[^a-z]*"
+				     "?(?:s|i?[^a-z]*?f)",
+				     span_of(text, lengths[i]), NULL),
+		    SEC_LIMIT);
+		ck_assert_int_eq(clock_gettime(CLOCK_MONOTONIC, &t1), 0);
+		/* half a second, and as much again for the last step */
+		ck_assert_int_lt(t1.tv_sec - t0.tv_sec, 3);
+		free(text);
+	}
 }
 END_TEST
 
@@ -494,6 +521,7 @@ main(void)
 	    a_match_that_takes_too_long_is_no_answer,
 	    a_long_text_is_no_other_one,
 	    a_pattern_that_reads_to_the_end_from_each_byte_is_stopped,
+	    a_pattern_that_takes_long_from_one_byte_is_stopped,
 	    a_deep_match_takes_the_stack_that_is_shared,
 	    a_pattern_with_macros_comes_with_the_question,
 	    pm_tells_the_phrase_as_it_is_written,

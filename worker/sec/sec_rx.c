@@ -31,6 +31,7 @@ struct sec_rx {
 	pcre2_match_context *deep; /* NULL: there is no such stack */
 	bool is_compiled; /* to machine code */
 	bool is_anchored; /* begins where the text does, or nowhere */
+	uint32_t limit; /* steps of a match from one place */
 	enum sec_rx_kind kind;
 	char *pattern; /* of a late one */
 	size_t len;
@@ -57,13 +58,11 @@ sec_deep_free(struct sec_deep *deep)
 }
 
 static pcre2_match_context *
-new_limits(const struct sec_test_env *env)
+new_limits(void)
 {
 	pcre2_match_context *limits = pcre2_match_context_create(NULL);
 
 	REQUIRE(limits != NULL);
-	(void)pcre2_set_match_limit(limits,
-	    env->match_limit > 0 ? env->match_limit : REGEX_MATCH_LIMIT);
 	return limits;
 }
 
@@ -75,9 +74,10 @@ sec_rx_new_late(const struct sec_test_env *env)
 	REQUIRE(rx != NULL);
 	rx->match = pcre2_match_data_create(RX_GROUPS + 1, NULL);
 	REQUIRE(rx->match != NULL);
-	rx->limits = new_limits(env);
+	rx->limit = env->match_limit > 0 ? env->match_limit : REGEX_MATCH_LIMIT;
+	rx->limits = new_limits();
 	if (env->deep != NULL && env->deep->stack != NULL) {
-		rx->deep = new_limits(env);
+		rx->deep = new_limits();
 		pcre2_jit_stack_assign(rx->deep, NULL, env->deep->stack);
 	}
 	return rx;
@@ -165,59 +165,105 @@ sec_rx_set(struct sec_rx *rx, span pattern)
 	return rx->code != NULL;
 }
 
-/* From the first place where it may begin to the last. */
+/* Places where it may begin, and steps that each of them may have. */
+struct part {
+	size_t from, n;
+	uint32_t steps;
+};
+
+static void
+set_limits(pcre2_match_context *c, const struct part *part)
+{
+	(void)pcre2_set_match_limit(c, part->steps);
+	(void)pcre2_set_offset_limit(c, part->from + part->n - 1);
+}
+
 static int
-match(struct sec_rx *rx, span text, size_t from, size_t last)
+match(struct sec_rx *rx, span text, const struct part *part)
 {
 	/* an empty text may have no address at all */
 	PCRE2_SPTR p = (PCRE2_SPTR)(text.len == 0 ? "" : text.p);
 	uint32_t how = rx->kind == SEC_RX_LINES ? PCRE2_NOTEMPTY : 0;
 	int rc;
 
-	(void)pcre2_set_offset_limit(rx->limits, last);
-	if (rx->deep != NULL)
-		(void)pcre2_set_offset_limit(rx->deep, last);
+	set_limits(rx->limits, part);
 	if (!rx->is_compiled)
-		return pcre2_match(
-		    rx->code, p, text.len, from, how, rx->match, rx->limits);
+		return pcre2_match(rx->code, p, text.len, part->from, how,
+		    rx->match, rx->limits);
 	rc = pcre2_jit_match(
-	    rx->code, p, text.len, from, how, rx->match, rx->limits);
-	if (rc == PCRE2_ERROR_JIT_STACKLIMIT && rx->deep != NULL)
-		rc = pcre2_jit_match(
-		    rx->code, p, text.len, from, how, rx->match, rx->deep);
-	return rc;
+	    rx->code, p, text.len, part->from, how, rx->match, rx->limits);
+	if (rc != PCRE2_ERROR_JIT_STACKLIMIT || rx->deep == NULL)
+		return rc;
+	set_limits(rx->deep, part);
+	return pcre2_jit_match(
+	    rx->code, p, text.len, part->from, how, rx->match, rx->deep);
 }
 
-/* Of a long text, places where it may begin are tried some at a time, so that
- * about so many bytes are looked at between two looks at the clock by a pattern
- * that reads to the end from each. */
+/* Of a long text, places are tried some at a time: one, then twice as many as before
+ * while that takes less than so long, and at most as many that about so many bytes
+ * are looked at by a pattern that reads to the end from each. */
+#define RX_LOOK_US 1000
 #define RX_BYTES_AT_ONCE ((size_t)4 << 20)
 #define RX_STARTS_MIN 64u
-#define NS_PER_MS 1000000
-#define MS_PER_S 1000
+/* A pattern may read to the end in each of its steps, too: a place has as many of
+ * them as look at so many bytes, and where these are too few, more. */
+#define RX_STEP_BYTES ((size_t)100 << 20)
+#define RX_STEPS_MIN 64u
+#define RX_LONG 1024u
+#define US_PER_MS 1000
+#define US_PER_S 1000000
+#define NS_PER_US 1000
 
 static int64_t
-now_ms(void)
+now_us(void)
 {
 	struct timespec t;
 
 	REQUIRE(clock_gettime(CLOCK_MONOTONIC, &t) == 0);
-	return (int64_t)t.tv_sec * MS_PER_S + t.tv_nsec / NS_PER_MS;
+	return (int64_t)t.tv_sec * US_PER_S + t.tv_nsec / NS_PER_US;
+}
+
+/* What is tried next after an answer that took so long. false: the answer is the
+ * last one. */
+static bool
+go_on(const struct sec_rx *rx, struct part *part, int rc, int64_t us)
+{
+	if (rc == PCRE2_ERROR_MATCHLIMIT && part->steps < rx->limit) {
+		part->steps =
+		    (uint32_t)size_min((size_t)part->steps * 2, rx->limit);
+		part->n = 1;
+		return true;
+	}
+	if (rc != PCRE2_ERROR_NOMATCH || rx->is_anchored)
+		return false;
+	part->from += part->n;
+	if (us < RX_LOOK_US)
+		part->n *= 2;
+	else if (part->n > 1)
+		part->n /= 2;
+	return true;
 }
 
 static int
 match_long(struct sec_rx *rx, span text, size_t from)
 {
-	size_t n = RX_BYTES_AT_ONCE / text.len + RX_STARTS_MIN;
-	int64_t until = now_ms() + SEC_RX_MS_MAX;
-	int rc = PCRE2_ERROR_NOMATCH;
+	size_t most = RX_BYTES_AT_ONCE / text.len + RX_STARTS_MIN;
+	uint32_t few = (uint32_t)size_min(
+	    RX_STEP_BYTES / text.len + RX_STEPS_MIN, rx->limit);
+	struct part part = {.from = from, .n = 1, .steps = few};
+	int64_t before, now = now_us();
+	int64_t until = now + SEC_RX_MS_MAX * US_PER_MS;
+	int rc;
 
-	for (; from <= text.len && rc == PCRE2_ERROR_NOMATCH; from += n) {
-		rc = match(rx, text, from, from + n - 1);
-		if (rc == PCRE2_ERROR_NOMATCH && now_ms() > until)
-			return PCRE2_ERROR_MATCHLIMIT;
-	}
-	return rc;
+	do {
+		part.n = size_min(part.n, most);
+		rc = match(rx, text, &part);
+		before = now;
+		now = now_us();
+		if (!go_on(rx, &part, rc, now - before))
+			return rc;
+	} while (part.from <= text.len && now <= until);
+	return part.from > text.len ? rc : PCRE2_ERROR_MATCHLIMIT;
 }
 
 /* `n`: the highest group that took part, and one; 0: there are too many. */
@@ -243,10 +289,10 @@ take_hits(const struct sec_rx *rx, span text, unsigned n, struct sec_hits *hits)
 enum sec_rc
 sec_rx_find(struct sec_rx *rx, span text, size_t from, struct sec_hits *hits)
 {
-	bool is_long = text.len * text.len > RX_BYTES_AT_ONCE;
-	int rc = is_long && !rx->is_anchored
-		     ? match_long(rx, text, from)
-		     : match(rx, text, from, PCRE2_UNSET);
+	struct part all = {
+	    .from = from, .n = text.len + 1 - from, .steps = rx->limit};
+	int rc = text.len > RX_LONG ? match_long(rx, text, from)
+				    : match(rx, text, &all);
 
 	if (rc == PCRE2_ERROR_NOMATCH)
 		return SEC_NO;
