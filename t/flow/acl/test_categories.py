@@ -148,7 +148,7 @@ def test_a_mistake_in_a_list_leaves_the_database_as_it_was(tmp_path):
 
 @pytest.mark.parametrize("args", [
     [], ["build"], ["build", "x.db"], ["show", "x.db", "a.txt"],
-    ["build", "x.db", "--help"], ["build", "", "a.txt"]])
+    ["build", "x.db", "--nonsense"], ["build", "", "a.txt"]])
 def test_what_is_not_understood_is_status_2_and_its_usage(args):
     done = run("categories", *args)
     assert (done.returncode, done.stdout) == (2, "")
