@@ -199,10 +199,11 @@ match(struct sec_rx *rx, span text, const struct part *part)
 	    rx->code, p, text.len, part->from, how, rx->match, rx->deep);
 }
 
-/* Of a long text, places are tried some at a time: one, then twice as many as before
- * while that takes less than so long, and at most as many that about so many bytes
- * are looked at by a pattern that reads to the end from each. */
+/* Of a long text, places are tried some at a time: one, then so many times as many as
+ * before while that takes less than so long, and at most as many that about so many
+ * bytes are looked at by a pattern that reads to the end from each. */
 #define RX_LOOK_US 1000
+#define RX_MORE 4u
 #define RX_BYTES_AT_ONCE ((size_t)4 << 20)
 #define RX_STARTS_MIN 64u
 /* A pattern may read to the end in each of its steps, too: a place has as many of
@@ -238,7 +239,7 @@ go_on(const struct sec_rx *rx, struct part *part, int rc, int64_t us)
 		return false;
 	part->from += part->n;
 	if (us < RX_LOOK_US)
-		part->n *= 2;
+		part->n *= RX_MORE;
 	else if (part->n > 1)
 		part->n /= 2;
 	return true;

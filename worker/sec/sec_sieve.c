@@ -9,8 +9,12 @@
 #include "common/base/num.h"
 #include "worker/sec/sec_sieve_int.h"
 
-/* Times that the memory may be full in one text before it is given up. */
-#define FILLS_MAX 2
+/* To find out a state takes as long as all patterns of a core rule set take for some
+ * hundred bytes: of prose, in which hardly any state comes twice, the automaton
+ * would cost fifty times what it spares. So many may be found out at once, and one
+ * more for each text and for so many bytes; beyond, a text is given up. */
+#define STEPS_MAX 8192u
+#define STEP_BYTES 512u
 /* What is not known yet, and the flag of states in which patterns end. Where a
  * state's row begins in the table is what it goes by. */
 #define UNKNOWN UINT32_MAX
@@ -41,6 +45,7 @@ struct sec_sieve_memo {
 	uint32_t table_mask;
 	uint32_t begin; /* row of the state behind SIEVE_BEGIN, with its flag */
 	uint64_t n_fills;
+	uint32_t n_steps; /* that may be found out by now */
 	uint32_t run; /* number of the text, from 1 */
 	/* for making a state */
 	uint32_t *marks; /* by position: of the last time it was put in */
@@ -217,6 +222,7 @@ sec_sieve_memo_new(const struct sec_sieve *s, size_t bytes)
 	m->marks = zeroed(s->n_positions, sizeof(*m->marks));
 	m->end_marks = zeroed(s->n_patterns, sizeof(*m->end_marks));
 	memo_clear(m);
+	m->n_steps = STEPS_MAX;
 	return m;
 }
 
@@ -274,16 +280,8 @@ reach_list(
 	}
 }
 
-static int
-compare_numbers(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 /* Where a class leads from a state (NULL: from before the text) into m->found
- * and m->ends, in order. */
+ * and m->ends, in any order. */
 static void
 follow(struct sec_sieve_memo *m, const struct state *from, uint16_t class)
 {
@@ -305,33 +303,45 @@ follow(struct sec_sieve_memo *m, const struct state *from, uint16_t class)
 		for (uint32_t k = 0; k < next->n; k++)
 			reach_list(m, &s->lists[next->at[k]], class);
 	}
-	if (m->found.n > 1)
-		qsort(
-		    m->found.at, m->found.n, sizeof(uint32_t), compare_numbers);
-	if (m->ends.n > 1)
-		qsort(m->ends.at, m->ends.n, sizeof(uint32_t), compare_numbers);
 }
 
-#define HASH_START 2166136261u
-#define HASH_STEP 16777619u
+#define HASH_STEP 0x9e3779b1u
 
+/* The same for any order of them. */
 static uint32_t
-numbers_hash(uint32_t h, const struct sieve_numbers *l)
+numbers_hash(const struct sieve_numbers *l)
 {
-	for (uint32_t i = 0; i < l->n; i++)
-		h = (h ^ l->at[i]) * HASH_STEP;
-	return h ^ h >> 15;
+	uint32_t sum = 0;
+
+	for (uint32_t i = 0; i < l->n; i++) {
+		uint32_t h = (l->at[i] + 1) * HASH_STEP;
+
+		sum += (h ^ h >> 15) * HASH_STEP;
+	}
+	return sum ^ sum >> 15;
 }
 
+/* Whether all numbers were put in this time. */
+static bool
+all_are_marked(
+    const uint32_t *numbers, uint32_t n, const uint32_t *marks, uint32_t mark)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (marks[numbers[i]] != mark)
+			return false;
+	return true;
+}
+
+/* As many of each, and all of them. Ends mark their positions as found do, but what
+ * nothing follows is not among those. */
 static bool
 state_is_found(const struct sec_sieve_memo *m, const struct state *st)
 {
 	return st->n_positions == m->found.n && st->n_ends == m->ends.n &&
-	       (m->found.n == 0 || memcmp(st->numbers, m->found.at,
-				       m->found.n * sizeof(uint32_t)) == 0) &&
-	       (m->ends.n == 0 ||
-		   memcmp(st->numbers + st->n_positions, m->ends.at,
-		       m->ends.n * sizeof(uint32_t)) == 0);
+	       all_are_marked(
+		   st->numbers, st->n_positions, m->marks, m->mark) &&
+	       all_are_marked(st->numbers + st->n_positions, st->n_ends,
+		   m->end_marks, m->mark);
 }
 
 /* A new state of m->found and m->ends; NULL when the memory is full. */
@@ -376,7 +386,7 @@ static uint32_t
 state_row(struct sec_sieve_memo *m)
 {
 	uint32_t hash =
-	    numbers_hash(numbers_hash(HASH_START, &m->found), &m->ends);
+	    numbers_hash(&m->found) * HASH_STEP + numbers_hash(&m->ends);
 	uint32_t flag = m->ends.n > 0 ? ENDS_FLAG : 0;
 	uint32_t at = hash & m->table_mask;
 	struct state *st;
@@ -457,20 +467,24 @@ note_ends(struct sec_sieve_memo *m, uint32_t to, uint64_t *bits)
 /* The way on where the table does not say it at once: what follows is not known
  * yet, or patterns end there. UNKNOWN when the text is given up. */
 static uint32_t
-step_aside(struct sec_sieve_memo *m, uint32_t from, uint16_t class,
-    uint64_t give_up, uint64_t *bits)
+step_aside(
+    struct sec_sieve_memo *m, uint32_t from, uint16_t class, uint64_t *bits)
 {
 	uint32_t to = m->next[from + class];
 
-	if (to == UNKNOWN)
+	if (to == UNKNOWN && m->n_steps > 0) {
+		m->n_steps--;
 		to = step_slow(m, from, class);
-	return m->n_fills > give_up ? UNKNOWN : note_ends(m, to, bits);
+	}
+	return note_ends(m, to, bits);
 }
 
 /* A number that no state knows yet. */
 static void
-begin_text(struct sec_sieve_memo *m)
+begin_text(struct sec_sieve_memo *m, size_t len)
 {
+	m->n_steps =
+	    (uint32_t)size_min(m->n_steps + len / STEP_BYTES + 1, STEPS_MAX);
 	if (++m->run == 0) {
 		memo_clear(m);
 		m->run = 1;
@@ -482,12 +496,11 @@ sec_sieve_run(struct sec_sieve_memo *m, span text, uint64_t *bits)
 {
 	const struct sec_sieve *s = m->s;
 	const uint32_t *next = m->next;
-	uint64_t give_up = m->n_fills + FILLS_MAX;
 	uint32_t state;
 
 	if (s->n_patterns == 0)
 		return;
-	begin_text(m);
+	begin_text(m, text.len);
 	state = m->begin;
 	if (state == UNKNOWN)
 		state = step_slow(m, UNKNOWN, s->class_of[SIEVE_BEGIN]);
@@ -503,11 +516,10 @@ sec_sieve_run(struct sec_sieve_memo *m, span text, uint64_t *bits)
 			     m->run)
 			state = to & STATE_MASK;
 		else
-			state = step_aside(m, state, class, give_up, bits);
+			state = step_aside(m, state, class, bits);
 	}
 	if (state != UNKNOWN)
-		state =
-		    step_aside(m, state, s->class_of[SIEVE_END], give_up, bits);
+		state = step_aside(m, state, s->class_of[SIEVE_END], bits);
 	if (state == UNKNOWN)
 		set_all(m, bits);
 }

@@ -1,7 +1,7 @@
 /* sec_sieve: many patterns in one pass over a text. It tells which of them may
  * match: never too few, sometimes too many; who wants to be sure asks the
  * pattern itself. The automaton is deterministic and made while texts come, in
- * bounded memory: a text cannot make it large, only useless for that text.
+ * bounded memory and time: a text cannot make it large, only useless for that text.
  *
  * Patterns are PCRE's. What an automaton cannot express is taken as wider than
  * it is (assertions hold, a reference matches anything) or left out. */
@@ -47,8 +47,8 @@ void sec_sieve_memo_free(struct sec_sieve_memo *m);
 uint64_t sec_sieve_memo_fills(const struct sec_sieve_memo *m);
 
 /* Set the bits of patterns that may match somewhere in the text; `bits` has a
- * bit for each and is not cleared. When the memory does not do for this text
- * all bits are set. */
+ * bit for each and is not cleared. When too much of the automaton is not known
+ * yet for this text all bits are set. */
 void sec_sieve_run(struct sec_sieve_memo *m, span text, uint64_t *bits);
 
 #endif

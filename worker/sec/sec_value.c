@@ -13,19 +13,32 @@
 #define HASH_SEED UINT64_C(0x9e3779b97f4a7c15)
 #define HASH_STEP UINT64_C(0xff51afd7ed558ccd)
 
+/* Words that are hashed beside each other, so that none waits for the one before. */
+#define LANES 4u
+#define WORD sizeof(uint64_t)
+
+static uint64_t
+word_hash(uint64_t h, uint64_t w)
+{
+	h = (h ^ w) * HASH_STEP;
+	return h ^ h >> 32;
+}
+
 static uint64_t
 text_hash(span s)
 {
+	uint64_t lanes[LANES] = {1, 2, 3, 4};
 	uint64_t h = HASH_SEED ^ s.len;
 	size_t i = 0;
 
-	for (; i + 8 <= s.len; i += 8) {
-		uint64_t w;
-
-		memcpy(&w, s.p + i, sizeof(w));
-		h = (h ^ w) * HASH_STEP;
-		h ^= h >> 32;
-	}
+	for (; i + LANES * WORD <= s.len; i += LANES * WORD)
+		for (size_t k = 0; k < LANES; k++)
+			lanes[k] =
+			    word_hash(lanes[k], u64_load(s.p + i + k * WORD));
+	for (size_t k = 0; i > 0 && k < LANES; k++)
+		h = word_hash(h, lanes[k]);
+	for (; i + WORD <= s.len; i += WORD)
+		h = word_hash(h, u64_load(s.p + i));
 	for (; i < s.len; i++)
 		h = (h ^ (uint8_t)s.p[i]) * HASH_STEP;
 	return h ^ h >> 29;
