@@ -100,22 +100,41 @@ boundaries(span s)
 	return n;
 }
 
-/* What stands between the type and its parameter: one semicolon, and white
- * space. */
+static bool
+is_white(span s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (!sec_white(s.p[i]))
+			return false;
+	return true;
+}
+
+/* The one parameter that clients send beside the boundary, and all readers take
+ * alike. */
+static bool
+is_utf8_charset(span s)
+{
+	return span_ieq(span_trim(s), SPAN_LIT("charset=utf-8"));
+}
+
+/* What stands between the type and its boundary: a semicolon and white space, and
+ * maybe another parameter. */
 static bool
 read_gap(struct multipart *m, span gap)
 {
-	unsigned n = 0;
+	span rest = gap;
+	span piece;
+	unsigned n;
 
-	for (size_t i = 0; i < gap.len; i++) {
-		if (gap.p[i] == ';')
-			n++;
-		else if (!sec_white(gap.p[i]))
+	for (n = 0; span_cut(&rest, ';', &piece); n++) {
+		bool is_between = n > 0 && rest.p != NULL;
+
+		if (is_between ? !is_utf8_charset(piece) : !is_white(piece))
 			return false;
 	}
-	if (n == 0)
+	if (n < 2)
 		flag(m, SEC_VAR_MULTIPART_MISSING_SEMICOLON);
-	return n <= 1;
+	return n <= 3;
 }
 
 static bool
@@ -128,7 +147,11 @@ static bool
 read_boundary_value(struct multipart *m, span v)
 {
 	span parts[] = {SPAN_LIT("--"), {0}};
+	span rest = v;
 
+	(void)span_cut(&rest, ';', &v);
+	if (rest.p != NULL && !is_utf8_charset(rest))
+		return false;
 	if (v.len > 0 && sec_white(v.p[0]))
 		doubt(m, SEC_VAR_MULTIPART_BOUNDARY_WHITESPACE);
 	if (v.len >= 2 && has_quote(v, 0) && has_quote(v, v.len - 1)) {
@@ -136,6 +159,9 @@ read_boundary_value(struct multipart *m, span v)
 		m->is_quoted = true;
 		v = span_of(v.p + 1, v.len - 2);
 	}
+	/* some readers take it off */
+	if (v.len > 0 && sec_white(v.p[v.len - 1]))
+		m->tx->is_doubtful = true;
 	parts[1] = m->boundary = v;
 	m->border = arena_concat(m->tx->a, parts, NELEMS(parts));
 	return boundary_is_good(v);

@@ -89,6 +89,9 @@ DOUBTFUL = [
     ("multipart/form-data; boundary= x",
      b"-- x\r\n" + FILE + b"--x\r\n" + part("a", "attack") + b"--x--\r\n"
      b"\r\n-- x--\r\n"),
+    ('multipart/form-data; boundary="x "',
+     b"--x \r\n" + FILE + b"--x\r\n" + part("a", "attack") + b"--x--\r\n"
+     b"\r\n--x --\r\n"),
     ("multipart/form-data; boundary =x",
      b"--x\r\n" + part("a", "peace") + b"--x--\r\n"),
     # who looks for the border anywhere, or takes a CR for an end
@@ -133,6 +136,9 @@ DOUBTFUL += [("multipart/form-data; boundary=xYz", body) for body in (
 )]
 # odd, and read by all in the same way
 GOOD = [
+    # as HttpClient of Apache tells it
+    ("multipart/form-data; boundary=x; charset=UTF-8",
+     b"--x\r\n" + part("a", "peace") + b"--x--\r\n"),
     # as .NET sends a file
     ('multipart/form-data; boundary="x"',
      b"--x\r\n" + part("f; filename=a.txt; filename*=utf-8''a.txt", "b") +
