@@ -72,7 +72,8 @@ def test_a_cache_that_does_not_fit_is_refused(gatehouse):
     assert not is_ok
     assert "the memory of cache 'b' does not fit: raise shared_memory" in \
         problems
-    until(lambda: segment_bytes(gh.process.pid) == before)
+    # a page for numbers of a new name stays, for the next one
+    until(lambda: segment_bytes(gh.process.pid) < before + MIB // 16)
     assert reload(gh, ini(("a", "8m"), ("b", "40m")))[0]
     until(lambda: segment_bytes(gh.process.pid) > before + 35 * MIB)
 
