@@ -5,6 +5,7 @@
 
 #include "common/base/check.h"
 #include "common/conf/conf_balance.h"
+#include "common/store/tally.h"
 #include "master/admin_client.h"
 
 enum { MINUTE_S = 60, HOUR_S = 3600, DAY_S = 86400 };
@@ -242,16 +243,21 @@ print_closed(const json_t *all)
 static const char *
 hits_text(const json_t *results, char out[HITS_CAP])
 {
-	static const char *const hits[] = {
-	    "hit", "stale", "revalidated", "collapsed"};
-	long long n = 0, all = -number_of(results, "purged");
-	const char *word;
-	json_t *count;
+	static const bool is_hit[RESULT_N] = {
+	    [RESULT_HIT] = true,
+	    [RESULT_STALE] = true,
+	    [RESULT_REVALIDATED] = true,
+	    [RESULT_COLLAPSED] = true,
+	};
+	long long n = 0, all = 0;
 
-	json_object_foreach((json_t *)(uintptr_t)results, word, count) all +=
-	    json_integer_value(count);
-	for (size_t i = 0; i < NELEMS(hits); i++)
-		n += number_of(results, hits[i]);
+	for (int r = RESULT_NONE + 1; r < RESULT_N; r++) {
+		long long one =
+		    number_of(results, cache_result_word((enum cache_result)r));
+
+		n += is_hit[r] ? one : 0;
+		all += r == RESULT_PURGED ? 0 : one;
+	}
 	(void)snprintf(out, HITS_CAP, "%lld of %lld", n, all);
 	return out;
 }

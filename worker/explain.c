@@ -374,12 +374,19 @@ explain_has_tunnel(const struct explain *e)
 	       (is_connect && span_starts(got, SPAN_LIT("HTTP/1.1 2")));
 }
 
-/* The fault of a tunnel that is cut off is its last line. */
+/* Whether something refused the request, or it failed: that is the last line. */
+static bool
+explain_has_fault(const struct decision *d)
+{
+	return d != NULL && d->n_lines > 0 &&
+	       d->lines[d->n_lines - 1].word == DECISION_FAULT;
+}
+
+/* The fault of a tunnel that is cut off is none. */
 static void
 explain_spare_end(struct decision *d)
 {
-	if (d != NULL && d->n_lines > 0 &&
-	    d->lines[d->n_lines - 1].word == DECISION_FAULT)
+	if (explain_has_fault(d))
 		d->n_lines--;
 }
 
@@ -543,25 +550,13 @@ worker_explain_close(struct explain *e)
 	free(e);
 }
 
-/* Whether anything refused the request, or it failed. */
-static bool
-explain_has_fault(const struct explain *e)
-{
-	const struct decision *d = e->sink.decision;
-
-	for (uint32_t i = 0; d != NULL && i < d->n_lines; i++)
-		if (d->lines[i].word == DECISION_FAULT)
-			return true;
-	return false;
-}
-
 static int
 explain_status(const struct explain *e)
 {
 	if (e->c->word != COMMAND_WAF_TEST)
 		return EXIT_SUCCESS;
 	if (e->sink.audit.len == 0) {
-		(void)fputs(explain_has_fault(e)
+		(void)fputs(explain_has_fault(e->sink.decision)
 				? "gatehouse: the request was refused before a "
 				  "[waf] was asked\n"
 				: "gatehouse: no [waf] judges this request\n",

@@ -176,6 +176,9 @@ const char *conf_type_name(enum conf_type t);
 /* The effective configuration as INI (-T): every section, every key with its
  * value or default, secrets as "***". */
 void conf_dump(const struct conf_tree *t, FILE *out);
+/* Whether a field of a request of that name is what somebody is let in by, of which
+ * nothing is shown whole: Authorization, Cookie, X-Api-Key. */
+bool conf_is_credential(span name);
 /* doc/config.md and etc/gatehouse.ini from the table. */
 void conf_write_doc(FILE *out);
 void conf_write_sample(FILE *out);

@@ -25,26 +25,31 @@ put_text(FILE *out, span s)
 		(void)fwrite(s.p, 1, s.len, out);
 }
 
-/* Whether a line of headers has what somebody is let in by. */
-static bool
-is_credential(const struct conf_value *v)
+bool
+conf_is_credential(span name)
 {
 	static const char *const names[] = {
 	    "Authorization", "Cookie", "X-Api-Key"};
 
-	if (conf_rows[v->key].kind != KIND_HEADER || v->n_words < 2 ||
-	    v->words[1].text.len == 0)
-		return false;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (span_ieq(v->words[0].text, span_str(names[i])))
+		if (span_ieq(name, span_str(names[i])))
 			return true;
 	return false;
+}
+
+/* Whether a line of headers has one. */
+static bool
+has_credential(const struct conf_value *v)
+{
+	return conf_rows[v->key].kind == KIND_HEADER && v->n_words >= 2 &&
+	       v->words[1].text.len > 0 && conf_is_credential(v->words[0].text);
 }
 
 static void
 put_line(const struct dumper *u, const struct conf_value *v)
 {
 	const struct conf_row *row = &conf_rows[v->key];
+	bool is_hidden = has_credential(v);
 	span text = v->text;
 
 	if (v->is_none)
@@ -52,10 +57,10 @@ put_line(const struct dumper *u, const struct conf_value *v)
 	else if (row->kind == KIND_SECRET)
 		text = v->n_words > 0 ? v->words[0].text : SPAN_LIT("***");
 	(void)fprintf(u->out, "%s = ", row->name);
-	if (is_credential(v))
+	if (is_hidden)
 		text = span_first(text, (size_t)(v->words[1].text.p - text.p));
 	put_text(u->out, text);
-	if (is_credential(v))
+	if (is_hidden)
 		(void)fputs("***", u->out);
 	(void)fputc('\n', u->out);
 }

@@ -291,12 +291,24 @@ exch_answer(struct exch *x)
 	x->t.answer_us = worker_clock(x->w)->mono_us;
 }
 
+static span
+value_of(const struct http_fields *fields, enum field_id id)
+{
+	const struct http_field *f = fields_find(fields, id);
+
+	return f == NULL ? span_of(NULL, 0) : f->value;
+}
+
 span
 exch_req_field(const struct exch *x, enum field_id id)
 {
-	const struct http_field *f = fields_find(&x->req.fields, id);
+	return value_of(&x->req.fields, id);
+}
 
-	return f == NULL ? span_of(NULL, 0) : f->value;
+span
+exch_said_field(const struct exch *x, enum field_id id)
+{
+	return value_of(exch_said(x), id);
 }
 
 /* The value of `name` in "a=1; b=2". */

@@ -310,6 +310,8 @@ void exch_reply(struct exch *x, unsigned status, span type, span content);
 /* The same with a short text page for the status; an error of a call of gRPC in
  * its own terms. */
 void exch_reply_status(struct exch *x, unsigned status);
+/* The same, and Location: a path or a URL, whose escapes are still to be made. */
+void exch_reply_elsewhere(struct exch *x, unsigned status, span to);
 
 /* Put this content (as with exch_reply()) in place of that of the answer, which
  * keeps its status. Of an origin's answer only the fields that go with a status
@@ -335,12 +337,7 @@ exch_said(const struct exch *x)
 	return x->said != NULL ? x->said : &x->req.fields;
 }
 
-static inline span
-exch_said_field(const struct exch *x, enum field_id id)
-{
-	const struct http_field *f = fields_find(exch_said(x), id);
-
-	return f == NULL ? span_of(NULL, 0) : f->value;
-}
+/* Value of a field of that, or the empty span. */
+span exch_said_field(const struct exch *x, enum field_id id);
 
 #endif

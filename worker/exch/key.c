@@ -1,6 +1,7 @@
 /* exch/key: see key.h. */
 #include "worker/exch/key.h"
 
+#include "common/conf/conf.h"
 #include "worker/exch/exch.h"
 
 /* Bytes of a credential that tell one from another, and let nobody in. */
@@ -56,9 +57,7 @@ key_is_credential(const struct tmpl_part *p)
 {
 	if (!p->is_var || p->var.id != VAR_HEADER)
 		return p->is_var && p->var.id == VAR_COOKIE;
-	return span_ieq(p->var.arg, SPAN_LIT("authorization")) ||
-	       span_ieq(p->var.arg, SPAN_LIT("cookie")) ||
-	       span_ieq(p->var.arg, SPAN_LIT("x-api-key"));
+	return conf_is_credential(p->var.arg);
 }
 
 span

@@ -6,6 +6,7 @@
 #include "worker/exch/exch.h"
 #include "worker/exch/grpc.h"
 #include "worker/exch/pacer.h"
+#include "worker/exch/pct.h"
 
 /* Who meets a limit may come again so soon. */
 #define RETRY_AFTER_S "1"
@@ -125,4 +126,12 @@ exch_reply_status(struct exch *x, unsigned status)
 	}
 	exch_reply(x, status, REPLY_PAGE_TYPE, reply_page_text(x, status));
 	x->is_page = true;
+}
+
+void
+exch_reply_elsewhere(struct exch *x, unsigned status, span to)
+{
+	exch_reply_status(x, status);
+	fields_add_id(&x->resp.fields, &x->arena, FIELD_LOCATION,
+	    pct_encode(&x->arena, to));
 }

@@ -9,7 +9,6 @@
 #include "common/http/conditional.h"
 #include "common/http/ranges.h"
 #include "worker/exch/exch.h"
-#include "worker/exch/pct.h"
 #include "worker/exch/plan.h"
 #include "worker/exch/sink.h"
 #include "worker/exch/target.h"
@@ -294,8 +293,7 @@ serve_slash(struct exch *x)
 	span to = arena_printf(&x->arena, "%.*s/%s%.*s", SPAN_FMT(x->path),
 	    x->req.has_query ? "?" : "", SPAN_FMT(x->req.query));
 
-	exch_reply_status(x, 301);
-	serve_field(x, FIELD_LOCATION, pct_encode(&x->arena, to));
+	exch_reply_elsewhere(x, 301, to);
 	return VERDICT_REPLY;
 }
 

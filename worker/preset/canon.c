@@ -2,7 +2,6 @@
  * and trailing_slash, in one redirect however many of them apply. */
 #include "common/base/check.h"
 #include "worker/exch/exch.h"
-#include "worker/exch/pct.h"
 #include "worker/exch/plan.h"
 #include "worker/exch/sink.h"
 #include "worker/exch/trail.h"
@@ -29,9 +28,7 @@ canon_redirect(struct exch *x, unsigned status, span to)
 
 	if (status == 0)
 		status = is_get ? CANON_STATUS : CANON_STATUS_KEEP;
-	exch_reply_status(x, status);
-	fields_add_id(&x->resp.fields, &x->arena, FIELD_LOCATION,
-	    pct_encode(&x->arena, to));
+	exch_reply_elsewhere(x, status, to);
 }
 
 /* Its host with the port that is asked; another scheme has its own. */

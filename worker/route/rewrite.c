@@ -6,7 +6,6 @@
 #include "common/base/regex.h"
 #include "common/http/uri.h"
 #include "worker/exch/exch.h"
-#include "worker/exch/pct.h"
 #include "worker/exch/plan.h"
 #include "worker/exch/sink.h"
 #include "worker/exch/target.h"
@@ -312,9 +311,7 @@ redirect_by(struct exch *x, const struct rewrite *r)
 	    SPAN_FMT(t->path), t->has_query ? "?" : "", SPAN_FMT(t->query));
 	trail_note(x, DECISION_REDIRECT, r->at, "%.*s: %u to %.*s",
 	    SPAN_FMT(r->text), (unsigned)r->status, SPAN_FMT(to));
-	exch_reply_status(x, r->status);
-	fields_add_id(&x->resp.fields, &x->arena, FIELD_LOCATION,
-	    pct_encode(&x->arena, to));
+	exch_reply_elsewhere(x, r->status, to);
 	return VERDICT_REPLY;
 }
 

@@ -378,17 +378,6 @@ end_fields(struct multipart *m, struct form_part *p)
 	return true;
 }
 
-/* A CR alone ends a line for some. */
-static bool
-has_control(span s)
-{
-	for (size_t i = 0; i < s.len; i++)
-		if (((uint8_t)s.p[i] < ' ' && s.p[i] != '\t') ||
-		    s.p[i] == '\x7f')
-			return true;
-	return false;
-}
-
 /* A line of fields. *is_over: it was the empty one. */
 static bool
 read_field(struct multipart *m, struct form_part *p, span line, bool *is_over)
@@ -403,7 +392,8 @@ read_field(struct multipart *m, struct form_part *p, span line, bool *is_over)
 	*is_over = text.len == 0;
 	if (*is_over)
 		return end_fields(m, p);
-	if (has_control(text))
+	/* a CR alone ends a line for some */
+	if (!chars_all(text, CHAR_VALUE))
 		m->tx->is_doubtful = true;
 	return sec_white(text.p[0]) ? take_folded(m, p, text)
 				    : take_field(m, p, text);

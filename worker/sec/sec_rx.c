@@ -5,9 +5,9 @@
 
 #include <pcre2.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "common/base/check.h"
+#include "common/base/clock.h"
 #include "common/base/num.h"
 #include "common/base/regex.h"
 
@@ -212,22 +212,11 @@ match(struct sec_rx *rx, span text, const struct part *part)
 #define RX_STEPS_MIN 64u
 #define RX_LONG 1024u
 #define US_PER_MS 1000
-#define US_PER_S 1000000
-#define NS_PER_US 1000
-
-static int64_t
-now_us(void)
-{
-	struct timespec t;
-
-	REQUIRE(clock_gettime(CLOCK_MONOTONIC, &t) == 0);
-	return (int64_t)t.tv_sec * US_PER_S + t.tv_nsec / NS_PER_US;
-}
 
 /* What is tried next after an answer that took so long. false: the answer is the
  * last one. */
 static bool
-go_on(const struct sec_rx *rx, struct part *part, int rc, int64_t us)
+go_on(const struct sec_rx *rx, struct part *part, int rc, uint64_t us)
 {
 	if (rc == PCRE2_ERROR_MATCHLIMIT && part->steps < rx->limit) {
 		part->steps =
@@ -252,15 +241,15 @@ match_long(struct sec_rx *rx, span text, size_t from)
 	uint32_t few = (uint32_t)size_min(
 	    RX_STEP_BYTES / text.len + RX_STEPS_MIN, rx->limit);
 	struct part part = {.from = from, .n = 1, .steps = few};
-	int64_t before, now = now_us();
-	int64_t until = now + SEC_RX_MS_MAX * US_PER_MS;
+	uint64_t before, now = clock_mono_us();
+	uint64_t until = now + SEC_RX_MS_MAX * US_PER_MS;
 	int rc;
 
 	do {
 		part.n = size_min(part.n, most);
 		rc = match(rx, text, &part);
 		before = now;
-		now = now_us();
+		now = clock_mono_us();
 		if (!go_on(rx, &part, rc, now - before))
 			return rc;
 	} while (part.from <= text.len && now <= until);

@@ -348,27 +348,40 @@ content_too_long(struct exch *x, struct waf_run *run)
 	return VERDICT_FAULT;
 }
 
-/* Content as rules are to see it: without its coding, as its server will. */
+/* Content as rules are to see it, without its coding: all of it, the first `limit`
+ * bytes, or what could be read. The end of what is too long is not there, and so
+ * not missed. */
+static enum decode_rc
+plain_content(struct exch *x, const struct body *b, const struct http_fields *f,
+    uint64_t limit, span *out)
+{
+	struct decode d = {.arena = &x->arena, .max = limit};
+	enum coding c = coding_of(f);
+	enum decode_rc rc = DECODE_OK;
+
+	d.text = content_of(x, b, limit);
+	if (c != CODING_IDENTITY && d.text.len > 0)
+		rc = x->w->decode(x->w, c, d.text, &d);
+	*out = d.text;
+	if (b->len > limit)
+		return DECODE_LONG;
+	if (rc == DECODE_BAD)
+		counter_add(x->w->counters, COUNTER_WAF_UNREAD, 1);
+	return rc;
+}
+
 static enum verdict
 show_content(struct exch *x, struct waf_run *run)
 {
-	struct decode d = {.arena = &x->arena, .max = run->waf->body_limit};
-	enum coding c = coding_of(&x->req.fields);
-	enum decode_rc rc = DECODE_OK;
-	bool is_long = x->req_body.len > d.max;
+	span content;
+	enum decode_rc rc = plain_content(
+	    x, &x->req_body, &x->req.fields, run->waf->body_limit, &content);
 
-	d.text = content_of(x, &x->req_body, d.max);
-	if (c != CODING_IDENTITY && d.text.len > 0)
-		rc = x->w->decode(x->w, c, d.text, &d);
-	is_long |= rc == DECODE_LONG;
-	if (is_long && content_too_long(x, run) == VERDICT_FAULT)
+	if (rc == DECODE_LONG && content_too_long(x, run) == VERDICT_FAULT)
 		return VERDICT_FAULT;
-	sec_tx_body(run->tx, d.text);
-	/* the end of what is too long is not there */
-	if (rc == DECODE_BAD && !is_long) {
-		counter_add(x->w->counters, COUNTER_WAF_UNREAD, 1);
+	sec_tx_body(run->tx, content);
+	if (rc == DECODE_BAD)
 		sec_tx_body_is_broken(run->tx);
-	}
 	return VERDICT_NEXT;
 }
 
@@ -487,38 +500,21 @@ answer_is_cut(struct exch *x, struct waf_run *run, const char *why)
 	return VERDICT_FAULT;
 }
 
-#define TOO_LONG "the answer is too long for its rules"
-
-/* Content as rules are to see it: without its coding. */
 static enum verdict
 show_answer(struct exch *x, struct waf_run *run, uint64_t limit)
 {
-	struct decode d = {.arena = &x->arena, .max = limit};
-	enum coding c = coding_of(&x->resp.fields);
-	span content = content_of(x, &x->resp_body, limit);
-	const char *why = x->resp_body.len > limit ? TOO_LONG : NULL;
+	span content;
+	enum decode_rc rc =
+	    plain_content(x, &x->resp_body, &x->resp.fields, limit, &content);
 
-	if (c != CODING_IDENTITY && content.len > 0) {
-		switch (x->w->decode(x->w, c, content, &d)) {
-		case DECODE_OK:
-			break;
-		case DECODE_LONG:
-			why = TOO_LONG;
-			break;
-		case DECODE_BAD:
-			/* the end of what is too long is not there */
-			if (why != NULL)
-				break;
-			counter_add(x->w->counters, COUNTER_WAF_UNREAD, 1);
-			why = "its rules cannot read the answer's coding";
-			break;
-		}
-		content = d.text;
-		if (content.len > 0)
-			sec_tx_answer_decoded(run->tx);
-	}
+	if (content.len > 0 && coding_of(&x->resp.fields) != CODING_IDENTITY)
+		sec_tx_answer_decoded(run->tx);
 	sec_tx_answer_body(run->tx, content);
-	return why == NULL ? VERDICT_NEXT : answer_is_cut(x, run, why);
+	if (rc == DECODE_OK)
+		return VERDICT_NEXT;
+	return answer_is_cut(x, run,
+	    rc == DECODE_LONG ? "the answer is too long for its rules"
+			      : "its rules cannot read the answer's coding");
 }
 
 static enum verdict
