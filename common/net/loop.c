@@ -319,22 +319,37 @@ loop_wait_ms(struct loop *l, uint64_t max_ms)
 	return (int)timer_wheel_wait_ms(&l->timers, max_ms);
 }
 
+/* The number of events. A process that was stopped and goes on is interrupted,
+ * and what has come meanwhile is not missed. */
+static int
+loop_wait(struct loop *l, int wait_ms)
+{
+	int n;
+
+	while ((n = epoll_wait(l->ep, l->events, LOOP_EVENTS, wait_ms)) < 0) {
+		REQUIRE(errno == EINTR);
+		wait_ms = 0;
+	}
+	return n;
+}
+
 void
 loop_step(struct loop *l, uint64_t max_wait_ms)
 {
-	int n = epoll_wait(
-	    l->ep, l->events, LOOP_EVENTS, loop_wait_ms(l, max_wait_ms));
+	int n = loop_wait(l, loop_wait_ms(l, max_wait_ms));
 	struct list yielded;
 
-	REQUIRE(n >= 0 || errno == EINTR);
 	l->batch_no++;
 	l->is_crowded = n == LOOP_EVENTS;
 	clock_update(&l->clock);
-	timer_wheel_advance(&l->timers, clock_mono_ms(&l->clock));
 	run_tasks(&l->now);
 	list_init(&yielded);
 	list_splice_back(&yielded, &l->next);
 	loop_dispatch(l, n);
+	/* behind the events: who waited for one that came in time is not late
+	 * because the process was */
+	timer_wheel_advance(&l->timers, clock_mono_ms(&l->clock));
+	run_tasks(&l->now);
 	run_tasks(&yielded);
 	run_tasks(&l->now);
 	run_tasks(&l->batch);

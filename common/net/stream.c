@@ -109,10 +109,8 @@ plain_is_fresh(struct stream *s)
 	char byte;
 	ssize_t n = recv(s->watch.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
 
-	if (n >= 0 || !is_again(errno))
-		return false;
-	s->may_read = false;
-	return true;
+	s->may_read = n >= 0 || !is_again(errno);
+	return !s->may_read;
 }
 
 static const struct stream_ops plain_ops = {

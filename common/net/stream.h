@@ -87,7 +87,8 @@ void stream_reset(struct stream *s);
 /* Bytes written that the peer's kernel has not taken yet; 0 when unknown. */
 size_t stream_unsent(const struct stream *s);
 /* Whether the open stream has nothing to read: asks the kernel, whatever events
- * told, and lets through what is no content (tickets of TLS). */
+ * told, and lets through what is no content (tickets of TLS). may_read is so
+ * after it. */
 static inline bool
 stream_is_fresh(struct stream *s)
 {

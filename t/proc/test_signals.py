@@ -2,9 +2,11 @@
 import os
 import signal
 import socket
+import time
 
 import pytest
 
+from lib import h2
 from lib.gatehouse import run
 from lib.procs import (Load, is_refused, kill_and_wait, status, stop,
                        until, wait_gone)
@@ -123,6 +125,85 @@ def test_quit_answers_what_has_already_been_sent(gatehouse):
         assert c.response().text == "one"
         c.close()
     assert gh.process.wait(WAIT_S) == 0
+
+
+class Kept:
+    """A kept connection that has had its first answer, by either version."""
+
+    def __init__(self, gh, version):
+        self.is_h2 = version == "h2"
+        self.conn = (h2.Conn(("127.0.0.1", gh.port)) if self.is_h2 else
+                     gh.client())
+        assert self.status(self.ask()) == 200
+
+    def ask(self):
+        if self.is_h2:
+            return self.conn.ask()
+        return self.conn.send(b"GET / HTTP/1.1\r\nHost: t\r\n\r\n")
+
+    def status(self, asked):
+        if self.is_h2:
+            return self.conn.answer(asked).status
+        return asked.response().status
+
+
+VERSIONS = pytest.mark.parametrize("version", ["h1", "h2"])
+ONE = INI.replace("workers = 2", "workers = 1").replace(
+    "[site", "h2c = on\n[site")
+
+
+@VERSIONS
+def test_quit_answers_what_no_event_has_told_of(gatehouse, version):
+    """The word to end comes before the loop has seen the request."""
+    gh = gatehouse(ONE + "[log access]\npath = {dir}/a.log\n"
+                   "[log error]\npath = {dir}/e.log\n")
+    c = Kept(gh, version)
+    [worker] = gh.workers()
+    stop(worker)
+    # the master's words are first in the loop's line then: when the error log
+    # is there, the worker has been sent the other
+    (gh.dir / "e.log").unlink()
+    gh.send_signal(signal.SIGUSR1)
+    until((gh.dir / "e.log").exists, what="new files")
+    asked = c.ask()
+    gh.send_signal(signal.SIGQUIT)
+    gh.notify.wait("STOPPING=1")
+    os.kill(worker, signal.SIGCONT)
+    assert c.status(asked) == 200
+    c.conn.close()
+    assert gh.process.wait(WAIT_S) == 0
+
+
+@VERSIONS
+def test_an_idle_timeout_ends_no_request(gatehouse, version):
+    """It came in time, but the worker saw it when the time was over."""
+    gh = gatehouse(ONE.replace("[site", "idle_timeout = 400ms\n[site"))
+    c = Kept(gh, version)
+    [worker] = gh.workers()
+    stop(worker)
+    over = time.monotonic() + 0.5
+    asked = c.ask()
+    until(lambda: time.monotonic() > over, what="idle_timeout")
+    os.kill(worker, signal.SIGCONT)
+    assert c.status(asked) == 200
+    c.conn.close()
+
+
+def test_an_origin_is_not_late_because_the_worker_is(gatehouse, origin):
+    """Its answer came in time, but the worker saw it when the time was over."""
+    held = []
+    o = origin(lambda conn, request: held.append(conn))
+    gh = gatehouse(proxy(ONE, o.address) + "timeout = 400ms\n")
+    with gh.client() as c:
+        c.send(b"GET / HTTP/1.1\r\nHost: t\r\n\r\n")
+        until(lambda: held)
+        [worker] = gh.workers()
+        stop(worker)
+        over = time.monotonic() + 0.5
+        held[0].send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nsoon")
+        until(lambda: time.monotonic() > over, what="timeout")
+        os.kill(worker, signal.SIGCONT)
+        assert c.response().text == "soon"
 
 
 def test_quit_ends_at_the_shutdown_timeout(gatehouse, origin):

@@ -442,6 +442,17 @@ h1f_exch_due(struct h1_front *c)
 	exch_kick(c->x);
 }
 
+/* Nothing is there to be waited for. What has come is answered, though: events
+ * that tell of it may still stand in line behind who says that it ends. */
+static void
+h1f_end_idle(struct h1_front *c)
+{
+	(void)stream_is_fresh(&c->conn.stream);
+	h1f_read_head(c);
+	if (c->state == H1F_IDLE)
+		h1f_close(c);
+}
+
 static void
 h1f_on_timer(struct conn *k)
 {
@@ -459,6 +470,8 @@ h1f_on_timer(struct conn *k)
 		h1f_close(c);
 		return;
 	case H1F_IDLE:
+		h1f_end_idle(c);
+		return;
 	case H1F_LINGER:
 		h1f_close(c);
 		return;
@@ -474,12 +487,8 @@ h1f_close_idle(struct conn *k)
 {
 	struct h1_front *c = h1f_of(k);
 
-	if (c->state != H1F_IDLE || !c->is_used)
-		return;
-	/* a request that is here already is answered */
-	h1f_read_head(c);
-	if (c->state == H1F_IDLE)
-		h1f_close(c);
+	if (c->state == H1F_IDLE && c->is_used)
+		h1f_end_idle(c);
 }
 
 static void

@@ -358,6 +358,18 @@ h2f_send_due(struct h2_front *f)
 	h2f_gone(f);
 }
 
+/* No next request is waited for. One that has come is answered, though: events
+ * that tell of it may still stand in line behind who says that it ends. */
+static void
+h2f_end_idle(struct h2_front *f)
+{
+	(void)stream_is_fresh(&f->conn->stream);
+	if (!h2f_read(f))
+		return;
+	h2_session_goaway(f->h2, H2_NO_ERROR);
+	h2f_want_flush(f);
+}
+
 static void
 h2f_on_timer(struct conn *k)
 {
@@ -371,8 +383,7 @@ h2f_on_timer(struct conn *k)
 		h2f_send_due(f);
 		return;
 	}
-	h2_session_goaway(f->h2, H2_NO_ERROR);
-	h2f_flush(f);
+	h2f_end_idle(f);
 }
 
 static void
@@ -380,13 +391,8 @@ h2f_close_idle(struct conn *k)
 {
 	struct h2_front *f = h2f_of(k);
 
-	if (f->state != H2F_OPEN || f->n_streams > 0)
-		return;
-	/* a request that is here already is answered */
-	if (!h2f_read(f))
-		return;
-	h2_session_goaway(f->h2, H2_NO_ERROR);
-	h2f_want_flush(f);
+	if (f->state == H2F_OPEN && f->n_streams == 0)
+		h2f_end_idle(f);
 }
 
 static void
