@@ -342,6 +342,7 @@ loop_step(struct loop *l, uint64_t max_wait_ms)
 	l->batch_no++;
 	l->is_crowded = n == LOOP_EVENTS;
 	clock_update(&l->clock);
+	timer_wheel_count_from(&l->timers, clock_mono_ms(&l->clock));
 	run_tasks(&l->now);
 	list_init(&yielded);
 	list_splice_back(&yielded, &l->next);

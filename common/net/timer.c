@@ -136,10 +136,16 @@ timer_tick(struct timer_wheel *w)
 }
 
 void
-timer_wheel_advance(struct timer_wheel *w, uint64_t now_ms)
+timer_wheel_count_from(struct timer_wheel *w, uint64_t now_ms)
 {
 	if (w->set_ms < now_ms)
 		w->set_ms = now_ms;
+}
+
+void
+timer_wheel_advance(struct timer_wheel *w, uint64_t now_ms)
+{
+	timer_wheel_count_from(w, now_ms);
 	while (w->now_ms < now_ms) {
 		uint64_t next = timer_next_tick(w);
 

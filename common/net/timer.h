@@ -25,8 +25,8 @@ struct timer {
 
 struct timer_wheel {
 	uint64_t now_ms; /* the tick that it has come to */
-	uint64_t set_ms; /* what deadlines count from: while it catches up,
-			    the time that it advances to */
+	uint64_t set_ms; /* what deadlines count from: ahead of now_ms while it
+			    catches up */
 	uint32_t n;
 	uint64_t occupied[TIMER_LEVELS]; /* bit per non-empty slot */
 	struct list slots[TIMER_LEVELS][TIMER_SLOTS];
@@ -34,6 +34,9 @@ struct timer_wheel {
 
 void timer_wheel_init(struct timer_wheel *w, uint64_t now_ms);
 void timer_init(struct timer *t, timer_f *fn, void *self);
+/* Deadlines count from now_ms on, before anything is due at it; as
+ * timer_wheel_advance() does, too. */
+void timer_wheel_count_from(struct timer_wheel *w, uint64_t now_ms);
 /* Arm or re-arm for `in_ms` from the time of the last advance, the running one
  * included: however late a callback is, what it sets is not late as well. 0
  * fires at the next advance. */

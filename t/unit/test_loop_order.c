@@ -69,12 +69,15 @@ named_init(struct named *t, char name)
 	task_init(&t->task, on_task, t);
 }
 
+#define ARM_MS 5
+
 /* An eventfd that stays readable and what its event does. */
 struct source {
 	struct watch watch;
 	char name;
 	struct named *defer[3]; /* now, batch, reap */
 	struct source *close; /* another one, or itself */
+	struct timer *arm;
 };
 
 static void
@@ -92,6 +95,8 @@ on_source(void *self, unsigned events)
 		loop_reap(loop, &s->defer[2]->task);
 	if (s->close != NULL)
 		watch_close(loop, &s->close->watch);
+	if (s->arm != NULL)
+		loop_timer_set(loop, s->arm, ARM_MS);
 }
 
 static void
@@ -340,7 +345,7 @@ START_TEST(what_cannot_be_watched_says_why)
 }
 END_TEST
 
-START_TEST(timers_are_due_before_the_events_of_their_batch)
+START_TEST(timers_are_due_behind_the_events_of_their_batch)
 {
 	struct source a;
 	struct timer t;
@@ -357,11 +362,34 @@ START_TEST(timers_are_due_before_the_events_of_their_batch)
 	while (clock_mono_ms(loop_clock(loop)) == clock_mono_us() / 1000)
 		;
 	loop_step(loop, 1000);
-	check_seen("ta");
+	check_seen("at");
 	loop_timer_set(loop, &t, 1);
 	loop_timer_clear(loop, &t);
 	ck_assert(!timer_is_set(&t));
 	watch_close(loop, &a.watch);
+}
+END_TEST
+
+/* However long the loop was kept from running before. */
+START_TEST(what_an_event_arms_counts_from_its_batch)
+{
+	struct source a;
+	struct timer t;
+	uint64_t begin_ms = clock_mono_ms(loop_clock(loop));
+
+	timer_init(&t, on_timer, NULL);
+	source_init(&a, 'a');
+	a.arm = &t;
+	while (clock_mono_us() / 1000 < begin_ms + 2 * ARM_MS)
+		;
+	loop_step(loop, 1000);
+	check_seen("a");
+	begin_ms = clock_mono_ms(loop_clock(loop));
+	watch_close(loop, &a.watch);
+	while (n_seen == 0)
+		loop_step(loop, 1000);
+	check_seen("t");
+	ck_assert_uint_ge(clock_mono_ms(loop_clock(loop)), begin_ms + ARM_MS);
 }
 END_TEST
 
@@ -401,7 +429,8 @@ main(void)
 	    events_of_a_socket_are_told_once_an_edge,
 	    a_level_watch_can_turn_to_the_other_direction,
 	    what_cannot_be_watched_says_why,
-	    timers_are_due_before_the_events_of_their_batch,
+	    timers_are_due_behind_the_events_of_their_batch,
+	    what_an_event_arms_counts_from_its_batch,
 	    a_loop_runs_until_it_is_stopped,
 	};
 
