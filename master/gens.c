@@ -424,7 +424,8 @@ gen_on_refused(struct gen *g, const struct ctl_msg *msg)
 void
 gen_fill(struct gen *g)
 {
-	if (!g->is_prepared || g->nursery == NULL)
+	if (!g->is_prepared || g->nursery == NULL ||
+	    g->master->state == MASTER_STOPPING)
 		return;
 	while (g->n_live - g->n_leaving < g->n_wanted) {
 		if (spawn_worker(g))

@@ -189,6 +189,16 @@ def test_an_idle_timeout_ends_no_request(gatehouse, version):
     c.conn.close()
 
 
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGQUIT])
+def test_whoever_ends_with_the_master_is_not_replaced(gatehouse, how):
+    """Nor told as lost, however long it lived."""
+    gh = gatehouse(INI.replace("workers = 2", "workers = 8"))
+    old = time.monotonic() + 1.1
+    until(lambda: time.monotonic() > old, what="a worker's youth to end")
+    assert gh.stop(how) == 0
+    assert " error " not in gh.stderr(), gh.stderr()
+
+
 def test_an_origin_is_not_late_because_the_worker_is(gatehouse, origin):
     """Its answer came in time, but the worker saw it when the time was over."""
     held = []
