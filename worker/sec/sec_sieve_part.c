@@ -28,6 +28,7 @@ sieve_part_fini(struct sieve_part *p)
 {
 	free(p->first.at);
 	free(p->last.at);
+	free(p->loose.at);
 	*p = (struct sieve_part){0};
 }
 
@@ -191,6 +192,17 @@ sieve_link(struct sec_sieve *s, const struct sieve_numbers *last,
 	s->n_lists++;
 }
 
+static void
+take_loose(
+    struct sieve_part *p, const struct sieve_numbers *loose, uint32_t weight)
+{
+	if (loose->n == 0)
+		return;
+	if (p->loose.n == 0 || weight < p->loose_weight)
+		p->loose_weight = weight;
+	sieve_numbers_add(&p->loose, loose);
+}
+
 /* a then b; both are used up. */
 struct sieve_part
 sieve_part_then(
@@ -210,16 +222,52 @@ sieve_part_then(
 	sieve_numbers_add(&p.last, &b.last);
 	if (b.is_optional)
 		sieve_numbers_add(&p.last, &a.last);
+	take_loose(&p, &a.loose, a.loose_weight);
+	take_loose(&p, &b.loose, a.weight + b.loose_weight);
 	sieve_part_fini(&a);
 	sieve_part_fini(&b);
 	return p;
 }
 
+/* What ends there is told from its loose ends. */
+static void
+cut_loose(struct sieve_part *p)
+{
+	take_loose(p, &p->last, p->weight);
+	p->last.n = 0;
+	p->is_cut_behind = false;
+	p->weight = UINT32_MAX;
+}
+
+void
+sieve_part_cut_behind(struct sieve_part *p)
+{
+	p->is_cut_behind = true;
+	if (p->loose.n == 0)
+		return;
+	sieve_numbers_add(&p->last, &p->loose);
+	p->loose.n = 0;
+	if (p->loose_weight < p->weight)
+		p->weight = p->loose_weight;
+}
+
+/* One that is cut behind and may match nothing leaves nothing to go on from, and
+ * so cuts off both. */
 struct sieve_part
 sieve_part_or(struct sieve_part a, struct sieve_part b)
 {
+	if (a.is_cut_behind != b.is_cut_behind) {
+		struct sieve_part *cut = a.is_cut_behind ? &a : &b;
+		struct sieve_part *open = a.is_cut_behind ? &b : &a;
+
+		if (cut->is_optional)
+			sieve_part_cut_behind(open);
+		else
+			cut_loose(cut);
+	}
 	sieve_numbers_add(&a.first, &b.first);
 	sieve_numbers_add(&a.last, &b.last);
+	take_loose(&a, &b.loose, b.loose_weight);
 	a.is_optional = a.is_optional || b.is_optional;
 	a.is_cut_before = a.is_cut_before || b.is_cut_before;
 	a.is_cut_behind = a.is_cut_behind || b.is_cut_behind;

@@ -369,11 +369,19 @@ read_piece(struct sieve_reader *r)
 
 /* --- stretches ------------------------------------------------------------ */
 
+/* Wherever it ends. */
+static uint32_t
+part_weight(const struct sieve_part *p)
+{
+	return p->loose.n > 0 && p->loose_weight < p->weight ? p->loose_weight
+							     : p->weight;
+}
+
 /* The better one of two; the other is used up. */
 static struct sieve_part
 part_better(struct sieve_part a, struct sieve_part b)
 {
-	if (b.weight > a.weight) {
+	if (part_weight(&b) > part_weight(&a)) {
 		sieve_part_fini(&a);
 		return b;
 	}
@@ -404,7 +412,6 @@ part_at_word(struct sieve_reader *r, struct sieve_part p)
 {
 	struct sieve_set set = {{0}};
 	struct sieve_part before;
-	uint32_t weight = p.weight;
 
 	sieve_set_add_word(&set);
 	sieve_set_invert(&set);
@@ -414,9 +421,8 @@ part_at_word(struct sieve_reader *r, struct sieve_part p)
 		sieve_part_fini(&before);
 		return p;
 	}
-	p = sieve_part_then(r, before, p);
-	p.weight = weight;
-	return p;
+	before.weight = 0;
+	return sieve_part_then(r, before, p);
 }
 
 static bool
@@ -465,6 +471,8 @@ read_sequence(struct sieve_reader *r)
 	struct sieve_part p = read_stretch(r, sieve_part_empty());
 	bool is_cut = p.is_cut_behind;
 
+	if (is_cut)
+		sieve_part_cut_behind(&p);
 	while (is_cut && !is_at_end(r) && !r->is_bad) {
 		struct sieve_part next;
 
@@ -474,11 +482,13 @@ read_sequence(struct sieve_reader *r)
 		/* something was before it */
 		next.is_cut_before = true;
 		is_cut = next.is_cut_behind;
+		if (is_cut)
+			sieve_part_cut_behind(&next);
 		p.is_cut_behind = true;
 		p = part_better(p, next);
 	}
 	if (p.is_cut_before || p.is_cut_behind)
-		p.is_optional = p.is_optional || p.weight < WEIGHT_MIN;
+		p.is_optional = p.is_optional || part_weight(&p) < WEIGHT_MIN;
 	return p;
 }
 
@@ -525,8 +535,10 @@ sieve_read(struct sec_sieve *s, span pattern, int32_t number)
 	    .is_at_start = true};
 	struct sieve_part p = read_either(&r);
 	bool is_good = !r.is_bad && r.p == r.end && !p.is_optional &&
-		       p.weight >= WEIGHT_MIN;
+		       part_weight(&p) >= WEIGHT_MIN;
 
+	/* nothing comes next */
+	sieve_part_cut_behind(&p);
 	if (is_good) {
 		sieve_numbers_add(&s->first, &p.first);
 		for (uint32_t i = 0; i < p.last.n; i++)

@@ -22,10 +22,14 @@ struct sieve_reader {
 /* A part of a pattern. */
 struct sieve_part {
 	struct sieve_numbers first, last;
+	/* Where alternatives end that are cut off from what comes next, while
+	 * others are not: who is there needs no more. */
+	struct sieve_numbers loose;
 	bool is_optional; /* matches the empty text */
 	/* What was beside it there is cut off: it cannot be joined. */
 	bool is_cut_before, is_cut_behind;
 	uint32_t weight; /* bits that a text which it takes has, at least */
+	uint32_t loose_weight; /* of a text that comes to a loose end */
 	uint32_t breadth; /* bytes that it takes, if it is one class; else 0 */
 };
 
@@ -47,6 +51,8 @@ struct sieve_part sieve_part_of_anchor(struct sieve_reader *r, unsigned symbol);
 struct sieve_part sieve_part_then(
     struct sieve_reader *r, struct sieve_part a, struct sieve_part b);
 struct sieve_part sieve_part_or(struct sieve_part a, struct sieve_part b);
+/* Cut off what comes next: loose ends are ends like the others then. */
+void sieve_part_cut_behind(struct sieve_part *p);
 /* Any text: a cut. */
 struct sieve_part sieve_part_anything(void);
 void sieve_set_add_word(struct sieve_set *s);
