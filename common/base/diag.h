@@ -52,8 +52,8 @@ uint32_t diag_count(const struct diag *d, enum diag_level level);
  * problems in one run"); malloc'd, NUL-terminated, the caller frees. */
 char *diag_render(const struct diag *d);
 
-/* A line of text for people: what controls a terminal (also as UTF-8), and what is
- * no UTF-8, is written as '?'; a tab stays. */
+/* A line of text for people: what controls a terminal (also as UTF-8, see
+ * span_utf8_steers()), and what is no UTF-8, is written as '?'; a tab stays. */
 void text_print(span line, FILE *out);
 
 /* "file:line" of a place into out (cut to cap, NUL-terminated). */

@@ -226,3 +226,20 @@ span_utf8_len(span s, size_t at)
 	}
 	return len;
 }
+
+unsigned
+span_utf8_steers(span s, size_t len)
+{
+	const unsigned char *p = (const unsigned char *)s.p;
+	unsigned c;
+
+	if (len == 2) {
+		c = (p[0] & 0x1fu) << 6 | (p[1] & 0x3fu);
+		return c < 0xa0 ? c : 0;
+	}
+	if (len != 3)
+		return 0;
+	c = (p[0] & 0x0fu) << 12 | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu);
+	return (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) ? c
+									    : 0;
+}

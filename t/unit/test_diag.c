@@ -99,6 +99,36 @@ START_TEST(control_bytes_do_not_reach_the_terminal)
 }
 END_TEST
 
+START_TEST(what_steers_a_terminal_is_not_shown)
+{
+	static const struct {
+		const char *text, *shown;
+	} cases[] = {
+	    {"a\tb\x7f\xff", "a\tb??"},
+	    {"\xc2\x9b"
+	     "31m",
+		"?31m"},
+	    {"a\xe2\x80\xae"
+	     "b",
+		"a?b"},
+	    {"\xe2\x80\xa8\xe2\x81\xa9", "??"},
+	    {"\xc2\xa0\xe2\x80\xaf", "\xc2\xa0\xe2\x80\xaf"},
+	};
+
+	for (size_t i = 0; i < NELEMS(cases); i++) {
+		char *text = NULL;
+		size_t len = 0;
+		FILE *out = open_memstream(&text, &len);
+
+		ck_assert_ptr_nonnull(out);
+		text_print(span_str(cases[i].text), out);
+		ck_assert_int_eq(fclose(out), 0);
+		ck_assert_str_eq(text, cases[i].shown);
+		free(text);
+	}
+}
+END_TEST
+
 START_TEST(places_that_are_not_there_show_no_line)
 {
 	diag_error(d, at(99, 1, 1), "x");
@@ -283,6 +313,7 @@ main(void)
 	    problems_stand_in_the_order_of_the_file,
 	    places_of_one_column_keep_the_order_of_arrival,
 	    control_bytes_do_not_reach_the_terminal,
+	    what_steers_a_terminal_is_not_shown,
 	    places_that_are_not_there_show_no_line,
 	    a_long_line_is_shown_up_to_a_bound,
 	    the_same_problem_is_told_once,

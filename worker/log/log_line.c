@@ -127,26 +127,6 @@ log_escape_text(span s, char *out, size_t cap, bool *is_cut)
 	return len;
 }
 
-/* The number of a character of `len` bytes that shows nothing and steers a terminal
- * (C1, with a CSI of one character), or the order or the ends of its lines; 0 for
- * all others. */
-static unsigned
-escape_steers(span s, size_t len)
-{
-	const unsigned char *p = (const unsigned char *)s.p;
-	unsigned c;
-
-	if (len == 2) {
-		c = (p[0] & 0x1fu) << 6 | (p[1] & 0x3fu);
-		return c < 0xa0 ? c : 0;
-	}
-	if (len != 3)
-		return 0;
-	c = (p[0] & 0x0fu) << 12 | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu);
-	return (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) ? c
-									    : 0;
-}
-
 /* One character that is not plain. Returns the bytes written to `out` (room for
  * 6), sets *used. */
 static size_t
@@ -168,7 +148,7 @@ escape_json_char(span s, char *out, size_t *used)
 		return 6;
 	}
 	*used = span_utf8_len(s, 0);
-	steers = escape_steers(s, *used);
+	steers = span_utf8_steers(s, *used);
 	if (steers != 0) {
 		out[0] = '\\';
 		out[1] = 'u';
