@@ -1,75 +1,77 @@
-"""A headless Chromium, driven over its pipe of the DevTools protocol (messages
-of JSON between NULs; devtools-protocol, "Browser protocol")."""
-import fcntl
+"""A headless Chromium, driven by t/lib/browser.js with playwright-core."""
+import contextlib
 import json
 import os
+import pathlib
+import select
 import shutil
 import signal
 import subprocess
-import threading
+import time
 
+import pytest
+
+from .gatehouse import TOP, descendants
+from .grpc import MODULES
 from .wire import WAIT_S
 
 PROGRAM = shutil.which("chromium-headless-shell")
-READ_FD, WRITE_FD = 3, 4  # as the browser expects them
+# Playwright gives up before that, where it waits for something.
+ORDER_S = 2 * WAIT_S
+LEAVE_S = 10
 
 
-def high_pipe():
-    """Both ends out of the way of those two."""
-    ends = os.pipe()
-    high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10) for fd in ends]
-    for fd in ends:
-        os.close(fd)
-    return high
+def missing():
+    """Why there is none here, or nothing."""
+    if not PROGRAM:
+        return "no Chromium"
+    if not shutil.which("node"):
+        return "no node"
+    if not (MODULES / "playwright-core").is_dir():
+        return "no packages of npm here: ./bootstrap deps"
+    return ""
 
 
-class Page:
-    """One tab. What it complains of is in `complaints`."""
+needed = pytest.mark.skipif(bool(missing()), reason=missing())
 
-    def __init__(self, profile, width=1280, height=900, dark=False, more=()):
-        to_read, self.to = high_pipe()
-        self.come, to_write = high_pipe()
-        self.process = subprocess.Popen(
-            ["bash", "-c", f'exec "$@" {READ_FD}<&{to_read} '
-             f"{WRITE_FD}>&{to_write}", "sh", PROGRAM, "--no-sandbox",
-             "--disable-gpu", "--disable-dev-shm-usage",
-             "--disable-background-networking", "--no-proxy-server",
-             "--remote-debugging-pipe", f"--user-data-dir={profile}",
-             *more],
-            pass_fds=(to_read, to_write), stderr=subprocess.DEVNULL,
-            start_new_session=True)
-        os.close(to_read)
-        os.close(to_write)
-        # who does not answer is ended, which ends every read
-        self.late = threading.Timer(4 * WAIT_S, self.kill)
-        self.late.start()
+
+class BrowserError(Exception):
+    """It could not do what it was told, or has ended."""
+
+
+class Browser:
+    """One for a test or the tests of a file, which ends with them; `folder` is for
+    all that it writes."""
+
+    order_s = ORDER_S
+
+    def __init__(self, folder, more=()):
+        folder = pathlib.Path(folder)
+        folder.mkdir(exist_ok=True)
+        self.err = folder / "browser.err"
+        with self.err.open("w") as err:
+            self.process = subprocess.Popen(
+                ["node", str(TOP / "t/lib/browser.js"), PROGRAM,
+                 "--no-proxy-server", *more],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=err,
+                start_new_session=True,
+                env={**os.environ, "NODE_PATH": str(MODULES),
+                     "TMPDIR": str(folder), "LIMIT_MS": str(WAIT_S * 1000)})
         self.rest = b""
-        self.n = 0
-        self.session = None
-        self.complaints = []
-        self.loaded = 0
-        target = self.call("Target.createTarget", url="about:blank")
-        self.session = self.call("Target.attachToTarget", flatten=True,
-                                 targetId=target["targetId"])["sessionId"]
-        for part in ("Page", "Runtime", "Log"):
-            self.call(part + ".enable")
-        self.resize(width, height)
-        self.call("Emulation.setEmulatedMedia", features=[
-            {"name": "prefers-color-scheme",
-             "value": "dark" if dark else "light"}])
-
-    def kill(self):
+        self.below = []
+        self.pages = []
         try:
-            os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+            self.version = self._answer()["value"]
+            self._hold()
+        except BaseException:
+            self.close()
+            raise
 
-    def close(self):
-        self.late.cancel()
-        self.kill()
-        self.process.wait()
-        os.close(self.to)
-        os.close(self.come)
+    def _hold(self):
+        """The processes of the browser, whoever their parent will be."""
+        for pid in descendants(self.process.pid):
+            with contextlib.suppress(ProcessLookupError):
+                self.below.append(os.pidfd_open(pid))
 
     def __enter__(self):
         return self
@@ -77,65 +79,109 @@ class Page:
     def __exit__(self, *_):
         self.close()
 
-    def read(self):
-        while b"\0" not in self.rest:
-            more = os.read(self.come, 65536)
+    def close(self):
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(LEAVE_S)
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+        for fd in self.below:
+            self._end(fd)
+
+    @staticmethod
+    def _end(fd):
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(fd, signal.SIGKILL)
+        assert select.select([fd], [], [], LEAVE_S)[0], "it did not end"
+        # those without their parent have become ours
+        with contextlib.suppress(ChildProcessError):
+            os.waitid(os.P_PIDFD, fd, os.WEXITED)
+        os.close(fd)
+
+    def _line(self):
+        end = time.monotonic() + self.order_s
+        while b"\n" not in self.rest:
+            left = max(0, end - time.monotonic())
+            if not select.select([self.process.stdout], [], [], left)[0]:
+                self.process.kill()
+            more = os.read(self.process.stdout.fileno(), 65536)
             if not more:
-                raise EOFError("the browser has ended")
+                raise BrowserError(
+                    f"the browser has ended with {self.process.wait()}: "
+                    f"{self.err.read_text()[-2000:]}")
             self.rest += more
-        text, _, self.rest = self.rest.partition(b"\0")
-        return json.loads(text)
+        line, _, self.rest = self.rest.partition(b"\n")
+        return line
 
-    def hear(self, message):
-        name, told = message.get("method"), message.get("params", {})
-        if name == "Log.entryAdded":
-            self.complaints.append(told["entry"]["text"])
-        elif name == "Runtime.exceptionThrown":
-            self.complaints.append(json.dumps(told["exceptionDetails"]))
-        elif name == "Page.loadEventFired":
-            self.loaded += 1
+    def _answer(self):
+        answer = json.loads(self._line())
+        if "failed" in answer:
+            raise BrowserError(answer["failed"])
+        return answer
 
-    def call(self, method, **params):
-        self.n += 1
-        message = {"id": self.n, "method": method, "params": params}
-        if self.session:
-            message["sessionId"] = self.session
-        os.write(self.to, json.dumps(message).encode() + b"\0")
-        while True:
-            got = self.read()
-            if got.get("id") != self.n:
-                self.hear(got)
-                continue
-            assert "error" not in got, got
-            return got["result"]
+    def order(self, **what):
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.write(json.dumps(what).encode() + b"\n")
+            self.process.stdin.flush()
+        return self._answer()
 
-    def resize(self, width, height):
-        self.call("Emulation.setDeviceMetricsOverride", width=width,
-                  height=height, deviceScaleFactor=1, mobile=width < 500)
+    def page(self, width=1280, height=900, **options):
+        """One that shares nothing with the others; with options as Playwright's
+        browser.newContext() has them."""
+        made = self.order(open={"viewport": {"width": width, "height": height},
+                                **options})
+        self.pages.append(Page(self, made["value"]))
+        return self.pages[-1]
 
-    def open(self, url):
-        before = self.loaded
-        self.call("Page.navigate", url=url)
-        while self.loaded == before:
-            self.hear(self.read())
+    def close_pages(self):
+        while self.pages:
+            self.pages.pop().do(("context",), ("close",))
 
-    def run(self, script):
-        """The value of an expression, which may be a promise."""
-        got = self.call("Runtime.evaluate", expression=script,
-                        awaitPromise=True, returnByValue=True)
-        assert "exceptionDetails" not in got, got
-        return got["result"].get("value")
 
-    def press(self, key, text=None):
-        code = {"Tab": 9, "Enter": 13}.get(key, 0)
-        for kind in ("keyDown", "keyUp"):
-            more = {"text": text} if text and kind == "keyDown" else {}
-            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key,
-                      windowsVirtualKeyCode=code, **more)
+class Place:
+    """What of a page one means (Playwright's Locator), found anew each time."""
+
+    def __init__(self, page, steps=()):
+        self.page = page
+        self.steps = steps
+
+    def __getattr__(self, method):
+        """page.by_role("button", "Pause").press("Enter")."""
+        return lambda *args: self.page.do(*self.steps, (method, *args))
+
+    def all(self, selector):
+        return Place(self.page, (*self.steps, ("locator", selector)))
+
+    def by_role(self, role, name=None, exact=True, **options):
+        """As readers of screens find it."""
+        if name is not None:
+            options.update(name=name, exact=exact)
+        return Place(self.page, (*self.steps, ("getByRole", role, options)))
+
+
+class Page(Place):
+    """One tab. What it complains of is in `complaints`."""
+
+    def __init__(self, browser, number):
+        super().__init__(self)
+        self.browser = browser
+        self.number = number
+        self.complaints = []
+
+    def do(self, *steps):
+        answer = self.browser.order(page=self.number, steps=steps)
+        self.complaints += answer["complaints"]
+        return answer.get("value")
+
+    def came(self, beneath):
+        """{path: object} of the last answers that it got."""
+        return self.browser.order(page=self.number, came=beneath)["value"]
+
+    def press(self, *keys):
+        for key in keys:
+            self.do(("keyboard",), ("press", key))
 
     def type(self, text):
-        self.call("Input.insertText", text=text)
-
-    def picture(self):
-        """PNG, of what is in the window."""
-        return self.call("Page.captureScreenshot", format="png")["data"]
+        self.do(("keyboard",), ("insertText", text))

@@ -551,14 +551,15 @@ def put_seen(site, at):
 
 
 @pytest.mark.heavy
-@pytest.mark.skipif(not browser.PROGRAM, reason="no Chromium")
+@browser.needed
 def test_chromium_reads_it(play, tmp_path):
     """It takes the first answer for a dictionary, names it, and reads what is
     told by it. (On its own machine it asks for no https.)"""
     new = put_seen(play.site, "/seen/")
-    with browser.Page(tmp_path / "profile") as page:
-        page.open(f"http://127.0.0.1:{play.gh.port}/seen/")
-        assert page.run(TELLS) == f"{play.coding} {new}"
+    with browser.Browser(tmp_path / "browser") as chromium:
+        page = chromium.page()
+        page.goto(f"http://127.0.0.1:{play.gh.port}/seen/")
+        assert page.evaluate(TELLS) == f"{play.coding} {new}"
 
 
 # Without it no dictionary is used behind a certificate of an own authority.
@@ -588,7 +589,7 @@ memory = 16m
 
 
 @pytest.mark.heavy
-@pytest.mark.skipif(not browser.PROGRAM, reason="no Chromium")
+@browser.needed
 @pytest.mark.parametrize("coding", ["dcz"] + ["dcb"] * HAS_DCB)
 def test_chromium_reads_it_over_https(gatehouse, origin, tmp_path, coding):
     """As strangers' browsers do it: through TLS and HTTP/2, from a name, whose
@@ -599,12 +600,13 @@ def test_chromium_reads_it_over_https(gatehouse, origin, tmp_path, coding):
     new = put_seen(site, "/seen/")
     gh = gatehouse(SECURE, origin=origin(site).address, coding=coding,
                    pem=pem, key=pem.with_suffix(".key"))
-    with browser.Page(tmp_path / "profile", more=[
+    with browser.Browser(tmp_path / "browser", more=[
             f"--host-resolver-rules=MAP a.test 127.0.0.1:{gh.port}",
             f"--ignore-certificate-errors-spki-list={spki(pem)}",
-            f"--disable-features={STRANGE_ROOTS}"]) as page:
-        page.open("https://a.test/seen/")
-        assert page.run(TELLS) == f"{coding} {new}"
+            f"--disable-features={STRANGE_ROOTS}"]) as chromium:
+        page = chromium.page()
+        page.goto("https://a.test/seen/")
+        assert page.evaluate(TELLS) == f"{coding} {new}"
     named = base64.b64encode(hashlib.sha256(text("seen", 1)).digest()).decode()
     line = rf"HTTP/2\.0 :{re.escape(named)}: .*dcb, dcz"
     until(lambda: re.search(line, (gh.dir / "access.log").read_text()),
