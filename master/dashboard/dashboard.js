@@ -63,6 +63,7 @@ function showLogin() {
   byId("main").hidden = true;
   byId("forget").hidden = true;
   byId("refused").textContent = getToken() ? "This is not the token." : "";
+  byId("token").setAttribute("aria-invalid", String(Boolean(getToken())));
   sessionStorage.removeItem("token");
   wasRefused = true;
   byId("token").focus();
@@ -104,33 +105,47 @@ function shape(name, attributes, text) {
   return e;
 }
 
-/* Anew only when it differs: what is open or focused stays so. */
-function fill(id, made) {
-  const at = byId(id);
-  const key = made.map((e) => e.outerHTML).join("");
-  if (at.made === key) return;
-  at.made = key;
-  const focusable = () => [...at.querySelectorAll("[tabindex], summary")];
-  const focused = focusable().indexOf(document.activeElement);
-  const open = new Set([...at.querySelectorAll("details[open]")].map((d) => d.dataset.id));
-  at.replaceChildren(...made);
-  for (const d of at.querySelectorAll("details")) d.open = open.has(d.dataset.id);
-  if (focused >= 0 && focusable()[focused])
-    focusable()[focused].focus({ preventScroll: true });
+/* {what it is about, whatever its place: element} of what keys can reach. */
+const reached = (at) => new Map([...at.querySelectorAll("[tabindex], summary")].map(
+  (e) => [e.ariaLabel || e.parentElement.dataset.id, e]));
+
+/* What takes the place of the one that had the focus. */
+function refocus(now, key, place) {
+  const others = [...now.values()];
+  const next = now.get(key) || others[Math.min(place, others.length - 1)] || byId("main");
+  next.focus({ preventScroll: true });
 }
 
-/* columns: [heading, what of a row, is it a number] */
-function table(caption, columns, rows) {
+/* Anew only when it differs: what is open, focused or scrolled stays so. */
+function fill(id, made) {
+  const at = byId(id);
+  const text = made.map((e) => e.outerHTML).join("");
+  if (at.made === text) return;
+  at.made = text;
+  const before = reached(at);
+  const place = [...before.values()].indexOf(document.activeElement);
+  const open = new Set([...at.querySelectorAll("details[open]")].map((d) => d.dataset.id));
+  const scrolled = [...before].map(([key, e]) => [key, e.scrollLeft]);
+  at.replaceChildren(...made);
+  for (const d of at.querySelectorAll("details")) d.open = open.has(d.dataset.id);
+  const now = reached(at);
+  for (const [key, left] of scrolled) if (left && now.has(key)) now.get(key).scrollLeft = left;
+  if (place >= 0) refocus(now, [...before.keys()][place], place);
+}
+
+/* columns: [heading, what of a row, is it a number]; the name is the same each
+ * time, more of the caption need not be. */
+function table(name, columns, rows, more = "") {
   const box = make("div", undefined, "scroll");
-  const t = box.appendChild(make("table"));
-  t.appendChild(make("caption", caption));
   if (!rows.length) {
-    box.appendChild(make("p", "none", "none"));
+    box.append(make("h3", name + more), make("p", "none", "none"));
     return box;
   }
+  const t = box.appendChild(make("table"));
+  t.appendChild(make("caption", name + more));
   box.tabIndex = 0;
   box.setAttribute("role", "region");
-  box.setAttribute("aria-label", caption);
+  box.setAttribute("aria-label", name);
   const head = t.appendChild(make("thead")).appendChild(make("tr"));
   for (const [heading, , isNumber] of columns) {
     const th = head.appendChild(make("th", heading, isNumber ? "n" : ""));
@@ -283,11 +298,12 @@ function drawHealth(upstreams) {
 const place = (l) => l.file === null ? "-" : l.file + ":" + l.line;
 
 function drawBlocked(blocked, decisions) {
-  fill("blocked", [table(`What decided, in the last ${blocked.of} of them`, [
+  fill("blocked", [table("What decided", [
     ["times", (l) => l.count, true], ["came to", (l) => l.fault],
-    ["by", (l) => l.what + " " + l.text], ["line", place]], blocked.lines)]);
+    ["by", (l) => l.what + " " + l.text], ["line", place]], blocked.lines,
+  `, in the last ${blocked.of} of them`)]);
   const box = make("div", undefined, "scroll");
-  box.appendChild(make("h3", "The last ones, and why", "none"));
+  box.appendChild(make("h3", "The last ones, and why"));
   for (const d of decisions) {
     const one = box.appendChild(make("details"));
     one.dataset.id = d.request_id + d.time;

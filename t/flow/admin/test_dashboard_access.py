@@ -1,7 +1,8 @@
-"""The dashboard is for all (WCAG 2.2, whose numbers stand with the tests): keys or
-a finger are enough, and it can be read."""
+"""The dashboard is for all (WCAG 2.2, whose numbers stand with the tests): keys, a
+finger or a reader of the screen are enough, and it can be read."""
 import pytest
-from lib.dashboard import TOKEN, log_in, look_anew, visit
+from lib import admin
+from lib.dashboard import INI, TOKEN, load, log_in, look_anew, visit
 from lib.procs import until
 
 LONG = "/shut/" + "long" * 60
@@ -9,11 +10,92 @@ PHONE = {"width": 360, "height": 740, "isMobile": True, "hasTouch": True,
          "deviceScaleFactor": 2}
 NARROWEST = 320  # 1.4.10
 TARGET_PX = 24  # 2.5.8
+LINE_PX = 20
 TEXT_CONTRAST, SHAPE_CONTRAST = 4.5, 3  # 1.4.3, 1.4.11
 
 
 def focused(page):
     return page.evaluate("document.activeElement.textContent")
+
+
+CONTROLS = {"button", "link", "textbox", "checkbox", "combobox"}
+NAMED = CONTROLS | {"img", "table", "region", "heading", "columnheader"}
+
+
+def tree(page):
+    """[(role, node)] of what readers are given."""
+    found = []
+
+    def walk(node):
+        found.append((node["role"], node))
+        for child in node.get("children", []):
+            if isinstance(child, dict):
+                walk(child)
+    for node in page.all("body").ariaSnapshotJSON():
+        walk(node)
+    return found
+
+
+def names(nodes, *roles):
+    return [n.get("name") or n.get("text") for role, n in nodes if role in roles]
+
+
+@pytest.mark.heavy
+def test_readers_are_told_everything(seen, chromium):
+    """4.1.2, 1.3.1, 1.1.1: what has a role has a name, no two regions the same;
+    tables have captions and heads; charts say their numbers; 3.3.1: what is
+    wrong is said with the field."""
+    page = chromium.page()
+    visit(page, seen)
+    assert page.evaluate("document.documentElement.lang") == "en"
+    for typed in "wrong-token-of-sixteen", TOKEN:
+        nodes = tree(page)
+        assert names(nodes, *CONTROLS) == [
+            "To the numbers", "Pause", "Token of [admin]", "Show"]
+        page.type(typed)
+        page.press("Enter")
+        if typed != TOKEN:
+            wrong = page.by_role("textbox", description="This is not the token.")
+            wrong.waitFor()
+            assert wrong.getAttribute("aria-invalid") == "true"
+            assert page.by_role("alert").textContent() == \
+                "This is not the token."
+    page.by_role("main").waitFor()
+    nodes = tree(page)
+    assert all(names([pair], pair[0]) != [None] for pair in nodes if
+               pair[0] in NAMED), nodes
+    assert names(nodes, "button") == ["Pause", "Forget the token"]
+    regions = names(nodes, "region")
+    assert len(regions) == len(set(regions)) > 10
+    captions = page.all("caption").allTextContents()
+    assert names(nodes, "table") == captions
+    for caption in captions:
+        table = page.by_role("table", caption)
+        n = table.by_role("columnheader").count()
+        assert n >= 2, caption
+        assert n * (table.by_role("row").count() - 1) == \
+            table.by_role("cell").count() > 0
+    charts = names(nodes, "img")
+    assert len(charts) == 4
+    assert all("the last second" in text for text in charts)
+    levels = [n["level"] for role, n in nodes if role == "heading"]
+    assert levels[0] == 1 and levels.count(1) == 1
+    assert all(b <= a + 1 for a, b in zip(levels, levels[1:]))
+    assert page.by_role("status").textContent()
+
+
+@pytest.mark.heavy
+def test_what_has_no_rows_is_no_table(gatehouse, chromium):
+    """1.3.1: a heading says what there is none of, until there is one."""
+    gh = gatehouse(INI, ports=2)
+    until(lambda: admin.steward(gh))
+    page = log_in(chromium.page(), gh)
+    empty = page.by_role("heading", "Paths")
+    assert empty.isVisible()
+    assert page.by_role("table").count() == 1  # of workers
+    load(gh, 1)
+    until(lambda: look_anew(page) or empty.count() == 0)
+    assert page.by_role("table", "Paths").by_role("columnheader").count() == 2
 
 
 FOCUSABLE = """[...document.querySelectorAll(
@@ -61,6 +143,42 @@ def test_keys_are_enough(seen, chromium):
     assert page.by_role("textbox").inputValue() == "abc"
 
 
+@pytest.mark.heavy
+def test_what_is_read_stays_where_it_is(seen, chromium):
+    """A reason that is open and focused is so when newer ones come above it, until
+    it is none of the ten any more: then another one is focused."""
+    page = log_in(chromium.page(), seen)
+    page.all("#recent summary >> nth=0").focus()
+    page.press("Enter")
+    id_of = "document.activeElement.parentElement.dataset.id"
+    mine = page.evaluate(id_of)
+
+    def come(n):
+        path = f"/shut/{n}"
+        with seen.client() as c:
+            for _ in range(n):
+                c.get(path)
+
+        def last():
+            return admin.ask(seen, "GET", "/v1/why?last=10&refused")[1][
+                "decisions"]
+        until(lambda: sum(d["path"] == path for d in last()) == n)
+        look_anew(page)
+        until(lambda: page.evaluate(
+            "[...document.querySelectorAll('details')].map((d) => d.dataset.id)"
+        ) == [d["request_id"] + d["time"] for d in last()])
+    come(3)
+    assert page.evaluate(id_of) == mine
+    assert page.all("#recent details[open] pre").count() == 1
+    page.press("Escape")
+    assert page.evaluate(id_of) == mine
+    page.press("Space")
+    assert page.all("#recent details[open]").count() == 0
+    come(10)
+    assert page.evaluate(id_of) != mine
+    assert page.evaluate("document.activeElement.tagName") == "SUMMARY"
+
+
 OUTSIDE = """[...document.querySelectorAll("body *")].filter((e) =>
     e.checkVisibility() && !e.closest(".scroll table, .skip") &&
     e.getBoundingClientRect().right > innerWidth + 1).map((e) => e.outerHTML)"""
@@ -72,10 +190,16 @@ SMALL = """%s.filter((e) => !e.matches(".skip")).map(
 RECENT = "document.querySelector('#recent .scroll')"
 
 
+def left(page):
+    """How far two tables have been scrolled."""
+    return page.evaluate("['workers', 'blocked'].map((id) => "
+                         "document.querySelector(`#${id} .scroll`).scrollLeft)")
+
+
 @pytest.mark.heavy
 def test_a_finger_is_enough(seen, chromium):
     """1.4.10, 2.5.8, on a phone: nothing is beside the screen but in tables that
-    scroll by themselves; what is touched is large enough."""
+    scroll by themselves, and stay there; what is touched is large enough."""
     page = log_in(chromium.page(**PHONE), seen)
     for width in PHONE["width"], NARROWEST:
         page.setViewportSize({"width": width, "height": PHONE["height"]})
@@ -83,13 +207,24 @@ def test_a_finger_is_enough(seen, chromium):
                              ) == [width, width]
         assert page.evaluate(OUTSIDE) == []
         assert page.evaluate(SMALL) == []
+        # no word is cut where it may scroll
+        cell = page.by_role("cell", "serving").all("nth=0").boundingBox()
+        assert cell["height"] < LINE_PX * 2
+    scrolled = [page.by_role("region", name) for name in
+                ("Workers", "What decided")]
+    was = [r.textContent() for r in scrolled]
+    for region in scrolled:
+        region.hover()
+        page.do(("mouse",), ("wheel", 40, 0))
+    until(lambda: left(page) == [40, 40])
     with seen.client() as c:
         c.get(LONG)
-    long = page.all("#recent summary:has-text('longlong') >> nth=0")
-    until(lambda: look_anew(page) or long.count())
+        until(lambda: look_anew(page) or all(
+            r.textContent() != text for r, text in zip(scrolled, was)))
+    assert left(page) == [40, 40]
     page.by_role("button", "Pause").tap()
     page.by_role("button", "Pause", pressed=True).waitFor()
-    long.tap()
+    page.all("#recent summary:has-text('longlong') >> nth=0").tap()
     assert page.all("#recent details[open] pre").isVisible()
     assert page.evaluate(RECENT + ".scrollWidth === " + RECENT + ".clientWidth")
     page.by_role("button", "Forget the token").tap()
