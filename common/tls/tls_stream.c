@@ -67,19 +67,25 @@ tls_read_early(struct tls_stream *t)
 	return STREAM_RC_ERROR;
 }
 
+/* As tls_read_early(); what was read ahead comes first. */
+static int
+tls_begin_read(struct tls_stream *t)
+{
+	return t->is_done || t->ahead != NULL ? 0 : tls_read_early(t);
+}
+
 static ssize_t
 tls_read(struct stream *s, void *to, size_t len)
 {
 	struct tls_stream *t = s->impl;
 	size_t n = 0;
-	int rc = 0;
+	int rc;
 
 	if (s->is_ready) {
 		s->is_ready = false;
 		t->is_drained = false;
 	}
-	if (!t->is_done && t->ahead == NULL)
-		rc = tls_read_early(t);
+	rc = tls_begin_read(t);
 	if (t->ahead != NULL) {
 		s->may_read = true;
 		return (ssize_t)tls_early_take(t, to, len);
@@ -313,9 +319,14 @@ tls_is_fresh(struct stream *s)
 	struct tls_stream *t = s->impl;
 	char byte;
 	size_t n;
-	int rc = 0;
+	int rc;
 
 	t->is_drained = s->is_ready = false;
+	rc = tls_begin_read(t);
+	if (t->ahead != NULL) {
+		s->may_read = true;
+		return false;
+	}
 	while (rc == 0) {
 		tls_enter(t);
 		if (SSL_peek_ex(t->ssl, &byte, 1, &n) == 1)

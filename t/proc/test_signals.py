@@ -7,6 +7,7 @@ import time
 import pytest
 
 from lib import h2
+from lib.certs import Authority
 from lib.gatehouse import run
 from lib.procs import (Load, is_refused, kill_and_wait, status, stop,
                        until, wait_gone)
@@ -128,12 +129,19 @@ def test_quit_answers_what_has_already_been_sent(gatehouse):
 
 
 class Kept:
-    """A kept connection that has had its first answer, by either version."""
+    """A kept connection that has had its first answer, by either version, in
+    the clear or with TLS."""
 
-    def __init__(self, gh, version):
-        self.is_h2 = version == "h2"
-        self.conn = (h2.Conn(("127.0.0.1", gh.port)) if self.is_h2 else
-                     gh.client())
+    def __init__(self, gh, version, ca):
+        self.is_h2 = version.startswith("h2")
+        if not version.endswith("tls"):
+            self.conn = (h2.Conn(("127.0.0.1", gh.port)) if self.is_h2 else
+                         gh.client())
+        elif self.is_h2:
+            self.conn = h2.Conn(("127.0.0.1", gh.ports[1]),
+                                tls=h2.tls_context())
+        else:
+            self.conn = gh.client(gh.ports[1], tls=ca.context(), name="test")
         assert self.status(self.ask()) == 200
 
     def ask(self):
@@ -147,17 +155,36 @@ class Kept:
         return asked.response().status
 
 
-VERSIONS = pytest.mark.parametrize("version", ["h1", "h2"])
+VERSIONS = pytest.mark.parametrize("version", ["h1", "h2", "h1-tls", "h2-tls"])
 ONE = INI.replace("workers = 2", "workers = 1").replace(
     "[site", "h2c = on\n[site")
+BOTH = ONE.replace("[site", "{more}[listen y]\naddress = 127.0.0.1:{port1}\n"
+                   "tls = on\n{more}[site").replace(
+    "hosts = *", "hosts = *\ncertificate = {pem}\ncertificate_key = {key}")
+
+
+@pytest.fixture(scope="module")
+def ca():
+    made = Authority()
+    made.make("test", "test")
+    return made
+
+
+@pytest.fixture
+def both(gatehouse, ca):
+    """One worker behind a listener in the clear and one with TLS."""
+    def start(ini="", more=""):
+        return gatehouse(BOTH + ini, ports=2, more=more,
+                         pem=ca.dir / "test.pem", key=ca.dir / "test.key")
+    return start
 
 
 @VERSIONS
-def test_quit_answers_what_no_event_has_told_of(gatehouse, version):
+def test_quit_answers_what_no_event_has_told_of(both, ca, version):
     """The word to end comes before the loop has seen the request."""
-    gh = gatehouse(ONE + "[log access]\npath = {dir}/a.log\n"
-                   "[log error]\npath = {dir}/e.log\n")
-    c = Kept(gh, version)
+    gh = both("[log access]\npath = {dir}/a.log\n"
+              "[log error]\npath = {dir}/e.log\n")
+    c = Kept(gh, version, ca)
     [worker] = gh.workers()
     stop(worker)
     # the master's words are first in the loop's line then: when the error log
@@ -175,10 +202,10 @@ def test_quit_answers_what_no_event_has_told_of(gatehouse, version):
 
 
 @VERSIONS
-def test_an_idle_timeout_ends_no_request(gatehouse, version):
+def test_an_idle_timeout_ends_no_request(both, ca, version):
     """It came in time, but the worker saw it when the time was over."""
-    gh = gatehouse(ONE.replace("[site", "idle_timeout = 400ms\n[site"))
-    c = Kept(gh, version)
+    gh = both(more="idle_timeout = 400ms\n")
+    c = Kept(gh, version, ca)
     [worker] = gh.workers()
     stop(worker)
     over = time.monotonic() + 0.5
