@@ -126,6 +126,13 @@ def counts(gh):
             **{f"total-{k}": total["status"][k] for k in ("2xx", "4xx", "5xx")}}
 
 
+def has_drawn(page, before):
+    """No less than that, and a second of the charts."""
+    facts_now = page.evaluate(SHOWN)["facts"]
+    return all(int(facts_now[k]) >= n for k, n in before.items()) and \
+        page.came("/v1/")["/v1/traffic"]["seconds"]
+
+
 def counted(page):
     """(what stands in agreement, its counts)."""
     shown = until(lambda: agrees(page), what="agreement")
@@ -142,9 +149,7 @@ def test_its_numbers_are_those_of_the_interface(seen, chromium):
         for _ in range(3):
             busy.wait_answers(50)
             before = counts(seen)
-            look_anew(page)
-            until(lambda: all(int(page.evaluate(SHOWN)["facts"][k]) >= n for
-                              k, n in before.items()))
+            until(lambda: look_anew(page) or has_drawn(page, before))
             pause = page.by_role("button", "Pause")
             pause.click()
             _, middle = counted(page)
