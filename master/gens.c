@@ -182,7 +182,8 @@ gen_retire(struct gen *g)
 
 	if (g->state != GEN_STARTING && !gen_is_serving(g))
 		return;
-	reload_end(g, "it was ended before it served");
+	reload_end(
+	    g, gen_is_serving(g) ? NULL : "it was ended before it served");
 	gen_goto(g, GEN_RETIRING);
 	list_foreach (n, &g->master->children) {
 		struct child *c = LIST_ENTRY(n, struct child, node);
@@ -516,7 +517,6 @@ gen_serve(struct gen *g)
 	admin_use(g);
 	cachefiles_use(g);
 	quotafile_use(g);
-	reload_end(g, NULL);
 	logfile_use_error_log(g, "master");
 	if (m->steward != NULL && m->steward->ctl >= 0)
 		(void)ctl_send_word(

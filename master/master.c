@@ -27,6 +27,9 @@
 #define STOP_MS 2000u
 /* A graceful end may take shutdown_timeout and this. */
 #define QUIT_MORE_MS 3000u
+/* A worker that gets no CPU is not waited for longer before a reload has
+ * ended. */
+#define TAKE_OVER_MS 1000u
 /* And this for files of caches, behind it. */
 #define SAVE_MS 30000u
 
@@ -67,7 +70,7 @@ master_is_starting(const struct master *m)
 		if (LIST_ENTRY(n, struct gen, node)->state == GEN_STARTING)
 			return true;
 	}
-	return false;
+	return m->is_taking_over;
 }
 
 static void
@@ -118,7 +121,37 @@ master_ready(struct master *m)
 	} else {
 		master_check_fixed(m, g->conf);
 	}
+	m->is_taking_over = true;
+	loop_timer_set(m->loop, &m->taking_over, TAKE_OVER_MS);
+	master_check_taken_over(m);
+}
+
+static void
+master_on_taken_over(void *self)
+{
+	struct master *m = self;
+	struct gen *g = master_serving(m);
+
+	if (m->state > MASTER_RUNNING)
+		return;
+	if (g != NULL)
+		reload_end(g, NULL);
 	master_reloaded(m);
+}
+
+/* Whoever connects when the reload has ended shall not meet what was before. */
+void
+master_check_taken_over(struct master *m)
+{
+	if (!m->is_taking_over)
+		return;
+	list_foreach (n, &m->children) {
+		const struct child *c = LIST_ENTRY(n, struct child, node);
+
+		if (c->is_retiring && !c->has_retired)
+			return;
+	}
+	master_on_taken_over(m);
 }
 
 void
@@ -126,6 +159,8 @@ master_reloaded(struct master *m)
 {
 	const struct gen *g = master_serving(m);
 
+	m->is_taking_over = false;
+	loop_timer_clear(m->loop, &m->taking_over);
 	notify_ready(g == NULL ? 0 : g->no);
 	if (m->wants_reload) {
 		m->wants_reload = false;
@@ -430,6 +465,7 @@ master_init(struct master *m, const struct conf_source *src)
 	list_init(&m->gens);
 	list_init(&m->lsocks);
 	timer_init(&m->probation, probation_on_timer, m);
+	timer_init(&m->taking_over, master_on_taken_over, m);
 	timer_init(&m->beat, master_on_beat, m);
 	timer_init(&m->deadline, master_on_deadline, m);
 	timer_init(&m->steward_timer, master_on_steward_due, m);

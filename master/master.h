@@ -52,6 +52,7 @@ struct child {
 	uint64_t aborted_ms; /* when the watchdog sent SIGABRT; 0: not */
 	bool is_ready;
 	bool is_retiring;
+	bool has_retired; /* and accepts nothing more */
 	bool has_crashed; /* it ended neither in order nor because we said so */
 	struct task reap;
 };
@@ -269,11 +270,13 @@ struct master {
 	struct timer deadline; /* quitting, stopping */
 	struct timer steward_timer;
 	struct timer probation;
+	struct timer taking_over;
 	struct timer cert_watch; /* the files of TLS */
 	struct timer cert_day; /* the end of its certificates */
 	struct reading *kept; /* to go back to, or NULL */
 	uint64_t steward_wait_ms;
 	bool is_daemon;
+	bool is_taking_over; /* one serves; workers of others may accept yet */
 	bool wants_reload; /* a HUP came while one was under way */
 	bool has_waited; /* the reload waits for slots, and that was said */
 	bool wants_upgrade; /* a USR2 did */
@@ -301,8 +304,10 @@ void master_hand_over(struct master *m);
 void master_check_end(struct master *m);
 /* Its configuration is good: workers are next. */
 void master_prepared(const struct master *m);
-/* A generation serves: announce it. */
+/* A generation serves: announce it, as soon as no other one accepts. */
 void master_ready(struct master *m);
+/* A worker accepts nothing more: it may have been the last one to. */
+void master_check_taken_over(struct master *m);
 /* A reload has ended, well or not: say so and begin the one that was asked for
  * meanwhile. */
 void master_reloaded(struct master *m);
@@ -312,7 +317,7 @@ struct gen *master_serving(struct master *m);
 /* That one or else the newest, whose configuration the steward has. NULL when
  * there is none: drained. */
 struct gen *master_newest(struct master *m);
-/* Whether a generation is being started. */
+/* Whether a generation is being started, until nobody is accepted by another. */
 bool master_is_starting(const struct master *m);
 
 /* --- signals.c ------------------------------------------------------------ */

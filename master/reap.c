@@ -104,6 +104,7 @@ child_dead(struct child *c)
 	child_free(c);
 	if (g != NULL)
 		gen_on_death(g, c);
+	master_check_taken_over(m);
 	master_check_end(m);
 }
 
@@ -134,6 +135,8 @@ child_hear(struct child *c, const struct ctl_msg *msg, pid_t from, int *fd)
 	case CTL_RETIRED:
 		log_msg(LOG_INFO, "worker retired pid=%d connections=%llu",
 		    (int)c->pid, (unsigned long long)msg->arg);
+		c->has_retired = true;
+		master_check_taken_over(c->master);
 		break;
 	case CTL_ASK:
 		if (c->kind == CHILD_STEWARD) {

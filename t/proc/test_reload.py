@@ -3,9 +3,11 @@ import contextlib
 import os
 import signal
 import socket
+import time
 
 import pytest
 
+from lib import admin
 from lib.procs import (Load, is_refused, kill_and_wait, stop, until,
                        wait_gone)
 
@@ -22,6 +24,8 @@ respond = 200 one
 
 # Of what may be over before it is seen.
 TRIES = 20
+# Of what is seen once in ten times.
+MANY = 20
 
 
 def get(gh, port=None):
@@ -92,6 +96,34 @@ def test_listen_addresses_come_and_go(gatehouse):
     assert not load.failures
     assert get(gh, gh.ports[2]) == "one"
     until(lambda: is_refused(gh.ports[1]), what="the end of the old address")
+
+
+def test_a_reload_ends_when_the_old_ones_accept_nothing_more(gatehouse):
+    """One that gets no CPU could still take a connection that comes behind it:
+    its word is waited for, but for a second at most."""
+    gh = gatehouse(INI + admin.SECTION)
+    old = gh.workers()[0]
+    stop(old)
+    try:
+        begin = time.monotonic()
+        gh.reload(INI.replace("200 one", "200 two") + admin.SECTION)
+        # by a clock of whole milliseconds
+        assert time.monotonic() - begin >= 0.999
+    finally:
+        os.kill(old, signal.SIGCONT)
+    until(lambda: (admin.status(gh)["reload"] or {}).get("generation") == 2,
+          what="word of the reload")
+    wait_gone(old)
+    assert get(gh) == "two"
+
+
+def test_who_connects_behind_a_reload_meets_the_new_one(gatehouse):
+    """Under load, which keeps the old ones in the middle of accepting."""
+    gh = gatehouse(INI)
+    with Load(gh.port, 0, 4):
+        for i in range(MANY):
+            gh.reload(INI.replace("200 one", f"200 text{i}"))
+            assert [get(gh) for _ in range(4)] == [f"text{i}"] * 4
 
 
 def test_number_of_workers_changes(gatehouse):
