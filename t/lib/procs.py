@@ -89,6 +89,13 @@ def worker_pids(gh):
             for pid, title in gh.children("worker").items()}
 
 
+def settled(gh, workers=2):
+    """{pid: title} below the master: the nursery, the steward and so many
+    workers. Who forked a worker may end behind its first word."""
+    return until(lambda: len(found := gh.children()) == workers + 2 and found,
+                 what="these processes alone")
+
+
 def open_files(pid):
     """{fd: what it is} of a process; what it closes meanwhile is left out, and
     one that is gone has none."""

@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
-from lib.procs import (Load, kill_and_wait, meet_workers, status, until,
-                       wait_gone, worker_pids)
+from lib.procs import (Load, kill_and_wait, meet_workers, settled, status,
+                       until, wait_gone, worker_pids)
 from lib.wire import WAIT_S
 
 INI = """
@@ -21,6 +21,13 @@ address = 127.0.0.1:{port}
 hosts = *
 respond = 200 {worker}
 """
+
+
+def nursery_of(gh):
+    """Its pid, when all that it forked has a title of its own."""
+    settled(gh)
+    nursery, = gh.children("generation")
+    return nursery
 
 
 def respawned(gh, old):
@@ -101,7 +108,7 @@ def test_helpers_of_the_master_come_back(gatehouse, title):
 def test_worker_and_nursery_die_together(gatehouse):
     """The nursery is made first, then the worker."""
     gh = gatehouse(INI)
-    nursery, = gh.children("generation")
+    nursery = nursery_of(gh)
     worker = gh.workers()[0]
     os.kill(nursery, signal.SIGKILL)
     kill_and_wait(worker)
@@ -113,7 +120,7 @@ def test_worker_and_nursery_die_together(gatehouse):
 def test_a_reload_follows_the_nurserys_death(gatehouse):
     """A generation that lost its nursery retires like any other."""
     gh = gatehouse(INI)
-    kill_and_wait(*gh.children("generation"))
+    kill_and_wait(nursery_of(gh))
     gh.reload()
     with gh.client() as c:
         assert c.get().status == 200
@@ -131,7 +138,7 @@ def test_a_nursery_that_cannot_prepare_any_more_does_not_spin(gatehouse):
     page.write_text("page")
     gh = gatehouse(INI.replace("200 {worker}", f"200 file:{page}"))
     page.unlink()
-    kill_and_wait(*gh.children("generation"))
+    kill_and_wait(nursery_of(gh))
     until(lambda: gh.stderr().count("cannot read") >= 3, what="some tries")
     with gh.client() as c:
         tries = gh.stderr().count("cannot read")
@@ -147,8 +154,7 @@ def test_children_end_when_the_master_is_killed(gatehouse):
     """They notice by themselves: first nobody new, then nobody at all."""
     gh = gatehouse(INI)
     gh.expect_bad_end = True
-    children = list(gh.children())
-    assert len(children) == 4
+    children = list(settled(gh))
     gh.process.kill()
     gh.process.wait()
     for pid in children:
@@ -212,7 +218,7 @@ def test_a_worker_without_a_first_heartbeat_is_replaced(gatehouse, tmp_path):
     since its birth."""
     gh = gatehouse(INI.replace("workers = 2",
                                "workers = 2\nworker_watchdog = 2s"))
-    nursery, = gh.children("generation")
+    nursery = nursery_of(gh)
     said = tmp_path / "strace"
     with open(said, "wb") as err, subprocess.Popen(
             ["strace", "-f", "-p", str(nursery), "-e", "trace=sendmsg", "-e",

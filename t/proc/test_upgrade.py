@@ -9,7 +9,8 @@ import pytest
 
 from lib import admin
 from lib.gatehouse import BINARY, children
-from lib.procs import Load, end_masters, segment_bytes, until, wait_gone
+from lib.procs import (Load, end_masters, segment_bytes, settled, until,
+                       wait_gone)
 from lib.wire import WAIT_S
 
 INI = """
@@ -123,7 +124,7 @@ def test_an_order_of_the_log_level_goes_on(upgradable):
 def test_one_that_cannot_start_changes_nothing(upgradable, how, words):
     """The old one goes on, with the same processes, and says why."""
     gh = upgradable(INI)
-    before = sorted(gh.children())
+    before = sorted(settled(gh))
     gh.write({
         "bad": INI.replace("workers", "workres"),
         "port": INI.replace("[site", "[listen y]\naddress = 1.2.3.4:5\n[site"),
