@@ -1,5 +1,6 @@
 """Signals and the words of -s: what each asks for (README, "Signals")."""
 import os
+import select
 import signal
 import socket
 import time
@@ -155,6 +156,11 @@ class Kept:
         return asked.response().status
 
 
+def has_bytes(sock):
+    """Whether something has come, or the end."""
+    return select.select([sock], [], [], 0)[0]
+
+
 VERSIONS = pytest.mark.parametrize("version", ["h1", "h2", "h1-tls", "h2-tls"])
 ONE = INI.replace("workers = 2", "workers = 1").replace(
     "[site", "h2c = on\n[site")
@@ -205,9 +211,17 @@ def test_quit_answers_what_no_event_has_told_of(both, ca, version):
 def test_an_idle_timeout_ends_no_request(both, ca, version):
     """It came in time, but the worker saw it when the time was over."""
     gh = both(more="idle_timeout = 400ms\n")
-    c = Kept(gh, version, ca)
     [worker] = gh.workers()
-    stop(worker)
+
+    def stopped():
+        """A connection that it did not end before it was stopped."""
+        kept = Kept(gh, version, ca)
+        stop(worker)
+        if not has_bytes(kept.conn.sock):
+            return kept
+        os.kill(worker, signal.SIGCONT)
+        return None
+    c = until(stopped)
     over = time.monotonic() + 0.5
     asked = c.ask()
     until(lambda: time.monotonic() > over, what="idle_timeout")
@@ -231,11 +245,20 @@ def test_an_origin_is_not_late_because_the_worker_is(gatehouse, origin):
     held = []
     o = origin(lambda conn, request: held.append(conn))
     gh = gatehouse(proxy(ONE, o.address) + "timeout = 400ms\n")
-    with gh.client() as c:
+    [worker] = gh.workers()
+
+    def stopped():
+        """A request that it did not give up before it was stopped."""
+        held.clear()
+        c = gh.client()
         c.send(b"GET / HTTP/1.1\r\nHost: t\r\n\r\n")
         until(lambda: held)
-        [worker] = gh.workers()
         stop(worker)
+        if not has_bytes(c.sock):
+            return c
+        os.kill(worker, signal.SIGCONT)
+        return c.close()
+    with until(stopped) as c:
         over = time.monotonic() + 0.5
         held[0].send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nsoon")
         until(lambda: time.monotonic() > over, what="timeout")

@@ -91,7 +91,10 @@ def test_all_backups_are_bad_too(front, bad):
 
 
 # 504: a busy machine, on which being refused takes longer than connect_timeout
-@pytest.mark.parametrize("panic, statuses", [("50%", {200}), ("0%", {502, 504})])
+REFUSED = {502, 504}
+
+
+@pytest.mark.parametrize("panic, statuses", [("50%", {200}), ("0%", REFUSED)])
 def test_who_was_ejected_is_asked_before_an_error(front, origin, named, panic,
                                                   statuses):
     """The last healthy one does not answer, and no more may be ejected: one
@@ -119,5 +122,5 @@ def test_who_was_taken_out_is_not_asked(front, named, origin):
     taken = run("server", "app", out.address, "down", "-c", gh.ini)
     assert taken.returncode == 0, taken.stderr
     other.close()
-    assert {ask(gh) for _ in range(MORE)} == {502}
+    assert {ask(gh) for _ in range(MORE)} <= REFUSED
     assert not out.requests
