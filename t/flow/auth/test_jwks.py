@@ -252,7 +252,7 @@ def test_a_server_of_another_name_is_not_believed(world):
     assert world.status("e", "/other") == 503
     assert re.search(r'keys not fetched auth=other .*why="[^"]*(name|hostname)',
                      world.gh.stderr())
-    assert world.issuer.failed
+    until(lambda: world.issuer.failed, what="the end of the handshake")
 
 
 MISTAKES = """[site a]

@@ -72,7 +72,8 @@ def test_content_of_many_sizes(serve):
     with gh.client() as c:
         for n in SIZES:
             assert c.get(f"/{n}").body == noise(n)
-    assert "200 - 5000003" in (gh.dir / "access.log").read_text()
+    until(lambda: "200 - 5000003" in (gh.dir / "access.log").read_text(),
+          what="its line in the log")
     # one pipe was enough, and it is kept
     assert n_pipes(gh) == 2
 
