@@ -319,6 +319,7 @@ def test_a_coding_is_taken_away_for_rules(gh, coding):
 def test_a_coding_that_cannot_be_taken_away(gh, coding, body):
     field = f"Content-Encoding: {coding}"
     assert post(gh, FORM, body, "/", field).status == 400
+    until(lambda: " 400 waf\n" in (gh.dir / "access.log").read_text())
     assert audited(gh)["bound"] == "unreadable"
     assert post(gh, FORM, body, "/watch", field).status == 200
     assert post(gh, FORM, body, "/judged", field).status == 200
@@ -334,4 +335,3 @@ def test_a_rule_says_how_it_is_read(gh):
     assert post(gh, "application/json", b"a=attack", "/",
                 "X-Form: yes").status == 406
     assert post(gh, "application/json", b"").status == 200
-    until(lambda: " 400 waf\n" in (gh.dir / "access.log").read_text())
