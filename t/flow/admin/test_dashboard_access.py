@@ -1,5 +1,8 @@
 """The dashboard is for all (WCAG 2.2, whose numbers stand with the tests): keys, a
 finger or a reader of the screen are enough, and it can be read."""
+import json
+import re
+
 import pytest
 from lib import admin
 from lib.dashboard import INI, TOKEN, load, log_in, look_anew, visit
@@ -22,17 +25,24 @@ CONTROLS = {"button", "link", "textbox", "checkbox", "combobox"}
 NAMED = CONTROLS | {"img", "table", "region", "heading", "columnheader"}
 
 
-def tree(page):
-    """[(role, node)] of what readers are given."""
-    found = []
+# - role "name" [level=1]: text; quoted as a whole where YAML wants it
+NODE = re.compile(r"""- ('?)(?P<role>\w+)(?: (?P<name>"(?:[^"\\]|\\.)*"))?"""
+                  r"""(?: \[(?:level=(?P<level>\d+)|[^]]*)\])*\1"""
+                  r"""(?::(?: (?P<text>.*))?)?""")
 
-    def walk(node):
-        found.append((node["role"], node))
-        for child in node.get("children", []):
-            if isinstance(child, dict):
-                walk(child)
-    for node in page.all("body").ariaSnapshotJSON():
-        walk(node)
+
+def tree(page):
+    """[(role, {"name", "text", "level"})] of what readers are given."""
+    found = []
+    for line in page.all("body").ariaSnapshot().splitlines():
+        if line.lstrip().startswith("- /url:"):
+            continue
+        m = NODE.fullmatch(line.strip())
+        assert m, line
+        name = m["name"] and json.loads(
+            m["name"].replace("''", "'") if m[1] else m["name"])
+        found.append((m["role"], {"name": name, "text": m["text"],
+                                  "level": int(m["level"] or 0)}))
     return found
 
 
