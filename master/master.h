@@ -279,7 +279,7 @@ struct master {
 	bool is_taking_over; /* one serves; workers of others may accept yet */
 	bool wants_reload; /* a HUP came while one was under way */
 	bool has_waited; /* the reload waits for slots, and that was said */
-	bool wants_upgrade; /* a USR2 did */
+	bool wants_upgrade; /* a USR2 did, or while a failed upgrade ended */
 	bool is_replaced; /* a new master serves; sockets and files are its */
 	struct upgrade upgrade;
 	struct inherited inherited;

@@ -1,4 +1,5 @@
 """USR2: another binary takes over while this one serves, or nothing happens."""
+import ctypes
 import os
 import pathlib
 import shutil
@@ -12,6 +13,9 @@ from lib.gatehouse import BINARY, children
 from lib.procs import (Load, end_masters, segment_bytes, settled, until,
                        wait_gone)
 from lib.wire import WAIT_S
+
+PTRACE_SEIZE = 0x4206
+WALL = 0x40000000  # wait(2), __WALL: also for whom we trace
 
 INI = """
 [global]
@@ -189,6 +193,41 @@ def test_a_second_usr2_while_one_runs_is_refused(gatehouse, tmp_path):
     os.kill(next(iter(gh.children("tail"))), signal.SIGKILL)
     until(lambda: "upgrade failed" in gh.stderr(), what="the failure")
     assert get(gh) == "one"
+
+
+def trace(pid):
+    """From now on its end is told to us first, to its parent when we have heard
+    of it (ptrace(2))."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.ptrace(PTRACE_SEIZE, pid, None, None) < 0:
+        pytest.skip("it may not be traced")
+
+
+def test_a_usr2_right_behind_a_failure_is_not_lost(upgradable, tmp_path):
+    """That it failed is told when it lets go of its pipe, and before the master
+    knows of its end."""
+    binary = tmp_path / "gatehouse"
+    shutil.copy(BINARY, binary)
+    gh = upgradable(INI, binary=binary)
+    binary.unlink()
+    binary.write_text("#!/bin/sh\nexec tail -f /dev/null\n")
+    binary.chmod(0o755)
+    gh.send_signal(signal.SIGUSR2)
+    failing, = until(lambda: gh.children("tail"), what="the new one")
+    trace(failing)
+    os.kill(failing, signal.SIGKILL)
+    until(lambda: "upgrade failed" in gh.stderr(), what="the failure")
+    binary.unlink()
+    shutil.copy(BINARY, binary)
+    gh.send_signal(signal.SIGUSR2)
+    # a signal of a greater number is read later
+    gh.send_signal(signal.SIGTTOU)
+    until(lambda: f"signal={int(signal.SIGTTOU)} ignored" in gh.stderr())
+    os.waitpid(failing, WALL)
+    until(lambda: pid_of(gh) != gh.process.pid, what="a new master")
+    gh.others.append(pid_of(gh))
+    assert gh.process.wait(WAIT_S) == 0
+    assert "upgrade refused" not in gh.stderr()
 
 
 def test_a_binary_of_another_segment_begins_with_an_empty_one(
