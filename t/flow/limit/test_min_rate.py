@@ -81,9 +81,12 @@ def test_content_that_drips_is_answered_408(gh):
 
 
 def test_content_that_is_fast_enough_may_take_long(gh):
-    """4000 bytes a second, for three times the grace; pauses are paid for."""
-    with gh.client() as c:
-        assert upload(c, 30, 200) == 200
+    """4000 bytes a second, for three times the grace; pauses are paid for. A
+    busy machine may make it slower than that: another try."""
+    def is_served():
+        with gh.client() as c:
+            return upload(c, 30, 200) == 200
+    until(is_served)
 
 
 def test_content_that_was_fast_once_may_not_stop(gh):

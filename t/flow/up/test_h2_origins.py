@@ -195,7 +195,7 @@ def test_nobody_has_room(h2_front, h2_origin):
     connections as there may be: 503."""
     held = Held()
     o = h2_origin(held, settings={h2.MAX_CONCURRENT_STREAMS: 1})
-    gh = h2_front([o], upstream="connect_timeout = 500ms")
+    gh = h2_front([o], upstream="connect_timeout = 1s")
     with h2.Conn(("127.0.0.1", gh.port)) as c:
         streams = [c.ask(path="/0")]
         o.wait_requests(1)
