@@ -204,8 +204,11 @@ class Gatehouse:
         """HUP and wait until it serves again (the new or the old)."""
         if ini is not None:
             self.write(ini)
+        begin_us = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
         self.send_signal(signal.SIGHUP)
-        self.notify.wait("RELOADING=1")
+        # nobody may have read of those before
+        while int(self.notify.wait("RELOADING=1")["MONOTONIC_USEC"]) < begin_us:
+            pass
         return self.notify.wait("READY=1")
 
     def client(self, port=None, **kwargs):
