@@ -133,7 +133,8 @@ def test_the_end_of_an_answer_is_one_for_both(gatehouse, dns, hosts):
         until(lambda: is_right(dns, c, "a"), what="the move")
         asked(dns)
         assert is_right(dns, kept, "a")
-        assert asked(dns) == []
+        # the other names may be a second old
+        assert "a" not in asked(dns)
     kept.close()
 
 

@@ -1,6 +1,5 @@
 """Signals and the words of -s: what each asks for (README, "Signals")."""
 import os
-import select
 import signal
 import socket
 import time
@@ -156,9 +155,22 @@ class Kept:
         return asked.response().status
 
 
-def has_bytes(sock):
-    """Whether something has come, or the end."""
-    return select.select([sock], [], [], 0)[0]
+# A timeout, in seconds and as it is written; and a time that is longer.
+TIME_S, TIME, OVER_S = 0.4, "400ms", 0.5
+
+
+def stopped_in_time(worker, begin, end):
+    """What begin() gives, with the worker stopped before TIME was over; if that
+    was too late: end() of it, and once more."""
+    def look():
+        began = time.monotonic()
+        made = begin()
+        stop(worker)
+        if time.monotonic() - began < TIME_S:
+            return made
+        os.kill(worker, signal.SIGCONT)
+        return end(made)
+    return until(look, what="a stop in time")
 
 
 VERSIONS = pytest.mark.parametrize("version", ["h1", "h2", "h1-tls", "h2-tls"])
@@ -210,19 +222,11 @@ def test_quit_answers_what_no_event_has_told_of(both, ca, version):
 @VERSIONS
 def test_an_idle_timeout_ends_no_request(both, ca, version):
     """It came in time, but the worker saw it when the time was over."""
-    gh = both(more="idle_timeout = 400ms\n")
+    gh = both(more=f"idle_timeout = {TIME}\n")
     [worker] = gh.workers()
-
-    def stopped():
-        """A connection that it did not end before it was stopped."""
-        kept = Kept(gh, version, ca)
-        stop(worker)
-        if not has_bytes(kept.conn.sock):
-            return kept
-        os.kill(worker, signal.SIGCONT)
-        return None
-    c = until(stopped)
-    over = time.monotonic() + 0.5
+    c = stopped_in_time(worker, lambda: Kept(gh, version, ca),
+                        lambda kept: kept.conn.close())
+    over = time.monotonic() + OVER_S
     asked = c.ask()
     until(lambda: time.monotonic() > over, what="idle_timeout")
     os.kill(worker, signal.SIGCONT)
@@ -244,22 +248,17 @@ def test_an_origin_is_not_late_because_the_worker_is(gatehouse, origin):
     """Its answer came in time, but the worker saw it when the time was over."""
     held = []
     o = origin(lambda conn, request: held.append(conn))
-    gh = gatehouse(proxy(ONE, o.address) + "timeout = 400ms\n")
+    gh = gatehouse(proxy(ONE, o.address) + f"timeout = {TIME}\n")
     [worker] = gh.workers()
 
-    def stopped():
-        """A request that it did not give up before it was stopped."""
+    def ask():
         held.clear()
         c = gh.client()
         c.send(b"GET / HTTP/1.1\r\nHost: t\r\n\r\n")
         until(lambda: held)
-        stop(worker)
-        if not has_bytes(c.sock):
-            return c
-        os.kill(worker, signal.SIGCONT)
-        return c.close()
-    with until(stopped) as c:
-        over = time.monotonic() + 0.5
+        return c
+    with stopped_in_time(worker, ask, lambda c: c.close()) as c:
+        over = time.monotonic() + OVER_S
         held[0].send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nsoon")
         until(lambda: time.monotonic() > over, what="timeout")
         os.kill(worker, signal.SIGCONT)
