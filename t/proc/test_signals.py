@@ -155,10 +155,8 @@ class Kept:
         return asked.response().status
 
 
-# A timeout, in seconds and as it is written; a time that is longer; and one in
-# which a worker has done all that it puts off: stopped when it is woken for
-# that, it has looked at its sockets already.
-TIME_S, TIME, OVER_S, REST_S = 0.4, "400ms", 0.5, 0.05
+# A timeout, in seconds and as it is written; and a time that is longer.
+TIME_S, TIME, OVER_S = 0.4, "400ms", 0.5
 
 
 def stopped_in_time(worker, begin, end):
@@ -167,8 +165,6 @@ def stopped_in_time(worker, begin, end):
     def look():
         began = time.monotonic()
         made = begin()
-        rest = time.monotonic() + REST_S
-        until(lambda: time.monotonic() > rest)
         stop(worker)
         if time.monotonic() - began < TIME_S:
             return made
