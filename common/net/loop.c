@@ -333,6 +333,20 @@ loop_wait(struct loop *l, int wait_ms)
 	return n;
 }
 
+/* Who waited for an event that came in time is not late because the process was:
+ * events come before timers, also those of the while between the end of the
+ * wait and the time that was read behind it. */
+static void
+loop_run_timers(struct loop *l)
+{
+	uint64_t now_ms = clock_mono_ms(&l->clock);
+
+	if (timer_wheel_is_due(&l->timers, now_ms))
+		loop_dispatch(l, loop_wait(l, 0));
+	timer_wheel_advance(&l->timers, now_ms);
+	run_tasks(&l->now);
+}
+
 void
 loop_step(struct loop *l, uint64_t max_wait_ms)
 {
@@ -347,10 +361,7 @@ loop_step(struct loop *l, uint64_t max_wait_ms)
 	list_init(&yielded);
 	list_splice_back(&yielded, &l->next);
 	loop_dispatch(l, n);
-	/* behind the events: who waited for one that came in time is not late
-	 * because the process was */
-	timer_wheel_advance(&l->timers, clock_mono_ms(&l->clock));
-	run_tasks(&l->now);
+	loop_run_timers(l);
 	run_tasks(&yielded);
 	run_tasks(&l->now);
 	run_tasks(&l->batch);

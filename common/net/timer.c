@@ -158,6 +158,12 @@ timer_wheel_advance(struct timer_wheel *w, uint64_t now_ms)
 	}
 }
 
+bool
+timer_wheel_is_due(const struct timer_wheel *w, uint64_t now_ms)
+{
+	return w->n > 0 && timer_next_tick(w) <= now_ms;
+}
+
 uint64_t
 timer_wheel_wait_ms(const struct timer_wheel *w, uint64_t cap)
 {

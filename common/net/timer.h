@@ -53,6 +53,8 @@ timer_is_set(const struct timer *t)
 /* Move to now_ms and call what is due. Callbacks may set and clear any timer.
  */
 void timer_wheel_advance(struct timer_wheel *w, uint64_t now_ms);
+/* Whether one may be due at now_ms. */
+bool timer_wheel_is_due(const struct timer_wheel *w, uint64_t now_ms);
 /* Milliseconds until the next timer may be due, capped to `cap`. */
 uint64_t timer_wheel_wait_ms(const struct timer_wheel *w, uint64_t cap);
 

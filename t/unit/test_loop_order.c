@@ -362,7 +362,10 @@ START_TEST(timers_are_due_behind_the_events_of_their_batch)
 	while (clock_mono_ms(loop_clock(loop)) == clock_mono_us() / 1000)
 		;
 	loop_step(loop, 1000);
-	check_seen("at");
+	/* asked again when one is due: some may have come before its time */
+	check_seen("aat");
+	loop_step(loop, 1000);
+	check_seen("a");
 	loop_timer_set(loop, &t, 1);
 	loop_timer_clear(loop, &t);
 	ck_assert(!timer_is_set(&t));
