@@ -78,6 +78,7 @@ struct source {
 	struct named *defer[3]; /* now, batch, reap */
 	struct source *close; /* another one, or itself */
 	struct timer *arm;
+	uint64_t batch; /* of its last event */
 };
 
 static void
@@ -86,6 +87,8 @@ on_source(void *self, unsigned events)
 	struct source *s = self;
 
 	ck_assert(events & LOOP_IN);
+	ck_assert_uint_ne(s->batch, loop_batch(loop));
+	s->batch = loop_batch(loop);
 	note(s->name);
 	if (s->defer[0] != NULL)
 		loop_defer(loop, &s->defer[0]->task);
