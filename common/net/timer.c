@@ -161,7 +161,7 @@ timer_wheel_advance(struct timer_wheel *w, uint64_t now_ms)
 bool
 timer_wheel_is_due(const struct timer_wheel *w, uint64_t now_ms)
 {
-	return w->n > 0 && timer_next_tick(w) <= now_ms;
+	return w->n > 0 && w->now_ms < now_ms && timer_next_tick(w) <= now_ms;
 }
 
 uint64_t
