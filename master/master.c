@@ -70,7 +70,7 @@ master_is_starting(const struct master *m)
 		if (LIST_ENTRY(n, struct gen, node)->state == GEN_STARTING)
 			return true;
 	}
-	return m->is_taking_over;
+	return timer_is_set(&m->taking_over);
 }
 
 static void
@@ -121,7 +121,6 @@ master_ready(struct master *m)
 	} else {
 		master_check_fixed(m, g->conf);
 	}
-	m->is_taking_over = true;
 	loop_timer_set(m->loop, &m->taking_over, TAKE_OVER_MS);
 	master_check_taken_over(m);
 }
@@ -143,7 +142,7 @@ master_on_taken_over(void *self)
 void
 master_check_taken_over(struct master *m)
 {
-	if (!m->is_taking_over)
+	if (!timer_is_set(&m->taking_over))
 		return;
 	list_foreach (n, &m->children) {
 		const struct child *c = LIST_ENTRY(n, struct child, node);
@@ -159,15 +158,13 @@ master_reloaded(struct master *m)
 {
 	const struct gen *g = master_serving(m);
 
-	m->is_taking_over = false;
 	loop_timer_clear(m->loop, &m->taking_over);
 	notify_ready(g == NULL ? 0 : g->no);
 	if (m->wants_reload) {
 		m->wants_reload = false;
 		(void)raise(SIGHUP);
-	} else if (m->wants_upgrade) {
-		m->wants_upgrade = false;
-		(void)raise(SIGUSR2);
+	} else {
+		upgrade_resume(m);
 	}
 }
 

@@ -270,13 +270,12 @@ struct master {
 	struct timer deadline; /* quitting, stopping */
 	struct timer steward_timer;
 	struct timer probation;
-	struct timer taking_over;
+	struct timer taking_over; /* set: one serves; others may accept yet */
 	struct timer cert_watch; /* the files of TLS */
 	struct timer cert_day; /* the end of its certificates */
 	struct reading *kept; /* to go back to, or NULL */
 	uint64_t steward_wait_ms;
 	bool is_daemon;
-	bool is_taking_over; /* one serves; workers of others may accept yet */
 	bool wants_reload; /* a HUP came while one was under way */
 	bool has_waited; /* the reload waits for slots, and that was said */
 	bool wants_upgrade; /* a USR2 did, or while a failed upgrade ended */

@@ -187,13 +187,12 @@ upgrade_begin(struct master *m)
 		upgrade_refuse("nothing serves");
 		return;
 	}
-	if (m->upgrade.pid != 0 && m->upgrade.ready.fd >= 0) {
-		upgrade_refuse("one is under way");
-		return;
-	}
-	/* it has failed, which was told, and is about to end */
 	if (m->upgrade.pid != 0) {
-		m->wants_upgrade = true;
+		/* or it has failed, which was told, and is about to end */
+		if (m->upgrade.ready.fd >= 0)
+			upgrade_refuse("one is under way");
+		else
+			m->wants_upgrade = true;
 		return;
 	}
 	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) {
@@ -231,10 +230,16 @@ upgrade_reaped(struct master *m, pid_t pid, int status)
 	if (m->upgrade.ready.fd >= 0)
 		upgrade_failed(m, "it ended before it was ready");
 	m->upgrade.pid = 0;
-	if (m->wants_upgrade) {
-		m->wants_upgrade = false;
-		(void)raise(SIGUSR2);
-	}
+	upgrade_resume(m);
+}
+
+void
+upgrade_resume(struct master *m)
+{
+	if (!m->wants_upgrade)
+		return;
+	m->wants_upgrade = false;
+	(void)raise(SIGUSR2);
 }
 
 /* --- the new master ------------------------------------------------------- */

@@ -19,6 +19,9 @@ void upgrade_begin(struct master *m);
 /* A process was reaped that is no child of another kind: perhaps the new master
  * before it was ready. */
 void upgrade_reaped(struct master *m, pid_t pid, int status);
+/* What it had to wait for has ended: begin the one that was asked for meanwhile,
+ * if one was. */
+void upgrade_resume(struct master *m);
 
 /* --- the new master ------------------------------------------------------- */
 

@@ -230,9 +230,9 @@ text_print(span line, FILE *out)
 	for (size_t i = 0; i < line.len;) {
 		const unsigned char *p = (const unsigned char *)line.p + i;
 		size_t n = span_utf8_len(line, i);
-		bool is_control =
-		    n == 0 || p[0] == 0x7f || (p[0] < 0x20 && p[0] != '\t') ||
-		    (n > 1 && span_utf8_steers(span_from(line, i), n) != 0);
+		bool is_control = n == 0 || p[0] == 0x7f ||
+				  (p[0] < 0x20 && p[0] != '\t') ||
+				  span_utf8_steers(span_from(line, i), n) != 0;
 
 		if (is_control)
 			(void)fputc('?', out);

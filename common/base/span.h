@@ -120,8 +120,7 @@ bool span_u64(span s, uint64_t max, uint64_t *out);
 /* Length of the UTF-8 sequence at s.p[at] (RFC 3629), at < s.len; 0 when it is
  * broken. */
 size_t span_utf8_len(span s, size_t at);
-/* The number of a character of `len` bytes (span_utf8_len(), not 1) at the start
- * that shows nothing and steers a terminal (C1, with a CSI of one character), or
+/* The number of a character of `len` bytes (span_utf8_len()) at the start that shows nothing and steers a terminal (C1, with a CSI of one character), or
  * the order or the ends of its lines (U+2028 to 202E, U+2066 to 2069); 0 for all
  * others. */
 unsigned span_utf8_steers(span s, size_t len);

@@ -331,6 +331,7 @@ loop_wait(struct loop *l, int wait_ms)
 		wait_ms = 0;
 	}
 	l->batch_no++;
+	l->is_crowded = n == LOOP_EVENTS;
 	return n;
 }
 
@@ -354,7 +355,6 @@ loop_step(struct loop *l, uint64_t max_wait_ms)
 	int n = loop_wait(l, loop_wait_ms(l, max_wait_ms));
 	struct list yielded;
 
-	l->is_crowded = n == LOOP_EVENTS;
 	clock_update(&l->clock);
 	timer_wheel_count_from(&l->timers, clock_mono_ms(&l->clock));
 	run_tasks(&l->now);

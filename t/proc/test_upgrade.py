@@ -147,14 +147,22 @@ def test_one_that_cannot_start_changes_nothing(upgradable, how, words):
     assert get(gh) == "mended"
 
 
+HANGS = b"#!/bin/sh\nexec tail -f /dev/null\n"
+
+
+def replace(binary, data):
+    """As an upgrade of packages does it: the file that runs stays what it is."""
+    binary.unlink()
+    binary.write_bytes(data)
+    binary.chmod(0o755)
+
+
 def test_a_binary_that_is_no_program(gatehouse, tmp_path):
     """It was replaced by junk: the old one says so and goes on."""
     binary = tmp_path / "gatehouse"
     shutil.copy(BINARY, binary)
     gh = gatehouse(INI, binary=binary)
-    binary.unlink()
-    binary.write_text("no program")
-    binary.chmod(0o755)
+    replace(binary, b"no program")
     gh.send_signal(signal.SIGUSR2)
     until(lambda: "upgrade failed" in gh.stderr(), what="the failure")
     assert "Exec format error" in gh.stderr()
@@ -167,9 +175,7 @@ def test_a_binary_that_hangs_is_ended_in_time(gatehouse, tmp_path):
     shutil.copy(BINARY, binary)
     gh = gatehouse(INI.replace("upgrade_timeout = 20s",
                                "upgrade_timeout = 1s"), binary=binary)
-    binary.unlink()
-    binary.write_text("#!/bin/sh\nexec tail -f /dev/null\n")
-    binary.chmod(0o755)
+    replace(binary, HANGS)
     for i in range(1, 3):
         gh.send_signal(signal.SIGUSR2)
         until(lambda: gh.stderr().count("upgrade_timeout is over") == i,
@@ -183,9 +189,7 @@ def test_a_second_usr2_while_one_runs_is_refused(gatehouse, tmp_path):
     binary = tmp_path / "gatehouse"
     shutil.copy(BINARY, binary)
     gh = gatehouse(INI, binary=binary)
-    binary.unlink()
-    binary.write_text("#!/bin/sh\nexec tail -f /dev/null\n")
-    binary.chmod(0o755)
+    replace(binary, HANGS)
     gh.send_signal(signal.SIGUSR2)
     until(lambda: gh.children("tail"), what="the new one")
     gh.send_signal(signal.SIGUSR2)
@@ -209,9 +213,7 @@ def test_a_usr2_right_behind_a_failure_is_not_lost(upgradable, tmp_path):
     binary = tmp_path / "gatehouse"
     shutil.copy(BINARY, binary)
     gh = upgradable(INI, binary=binary)
-    binary.unlink()
-    binary.write_text("#!/bin/sh\nexec tail -f /dev/null\n")
-    binary.chmod(0o755)
+    replace(binary, HANGS)
     gh.send_signal(signal.SIGUSR2)
     failing, = until(lambda: gh.children("tail"), what="the new one")
     trace(failing)
@@ -241,18 +243,14 @@ def test_a_binary_of_another_segment_begins_with_an_empty_one(
     # another magic number: as good as another version
     magic = 0x67617465686f7573.to_bytes(8, "little")
     assert magic in data
-    binary.unlink()
-    binary.write_bytes(data.replace(magic, magic[::-1]))
-    binary.chmod(0o755)
+    replace(binary, data.replace(magic, magic[::-1]))
     with Load(gh.port, 2, 2) as load:
         upgrade(gh)
         load.wait_answers(20)
     assert not load.failures
     assert "shared memory begins empty" in gh.stderr()
     # and back
-    binary.unlink()
-    binary.write_bytes(data)
-    binary.chmod(0o755)
+    replace(binary, data)
     with Load(gh.port, 2, 2) as load:
         upgrade(gh)
         load.wait_answers(20)

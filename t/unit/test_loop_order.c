@@ -386,12 +386,13 @@ START_TEST(what_an_event_arms_counts_from_its_batch)
 	timer_init(&t, on_timer, NULL);
 	source_init(&a, 'a');
 	a.arm = &t;
+	/* or it is told again: a slot of the wheel may be due */
+	a.close = &a;
 	while (clock_mono_us() / 1000 < begin_ms + 2 * ARM_MS)
 		;
 	loop_step(loop, 1000);
 	check_seen("a");
 	begin_ms = clock_mono_ms(loop_clock(loop));
-	watch_close(loop, &a.watch);
 	while (n_seen == 0)
 		loop_step(loop, 1000);
 	check_seen("t");
