@@ -226,12 +226,13 @@ def send(gh, row, name):
                                   source_address=(row[5], 0)) as s:
         s.sendall("\r\n".join([f"{method} {target} HTTP/1.1", f"Host: {host}",
                                *fields, "", ""]).encode("latin-1"))
-        m = Reader(s).response_head()
-        if method == "CONNECT":
-            # it is over, and kept, when its other end has closed it
-            s.shutdown(socket.SHUT_WR)
-            while s.recv(4096):
-                pass
+        r = Reader(s)
+        m = r.response_head() if method == "CONNECT" else r.response(method)
+        # it is over, and kept in the order of rows, when its other end has
+        # closed it
+        s.shutdown(socket.SHUT_WR)
+        while s.recv(4096):
+            pass
     return m.status, m.get("Location"), m.get("WWW-Authenticate")
 
 
