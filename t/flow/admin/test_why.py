@@ -68,9 +68,15 @@ def last(gh, n, *flags):
     return json.loads(why(gh, "--last", str(n), "--json", *flags))["decisions"]
 
 
-def get(gh, path):
+def over(c, answer):
+    """The answer, when what was decided is kept: before the other end closes."""
+    assert c.shut().is_closed()
+    return answer
+
+
+def get(gh, path, extra=b""):
     with gh.client() as c:
-        return c.get(path, host="shop.test")
+        return over(c, c.get(path, host="shop.test", extra=extra))
 
 
 def at(gh, line, text=ON):
@@ -120,8 +126,7 @@ def test_what_a_request_took_of_one_turn_is_told(served):
 def test_what_lets_somebody_in_is_not_told(served):
     """A key of a limit is shown, of a credential in it no more than its begin."""
     for _ in range(2):
-        with served.client() as c:
-            c.get("/bykey", host="shop.test", extra=b"X-Api-Key: abcdefgh\r\n")
+        get(served, "/bykey", b"X-Api-Key: abcdefgh\r\n")
     one, = last(served, 1, "--refused")
     assert ("limit", "bykey refuses '127.0.0.1 shop.test of abcd...'") in [
         (d["what"], d["text"]) for d in one["lines"]]
@@ -150,7 +155,7 @@ def test_what_clients_say_is_escaped(served):
     gh = served
     with gh.client() as c:
         c.send(b"GET /\xff\"x HTTP/1.1\r\nHost: shop.test\r\n\r\n")
-        c.response("GET")
+        over(c, c.response("GET"))
     assert last(gh, 1)[0]["method"] == "GET"
     text = why(gh, "--last", "1").replace("\n", "")
     assert text.isascii() and text.isprintable()
