@@ -337,6 +337,26 @@ START_TEST(a_server_that_becomes_heavy_is_used_at_once)
 }
 END_TEST
 
+/* Another process has a later clock than a worker in the middle of its turn. */
+START_TEST(who_comes_back_in_a_moment_has_its_share)
+{
+	uint64_t now_ms;
+
+	lb_begin(&lb_round_robin, 2);
+	group.fitness = up_fitness_new(&group);
+	now_ms = clock_mono_ms(worker_clock(&worker));
+	health_order_set(u, 1, HEALTH_ORDER_AUTO, now_ms + 1000);
+	(void)up_group_unfit(&group, skip);
+	ck_assert_ptr_null(up_group_slow(&group));
+	servers[1].slow_start_ms = 1000;
+	up_group_forget_unfit(&group);
+	(void)up_group_unfit(&group, skip);
+	ck_assert_ptr_nonnull(up_group_slow(&group));
+	up_fitness_free(group.fitness);
+	lb_end();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -349,6 +369,7 @@ main(void)
 	    least_conn_uses_all_of_many,
 	    an_order_of_weight_changes_the_shares,
 	    a_server_that_becomes_heavy_is_used_at_once,
+	    who_comes_back_in_a_moment_has_its_share,
 	};
 
 	return unit_run_in("lb", tests, NELEMS(tests), set_up, tear_down);

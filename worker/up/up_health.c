@@ -105,14 +105,16 @@ group_now_ms(const struct up_group *g)
 
 /* --- which may be asked --------------------------------------------------- */
 
-/* One that came back grows slowly, if it is to. */
+/* One that came back grows slowly, if it is to. By the clock of this turn it may
+ * come back in a moment: others noted it by theirs. */
 static void
 fitness_note_back(struct up_group *g, uint32_t i, const struct health *h)
 {
 	struct up_fitness *f = g->fitness;
 	uint64_t slow_ms = g->conf->servers[i].slow_start_ms;
 
-	if (h->back_ms == 0 || group_now_ms(g) >= h->back_ms + slow_ms)
+	if (slow_ms == 0 || h->back_ms == 0 ||
+	    group_now_ms(g) >= h->back_ms + slow_ms)
 		return;
 	f->starters[f->n_starters++] = (struct up_starter){
 	    .server = i,
