@@ -11,6 +11,7 @@
 
 #include "common/base/check.h"
 #include "common/shm/counters.h"
+#include "common/shm/lease.h"
 #include "common/shm/lock.h"
 #include "common/shm/registry.h"
 #include "common/shm/segment.h"
@@ -452,6 +453,24 @@ START_TEST(a_lock_waits_for_the_living_and_tells_of_the_dead)
 }
 END_TEST
 
+/* By the clock of another turn, a little ahead, it holds it all the same. */
+START_TEST(a_lease_is_held_by_who_was_seen_by_a_later_clock)
+{
+	struct slots *t = slots_map(seg, true);
+	struct segment_lease *l = segment_lease(seg);
+	struct slot_name a = take(t);
+	struct slot_name b = take(t);
+
+	ck_assert(lease_hold(l, t, a, 5000));
+	ck_assert(!lease_hold(l, t, b, 4990));
+	ck_assert(!lease_hold(l, t, b, 7999));
+	ck_assert(lease_hold(l, t, b, 8000));
+	ck_assert(!lease_hold(l, t, a, 8000));
+	/* a clock that went far back says nothing of who was seen */
+	ck_assert(lease_hold(l, t, a, 5000));
+}
+END_TEST
+
 START_TEST(pins_are_one_bit_a_process)
 {
 	struct shm_pins p = {{0}};
@@ -629,6 +648,7 @@ main(void)
 	    an_old_name_never_fits_a_new_process,
 	    there_are_so_many_slots_and_no_more,
 	    a_lock_waits_for_the_living_and_tells_of_the_dead,
+	    a_lease_is_held_by_who_was_seen_by_a_later_clock,
 	    pins_are_one_bit_a_process,
 	    a_reader_knows_a_torn_read,
 	    tokens_arrive_once_and_an_overflow_is_told,

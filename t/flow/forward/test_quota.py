@@ -100,7 +100,10 @@ def get(gh, server, user, path="/x"):
     with gh.client() as c:
         c.send(f"GET http://{server.address}{path} HTTP/1.1\r\nHost: x\r\n"
                f"{proof(user)}\r\n\r\n".encode())
-        return c.response()
+        answer = c.response()
+        # all of it is counted and logged before the other end closes
+        assert c.shut().is_closed()
+        return answer
 
 
 def until_refused(gh, server, user, limit=LIMIT):
