@@ -60,8 +60,10 @@ buf_new_sized(struct buf_pool *p, size_t cap)
 	struct buf *b;
 	size_t size;
 
-	REQUIRE(cap <= UINT32_MAX && cap != BUF_CAP &&
-		size_add(cap, sizeof(*b), &size));
+	/* a pool tells its own blocks by their room */
+	if (p != NULL && cap == BUF_CAP)
+		return buf_new(p);
+	REQUIRE(cap <= UINT32_MAX && size_add(cap, sizeof(*b), &size));
 	b = malloc(size);
 	REQUIRE(b != NULL);
 	if (p != NULL)

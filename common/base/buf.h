@@ -49,7 +49,7 @@ void buf_pool_fini(struct buf_pool *p);
  * machine has no memory left. */
 struct buf *buf_new(struct buf_pool *p);
 /* A block of `cap` bytes (cap is limited by the caller), which is not kept for
- * reuse. With a pool it counts there. */
+ * reuse. With a pool it counts there; one of BUF_CAP bytes is the pool's own. */
 struct buf *buf_new_sized(struct buf_pool *p, size_t cap);
 struct buf *buf_ref(struct buf *b);
 /* Drops a reference; NULL is allowed. */

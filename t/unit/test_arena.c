@@ -194,6 +194,28 @@ START_TEST(a_block_of_another_size_is_in_no_pool)
 }
 END_TEST
 
+START_TEST(a_block_of_any_size_counts_in_its_pool)
+{
+	static const size_t sizes[] = {1, BUF_CAP - 1, BUF_CAP, BUF_CAP + 1};
+	struct buf_pool bufs;
+
+	buf_pool_init(&bufs, 1);
+	for (size_t i = 0; i < NELEMS(sizes); i++) {
+		struct buf *alone = buf_new_sized(NULL, sizes[i]);
+		struct buf *block = buf_new_sized(&bufs, sizes[i]);
+
+		ck_assert_uint_eq(buf_room(alone), sizes[i]);
+		ck_assert_uint_eq(buf_room(block), sizes[i]);
+		ck_assert_uint_eq(
+		    bufs.large + bufs.n_live * (size_t)BUF_CAP, sizes[i]);
+		buf_unref(alone);
+		buf_unref(block);
+		ck_assert_uint_eq(bufs.large + bufs.n_live, 0);
+	}
+	buf_pool_fini(&bufs);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -206,6 +228,7 @@ main(void)
 	    a_block_lives_as_long_as_a_slice_of_it,
 	    a_pool_keeps_few_blocks_and_begins_them_anew,
 	    a_block_of_another_size_is_in_no_pool,
+	    a_block_of_any_size_counts_in_its_pool,
 	};
 
 	return unit_run_in("arena", tests, NELEMS(tests), set_up, tear_down);

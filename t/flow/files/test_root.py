@@ -196,6 +196,19 @@ def test_ranges(gh, path, content):
                          cond).status == status
 
 
+def test_files_of_any_length(gh, www):
+    """Around what is kept in memory, and what goes out by sendfile."""
+    with gh.client() as c:
+        for size in (n + k for n in (1, 8192, 16384, 32768, 65536)
+                     for k in (-1, 0, 1)):
+            name = f"of{size}.bin"
+            (www / name).write_bytes(LARGE[:size])
+            assert c.get(f"/{name}").body == LARGE[:size]
+            if size > 0:
+                assert c.get(f"/{name}", extra=b"Range: bytes=-1\r\n").body \
+                    == LARGE[size - 1:size]
+
+
 def test_siblings_that_are_compressed(gh):
     """One that is there is sent as it is, unless it is older than its file."""
     with gh.client() as c:
