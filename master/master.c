@@ -507,6 +507,8 @@ master_run(const struct conf_source *src)
 	struct conf_tree *t = conf_source_load(src, d);
 	bool is_open;
 
+	/* chance for its tables, of which processes that are confined have none */
+	json_object_seed(0);
 	master_init(&m, src);
 	if (!upgrade_inherit(&m))
 		return EXIT_FAILURE;

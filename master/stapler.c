@@ -49,7 +49,6 @@ struct staple_job {
 struct stapler {
 	struct loop *loop;
 	const struct boot *boot;
-	const struct dns_conf *dns_conf;
 	struct dns *dns; /* NULL: names are not resolved */
 	char *servers; /* that it asks; empty: the system's */
 	struct list jobs;
@@ -399,15 +398,6 @@ stapler_look(
 /* --- name servers --------------------------------------------------------- */
 
 /* Who waits for an answer asks anew. */
-static void
-stapler_drop_dns(struct stapler *s)
-{
-	list_foreach (n, &s->jobs)
-		job_stop(LIST_ENTRY(n, struct staple_job, node));
-	dns_free(s->dns);
-	s->dns = NULL;
-}
-
 void
 stapler_use_servers(struct stapler *s, const char *servers)
 {
@@ -416,11 +406,12 @@ stapler_use_servers(struct stapler *s, const char *servers)
 	free(s->servers);
 	s->servers = strdup(servers);
 	REQUIRE(s->servers != NULL);
-	stapler_drop_dns(s);
-	if (s->dns_conf != NULL)
-		s->dns = dns_new(s->loop, s->dns_conf);
-	if (s->dns != NULL && !dns_use_servers(s->dns, span_str(servers)))
-		stapler_drop_dns(s);
+	list_foreach (n, &s->jobs)
+		job_stop(LIST_ENTRY(n, struct staple_job, node));
+	if (s->dns != NULL && !dns_use_servers(s->dns, span_str(servers))) {
+		dns_free(s->dns);
+		s->dns = NULL;
+	}
 	if (s->dns == NULL)
 		log_msg(LOG_ERROR, "names cannot be resolved servers=\"%s\"",
 		    servers);
@@ -436,7 +427,7 @@ stapler_new(struct loop *l, const struct boot *b, const struct dns_conf *dns)
 	REQUIRE(s != NULL);
 	s->loop = l;
 	s->boot = b;
-	s->dns_conf = dns;
+	s->dns = dns != NULL ? dns_new(l, dns) : NULL;
 	list_init(&s->jobs);
 	stapler_use_servers(s, "");
 	return s;

@@ -25,7 +25,6 @@
 struct tracer {
 	struct loop *loop;
 	const struct boot *boot;
-	const struct dns_conf *dns_conf;
 	struct dns *dns; /* NULL: names are not resolved */
 	char *servers; /* that it asks */
 	struct fetch_url url; /* text == NULL: spans go nowhere */
@@ -218,8 +217,6 @@ tracer_use_servers(struct tracer *t, const char *servers)
 	free(t->servers);
 	t->servers = strdup(servers);
 	REQUIRE(t->servers != NULL);
-	dns_free(t->dns);
-	t->dns = t->dns_conf != NULL ? dns_new(t->loop, t->dns_conf) : NULL;
 	/* that it cannot be used was told by who fetches for certificates */
 	if (t->dns != NULL && !dns_use_servers(t->dns, span_str(servers))) {
 		dns_free(t->dns);
@@ -258,7 +255,7 @@ tracer_new(struct loop *l, const struct boot *b, const struct dns_conf *dns)
 	REQUIRE(t != NULL);
 	t->loop = l;
 	t->boot = b;
-	t->dns_conf = dns;
+	t->dns = dns != NULL ? dns_new(l, dns) : NULL;
 	timer_init(&t->timer, tracer_on_timer, t);
 	return t;
 }

@@ -70,7 +70,8 @@ typedef void dns_f(void *self, const struct dns_answer *answer);
 struct dns_conf *dns_conf_new(span servers);
 void dns_conf_free(struct dns_conf *c);
 
-/* `c` must live as long. NULL when the library refuses. */
+/* `c` must live as long. Before the process is confined: the library takes chance
+ * for its questions from a file. NULL when it refuses. */
 struct dns *dns_new(struct loop *l, const struct dns_conf *c);
 /* Pending queries end without their callback. */
 void dns_free(struct dns *d);

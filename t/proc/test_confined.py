@@ -81,8 +81,8 @@ def by_path(calls):
 
 def test_no_path_after_ready(gatehouse, origin, tmp_path):
     """strace sees no call that takes a path, nor execve, in steward or workers
-    during traffic, handshakes, lookups, USR1 and the birth of new workers by HUP: what is
-    born may read paths until it says that it is ready."""
+    during traffic, handshakes, lookups, USR1 and the birth of new workers by HUP and of
+    another steward: what is born may read paths until it says that it is ready."""
     with contextlib.ExitStack() as stack:
         dns = Dns({"app.test": ["127.0.0.1"]}, ttl=1)
         stack.callback(dns.close)
@@ -123,6 +123,11 @@ def test_no_path_after_ready(gatehouse, origin, tmp_path):
               what="the end of the old workers")
         traffic()
         second = gh.workers()
+        gh.expect_bad_end = True
+        os.kill(steward, signal.SIGKILL)
+        again = until(lambda: (pid := admin.steward(gh)) != steward and pid,
+                      what="another steward")
+        traffic()
         trace.close()
     calls = trace.calls()
     # it works: the master's own doings are seen
@@ -135,3 +140,5 @@ def test_no_path_after_ready(gatehouse, origin, tmp_path):
         # the first word is its pid, the second one that it is ready
         assert len(said) >= 2
         assert not by_path(calls[pid][said[1]:]), calls[pid]
+    said = [i for i, c in enumerate(calls[again]) if READY.match(c)]
+    assert said and not by_path(calls[again][said[0]:]), calls[again]
