@@ -312,6 +312,9 @@ void exch_reply(struct exch *x, unsigned status, span type, span content);
 void exch_reply_status(struct exch *x, unsigned status);
 /* The same, and Location: a path or a URL, whose escapes are still to be made. */
 void exch_reply_elsewhere(struct exch *x, unsigned status, span to);
+/* Whether that place, a path or a URL without fragment, is the one that was asked
+ * for: who is sent there comes back, again and again. */
+bool exch_is_place(const struct exch *x, span to);
 
 /* Put this content (as with exch_reply()) in place of that of the answer, which
  * keeps its status. Of an origin's answer only the fields that go with a status

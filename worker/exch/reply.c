@@ -135,3 +135,38 @@ exch_reply_elsewhere(struct exch *x, unsigned status, span to)
 	fields_add_id(&x->resp.fields, &x->arena, FIELD_LOCATION,
 	    pct_encode(&x->arena, to));
 }
+
+/* Take a front off. false: it stands there not, in any case of letters. */
+static bool
+place_drop(span *s, span front)
+{
+	if (!span_ieq(span_first(*s, front.len), front))
+		return false;
+	*s = span_from(*s, front.len);
+	return true;
+}
+
+bool
+exch_is_place(const struct exch *x, span to)
+{
+	span path = to;
+	span query = span_of(NULL, 0);
+	ptrdiff_t mark;
+
+	if (!span_starts(to, SPAN_LIT("/")) &&
+	    (!place_drop(&path, x->client.scheme) ||
+		!place_drop(&path, SPAN_LIT("://")) ||
+		!place_drop(&path, x->req.authority)))
+		return false;
+	mark = span_chr(path, '?');
+	if (mark >= 0) {
+		query = span_from(path, (size_t)mark + 1);
+		path = span_first(path, (size_t)mark);
+	}
+	/* a URL may end with its host */
+	if (path.len == 0)
+		path = SPAN_LIT("/");
+	return (mark >= 0) == x->req.has_query &&
+	       span_eq(query, x->req.query) &&
+	       (span_eq(path, x->path) || span_eq(path, x->req.path));
+}

@@ -17,6 +17,7 @@
 
 struct move {
 	span to;
+	span fragment; /* with its mark; behind the query */
 	uint32_t line;
 	uint16_t status;
 	bool has_query; /* its own: the request's goes */
@@ -81,6 +82,7 @@ moves_read_to(struct moves_read *r, span word, struct move *m)
 		       !span_starts(word, SPAN_LIT("/\\"));
 	bool is_url = span_starts(word, SPAN_LIT("https://")) ||
 		      span_starts(word, SPAN_LIT("http://"));
+	ptrdiff_t mark = span_chr(word, '#');
 
 	for (size_t i = 0; i < word.len; i++) {
 		unsigned char c = (unsigned char)word.p[i];
@@ -93,8 +95,9 @@ moves_read_to(struct moves_read *r, span word, struct move *m)
 		    r, "is no path and no http(s) URL in ASCII", word);
 		return false;
 	}
-	m->to = word;
-	m->has_query = span_chr(word, '?') >= 0;
+	m->to = mark < 0 ? word : span_first(word, (size_t)mark);
+	m->fragment = span_from(word, m->to.len);
+	m->has_query = span_chr(m->to, '?') >= 0;
 	return true;
 }
 
@@ -154,7 +157,7 @@ moves_read_line(struct moves_read *r, span line)
 	line = span_trim(line);
 	if (line.len > 0)
 		moves_problem(r, "is more than FROM TO [STATUS]", line);
-	else if (span_eq(from, to))
+	else if (span_eq(from, m->to))
 		moves_problem(r, "goes to itself", from_word);
 	else
 		moves_put(r, from, m);
@@ -201,27 +204,39 @@ moves_find(const struct moves *m, struct exch *x)
 	return found != NULL ? found : map_get(&m->by_place, x->path);
 }
 
+/* The place without its fragment, its escapes made: what a client who is sent
+ * there asks for. */
+static span
+moves_to(const struct move *m, struct exch *x)
+{
+	span parts[3] = {m->to, SPAN_LIT("?"), x->req.query};
+
+	return pct_encode(
+	    &x->arena, m->has_query || !x->req.has_query
+			   ? m->to
+			   : arena_concat(&x->arena, parts, NELEMS(parts)));
+}
+
 enum verdict
 stage_moves(struct exch *x)
 {
 	const struct moves *m = x->set->moves;
 	const struct move *found;
-	span parts[3];
+	span to;
 
 	if (m == NULL || x->path_is_ambiguous)
 		return VERDICT_NEXT;
 	found = moves_find(m, x);
 	if (found == NULL)
 		return VERDICT_NEXT;
-	parts[0] = found->to;
-	parts[1] = SPAN_LIT("?");
-	parts[2] = x->req.query;
+	to = moves_to(found, x);
+	if (exch_is_place(x, to))
+		return VERDICT_NEXT;
 	trail_note(x, DECISION_MOVES, m->at, "line %u: %u to %.*s",
 	    (unsigned)found->line, (unsigned)found->status,
 	    SPAN_FMT(found->to));
-	canon_redirect(x, found->status,
-	    found->has_query || !x->req.has_query
-		? found->to
-		: arena_concat(&x->arena, parts, NELEMS(parts)));
+	to = arena_printf(
+	    &x->arena, "%.*s%.*s", SPAN_FMT(to), SPAN_FMT(found->fragment));
+	canon_redirect(x, found->status, to);
 	return VERDICT_REPLY;
 }

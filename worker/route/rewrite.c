@@ -304,11 +304,10 @@ redirect_by(struct exch *x, const struct rewrite *r)
 	if (t == NULL)
 		return rewrite_fault(x, F_PATH_AMBIGUOUS,
 		    "what `redirect_match` made of it is no plain path");
-	if (r->front.len == 0 && span_eq(t->path, x->path) &&
-	    t->has_query == x->req.has_query && span_eq(t->query, x->req.query))
-		return VERDICT_NEXT;
 	to = arena_printf(&x->arena, "%.*s%.*s%s%.*s", SPAN_FMT(r->front),
 	    SPAN_FMT(t->path), t->has_query ? "?" : "", SPAN_FMT(t->query));
+	if (exch_is_place(x, to))
+		return VERDICT_NEXT;
 	trail_note(x, DECISION_REDIRECT, r->at, "%.*s: %u to %.*s",
 	    SPAN_FMT(r->text), (unsigned)r->status, SPAN_FMT(to));
 	exch_reply_elsewhere(x, r->status, to);

@@ -42,6 +42,11 @@ MOVED = """# FROM TO [STATUS]
   /%41b/../Ab2\t/c%20d\t308\r
 /q /r?own
 /café /thé
+/here /there#part
+/mark http://b.test/c?d#e?f
+/more /more?page=1
+/itself http://WWW.a.test/itself
+/twice /%74wice?x
 """ + "".join(f"/shop/item-{i} /shop/{i}\n" for i in range(N))
 
 
@@ -76,8 +81,15 @@ def go(gh):
     ("/old/", (200, None)), ("/OLD", (200, None)),
     (f"/shop/item-{N - 1}", (301, f"/shop/{N - 1}")),
     (f"/shop/item-{N}", (200, None)),
+    ("/here", (301, "/there#part")), ("/here?q", (301, "/there?q#part")),
+    ("/mark?q", (301, "http://b.test/c?d#e?f")),
+    ("/more", (301, "/more?page=1")), ("/more?page=2", (301, "/more?page=1")),
+    ("/more?page=1", (200, None)), ("/itself", (200, None)),
+    ("/itself?q", (200, None)), ("/twice", (301, "/%74wice?x")),
+    ("/%74wice?x", (200, None)),
 ])
 def test_places_of_the_list(go, path, want):
+    """None leads to itself, for ever."""
     assert go(path) == want
 
 
@@ -120,7 +132,7 @@ def test_explain_tells_the_line(gh):
     ("/a%2fb /c", "is no plain path"), ("/a b", "'b' is no path and no"),
     ("/a //b", "is no path and no"), ("/a ftp://b", "is no path and no"),
     ("/a /b 200", "'200' is none of 301"), ("/a /b 301 x", "'x' is more than"),
-    ("/a /a", "goes to itself"), ("/x /b", "'/x' stands in line 1, too"),
+    ("/a /a", "goes to itself"), ("/a /a#b", "goes to itself"), ("/x /b", "'/x' stands in line 1, too"),
 ])
 def test_a_broken_list_keeps_the_old_one(gh, line, why, tmp_path):
     """Told with its line, once, however many routes inherit it."""

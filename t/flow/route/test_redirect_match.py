@@ -20,6 +20,8 @@ redirect_match = ^/(.*)\\.php$ /$1 308
 redirect_match = ^/slash(/.*)?$ /$1
 redirect_match = "^/two%20words(.*)" /words$1 307
 redirect_match = ^/same/(.*)$ /same/$1
+redirect_match = ^/host/(.*)$ http://test/host/$1
+redirect_match = ^/more$ /more?page=1
 redirect_match = ^/up/(.*)$ /../$1
 redirect_match = ^/slow/(a+)+$ /$1
 redirect_match = ^/q/(.*)$ /find?q=$1 303
@@ -57,6 +59,8 @@ def go(gh, path, extra=b""):
     ("/two%20words/x", (307, "/words/x")),
     ("/default/x", (301, "/d/x")), ("/near/x", (301, "/n/x")),
     ("/list/a", (301, "/from-list")), ("/list/b", (301, "/never")),
+    ("/more", (301, "/more?page=1")), ("/more?page=1", (200, None)),
+    ("/host/x", (200, None)), ("/host/%61?b", (200, None)),
     ("/same/x", (200, None)), ("/none/x.php", (200, None)),
     ("/q/a&b=c+d", (303, "/find?q=a%26b%3Dc%2Bd")),
     ("/up/x", (400, None)), ("/slow/" + "a" * 60 + "!", (500, None)),
