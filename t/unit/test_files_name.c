@@ -86,6 +86,21 @@ START_TEST(a_name_is_as_long_as_a_path_may_be)
 }
 END_TEST
 
+START_TEST(escapes_make_no_name_longer)
+{
+	char path[3 * FILES_NAME_MAX + 2] = "/";
+	char name[FILES_NAME_MAX];
+
+	memset(name, 0xc3, FILES_NAME_MAX - 1);
+	name[FILES_NAME_MAX - 1] = '\0';
+	for (size_t i = 0; i < FILES_NAME_MAX - 1; i++)
+		memcpy(path + 1 + 3 * i, "%C3", 3);
+	expect(path, name);
+	memcpy(path + 1 + 3 * (FILES_NAME_MAX - 1), "%C3", 3);
+	expect(path, NULL);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -95,6 +110,7 @@ main(void)
 	    hidden_files_have_no_name,
 	    an_escape_that_is_cut_or_none_is_refused,
 	    a_name_is_as_long_as_a_path_may_be,
+	    escapes_make_no_name_longer,
 	};
 
 	return unit_run("files/files_name", tests, NELEMS(tests));

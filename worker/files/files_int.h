@@ -11,7 +11,7 @@
 #include "common/base/span.h"
 #include "worker/exch/worker.h"
 
-/* Bytes of a file's name below its folder; a longer one is not there. */
+/* A file's name below its folder has less bytes; a longer one is not there. */
 #define FILES_NAME_MAX 1024u
 /* Of an entity tag: three numbers in hexadecimal. */
 #define FILES_ETAG_CAP 64

@@ -3,6 +3,7 @@
  * after it: nothing that could leave the folder gets past, even if whoever made
  * the path let it. */
 #include "common/base/check.h"
+#include "common/base/num.h"
 #include "worker/files/files_int.h"
 
 static int
@@ -71,12 +72,13 @@ files_name(struct arena *a, span path)
 	size_t n = 0;
 	char *out;
 
-	if (path.len == 0 || path.p[0] != '/' || path.len > FILES_NAME_MAX)
+	if (path.len == 0 || path.p[0] != '/')
 		return none;
 	rest = span_from(rest, 1);
-	out = arena_alloc(a, path.len);
+	out = arena_alloc(a, size_min(path.len, FILES_NAME_MAX));
+	/* counted as the file system counts: an escape is one byte of three */
 	while (rest.len > 0)
-		if (!name_byte(&rest, &out[n++]))
+		if (n + 1 == FILES_NAME_MAX || !name_byte(&rest, &out[n++]))
 			return none;
 	return name_may_be_told(span_of(out, n)) ? span_of(out, n) : none;
 }

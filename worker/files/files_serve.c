@@ -316,16 +316,69 @@ serve_index(struct exch *x, span name)
 	return file_open(x->w, conf->dir, name.len == 0 ? SPAN_LIT(".") : name);
 }
 
+/* Whether the client is where links in a folder's page are to count from: behind
+ * a slash, or, for who wants no such slashes, without. */
+static bool
+serve_is_in_place(const struct exch *x)
+{
+	return span_ends(x->path, SPAN_LIT("/")) ||
+	       x->set->canon.slash == PLAN_SLASH_REMOVE;
+}
+
+static enum verdict
+serve_found(struct exch *x)
+{
+	sink_note(x, "file", x->set->handler_at, "%.*s",
+	    SPAN_FMT(serve_of(x)->file->name));
+	serve_file(x);
+	return VERDICT_REPLY;
+}
+
+/* A folder, whose name ends with '/' or is empty. What a rewrite leads to one
+ * stays where it is; that a prefix was all of the path makes no slash. */
+static enum verdict
+serve_folder(struct exch *x, span name)
+{
+	struct file *f = serve_index(x, name);
+
+	if (f == NULL && errno != EISDIR)
+		return serve_error(x, errno);
+	if (!serve_is_in_place(x) && x->target == NULL) {
+		file_unref(f);
+		return serve_slash(x);
+	}
+	if (f == NULL)
+		return serve_error(x, EACCES);
+	serve_of(x)->file = f;
+	return serve_found(x);
+}
+
+static enum verdict
+serve_name(struct exch *x, span name)
+{
+	span parts[] = {name, SPAN_LIT("/")};
+	struct serve *s = serve_of(x);
+
+	if (name.len == 0 || name.p[name.len - 1] == '/')
+		return serve_folder(x, name);
+	s->file = file_open(x->w, s->conf->dir, name);
+	if (s->file != NULL)
+		return serve_found(x);
+	if (errno != EISDIR)
+		return serve_error(x, errno);
+	if (!serve_is_in_place(x))
+		return serve_slash(x);
+	return serve_folder(x, arena_concat(&x->arena, parts, NELEMS(parts)));
+}
+
 static enum verdict
 serve_open(struct exch *x)
 {
-	const struct files *conf = x->set->handler_conf;
 	struct serve *s = arena_zalloc(&x->arena, sizeof(*s));
-	bool is_folder;
 	span name;
 
 	x->handler_state = s;
-	s->conf = conf;
+	s->conf = x->set->handler_conf;
 	if (x->req.method != METHOD_GET && x->req.method != METHOD_HEAD) {
 		exch_reply_status(x, 405);
 		serve_field(x, FIELD_ALLOW, SPAN_LIT("GET, HEAD"));
@@ -338,17 +391,7 @@ serve_open(struct exch *x)
 	name = files_name(&x->arena, target_path(x));
 	if (name.p == NULL)
 		return serve_error(x, ENOENT);
-	is_folder = name.len == 0 || name.p[name.len - 1] == '/';
-	s->file =
-	    is_folder ? serve_index(x, name) : file_open(x->w, conf->dir, name);
-	if (s->file == NULL && errno == EISDIR)
-		return is_folder ? serve_error(x, EACCES) : serve_slash(x);
-	if (s->file == NULL)
-		return serve_error(x, errno);
-	sink_note(
-	    x, "file", x->set->handler_at, "%.*s", SPAN_FMT(s->file->name));
-	serve_file(x);
-	return VERDICT_REPLY;
+	return serve_name(x, name);
 }
 
 /* --- the content ---------------------------------------------------------- */

@@ -32,6 +32,19 @@ root = {www}
 strip_prefix = /z
 compress = br gzip
 compress_types = text/plain
+[route test /r/]
+root = {www}
+rewrite = ^/r/in/?$ /d
+rewrite = ^/r/top$ /
+rewrite = ^/r/(.*)$ /$1
+[route test /flat]
+root = {www}
+strip_prefix = /flat
+trailing_slash = remove
+[route test /add]
+root = {www}
+strip_prefix = /add
+add_prefix = /d
 [log access]
 path = {dir}/access.log
 format = {status} {fault}
@@ -107,9 +120,26 @@ def test_a_folder_is_left_for_its_slash(gh):
     """To a path of this host, whatever stands in the request."""
     with gh.client() as c:
         for path, to in (("/d", "/d/"), ("/d?q=1", "/d/?q=1"),
-                         ("/s/d", "/s/d/"), ("//d", "/d/")):
+                         ("/s/d", "/s/d/"), ("//d", "/d/"),
+                         ("/add?q", "/add/?q"), ("/add", "/add/"),
+                         ("/r/d", "/r/d/"), ("/r/in", "/r/in/")):
             r = c.get(path)
             assert (r.status, r.get("location")) == (301, to)
+
+
+def test_a_folder_is_shown_in_its_place(gh):
+    """Behind its slash, whatever a rewrite makes of it; with `trailing_slash =
+    remove` where there is none. What is sent on comes to an end."""
+    with gh.client() as c:
+        for path, body in (("/r/in/", b"folder"), ("/r/d/", b"folder"),
+                           ("/r/top", b"home"), ("/add/", b"folder"),
+                           ("/flat/d", b"folder"), ("/flat", b"home"),
+                           ("/flat/a.txt", TEXT)):
+            r = c.get(path)
+            assert (r.status, r.body) == (200, body), path
+        r = c.get("/flat/d/")
+        assert (r.status, r.get("location")) == (301, "http://test/flat/d")
+        assert c.get("/flat/bare").status == 403
 
 
 def test_methods(gh):
