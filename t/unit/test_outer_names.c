@@ -181,6 +181,9 @@ cookie_is(struct scene *s, const struct cookie_edit *e, const char *value,
 	ck_assert((got.p == value) == (want == NULL));
 }
 
+/* Of a prefix that is longer than what is written behind a cookie. */
+#define LONG "a-name-of-thirty-two-characters."
+
 START_TEST(cookies_lose_names_of_servers)
 {
 	static const struct cookie_edit none = {.has_paths = false};
@@ -228,6 +231,14 @@ START_TEST(cookies_get_what_is_asked_for)
 	cookie_is(
 	    &s, &paths, "a=b; Path=/v1/c; Secure", "a=b; Path=/shop/c; Secure");
 	cookie_is(&s, &paths, "a=b; Path=c", NULL);
+	cookie_is(&s, &paths, "a=b;path=/;path=/;path=/;path=/;path=/;path=/",
+	    "a=b; Path=/shop/; Path=/shop/; Path=/shop/; Path=/shop/; "
+	    "Path=/shop/; Path=/shop/");
+	s.view.strip_prefix = SPAN_LIT("/" LONG LONG LONG LONG);
+	cookie_is(&s, &paths, "a=b;path=/;path=/",
+	    "a=b; Path=/" LONG LONG LONG LONG "/; Path=/" LONG LONG LONG LONG
+	    "/");
+	s.view.strip_prefix = SPAN_LIT("/shop");
 	/* browsers refuse it with a Domain, or for less than its host */
 	cookie_is(&s, &paths, "__Host-a=b; Path=/v1/", NULL);
 	cookie_is(&s, &all, "__host-a=b; Path=/",

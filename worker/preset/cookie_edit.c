@@ -154,13 +154,26 @@ cookie_is_of_host(span pair)
 	return span_ieq(span_first(span_trim(pair), prefix.len), prefix);
 }
 
+/* What may become of it at most: any attribute may be a path, which gets the prefix
+ * that was taken off, and a blank stands before each. */
+static size_t
+cookie_room(const struct cookie_edit *e, const struct outer_view *v, span value)
+{
+	size_t each = sizeof("; Path=/") + v->strip_prefix.len;
+	size_t n = 1;
+
+	for (size_t i = 0; i < value.len; i++)
+		n += value.p[i] == ';';
+	return value.len + n * each + e->domain.len + e->path.len +
+	       COOKIE_ATTRIBUTES_MAX;
+}
+
 span
 cookie_edit_apply(struct arena *a, const struct cookie_edit *e,
     const struct outer_view *v, span value)
 {
 	struct cookie_edit of_host = *e;
-	size_t cap = value.len * 2 + v->strip_prefix.len + e->domain.len +
-		     e->path.len + COOKIE_ATTRIBUTES_MAX;
+	size_t cap = cookie_room(e, v, value);
 	bool is_changed = false;
 	struct text t;
 	span rest = value;
@@ -197,5 +210,6 @@ cookie_edit_apply(struct arena *a, const struct cookie_edit *e,
 		cookie_add(&t, "SameSite=", e->samesite);
 	is_changed |= e->domain.len > 0 || e->path.len > 0 || e->is_secure ||
 		      e->is_httponly || e->samesite.len > 0;
-	return is_changed && !t.is_cut ? text_span(&t) : value;
+	REQUIRE(!t.is_cut);
+	return is_changed ? text_span(&t) : value;
 }
