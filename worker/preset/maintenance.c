@@ -51,7 +51,9 @@ maintenance_read_word(struct maintenance *m, struct arena *a, span word)
 	if (!span_starts(word, retry) || m->retry_after.len > 0 ||
 	    !conf_parse_duration(span_from(word, retry.len), &ms, &why))
 		return false;
-	m->retry_after = arena_printf(a, "%" PRId64, ms / MAINTENANCE_MS_PER_S);
+	/* who comes back too early finds it closed */
+	m->retry_after = arena_printf(a, "%" PRId64,
+	    (ms + MAINTENANCE_MS_PER_S - 1) / MAINTENANCE_MS_PER_S);
 	return true;
 }
 
@@ -66,8 +68,7 @@ maintenance_prepare(const struct conf_value *v, struct arena *a, struct diag *d)
 		if (!maintenance_read_word(m, a, v->words[i].text))
 			diag_error(d, v->words[i].at,
 			    "maintenance: '%.*s' is neither retry_after=10m "
-			    "nor "
-			    "allow=ADDRESS,NETWORK",
+			    "nor allow=ADDRESS,NETWORK, each once",
 			    SPAN_FMT(v->words[i].text));
 	return m;
 }

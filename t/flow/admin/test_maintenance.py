@@ -21,6 +21,8 @@ maintenance = off
 respond = 200 b
 [route b.test /closed]
 maintenance = on retry_after=90s
+[route b.test /soon]
+maintenance = on retry_after=1500ms
 [rule b.test shut]
 match = header:X-Shut = yes
 maintenance = on
@@ -61,6 +63,7 @@ def test_closed_by_configuration(gh):
     assert asked(gh, "c.test") == (503, "page", None)
     assert asked(gh, "b.test") == (200, "b", None)
     assert asked(gh, "b.test", "/closed") == (503, "page", "90")
+    assert asked(gh, "b.test", "/soon") == (503, "page", "2")
     assert asked(gh, "b.test", extra=b"X-Shut: yes\r\n")[0] == 503
     with gh.client() as c:
         assert c.get("/", host="c.test").get("cache-control") == "no-store"
@@ -122,3 +125,14 @@ def test_lines_that_mean_nothing(line, tmp_path):
 def test_explain_shows_it(gh):
     done = run("explain", "GET", "http://c.test/", "-c", gh.ini)
     assert "maintenance" in done.stdout and "closed" in done.stdout
+
+
+@pytest.mark.parametrize("words", [
+    "retry_after=soon", "allow=a.test", "allow=", "allow=::1 allow=::2",
+    "retry_after=1s retry_after=2s", "later"])
+def test_a_slip_is_told(words, tmp_path):
+    ini = tmp_path / "x.ini"
+    ini.write_text(f"[site s]\nrespond = 200\nmaintenance = on {words}\n")
+    said = run("-t", "-c", ini).stderr
+    assert f"'{words.split()[-1]}' is neither retry_after=10m nor allow=" \
+        "ADDRESS,NETWORK, each once" in said
