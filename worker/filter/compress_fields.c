@@ -156,16 +156,22 @@ compress_add_vary(struct exch *x)
 		fields_add_vary(x, SPAN_LIT("Available-Dictionary"));
 }
 
-/* RFC 9110 8.8.3.3: other bytes cannot have the same strong tag. */
+/* RFC 9110 8.8.3.3: other bytes cannot have the same strong tag. What is no tag,
+ * or more than one, goes: whoever compares it knows no weak form of it. */
 static void
 fields_weaken_etag(struct exch *x)
 {
-	struct http_field *f = fields_find(&x->resp.fields, FIELD_ETAG);
+	struct http_fields *all = &x->resp.fields;
+	struct http_field *f = fields_find(all, FIELD_ETAG);
 	struct etag tag;
 
-	if (f == NULL || !etag_parse(f->value, &tag) || tag.is_weak)
+	if (f == NULL)
 		return;
-	f->value = arena_printf(&x->arena, "W/%.*s", SPAN_FMT(f->value));
+	if (!etag_parse(f->value, &tag) || fields_next(all, f) != NULL)
+		(void)fields_del(all, FIELD_ETAG);
+	else if (!tag.is_weak)
+		f->value =
+		    arena_printf(&x->arena, "W/%.*s", SPAN_FMT(f->value));
 }
 
 void

@@ -48,6 +48,8 @@ class Pages:
         "/text": (TEXT, PLAIN + b"ETag: \"v1\"\r\nAccept-Ranges: bytes\r\n"
                   b"Content-MD5: x\r\nRepr-Digest: y\r\nVary: Cookie\r\n"),
         "/weak": (TEXT, PLAIN + b"ETag: W/\"v1\"\r\n"),
+        "/no-tag": (TEXT, PLAIN + b"ETag: v1\r\n"),
+        "/tags": (TEXT, PLAIN + b"ETag: \"v1\"\r\nETag: \"v2\"\r\n"),
         "/json": (TEXT, b"Content-Type: application/ld+json\r\n"),
         "/svg": (TEXT, b"Content-Type: IMAGE/SVG+XML\r\n"),
         "/png": (TEXT, b"Content-Type: image/png\r\n"),
@@ -152,6 +154,9 @@ def test_fields_tell_what_is_sent(shared):
         assert plain.get("accept-ranges") == "bytes"
         assert plain.get("content-length") == str(len(TEXT))
         assert c.get("/weak", extra=accept("br")).get("etag") == 'W/"v1"'
+        for path in ("/no-tag", "/tags"):
+            assert c.get(path).get("etag")
+            assert not c.get(path, extra=accept("br")).get("etag")
         assert c.get("/varied", extra=accept("br")).all("vary") == \
             ["accept-encoding"]
 
