@@ -3,6 +3,7 @@
 #include "worker/log/access_log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,6 +20,11 @@
 
 /* Lines wait at most this long. */
 #define LOG_FLUSH_MS 1000u
+/* Who reads a pipe or a socket that is full is given so long to take some: a
+ * unix socket may hold ten datagrams (unix(7), max_dgram_qlen). */
+#define LOG_AGAIN_MS 10u
+/* And so long when the worker ends, for which nobody waits then. */
+#define LOG_END_MS 500u
 
 struct access_log {
 	uint32_t index;
@@ -82,12 +88,14 @@ struct log_out {
 	struct log_sink sink;
 	struct log_syslog *syslog; /* instead of the sink; or NULL */
 	bool is_failing;
+	bool has_lost; /* since the last turn of the timer */
 	uint64_t n_lost; /* since it fails */
 };
 
 struct log_worker {
 	struct worker *w;
 	struct timer timer; /* set while something waits */
+	struct timer again; /* set while what is to take it is full */
 	struct log_times times;
 	uint32_t n;
 	struct log_out outs[];
@@ -241,6 +249,18 @@ out_err(const struct log_out *o)
 	return o->syslog != NULL ? o->syslog->err : o->sink.err;
 }
 
+static bool
+out_is_full(const struct log_out *o)
+{
+	return o->syslog != NULL ? o->syslog->is_full : o->sink.is_full;
+}
+
+static int
+out_fd(const struct log_out *o)
+{
+	return o->syslog != NULL ? o->syslog->fd : o->sink.fd;
+}
+
 static void
 out_flush(struct log_worker *lw, struct log_out *o)
 {
@@ -260,6 +280,7 @@ log_note_loss(struct log_worker *lw, uint32_t i)
 
 	counter_add(lw->w->counters, COUNTER_LOG_LINES_DROPPED, *n_lost);
 	o->n_lost += *n_lost;
+	o->has_lost = true;
 	*n_lost = 0;
 	if (!o->is_failing)
 		/* no error: a reader that is too slow */
@@ -297,8 +318,9 @@ log_flush_all(struct log_worker *lw)
 		out_flush(lw, o);
 		if (log_is_losing(o))
 			log_note_loss(lw, i);
-		else if (o->is_failing)
+		else if (o->is_failing && !o->has_lost)
 			log_note_recovery(lw, i);
+		o->has_lost = false;
 	}
 }
 
@@ -311,14 +333,62 @@ log_has_waiting(const struct log_worker *lw)
 	return false;
 }
 
+/* Come back for what waits: soon where only a reader has to come by. */
+static void
+log_set_timers(struct log_worker *lw, bool has_waiting, bool has_full)
+{
+	if (has_waiting && !timer_is_set(&lw->timer))
+		loop_timer_set(lw->w->loop, &lw->timer, LOG_FLUSH_MS);
+	if (has_full && !timer_is_set(&lw->again))
+		loop_timer_set(lw->w->loop, &lw->again, LOG_AGAIN_MS);
+}
+
+static bool
+log_has_full(const struct log_worker *lw)
+{
+	for (uint32_t i = 0; i < lw->n; i++)
+		if (out_is_full(&lw->outs[i]))
+			return true;
+	return false;
+}
+
 static void
 log_on_timer(void *self)
 {
 	struct log_worker *lw = self;
 
 	log_flush_all(lw);
-	if (log_has_waiting(lw))
-		loop_timer_set(lw->w->loop, &lw->timer, LOG_FLUSH_MS);
+	log_set_timers(lw, log_has_waiting(lw), log_has_full(lw));
+}
+
+static void
+log_on_again(void *self)
+{
+	struct log_worker *lw = self;
+
+	for (uint32_t i = 0; i < lw->n; i++) {
+		struct log_out *o = &lw->outs[i];
+
+		if (!out_is_full(o))
+			continue;
+		out_flush(lw, o);
+		if (log_is_losing(o))
+			log_note_loss(lw, i);
+	}
+	log_set_timers(lw, false, log_has_full(lw));
+}
+
+/* Who reads takes the rest; who does not is not waited for. */
+static void
+out_finish(struct log_worker *lw, struct log_out *o, uint64_t end_us)
+{
+	struct pollfd p = {.fd = out_fd(o), .events = POLLOUT};
+
+	out_flush(lw, o);
+	while (out_is_full(o) && clock_mono_us() < end_us) {
+		(void)poll(&p, 1, LOG_AGAIN_MS);
+		out_flush(lw, o);
+	}
 }
 
 static void
@@ -337,13 +407,11 @@ out_init(struct log_out *o, const struct boot *b, const struct access_log *l)
 static void
 out_fini(struct log_worker *lw, struct log_out *o)
 {
-	if (o->syslog == NULL) {
+	if (o->syslog != NULL)
+		log_syslog_fini(o->syslog);
+	else
 		log_sink_fini(&o->sink);
-		return;
-	}
-	log_syslog_fini(o->syslog);
-	counter_add(
-	    lw->w->counters, COUNTER_LOG_LINES_DROPPED, o->syslog->n_lost);
+	counter_add(lw->w->counters, COUNTER_LOG_LINES_DROPPED, *out_n_lost(o));
 	free(o->syslog);
 }
 
@@ -359,6 +427,7 @@ log_worker_new(struct worker *w)
 	lw->n = plan->n_logs;
 	lw->times.s = -1;
 	timer_init(&lw->timer, log_on_timer, lw);
+	timer_init(&lw->again, log_on_again, lw);
 	for (uint32_t i = 0; i < lw->n; i++)
 		out_init(&lw->outs[i], w->boot, plan->logs[i]);
 	return lw;
@@ -367,10 +436,15 @@ log_worker_new(struct worker *w)
 void
 log_worker_free(struct log_worker *lw)
 {
+	uint64_t end_us = clock_mono_us() + LOG_END_MS * (uint64_t)1000;
+
 	if (lw == NULL)
 		return;
+	for (uint32_t i = 0; i < lw->n; i++)
+		out_finish(lw, &lw->outs[i], end_us);
 	log_flush_all(lw);
 	loop_timer_clear(lw->w->loop, &lw->timer);
+	loop_timer_clear(lw->w->loop, &lw->again);
 	for (uint32_t i = 0; i < lw->n; i++)
 		out_fini(lw, &lw->outs[i]);
 	free(lw);
@@ -437,8 +511,7 @@ log_added(struct log_worker *lw, const struct access_log *l, size_t len)
 		log_sink_added(&o->sink, len);
 	if (log_is_losing(o))
 		log_note_loss(lw, l->index);
-	if ((out_waiting(o) > 0 || o->is_failing) && !timer_is_set(&lw->timer))
-		loop_timer_set(lw->w->loop, &lw->timer, LOG_FLUSH_MS);
+	log_set_timers(lw, out_waiting(o) > 0 || o->is_failing, out_is_full(o));
 }
 
 static void

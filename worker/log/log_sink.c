@@ -39,13 +39,6 @@ log_sink_init(struct log_sink *s, int fd, size_t buffer)
 	REQUIRE(s->buf != NULL);
 }
 
-void
-log_sink_fini(struct log_sink *s)
-{
-	free(s->buf);
-	s->buf = NULL;
-}
-
 static size_t
 sink_line_max(const struct log_sink *s)
 {
@@ -60,6 +53,27 @@ sink_drop(struct log_sink *s)
 		if (s->buf[i] == '\n')
 			s->n_lost++;
 	s->len = s->torn;
+}
+
+/* The rest of a half-written line is of no use elsewhere. */
+static void
+sink_drop_torn(struct log_sink *s)
+{
+	if (s->torn == 0)
+		return;
+	s->n_lost++;
+	s->len -= s->torn;
+	memmove(s->buf, s->buf + s->torn, s->len);
+	s->torn = 0;
+}
+
+void
+log_sink_fini(struct log_sink *s)
+{
+	sink_drop_torn(s);
+	sink_drop(s);
+	free(s->buf);
+	s->buf = NULL;
 }
 
 /* Length of the whole lines at `p` that go into one write. */
@@ -122,6 +136,7 @@ log_sink_flush(struct log_sink *s)
 		}
 	}
 	sink_wrote(s, at);
+	s->is_full = s->len > 0 && !is_broken;
 	if (is_broken)
 		sink_drop(s);
 }
@@ -152,10 +167,7 @@ void
 log_sink_set_fd(struct log_sink *s, int fd)
 {
 	log_sink_flush(s);
-	/* the rest of a half-written line means nothing elsewhere */
-	s->len -= s->torn;
-	memmove(s->buf, s->buf + s->torn, s->len);
-	s->torn = 0;
+	sink_drop_torn(s);
 	s->fd = fd;
 	s->is_stream = sink_is_stream(fd);
 }

@@ -19,13 +19,14 @@ struct log_sink {
 	size_t len;
 	size_t flush_at; /* written when this much is collected */
 	size_t torn; /* bytes at the start that end a line already begun */
+	bool is_full; /* not all was taken, and more may be in a moment */
 	uint64_t n_lost;
 	int err; /* of the last write; 0: it went well */
 };
 
 /* Collect up to `buffer` bytes; 0: write each line at once. */
 void log_sink_init(struct log_sink *s, int fd, size_t buffer);
-/* Does not write and does not close. */
+/* Does not write and does not close, but counts what is left as lost. */
 void log_sink_fini(struct log_sink *s);
 
 /* Room for one line: *cap bytes, at least LOG_LINE_MIN. NULL when there is none

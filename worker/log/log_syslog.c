@@ -214,6 +214,7 @@ syslog_flush_stream(struct log_syslog *s, uint64_t now_ms)
 			syslog_sent(s, (size_t)n);
 			s->err = 0;
 		} else if (is_full(errno)) {
+			s->is_full = true;
 			return;
 		} else if (errno != EINTR) {
 			syslog_fail(s, errno, now_ms);
@@ -236,8 +237,10 @@ syslog_send_one(
 		s->err = 0;
 		return true;
 	}
-	if (is_full(errno))
+	if (is_full(errno)) {
+		s->is_full = true;
 		return false;
+	}
 	if (errno == EMSGSIZE) {
 		/* larger than the way there takes: no later time is better */
 		s->n_lost++;
@@ -267,6 +270,7 @@ syslog_flush_datagrams(struct log_syslog *s, uint64_t now_ms)
 void
 log_syslog_flush(struct log_syslog *s, uint64_t now_ms)
 {
+	s->is_full = false;
 	if (s->len == 0 || !syslog_is_open(s, now_ms))
 		return;
 	if (s->to->is_stream)

@@ -39,6 +39,7 @@ struct log_syslog {
 	size_t cap, len;
 	size_t flush_at;
 	size_t sent; /* of the first message, by TCP */
+	bool is_full; /* the kernel takes no more, but will in a moment */
 	uint64_t n_lost;
 	int err; /* of the last try; 0: it went well */
 };

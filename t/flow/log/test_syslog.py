@@ -5,6 +5,8 @@ import os
 import re
 import socket
 import tempfile
+import threading
+import time
 
 import pytest
 
@@ -195,6 +197,94 @@ def test_a_server_that_does_not_read_costs_lines_only(gh, server):
     until(dropped)
     assert (gh.dir / "error.log").read_text().count(
         "access log fails log=tcp") - before <= 1
+
+
+FULL = """
+[global]
+workers = 1
+error_log = {dir}/error.log
+[log access]
+syslog = unix:{unix}
+format = {path}
+[listen x]
+address = 127.0.0.1:{port}
+[site s]
+hosts = *
+respond = 200
+""" + admin.SECTION
+# more than a socket holds unless the machine says so (unix(7)), less than waits
+N_FULL = 300
+
+
+class Reader(threading.Thread):
+    """Takes the datagrams of a socket: the last word of each, in `got`."""
+
+    def __init__(self, sock):
+        super().__init__(daemon=True)
+        self.sock, self.got = sock, []
+
+    def run(self):
+        while word := self.sock.recv(65536).split()[-1:]:
+            self.got.append(word[0].decode())
+
+
+@pytest.fixture
+def full():
+    """A server, its socket and who reads it when told so."""
+    s = Server()
+    reader = Reader(s.unix)
+    s.unix.settimeout(None)
+    yield s, reader
+    if reader.is_alive():
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
+            end.sendto(b" ", s.unix_path)
+        reader.join()
+    s.close()
+
+
+def test_a_reader_that_comes_by_gets_everything(gatehouse, full):
+    """What found no room in the socket follows as soon as there is some; and
+    at the end of a worker, too."""
+    server, reader = full
+    gh = gatehouse(FULL, unix=server.unix_path)
+    want = [f"/{i}" for i in range(2 * N_FULL)]
+    for path in want[:N_FULL]:
+        ask(gh, path)
+    reader.start()
+    until(lambda: reader.got == want[:N_FULL], what="all lines")
+    for path in want[N_FULL:]:
+        ask(gh, path)
+    gh.reload()
+    until(lambda: reader.got == want, what="the lines of the old worker")
+    assert admin.status(gh)["counters"]["log_lines_dropped_total"] == 0
+
+
+def test_a_reader_that_stays_away_is_told_of_once(gatehouse, full):
+    """Doc logs.md: once, and with the number of lines when the log goes on; a
+    turn of the timer with losses in it is none without."""
+    server, reader = full
+    # what waits is a few lines, so that there are losses all the time
+    gh = gatehouse(FULL.replace("{path}\n", "{path} {header:X-Long}\n"
+                                "buffer = none\n"), unix=server.unix_path)
+    end = time.monotonic() + 2.5
+    sent = 0
+
+    def is_over():
+        nonlocal sent
+        ask(gh, "/", 40, b"X-Long: " + b"z" * 3500 + b"\r\n")
+        sent += 40
+        return time.monotonic() > end
+
+    until(is_over)
+    text = (gh.dir / "error.log").read_text()
+    assert text.count("access log fails") == 1, text
+    assert "goes on" not in text
+    reader.start()
+    until(lambda: "goes on" in (gh.dir / "error.log").read_text())
+    lost = int(re.search(r"goes on log=access lines_lost=(\d+)\n",
+                         (gh.dir / "error.log").read_text())[1])
+    until(lambda: len(reader.got) == sent - lost)
+    assert admin.status(gh)["counters"]["log_lines_dropped_total"] == lost
 
 
 @pytest.mark.parametrize("text, words", [
