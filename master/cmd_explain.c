@@ -6,12 +6,16 @@
 #include <string.h>
 
 #include "common/base/check.h"
+#include "common/base/log.h"
 #include "common/ipc/boot.h"
 #include "master/admin.h"
 #include "master/cmd.h"
 #include "master/decision_text.h"
 #include "master/logged.h"
 #include "master/report.h"
+
+/* Bytes of the id of a request in a log that are told. */
+#define ID_MAX 128u
 
 static const char usage[] =
     "usage: gatehouse explain METHOD URL [-H 'NAME: VALUE'] ... [--from IP]\n"
@@ -116,27 +120,40 @@ log_answer(span head)
 	return lines;
 }
 
-/* What it would be, but how long it took. */
+/* As the log has it, but in plain ASCII. */
+static json_t *
+log_id(span id)
+{
+	char text[4 * ID_MAX];
+
+	return json_stringn(
+	    text, log_escape(span_first(id, ID_MAX), text, sizeof(text)));
+}
+
+/* What it would be, under the id that the log has, but how long it took. */
 static void
-log_tell(const struct explain_log *el, const struct explained *e, uint64_t n)
+log_tell(const struct explain_log *el, const struct explained *e,
+    const struct logged *l)
 {
 	json_t *j;
 
 	if (e->why.len > 0) {
-		(void)fprintf(
-		    stderr, "gatehouse: request %llu: ", (unsigned long long)n);
+		(void)fprintf(stderr,
+		    "gatehouse: request %llu: ", (unsigned long long)l->n);
 		text_print(e->why, stderr);
 		(void)fputc('\n', stderr);
 		return;
 	}
 	j = decision_json(e->decision, log_file, el);
 	(void)json_object_del(j, "took_us");
+	if (l->id.len > 0)
+		(void)json_object_set_new(j, "request_id", log_id(l->id));
 	(void)json_object_set_new(j, "answer", log_answer(e->answer));
 	if (el->is_json) {
 		(void)json_dumpf(j, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
 		(void)fputc('\n', stdout);
 	} else {
-		if (n > 1)
+		if (l->n > 1)
 			(void)fputc('\n', stdout);
 		decision_print(stdout, j);
 	}
@@ -156,7 +173,7 @@ log_run(struct explain_log *el)
 	if (e != NULL && logged_open(&l, el->log) == 0) {
 		while (logged_next(&l)) {
 			(void)worker_explain_ask(e, &l.command, &result);
-			log_tell(el, &result, l.n);
+			log_tell(el, &result, &l);
 		}
 		is_log = logged_tell(&l);
 		rc = logged_close(&l);

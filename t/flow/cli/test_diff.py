@@ -2,6 +2,7 @@
 otherwise; logs are anybody's bytes."""
 import json
 import os
+import re
 import resource
 import subprocess
 
@@ -137,6 +138,22 @@ def test_explain_shows_a_terminal_no_names_of_a_log(tmp_path):
     assert b"there is no listen '?[2J?m?'" in done.stderr
     assert not {b"\x1b", b"\x07", b"\xc2\x9b"} & {
         done.stderr[i:i + n] for i in range(len(done.stderr)) for n in (1, 2)}
+
+
+def test_explain_tells_the_id_that_the_log_has(tmp_path):
+    """README: the same for each request of an access log, which is found again
+    by its id; one that the log does not tell is made."""
+    ini = tmp_path / "g.ini"
+    ini.write_text(OLD)
+    done = subprocess.run(
+        [BINARY, "explain", "--log", "-", "--json", "-c", ini],
+        capture_output=True, timeout=WAIT_S,
+        input=lines(line("/a"), line("/b", request_id="\x1b[2J\u20ac" * 99),
+                    line("/c", request_id="")))
+    ids = [json.loads(one)["request_id"] for one in done.stdout.splitlines()]
+    assert ids[0] == "id1"
+    assert ids[1].startswith("\\x1b[2J\\xe2\\x82\\xac") and len(ids[1]) < 600
+    assert re.fullmatch("[0-9a-f]{32}", ids[2])
 
 
 def test_a_long_log_takes_no_more_memory(tmp_path, monkeypatch):
