@@ -24,6 +24,10 @@
 /* When a terminal does not tell its size. */
 #define LINES_USUAL 24u
 #define COLUMNS_USUAL 80u
+/* Workers and servers take no more of its lines than these parts, so that there
+ * is room for what stands behind them. */
+#define WORKERS_PART 6u
+#define SERVERS_PART 3u
 #define CTRL_C 3
 
 #define SCREEN_BEGIN "\033[?1049h\033[?25l"
@@ -123,8 +127,34 @@ write_now(FILE *out, const json_t *traffic)
 	(void)fputc('\n', out);
 }
 
+/* Rows of a long list; most == 0: all of them. */
+struct rows {
+	size_t most;
+	size_t n;
+};
+
+static size_t
+rows_most(size_t lines, size_t part)
+{
+	return lines > 0 && lines < part ? 1 : lines / part;
+}
+
+static bool
+rows_take(struct rows *r)
+{
+	r->n++;
+	return r->most == 0 || r->n <= r->most;
+}
+
 static void
-write_workers(FILE *out, const json_t *all)
+rows_end(FILE *out, const struct rows *r)
+{
+	if (r->most > 0 && r->n > r->most)
+		(void)fprintf(out, "and %zu more\n", r->n - r->most);
+}
+
+static void
+write_workers(FILE *out, const json_t *all, struct rows rows)
 {
 	const json_t *w;
 	size_t i;
@@ -135,6 +165,8 @@ write_workers(FILE *out, const json_t *all)
 	{
 		char name[32];
 
+		if (!rows_take(&rows))
+			continue;
 		(void)snprintf(name, sizeof(name), "%lld.%lld",
 		    number_of(w, "slot"), number_of(w, "incarnation"));
 		(void)fprintf(out,
@@ -143,29 +175,43 @@ write_workers(FILE *out, const json_t *all)
 		    admin_text(w, "state"), number_of(w, "connections"),
 		    number_of(w, "tunnels"), number_of(w, "lag_us"));
 	}
+	rows_end(out, &rows);
 }
 
+/* Those that are up, or those that are not. */
 static void
-write_upstreams(FILE *out, const json_t *all)
+write_servers(FILE *out, const json_t *all, bool is_up, struct rows *rows)
 {
 	const json_t *u;
 	const json_t *s;
 	size_t i;
 	size_t k;
 
-	if (json_array_size(all) > 0)
-		(void)fprintf(out, "\n%-8s %6s %9s %8s  %s\n", "HEALTH",
-		    "ACTIVE", "TRIES", "FAILED", "SERVER");
 	json_array_foreach(all, i, u)
 	{
 		json_array_foreach(json_object_get(u, "servers"), k, s)
 		{
+			if (is_up !=
+				(strcmp(admin_text(s, "health"), "up") == 0) ||
+			    !rows_take(rows))
+				continue;
 			(void)fprintf(out, "%-8s %6lld %9lld %8lld  %s %s\n",
 			    admin_text(s, "health"), number_of(s, "active"),
 			    number_of(s, "requests"), number_of(s, "failures"),
 			    admin_text(u, "name"), admin_text(s, "address"));
 		}
 	}
+}
+
+static void
+write_upstreams(FILE *out, const json_t *all, struct rows rows)
+{
+	if (json_array_size(all) > 0)
+		(void)fprintf(out, "\n%-8s %6s %9s %8s  %s\n", "HEALTH",
+		    "ACTIVE", "TRIES", "FAILED", "SERVER");
+	write_servers(out, all, false, &rows);
+	write_servers(out, all, true, &rows);
+	rows_end(out, &rows);
 }
 
 static void
@@ -236,9 +282,9 @@ write_reloads(FILE *out, const json_t *all)
 	}
 }
 
-/* All of it; malloc'd. */
+/* For so many lines, or all of it (0); malloc'd. */
 static char *
-top_text(const struct top *t)
+top_text(const struct top *t, size_t lines)
 {
 	const json_t *status = json_object_get(t->all, "status");
 	const json_t *why = json_object_get(t->all, "why");
@@ -251,8 +297,10 @@ top_text(const struct top *t)
 	    admin_text(status, "version"), admin_text(status, "state"),
 	    number_of(status, "uptime_s"));
 	write_now(out, json_object_get(t->all, "traffic"));
-	write_workers(out, json_object_get(status, "workers"));
-	write_upstreams(out, json_object_get(status, "upstreams"));
+	write_workers(out, json_object_get(status, "workers"),
+	    (struct rows){.most = rows_most(lines, WORKERS_PART)});
+	write_upstreams(out, json_object_get(status, "upstreams"),
+	    (struct rows){.most = rows_most(lines, SERVERS_PART)});
 	write_blocked(out, json_object_get(status, "blocked"),
 	    json_object_get(why, "decisions"));
 	write_hitters(out, json_object_get(status, "top"));
@@ -276,7 +324,7 @@ static void
 top_print(const struct top *t)
 {
 	char *text =
-	    t->is_json ? json_dumps(t->all, JSON_INDENT(2)) : top_text(t);
+	    t->is_json ? json_dumps(t->all, JSON_INDENT(2)) : top_text(t, 0);
 
 	REQUIRE(text != NULL);
 	if (t->is_json)
@@ -289,22 +337,39 @@ top_print(const struct top *t)
 
 /* --- a terminal ----------------------------------------------------------- */
 
-/* As many lines and columns as there are. */
-static void
-screen_draw(const char *text)
+/* A serial line, or a terminal of a container, may say that it has none. */
+static struct winsize
+screen_size(void)
 {
-	struct winsize size = {.ws_row = LINES_USUAL, .ws_col = COLUMNS_USUAL};
-	span rest = span_str(text);
-	span line;
+	struct winsize size = {0};
 
 	(void)ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
+	if (size.ws_row == 0)
+		size.ws_row = LINES_USUAL;
+	if (size.ws_col == 0)
+		size.ws_col = COLUMNS_USUAL;
+	return size;
+}
+
+/* As many lines and columns as there are. */
+static void
+screen_draw(const struct top *t)
+{
+	struct winsize size = screen_size();
+	char *text = top_text(t, size.ws_row);
+	span rest = span_str(text);
+	span last = SPAN_LIT("q quits");
+	span line;
+
 	(void)fputs(SCREEN_HOME, stdout);
 	for (int i = 1; i < size.ws_row && span_cut(&rest, '\n', &line); i++) {
 		print_plain(span_first(line, size_min(line.len, size.ws_col)));
 		(void)fputs(SCREEN_LINE_END, stdout);
 	}
-	(void)fputs("q quits" SCREEN_REST, stdout);
+	print_plain(span_first(last, size_min(last.len, size.ws_col)));
+	(void)fputs(SCREEN_REST, stdout);
 	(void)fflush(stdout);
+	free(text);
 }
 
 /* Until it is time to draw again. false: it is to end. */
@@ -349,10 +414,7 @@ top_screen(struct top *t)
 	(void)tcsetattr(STDIN_FILENO, TCSANOW, &raw);
 	(void)fputs(SCREEN_BEGIN, stdout);
 	do {
-		char *text = top_text(t);
-
-		screen_draw(text);
-		free(text);
+		screen_draw(t);
 	} while (screen_wait(signals) && (rc = top_ask(t)) == EXIT_SUCCESS);
 	(void)fputs(SCREEN_END, stdout);
 	(void)fflush(stdout);

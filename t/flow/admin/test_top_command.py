@@ -101,6 +101,53 @@ def test_on_a_terminal_q_quits_and_leaves_it_as_it_was(gh):
     assert max(len(line) for line in lines[:-1]) <= 60
 
 
+def drawn(gh, rows, cols):
+    """The first lines on a terminal of that size."""
+    master, slave = pty.openpty()
+    subprocess.run(["stty", "rows", str(rows), "cols", str(cols)], stdin=slave,
+                   check=True)
+    with subprocess.Popen([BINARY, "top", "-c", str(gh.ini)], stdin=slave,
+                          stdout=slave, stderr=slave) as top:
+        os.close(slave)
+        seen = b""
+        end = time.monotonic() + WAIT_S
+        while b"\033[J" not in seen and time.monotonic() < end:
+            if select.select([master], [], [], 0.1)[0]:
+                seen += os.read(master, 65536)
+        os.write(master, b"q")
+        assert top.wait(WAIT_S) == 0
+    os.close(master)
+    text = seen.split(b"\033[H", 1)[-1].split(b"\033[J", 1)[0].decode()
+    return text.split("\033[K\r\n")
+
+
+def test_a_terminal_without_a_size_has_the_usual_one(gh):
+    """tty_ioctl(4): of serial lines and in containers all may be 0."""
+    lines = drawn(gh, 0, 0)
+    assert lines[0].startswith("gatehouse ") and lines[-1] == "q quits"
+    assert 5 < len(lines) <= 24
+
+
+def test_long_lists_leave_room_for_what_is_behind_them(gatehouse):
+    """Servers that are not up come first; what else there is, is told."""
+    many = "".join(f"server = 127.0.0.{i}:1\n" for i in range(1, 61))
+    gh = gatehouse(INI.replace("server = 127.0.0.1:1\n", many))
+    until(lambda: admin.steward(gh))
+    done = run("server", "app", "127.0.0.50:1", "down", "-c", gh.ini)
+    assert done.returncode == 0, done.stderr
+    with gh.client() as c:
+        assert c.get("/shut").status == 403
+    until(lambda: admin.status(gh)["blocked"]["of"])
+    lines = drawn(gh, 36, 80)
+    at = next(i for i, line in enumerate(lines) if line.startswith("HEALTH"))
+    assert re.fullmatch("off .* app 127.0.0.50:1", lines[at + 1]), lines
+    assert re.fullmatch("up .* app 127.0.0.1:1", lines[at + 2]), lines
+    assert lines[at + 13] == "and 48 more"
+    assert any(line.startswith("TIMES  REFUSED") for line in lines), lines
+    once = run("top", "--once", "-c", gh.ini).stdout
+    assert once.count(" app 127.0.0.") == 60 and " more\n" not in once
+
+
 @pytest.mark.parametrize("args", [["--json"], ["-c"], ["x"], ["--often"]])
 def test_what_it_does_not_know_is_refused(gh, args):
     out = run("top", *args)
