@@ -515,6 +515,29 @@ check_log_target(
 		need(c, s, "has no path");
 }
 
+/* What would be read and mean nothing. */
+static void
+check_log_words(const struct checker *c, const struct conf_section *s)
+{
+	static const struct {
+		enum conf_key key;
+		const char *why;
+	} words[] = {
+	    {KEY_LOG_LEVEL, "only [log error] has a level"},
+	    {KEY_LOG_FACILITY, "only lines for 'syslog' have a facility"},
+	    {KEY_LOG_FORMAT, "the lines of [log error] have one format"},
+	    {KEY_LOG_SAMPLE, "[log error] keeps all its lines"},
+	    {KEY_LOG_BUFFER, "lines of [log error] are written at once"},
+	};
+
+	for (size_t i = 0; i < NELEMS(words); i++) {
+		const struct conf_value *v = s->first[words[i].key];
+
+		if (v != NULL && !conf_log_takes(s, words[i].key))
+			diag_error(c->d, v->key_at, "%s", words[i].why);
+	}
+}
+
 static void
 check_logs(const struct checker *c)
 {
@@ -523,9 +546,7 @@ check_logs(const struct checker *c)
 		bool is_error = span_eq(s->name, SPAN_LIT("error"));
 
 		check_log_target(c, s, is_error);
-		if (!is_error && s->first[KEY_LOG_LEVEL] != NULL)
-			diag_error(c->d, s->first[KEY_LOG_LEVEL]->key_at,
-			    "only [log error] has a level");
+		check_log_words(c, s);
 	}
 	check_error_log(c, KEY_GLOBAL_ERROR_LOG, KEY_LOG_PATH);
 	check_error_log(c, KEY_GLOBAL_LOG_LEVEL, KEY_LOG_LEVEL);

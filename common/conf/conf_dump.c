@@ -137,7 +137,8 @@ dump_section(struct dumper *u, const struct conf_section *s)
 		enum conf_key k = (enum conf_key)i;
 
 		if (!conf_is_in(k, s->type) ||
-		    conf_rows[k].part > u->tree->part || is_done(k))
+		    conf_rows[k].part > u->tree->part || is_done(k) ||
+		    (s->type == CONF_LOG && !conf_log_takes(s, k)))
 			continue;
 		if (conf_is_scalar(conf_rows[k].kind))
 			dump_scalar(u, k);

@@ -454,6 +454,12 @@ START_TEST(sites_and_logs_have_what_they_need)
 	    {SITE "[log access]\n", "3:1: [log access] has no path\n"},
 	    {SITE "[log access]\npath = /x\nlevel = info\n",
 		"5:1: only [log error] has a level\n"},
+	    {SITE "[log error]\nformat = json\nsample = 1%\nbuffer = none\n",
+		"4:1: the lines of [log error] have one format\n"
+		"5:1: [log error] keeps all its lines\n"
+		"6:1: lines of [log error] are written at once\n"},
+	    {SITE "[log x]\npath = /x\nfacility = user\n",
+		"5:1: only lines for 'syslog' have a facility\n"},
 	    {SITE "[log error]\npath = /x\n[global]\nerror_log = /y\n",
 		"6:1: 'error_log' is set by [log error] too (line 4)\n"},
 	    {SITE "[log error]\nlevel = info\n[global]\nlog_level = warn\n",

@@ -31,6 +31,9 @@
 
 static_assert(MESSAGE_MAX < 10000, "a length has four digits");
 
+/* Of lines whose log says none: local7. */
+#define FACILITY_USUAL 23u
+
 /* RFC 5424 table 1, in its order; the words of rsyslog and nginx. */
 static const char *const facilities[] = {"kern", "user", "mail", "daemon",
     "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp", "ntp",
@@ -41,6 +44,7 @@ bool
 syslog_to_read(struct syslog_to *to, span text, span facility)
 {
 	memset(to, 0, sizeof(*to));
+	to->facility = FACILITY_USUAL;
 	for (uint8_t i = 0; i < NELEMS(facilities); i++)
 		if (span_eq(facility, span_str(facilities[i])))
 			to->facility = i;
