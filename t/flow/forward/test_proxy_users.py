@@ -2,6 +2,8 @@
 9110 11.7), and what proved it stays here."""
 import base64
 
+from lib.procs import until
+
 HASH = ("$5$rounds=1000$saltsalt$k0ylRWLHVlBxnL.QHEV.f8gDch7ScqF5//h.mx1WAa9")
 PASSWORD = "pässword"
 MORE = """
@@ -50,8 +52,9 @@ def test_who_is_not_known_is_asked(proxy, origin, tmp_path):
         assert got.status == 200
         c.send(b"GET /t HTTP/1.1\r\nHost: t\r\n\r\n")
         assert c.response().text == "ok"
-    p.lines(10)
-    lines = (p.gh.dir / "squid.log").read_text().splitlines()
+    squid = p.gh.dir / "squid.log"
+    lines = until(lambda: len(got := squid.read_text().splitlines()) >= 10 and
+                  got, what="ten lines")
     assert [line.split()[3] for line in lines] == \
         ["TCP_DENIED/407"] * 8 + ["TCP_MISS/200", "TCP_TUNNEL/200"]
     plain, tunnel = (line.split() for line in lines[-2:])
