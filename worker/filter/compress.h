@@ -59,8 +59,8 @@ void compress_add_vary(struct exch *x);
 /* The content is another one than its origin described: in coding `c`, of no
  * known length. */
 void compress_describe(struct exch *x, enum coding c);
-/* A 304 for a client that has the answer under a weak tag is told it so. Whether
- * it was. */
+/* A 304 for a client that has the answer under a weak tag of ours is told it so,
+ * and nothing of the bytes as they were; is_edited then. Whether it was. */
 bool compress_weaken_unmodified(struct exch *x);
 /* A 304 for a client that has the answer as compress_describe() told it is told
  * the same (RFC 9110 15.4.5). */

@@ -174,17 +174,24 @@ fields_weaken_etag(struct exch *x)
 		    arena_printf(&x->arena, "W/%.*s", SPAN_FMT(f->value));
 }
 
-void
-compress_describe(struct exch *x, enum coding c)
+/* What speaks of the bytes as they were goes. */
+static void
+fields_forget_bytes(struct http_fields *f)
 {
-	/* they speak of the bytes as they were */
 	static const enum field_id wrong[] = {
 	    FIELD_CONTENT_LENGTH, FIELD_ACCEPT_RANGES, FIELD_CONTENT_ENCODING};
-	struct http_fields *f = &x->resp.fields;
 
 	for (size_t i = 0; i < NELEMS(wrong); i++)
 		(void)fields_del(f, wrong[i]);
 	fields_del_digests(f);
+}
+
+void
+compress_describe(struct exch *x, enum coding c)
+{
+	struct http_fields *f = &x->resp.fields;
+
+	fields_forget_bytes(f);
 	if (c != CODING_IDENTITY)
 		fields_add_id(
 		    f, &x->arena, FIELD_CONTENT_ENCODING, coding_name(c));
@@ -215,13 +222,18 @@ compress_weaken_unmodified(struct exch *x)
 	if (f == NULL || !etag_parse(f->value, &tag) || tag.is_weak ||
 	    !fields_ask_weakly(x, &tag))
 		return false;
+	fields_forget_bytes(&x->resp.fields);
 	fields_weaken_etag(x);
+	x->is_edited = true;
 	return true;
 }
 
 void
 compress_describe_unmodified(struct exch *x)
 {
-	if (compress_weaken_unmodified(x))
+	/* a Vary of its own takes the place of the one that the client was told
+	 * (RFC 9111 3.2) */
+	if (compress_weaken_unmodified(x) || x->is_edited ||
+	    fields_find(&x->resp.fields, FIELD_VARY) != NULL)
 		compress_add_vary(x);
 }

@@ -215,6 +215,34 @@ def test_a_304_keeps_the_tag_that_the_client_has(shared):
             assert (r.get("etag"), r.get("vary")) == (told, vary)
 
 
+@pytest.mark.parametrize("site", [ALL, ALL + "\nsubstitute = |green|red|"])
+def test_a_304_changes_nothing_of_what_the_client_has(pair, site):
+    """RFC 9111 3.2: its fields take the place of those that are kept."""
+    said = PLAIN + b"ETag: \"v1\"\r\nVary: Cookie\r\nAccept-Ranges: bytes\r\n"
+
+    def script(conn, request):
+        if request.get("if-none-match"):
+            return conn.send(b"HTTP/1.1 304 Not Modified\r\n" + said +
+                             b"Repr-Digest: y\r\nContent-Length: 9\r\n\r\n")
+        return conn.send(ok(TEXT, said))
+
+    gh, _ = pair(script, site=site)
+    with gh.client() as c:
+        for coding in ("gzip", "br"):
+            whole = c.get("/", extra=accept(coding))
+            assert whole.get("vary") == "Cookie, Accept-Encoding"
+            r = c.get("/", extra=accept(coding) + b"If-None-Match: %s\r\n" %
+                      whole.get("etag").encode())
+            assert r.status == 304
+            for name in ("etag", "vary", "accept-ranges", "repr-digest",
+                         "content-length"):
+                assert r.get(name) in (whole.get(name), None), name
+            assert r.get("vary") and r.get("etag")
+        # who has it plain was told what it is chosen by, too
+        r = c.get("/", extra=b"If-None-Match: \"v1\"\r\n")
+        assert r.get("vary") == "Cookie, Accept-Encoding"
+
+
 def test_trailers_come_behind_it(shared):
     with shared.client() as c:
         r = c.get("/chunked", extra=accept("br") + b"TE: trailers\r\n")
