@@ -37,13 +37,29 @@ struct serve {
 	struct serve_piece pieces[SERVE_PIECES];
 };
 
-/* Whether a was written before b. */
+/* Nanoseconds of the unit that the time was written in. Programs that give what
+ * they make the time of its source leave smaller ones out: pigz and brotli 1.0.9
+ * have seconds. */
+static int64_t
+file_time_unit(int64_t ns)
+{
+	static const int64_t units[] = {1000000000, 1000000, 1000};
+
+	for (size_t i = 0; i < NELEMS(units); i++)
+		if (ns % units[i] == 0)
+			return units[i];
+	return 1;
+}
+
+/* Whether a was written before b, as far as a tells. */
 static bool
 file_is_older(const struct file *a, const struct file *b)
 {
+	int64_t unit = file_time_unit(a->modified_ns);
+
 	if (a->modified_s != b->modified_s)
 		return a->modified_s < b->modified_s;
-	return a->modified_ns < b->modified_ns;
+	return a->modified_ns / unit < b->modified_ns / unit;
 }
 
 static struct serve *

@@ -258,6 +258,25 @@ def test_siblings_that_are_compressed(gh):
             assert (r.status, r.get("vary")) == (206, "Accept-Encoding")
 
 
+@pytest.mark.parametrize("ns, is_used", [
+    (1700000001_000000000, True), (1700000001_123000000, True),
+    (1700000001_123456000, True), (1700000001_123456789, True),
+    (1700000002_000000000, True), (1700000000_999999999, False),
+    (1700000001_122000000, False), (1700000001_123456788, False)])
+def test_a_sibling_has_the_time_of_its_file(gh, www, ns, is_used):
+    """As exactly as who gave it could tell: `brotli -k` leaves out all that is
+    less than a second."""
+    name = f"of{ns}.txt"
+    (www / name).write_bytes(TEXT)
+    (www / f"{name}.gz").write_bytes(gzip.compress(TEXT))
+    os.utime(www / name, ns=(0, 1700000001_123456789))
+    os.utime(www / f"{name}.gz", ns=(0, ns))
+    with gh.client() as c:
+        r = c.get(f"/z/{name}", extra=b"Accept-Encoding: gzip\r\n")
+        assert gzip.decompress(r.body) == TEXT
+        assert bool(r.get("content-length")) == is_used
+
+
 def test_http2(gh):
     with h2.Conn(("127.0.0.1", gh.port)) as c:
         c.send(h2.window_update(0, 8 << 20))
