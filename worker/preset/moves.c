@@ -14,6 +14,8 @@
 #define MOVES_FILE_MAX (64u * 1024 * 1024)
 #define MOVES_STATUS 301
 #define MOVES_PROBLEMS_MAX 10
+/* The byte order mark that some editors begin a text with. */
+#define MOVES_BOM SPAN_LIT("\xef\xbb\xbf")
 
 struct move {
 	span to;
@@ -175,6 +177,8 @@ moves_prepare(const struct conf_value *v, struct arena *a, struct diag *d)
 	m->at = v->at;
 	if (!textfile_read(v->text, v->at, MOVES_FILE_MAX, a, d, &rest))
 		return m;
+	if (span_starts(rest, MOVES_BOM))
+		rest = span_from(rest, MOVES_BOM.len);
 	while (span_cut(&rest, '\n', &line)) {
 		r.line++;
 		if (span_ends(line, SPAN_LIT("\r")))

@@ -34,7 +34,7 @@ match = path = /x
 redirect_file = {dir}/moved.txt
 """
 N = 100_000
-MOVED = """# FROM TO [STATUS]
+MOVED = """\ufeff# FROM TO [STATUS]
 
 /old /new
 /old?a=1 https://b.test/one?x=y 302
