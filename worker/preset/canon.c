@@ -31,6 +31,13 @@ canon_redirect(struct exch *x, unsigned status, span to)
 	exch_reply_elsewhere(x, status, to);
 }
 
+static bool
+canon_wants_https(const struct exch *x)
+{
+	return x->set->canon.is_https &&
+	       span_eq(x->client.scheme, SPAN_LIT("http"));
+}
+
 /* Its host with the port that is asked; another scheme has its own. */
 static void
 canon_host(struct exch *x, struct canon_place *p)
@@ -40,7 +47,7 @@ canon_host(struct exch *x, struct canon_place *p)
 	span host = is_host ? x->req.host : c->name;
 	bool has_brackets = span_chr(host, ':') >= 0;
 
-	if (c->is_https && span_eq(x->client.scheme, SPAN_LIT("http"))) {
+	if (canon_wants_https(x)) {
 		p->scheme = SPAN_LIT("https");
 		p->is_other = true;
 		p->authority =
@@ -98,8 +105,14 @@ stage_canon(struct exch *x)
 	    .path = x->req.path};
 	span to;
 
-	if (!c->is_asked || x->req.host.len == 0)
+	/* who names no host (HTTP/1.0) asks for no other one */
+	if (!c->is_asked || (x->req.host.len == 0 && !canon_wants_https(x)))
 		return VERDICT_NEXT;
+	if (x->req.host.len == 0 && c->host.len == 0) {
+		exch_fault_as(x, F_MISDIRECTED, 0,
+		    "it names no host to be sent to https by");
+		return VERDICT_FAULT;
+	}
 	canon_host(x, &p);
 	canon_slash(x, &p);
 	if (!p.is_other)

@@ -116,8 +116,23 @@ choose_may_see(struct exch *x)
 static bool
 choose_wants_https(const struct exch *x)
 {
-	return x->listen->redirects_https && x->req.host.len > 0 &&
+	return x->listen->redirects_https &&
 	       span_eq(x->client.scheme, SPAN_LIT("http"));
+}
+
+/* Who names no host (HTTP/1.0) can be sent nowhere, and is not served either. */
+static enum verdict
+choose_https(struct exch *x)
+{
+	if (x->req.host.len == 0) {
+		exch_fault_as(x, F_MISDIRECTED, 0,
+		    "it names no host to be sent to https by");
+		return VERDICT_FAULT;
+	}
+	trail_note(x, DECISION_HTTPS, x->listen->redirects_https_at,
+	    "to https://%.*s", SPAN_FMT(x->req.host));
+	redirect_to_https(x);
+	return VERDICT_REPLY;
 }
 
 /* Where routes say who may, a path must not be read as another one by the server
@@ -159,12 +174,8 @@ stage_route(struct exch *x)
 	const struct plan_route *r = NULL;
 	bool is_ours = !choose_is_other_scheme(x);
 
-	if (choose_wants_https(x)) {
-		trail_note(x, DECISION_HTTPS, x->listen->redirects_https_at,
-		    "to https://%.*s", SPAN_FMT(x->req.host));
-		redirect_to_https(x);
-		return VERDICT_REPLY;
-	}
+	if (choose_wants_https(x))
+		return choose_https(x);
 	if (is_ours)
 		x->site = route_site(x->listen, x->req.host);
 	if (x->site == NULL) {

@@ -115,6 +115,21 @@ def test_the_one_place(go, path, host, want):
     assert go(path, host) == want
 
 
+@pytest.mark.parametrize("listen, site, want", [
+    ("redirect_https = on", "", (421, None)),
+    ("", "redirect_https = on", (421, None)),
+    ("", "redirect_https = on\ncanonical_host = w.test",
+     (301, "https://w.test/x")),
+    ("", "canonical_host = w.test", (200, None))])
+def test_no_host_is_no_way_around_https(gatehouse, listen, site, want):
+    """RFC 9112 3.2: HTTP/1.0 may name none."""
+    gh = gatehouse("[listen x]\naddress = 127.0.0.1:{port}\n"
+                   f"{listen}\n[site s]\nhosts = *\nrespond = 200\n{site}\n")
+    with gh.client() as c:
+        r = c.send(b"GET /x HTTP/1.0\r\n\r\n").response()
+        assert (r.status, r.get("location")) == want
+
+
 def test_methods_stay(go):
     assert go("/x", "a.test", "POST")[0] == 308
     assert go("/x", "a.test", "HEAD")[0] == 301
