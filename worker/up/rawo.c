@@ -124,6 +124,8 @@ rawo_look(struct up_try *t)
 	case TLS_HELLO_MORE:
 		if (x->req_body.state != BODY_OPEN || wire.len >= TLS_HELLO_MAX)
 			rawo_refuse(t, "the handshake is not complete");
+		/* in however many pieces it comes */
+		body_gather(&x->req_body);
 		return false;
 	case TLS_HELLO_BAD:
 		rawo_refuse(t, "no TLS handshake");

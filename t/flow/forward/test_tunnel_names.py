@@ -57,9 +57,9 @@ def server(ca):
     made.close()
 
 
-def shake(ca, proxy, target, name, pieces=0):
+def shake(ca, proxy, target, name, pieces=0, pause=0):
     """What the far end says through TLS that asks for this name; None when the
-    tunnel ended instead."""
+    tunnel ended instead. It comes in pieces of so many bytes."""
     c, answer = proxy.connect(target)
     assert answer.status == 200
     context = ca.context()
@@ -74,6 +74,7 @@ def shake(ca, proxy, target, name, pieces=0):
                 data = outgoing.read()
                 for i in range(0, len(data), pieces or len(data) or 1):
                     c.send(data[i:i + (pieces or len(data))])
+                    threading.Event().wait(pause)
             try:
                 came = c.reader.buf or c.sock.recv(65536)
             except ConnectionResetError:
@@ -90,6 +91,8 @@ def test_the_name_is_that_of_the_tunnel(proxy, server, ca):
     at = f"a.test:{server.port}"
     assert shake(ca, p, at, "a.test") == b"through"
     assert shake(ca, p, at, "A.TEST", pieces=1) == b"through"
+    # more pieces than are held apart, each read by itself
+    assert shake(ca, p, at, "a.test", pieces=9, pause=0.004) == b"through"
     seen = server.bytes
     for n, name in enumerate(("b.test", "a.test.evil", "xa.test", None), 1):
         assert shake(ca, p, at, name) is None

