@@ -12,6 +12,8 @@ struct exch;
 
 struct handler {
 	const char *name; /* as the configuration calls it: "upstream" */
+	bool has_servers; /* its answers come from servers, to whom places have
+	                     other names than clients know */
 	bool is_light; /* its answers hold next to nothing: they are made also
 	                  when memory is short (memory_limit) */
 	/* Begin. REPLY: x->resp (and x->resp_body) are filled, exch_reply_*()

@@ -3,6 +3,7 @@
  * of response_header, which are nearer than any preset. */
 #include "common/base/check.h"
 #include "worker/exch/exch.h"
+#include "worker/exch/handler.h"
 #include "worker/exch/plan.h"
 #include "worker/exch/sink.h"
 #include "worker/preset/cookie_edit.h"
@@ -98,7 +99,8 @@ presets_outer(struct exch *x)
 enum verdict
 stage_presets(struct exch *x)
 {
-	if (!x->is_own_answer) {
+	/* what a cache keeps of files of ours is no own answer any more */
+	if (!x->is_own_answer && x->set->handler->has_servers) {
 		if (x->set->hides_origin)
 			presets_hide(x);
 		presets_outer(x);

@@ -220,6 +220,7 @@ up_close(struct exch *x)
 
 const struct handler up_handler = {
     .name = "upstream",
+    .has_servers = true,
     .open = up_open,
     .pump = up_pump,
     .close = up_close,

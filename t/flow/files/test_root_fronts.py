@@ -58,6 +58,12 @@ cache = pages
 cache_ttl = 10m
 compress = gzip br
 compress_types = text/plain
+[route test /cp/]
+root = {www}
+strip_prefix = /cp
+cache = pages
+cache_ttl = 10m
+rewrite_location = paths
 [cache pages]
 memory = 16m
 max_object = 4m
@@ -143,6 +149,14 @@ def test_every_front_tells_the_same(gh, front):
     assert ask(gh, front, "/d/closed/a.txt").status == 403
     assert ask(gh, front, "/d/x/../closed/a.txt").status == 403
     assert ask(gh, front, "/d/%63losed/a.txt").status == 403
+
+
+def test_a_folder_behind_the_cache_is_where_it_was(gh):
+    """Its place is told as clients know it: nothing is turned back."""
+    with gh.client() as c:
+        for _ in range(2):
+            r = c.get("/cp/d")
+            assert (r.status, r.get("location")) == (301, "/cp/d/")
 
 
 def test_behind_the_cache(gh, www):
