@@ -490,7 +490,8 @@ prepare_settings(struct prepared *p, const struct conf_scope *s,
 		set->waf = map_get(&p->wafs, v->text);
 	set->asks_work = (enum plan_work)conf_num(s, KEY_SCOPE_CHALLENGE);
 	set_cache(p, s, &set->cache, d);
-	compress_prepare(s, &p->arena, &set->compress, d);
+	compress_prepare(
+	    s, p->plan.compress_memory, &p->arena, &set->compress, d);
 	set_substitutes(p, s, &set->substitute, d);
 	set->split = set_split(p, s, d);
 	set->mirror = set_mirror(p, s);

@@ -13,9 +13,10 @@ struct codec_pool;
 struct exch;
 struct worker;
 
-/* What a scope says of it. Problems go to d; memory comes from the arena. */
-void compress_prepare(const struct conf_scope *s, struct arena *a,
-    struct plan_compress *out, struct diag *d);
+/* What a scope says of it, where contexts may take so many bytes. Problems go to d;
+ * memory comes from the arena. */
+void compress_prepare(const struct conf_scope *s, uint64_t memory,
+    struct arena *a, struct plan_compress *out, struct diag *d);
 
 /* Response stage, the last one that changes fields: choose the coding of the
  * answer, make its fields tell it, and put the filters in place. */

@@ -5,6 +5,8 @@
 #include "worker/filter/codec.h"
 #include "worker/filter/compress.h"
 
+#define MIB ((size_t)1 << 20)
+
 /* What of configure's options brings a coding. */
 static const char *const prepare_libraries[CODING_N] = {
     [CODING_IDENTITY] = "",
@@ -123,6 +125,48 @@ prepare_levels(
 	}
 }
 
+/* A coding for whose contexts there never is room is in vain. */
+static void
+prepare_check_memory(const struct conf_scope *s,
+    const struct plan_compress *set, uint64_t memory, struct diag *d)
+{
+	const struct conf_value *v = conf_get(s, KEY_SCOPE_COMPRESS);
+
+	for (; v != NULL; v = v->next) {
+		for (uint32_t i = 0; i < v->n_words && !v->is_none; i++) {
+			enum coding c = coding_find(v->words[i].text);
+			size_t one;
+
+			/* by the length of its dictionary */
+			if (c == CODING_DCZ)
+				continue;
+			one = codec_memory(c, set->level[c]);
+			if (one > memory)
+				diag_warning(d, v->words[i].at,
+				    "compress: %.*s of level %d takes %zum for "
+				    "each answer, more than compress_memory: "
+				    "what is to come in it comes as it is",
+				    SPAN_FMT(coding_name(c)), set->level[c],
+				    one / MIB);
+		}
+	}
+}
+
+static void
+prepare_check_decoding(
+    const struct conf_scope *s, uint64_t memory, struct diag *d)
+{
+	const struct conf_value *v = conf_get(s, KEY_SCOPE_DECOMPRESS);
+
+	for (enum coding c = CODING_GZIP; c < CODING_N; c++)
+		if (codec_decodes(c) && codec_memory_decode(c) > memory)
+			diag_warning(d, v->at,
+			    "decompress: %.*s takes %zum for each answer, more "
+			    "than compress_memory: it is left as it is",
+			    SPAN_FMT(coding_name(c)),
+			    codec_memory_decode(c) / MIB);
+}
+
 /* `a/b`, `+b`, or a star behind `a/` or alone. */
 static bool
 prepare_is_type(span s)
@@ -209,17 +253,20 @@ prepare_offer(const struct conf_scope *s, struct arena *a, struct diag *d)
 }
 
 void
-compress_prepare(const struct conf_scope *s, struct arena *a,
+compress_prepare(const struct conf_scope *s, uint64_t memory, struct arena *a,
     struct plan_compress *out, struct diag *d)
 {
 	out->told = prepare_told(s);
 	prepare_order(s, out, d);
 	prepare_levels(s, out, d);
+	prepare_check_memory(s, out, memory, d);
 	out->types = compress_prepare_types(
 	    s, KEY_SCOPE_COMPRESS_TYPES, a, &out->n_types, d);
 	out->min_length = (uint64_t)conf_num(s, KEY_SCOPE_COMPRESS_MIN_LENGTH);
 	out->is_same_site = !conf_bool(s, KEY_SCOPE_COMPRESS_CROSS_SITE);
 	out->offer = prepare_offer(s, a, d);
 	out->decodes = conf_bool(s, KEY_SCOPE_DECOMPRESS);
+	if (out->decodes)
+		prepare_check_decoding(s, memory, d);
 	out->decode_max = (uint64_t)conf_num(s, KEY_SCOPE_DECOMPRESS_MAX);
 }

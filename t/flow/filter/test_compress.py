@@ -588,6 +588,24 @@ def test_what_is_wrong_is_told(tmp_path, line, message):
     assert done.stderr.count("error:") == 1
 
 
+@pytest.mark.parametrize("lines, told", [
+    ("compress = gzip br\ncompress_level = br=9",
+     ["6:17: warning: compress: br of level 9 takes 48m"]),
+    ("compress = gzip\ncompress_level = br=9", []),
+    ("compress = br zstd gzip", []),
+    ("decompress = on", ["6:14: warning: decompress: br takes 17m"]),
+])
+def test_what_there_is_no_memory_for_is_told(tmp_path, lines, told):
+    """Once, however many routes inherit it."""
+    ini = tmp_path / "x.ini"
+    ini.write_text("[global]\ncompress_memory = 16m\n[site a]\n"
+                   f"respond = 200 a\n\n{lines}\n[route a /b]\nmax_body = 1k\n")
+    done = run("-c", ini, "-t")
+    assert done.returncode == 0
+    assert done.stderr.count("warning:") == len(told)
+    assert all(text in done.stderr for text in told)
+
+
 # --- decompress ------------------------------------------------------------------
 
 
