@@ -154,13 +154,68 @@ tests:
 """
 
 
-def test_a_rule_that_refuses_more_than_before_is_told(tmp_path):
-    """Not one that always does, nor one that does a little; also a new one."""
+def play(tmp_path, text):
+    """Cases that the alerts are tested by."""
     cases = tmp_path / "cases.yml"
-    cases.write_text(RULE_CASES % (METRICS / "alerts.yml"))
+    cases.write_text(text % (METRICS / "alerts.yml"))
     done = subprocess.run(["promtool", "test", "rules", str(cases)], text=True,
                           capture_output=True, check=False, timeout=WAIT_S)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_rule_that_refuses_more_than_before_is_told(tmp_path):
+    """Not one that always does, nor one that does a little; also a new one."""
+    play(tmp_path, RULE_CASES)
+
+
+# a is upgraded and stays, b ends; a's server is up, that of b is down
+SEVERAL_CASES = """
+rule_files: [%s]
+evaluation_interval: 1m
+tests:
+- interval: 1m
+  input_series:
+  - {series: 'gatehouse_info{job="g", instance="a", version="1"}',
+     values: '1x20 stale'}
+  - {series: 'gatehouse_info{job="g", instance="a", version="2"}',
+     values: '_x20 1x100'}
+  - {series: 'gatehouse_info{job="g", instance="b", version="1"}',
+     values: '1x30 stale'}
+  - {series: 'gatehouse_server_up{job="g", instance="a", upstream="u",
+              server="s"}', values: '1x130'}
+  - {series: 'gatehouse_server_up{job="g", instance="b", upstream="u",
+              server="s"}', values: '0x30 stale'}
+  alert_rule_test:
+  - eval_time: 25m
+    alertname: GatehouseSilent
+    exp_alerts: []
+  - eval_time: 25m
+    alertname: GatehouseUpstreamDown
+    exp_alerts:
+    - exp_labels: {job: g, instance: b, upstream: u, severity: critical}
+      exp_annotations: {summary: No server of u is up for b}
+  - eval_time: 35m
+    alertname: GatehouseSilent
+    exp_alerts:
+    - exp_labels: {job: g, instance: b, severity: critical}
+      exp_annotations: {summary: No gatehouse answers at b}
+  - eval_time: 120m
+    alertname: GatehouseSilent
+    exp_alerts: []
+- interval: 1m
+  input_series: []
+  alert_rule_test:
+  - eval_time: 5m
+    alertname: GatehouseSilent
+    exp_alerts:
+    - exp_labels: {severity: critical}
+      exp_annotations: {summary: No gatehouse answers}
+"""
+
+
+def test_one_of_several_is_told_when_it_is_silent_or_has_no_server(tmp_path):
+    """The others do not hide it; an upgrade is no silence."""
+    play(tmp_path, SEVERAL_CASES)
 
 
 def test_the_page_of_grafana_asks_for_numbers_that_are_there(scraped):
