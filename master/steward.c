@@ -329,6 +329,7 @@ steward_main(const struct boot *b)
 		atomic_store(
 		    &slot->heartbeat_ms, clock_mono_ms(loop_clock(s.loop)));
 	}
+	tracer_finish(s.tracer);
 	lease_drop(segment_lease(b->segment), s.name);
 	steward_close(&s);
 	_exit(EXIT_SUCCESS);

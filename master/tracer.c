@@ -21,6 +21,9 @@
 /* Attempts at one batch, the second one after so long, doubled with each. */
 #define ATTEMPTS_MAX 4u
 #define RETRY_MS 1000u
+/* What is left at the end is sent in this time, looked at so often. */
+#define FINISH_MS 1000u
+#define FINISH_STEP_MS 50
 
 struct tracer {
 	struct loop *loop;
@@ -195,6 +198,17 @@ tracer_care(struct tracer *t, bool has_lease)
 	t->has_lease = has_lease;
 	if (t->url.text != NULL && !timer_is_set(&t->timer))
 		loop_timer_set(t->loop, &t->timer, TRACER_TURN_MS);
+}
+
+/* An answer begins the next batch; one that does not come well ends it. */
+void
+tracer_finish(struct tracer *t)
+{
+	uint64_t end_ms = now_ms(t) + FINISH_MS;
+
+	tracer_work(t);
+	while (t->fetch != NULL && now_ms(t) < end_ms)
+		loop_step(t->loop, FINISH_STEP_MS);
 }
 
 /* --- configuration -------------------------------------------------------- */

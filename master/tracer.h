@@ -24,5 +24,8 @@ void tracer_free(struct tracer *t);
 void tracer_use(struct tracer *t, const json_t *conf);
 /* Often; has_lease: this steward is the one that reads. */
 void tracer_care(struct tracer *t, bool has_lease);
+/* At the end of the process: turns the loop until what is left was sent, a
+ * second at most. */
+void tracer_finish(struct tracer *t);
 
 #endif

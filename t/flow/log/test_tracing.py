@@ -1,6 +1,7 @@
 """[tracing]: W3C Trace Context to servers (Level 2), spans to a collector over a
 real socket, and nothing that a collector does is felt by requests."""
 import re
+import time
 
 import pytest
 
@@ -326,3 +327,22 @@ def test_what_is_wrong_is_shown(tmp_path, text, words):
     done = run("-t", "-c", path)
     assert done.returncode == 1
     assert f"x.ini:2:10: error: " in done.stderr and words in done.stderr
+
+
+def test_what_is_left_at_the_end_is_sent(gatehouse, origins):
+    """OpenTelemetry, "Shutdown": what was recorded is exported; a collector that
+    does not answer holds nothing up for long."""
+    own = Collector()
+    try:
+        gh = gatehouse(ini(), **names(own, origins))
+        flood(gh, 100)
+        assert gh.stop() == 0
+        assert len(own.spans) == 100
+        gh = gatehouse(ini(), **names(own, origins))
+        own.gate.clear()
+        flood(gh, 1)
+        began = time.monotonic()
+        assert gh.stop() == 0
+        assert time.monotonic() - began < 5
+    finally:
+        own.close()
