@@ -181,6 +181,8 @@ add_of_client(json_t *attributes, const struct span_note *n)
 	add_server(attributes, span_note_part(n, SPAN_PEER));
 	add_full_url(attributes, n);
 	add_number(attributes, "http.request.resend_count", n->n_resent);
+	if (n->kind == SPAN_LEFT)
+		add_text(attributes, "gatehouse.hedge", SPAN_LIT("lost"));
 }
 
 /* For a server what the client did wrong is no error (semantic conventions,
@@ -188,6 +190,8 @@ add_of_client(json_t *attributes, const struct span_note *n)
 static bool
 span_has_failed(const struct span_note *n)
 {
+	if (n->kind == SPAN_LEFT)
+		return false;
 	if (n->status == 0)
 		return true;
 	return n->status >= (n->kind == SPAN_SERVER ? 500 : 400) ||

@@ -96,7 +96,7 @@ note_is_whole(const struct span_note *n)
 			return false;
 		len += n->part_len[i] - 1u;
 	}
-	return len <= SPAN_TEXT && len == n->text_len && n->kind <= SPAN_CLIENT;
+	return len <= SPAN_TEXT && len == n->text_len && n->kind <= SPAN_LEFT;
 }
 
 /* --- the ring ------------------------------------------------------------- */

@@ -20,7 +20,9 @@
 /* Longest of them. */
 #define SPAN_PART_MAX 160u
 
-enum span_kind { SPAN_SERVER, SPAN_CLIENT };
+/* LEFT: a CLIENT span of a try that was not waited for any more, because another
+ * one was faster. */
+enum span_kind { SPAN_SERVER, SPAN_CLIENT, SPAN_LEFT };
 
 /* In this order. */
 enum span_part {
@@ -30,7 +32,7 @@ enum span_part {
 	SPAN_PATH, /* without its query */
 	SPAN_ROUTE, /* as configured */
 	SPAN_SITE,
-	SPAN_PEER, /* address of the client; of a CLIENT span the server */
+	SPAN_PEER, /* address of the client; of other spans the server */
 	SPAN_FAULT, /* its word; empty: none */
 	SPAN_REQUEST, /* its id */
 	SPAN_AGENT,

@@ -292,8 +292,8 @@ trace_try_answered(struct exch *x, unsigned status)
 		x->trace->try_status = (uint16_t)status;
 }
 
-void
-trace_try_end(struct exch *x, enum fault_id why)
+static void
+trace_note_try(struct exch *x, enum span_kind kind, enum fault_id why)
 {
 	struct trace *t = x->trace;
 	struct span_note n;
@@ -301,7 +301,7 @@ trace_try_end(struct exch *x, enum fault_id why)
 	if (t == NULL || !t->is_trying)
 		return;
 	t->is_trying = false;
-	span_init(&n, t, SPAN_CLIENT);
+	span_init(&n, t, kind);
 	memcpy(n.span_id, t->try_id, TRACE_SPAN_LEN);
 	memcpy(n.parent_id, t->own.span_id, TRACE_SPAN_LEN);
 	n.begin_us = trace_wall_us(x, t->try_begin_us);
@@ -312,6 +312,18 @@ trace_try_end(struct exch *x, enum fault_id why)
 		t->n_tries++;
 	span_add_request(&n, x, x->origin.server, why);
 	span_leave(x, &n);
+}
+
+void
+trace_try_end(struct exch *x, enum fault_id why)
+{
+	trace_note_try(x, SPAN_CLIENT, why);
+}
+
+void
+trace_try_leave(struct exch *x)
+{
+	trace_note_try(x, SPAN_LEFT, F_NONE);
 }
 
 void

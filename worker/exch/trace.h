@@ -60,6 +60,8 @@ void trace_try_begin(struct exch *x);
 void trace_try_answered(struct exch *x, unsigned status);
 /* It is over: well, or failed. */
 void trace_try_end(struct exch *x, enum fault_id why);
+/* Another one was faster: it is given up, and has not failed. */
+void trace_try_leave(struct exch *x);
 /* The exchange is over. */
 void trace_close(struct exch *x);
 

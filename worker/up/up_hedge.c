@@ -89,7 +89,7 @@ hedge_win(struct up_hedge *h)
 		hedge_note(t);
 	up_waiter_cancel(&t->wait);
 	try_clear_timers(t);
-	trace_try_end(x, F_NONE);
+	trace_try_leave(x);
 	/* no failure: it was only slower */
 	try_drop_origin(t);
 	try_uncount(t);
@@ -259,6 +259,18 @@ hedge_server(const struct exch *x, struct up_try *t)
 	return h->server;
 }
 
+/* What the second try came to, before its end is made here. */
+static void
+hedge_tell_end(const struct up_hedge *h)
+{
+	enum fault_id why = h->t->x->fault;
+
+	if (h->is_won || why != F_NONE)
+		trace_try_end(h->y, why);
+	else
+		trace_try_leave(h->y);
+}
+
 void
 hedge_leave(struct up_try *t)
 {
@@ -269,8 +281,10 @@ hedge_leave(struct up_try *t)
 	OBJ_CHECK(h, MAGIC_HEDGE);
 	t->hedge = NULL;
 	loop_timer_clear(t->x->w->loop, &h->timer);
-	if (h->y != NULL)
+	if (h->y != NULL) {
+		hedge_tell_end(h);
 		exch_kill(h->y, F_CLIENT_GONE);
+	}
 	h->magic = 0;
 }
 

@@ -7,6 +7,7 @@ import pytest
 
 from lib import admin
 from lib.gatehouse import run
+from lib.origin import OK
 from lib.otlp import Collector
 from lib.procs import until
 
@@ -190,6 +191,41 @@ def test_each_try_has_a_span(gh, collector, origins):
     assert first.attributes["error.type"] == "503"
     assert second.attributes["http.request.resend_count"] == 1
     assert first.parent == second.parent == server.id
+
+
+HEDGED = """
+[route shop /hedged]
+upstream = twins
+[upstream twins]
+server = {one}
+server = {other}
+hedge = 10ms max=100%
+"""
+
+
+@pytest.mark.parametrize("winner", [0, 1])
+def test_the_slower_of_two_tries_is_no_failure(gatehouse, collector, origins,
+                                               origin, winner):
+    """resilience.md, `hedge`: nobody has left, and no server has failed."""
+    held = []
+    twins = [origin(lambda conn, _: held.append(conn)) for _ in range(2)]
+    gh = gatehouse(ini() + HEDGED, **names(collector, origins),
+                   one=twins[0].address, other=twins[1].address)
+    trace = f"{winner + 1:032x}"
+    with gh.client() as c:
+        c.send(b"GET /hedged HTTP/1.1\r\nHost: test\r\n"
+               b"traceparent: 00-%s-%s-01\r\n\r\n" %
+               (trace.encode(), PARENT.encode()))
+        until(lambda: len(held) == 2)
+        held[winner].send(OK)
+        assert c.response().status == 200
+    server, *tries = collector.trace(trace, 3)
+    assert not server.has_failed and {t.parent for t in tries} == {server.id}
+    assert not any(t.has_failed or "error.type" in t.attributes for t in tries)
+    assert [t.attributes.get("http.response.status_code") for t in tries] == \
+        [200 if i == winner else None for i in range(2)]
+    assert [t.attributes.get("gatehouse.hedge") for t in tries] == \
+        [None if i == winner else "lost" for i in range(2)]
 
 
 def test_what_fails_says_why(gh, collector):
