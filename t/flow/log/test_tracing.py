@@ -63,6 +63,14 @@ def collector():
     c.close()
 
 
+@pytest.fixture
+def own_collector():
+    """Of one test: what others export is not in it."""
+    c = Collector()
+    yield c
+    c.close()
+
+
 @pytest.fixture(scope="module")
 def origins(shared_origin):
     return (shared_origin(), shared_origin(lambda conn, _: conn.send(
@@ -204,12 +212,12 @@ hedge = 10ms max=100%
 
 
 @pytest.mark.parametrize("winner", [0, 1])
-def test_the_slower_of_two_tries_is_no_failure(gatehouse, collector, origins,
-                                               origin, winner):
+def test_the_slower_of_two_tries_is_no_failure(gatehouse, own_collector,
+                                               origins, origin, winner):
     """resilience.md, `hedge`: nobody has left, and no server has failed."""
     held = []
     twins = [origin(lambda conn, _: held.append(conn)) for _ in range(2)]
-    gh = gatehouse(ini() + HEDGED, **names(collector, origins),
+    gh = gatehouse(ini() + HEDGED, **names(own_collector, origins),
                    one=twins[0].address, other=twins[1].address)
     trace = f"{winner + 1:032x}"
     with gh.client() as c:
@@ -219,7 +227,7 @@ def test_the_slower_of_two_tries_is_no_failure(gatehouse, collector, origins,
         until(lambda: len(held) == 2)
         held[winner].send(OK)
         assert c.response().status == 200
-    server, *tries = collector.trace(trace, 3)
+    server, *tries = own_collector.trace(trace, 3)
     assert not server.has_failed and {t.parent for t in tries} == {server.id}
     assert not any(t.has_failed or "error.type" in t.attributes for t in tries)
     assert [t.attributes.get("http.response.status_code") for t in tries] == \
@@ -365,20 +373,16 @@ def test_what_is_wrong_is_shown(tmp_path, text, words):
     assert f"x.ini:2:10: error: " in done.stderr and words in done.stderr
 
 
-def test_what_is_left_at_the_end_is_sent(gatehouse, origins):
+def test_what_is_left_at_the_end_is_sent(gatehouse, own_collector, origins):
     """OpenTelemetry, "Shutdown": what was recorded is exported; a collector that
     does not answer holds nothing up for long."""
-    own = Collector()
-    try:
-        gh = gatehouse(ini(), **names(own, origins))
-        flood(gh, 100)
-        assert gh.stop() == 0
-        assert len(own.spans) == 100
-        gh = gatehouse(ini(), **names(own, origins))
-        own.gate.clear()
-        flood(gh, 1)
-        began = time.monotonic()
-        assert gh.stop() == 0
-        assert time.monotonic() - began < 5
-    finally:
-        own.close()
+    gh = gatehouse(ini(), **names(own_collector, origins))
+    flood(gh, 100)
+    assert gh.stop() == 0
+    assert len(own_collector.spans) == 100
+    gh = gatehouse(ini(), **names(own_collector, origins))
+    own_collector.gate.clear()
+    flood(gh, 1)
+    began = time.monotonic()
+    assert gh.stop() == 0
+    assert time.monotonic() - began < 5
