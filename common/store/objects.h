@@ -160,12 +160,23 @@ enum obj_begin {
  * one is finished. */
 enum obj_begin objects_begin(
     struct objects_view *v, const struct obj_key *k, struct obj_ref *out);
+/* The same for what is made of the same answer as `of`, which is pinned and was
+ * begun when that was asked for: purges that mean `of` mean this one, though they
+ * be over. */
+enum obj_begin objects_begin_as(struct objects_view *v, const struct obj_key *k,
+    struct obj_ref of, struct obj_ref *out);
+/* Purges up to a moment do not mean what is begun behind it: now, or when a
+ * pinned one was begun or renewed. */
+uint64_t objects_moment(const struct objects_view *v);
+uint64_t objects_moment_of(const struct objects_view *v, struct obj_ref r);
 /* Give it a head, its first or, READY or FILLING, another one; `length` of the
  * body or OBJECTS_OPEN counts with the first. false: no memory, or too busy;
- * the one before stays. Another one for what is READY means that it was
- * validated: it is soft no longer. */
+ * the one before stays. */
 bool objects_set_head(struct objects_view *v, struct obj_ref r,
     const struct obj_head *head, uint64_t length);
+/* One that is pinned and READY was validated by who asked at that moment: what
+ * purges said of it softly before is done with. */
+void objects_renew(struct objects_view *v, struct obj_ref r, uint64_t moment);
 /* Append to the body of one that is yours to fill; readers see it at once.
  * false: no memory (evicting did not help), or more than its length: give up.
  */

@@ -11,9 +11,11 @@
 /* --- beginning ------------------------------------------------------------ */
 
 /* Of one that is MAKING; nobody looks at it yet. Others' bits in pins are of
- * those who were led astray, and fall on their own. */
+ * those who were led astray, and fall on their own. Purges behind `moment` mean
+ * it. */
 static void
-entry_init(struct objects_view *v, uint32_t at, const struct obj_key *k)
+entry_init(struct objects_view *v, uint32_t at, const struct obj_key *k,
+    uint64_t moment)
 {
 	struct obj_entry *e = obj_entry(&v->m, at);
 
@@ -26,8 +28,8 @@ entry_init(struct objects_view *v, uint32_t at, const struct obj_key *k)
 	obj_set(&e->freq, 0);
 	obj_set(&e->cost, 0);
 	obj_set(&e->born_ms, clock_mono_us() / 1000);
-	/* from here on: purges that come later mean it */
-	obj_set(&e->purge_seq, atomic_load(&v->m.super->purge_seq));
+	obj_set(&e->purge_seq, moment);
+	obj_set(&e->soft_seq, 0);
 	CRASH_POINT();
 	pins_set(&e->pins, v->me.slot);
 	v->pins[at - 1]++;
@@ -57,9 +59,9 @@ count_filling(struct objects_view *v, uint32_t by)
 	obj_set(n, obj_get(n) + by);
 }
 
-enum obj_begin
-objects_begin(
-    struct objects_view *v, const struct obj_key *k, struct obj_ref *out)
+static enum obj_begin
+entry_begin(struct objects_view *v, const struct obj_key *k, uint64_t moment,
+    struct obj_ref *out)
 {
 	uint32_t at = obj_entry_claim(v);
 	enum obj_begin rc;
@@ -67,7 +69,7 @@ objects_begin(
 	*out = (struct obj_ref){0, 0};
 	if (at == 0)
 		return OBJ_NO_ROOM;
-	entry_init(v, at, k);
+	entry_init(v, at, k, moment);
 	rc = obj_index_put(v, at, k, out);
 	if (rc != OBJ_BEGUN) {
 		entry_undo(v, at);
@@ -77,6 +79,53 @@ objects_begin(
 	*out = (struct obj_ref){
 	    at, life_gen(atomic_load(&obj_entry(&v->m, at)->life))};
 	return OBJ_BEGUN;
+}
+
+uint64_t
+objects_moment(const struct objects_view *v)
+{
+	return atomic_load(&v->m.super->purge_seq);
+}
+
+uint64_t
+objects_moment_of(const struct objects_view *v, struct obj_ref r)
+{
+	return obj_get(&obj_entry(&v->m, r.at)->purge_seq);
+}
+
+enum obj_begin
+objects_begin(
+    struct objects_view *v, const struct obj_key *k, struct obj_ref *out)
+{
+	return entry_begin(v, k, objects_moment(v), out);
+}
+
+/* What purges that have ended said of `of`. Behind a look at those that go on: one
+ * that ended in between has come to `of` before. */
+static void
+entry_inherit(struct objects_view *v, struct obj_ref r, struct obj_ref of)
+{
+	const struct obj_entry *e = obj_entry(&v->m, of.at);
+	uint64_t life = atomic_load(&e->life);
+
+	if (life_gen(life) != of.gen || !life_is_found(life))
+		obj_drop(v, r.at, r.gen);
+	else if ((life_flags(life) & LIFE_SOFT) != 0)
+		obj_soften(v, r.at, r.gen, atomic_load(&e->soft_seq));
+}
+
+enum obj_begin
+objects_begin_as(struct objects_view *v, const struct obj_key *k,
+    struct obj_ref of, struct obj_ref *out)
+{
+	enum obj_begin rc = entry_begin(v, k, objects_moment_of(v, of), out);
+
+	if (rc == OBJ_BEGUN) {
+		(void)obj_purge_obey(v, *out);
+		CRASH_POINT();
+		entry_inherit(v, *out, of);
+	}
+	return rc;
 }
 
 /* The caller's own, still being filled; or NULL. */
@@ -140,26 +189,26 @@ head_swap(struct objects_view *v, struct obj_ref r, const struct obj_head *h,
 	return true;
 }
 
-/* One that is READY was validated: it is soft no longer, and what purges said
- * of it softly before is done with. What they said otherwise counts. */
-static void
-entry_renew(struct objects_view *v, struct obj_ref r)
+void
+objects_renew(struct objects_view *v, struct obj_ref r, uint64_t moment)
 {
 	struct obj_entry *e = obj_entry(&v->m, r.at);
-	uint64_t seq = atomic_load(&v->m.super->purge_seq);
 	uint64_t life = atomic_load(&e->life);
 
-	if (life_state(life) != LIFE_READY)
+	if (life_gen(life) != r.gen || life_state(life) != LIFE_READY ||
+	    obj_purge_obey(v, r) == VERDICT_DROP)
 		return;
-	if (obj_purge_judge(&v->m, r.at) == VERDICT_DROP) {
-		obj_drop(v, r.at, r.gen);
+	obj_set(&e->purge_seq, u64_max(obj_get(&e->purge_seq), moment));
+	if (atomic_load(&e->soft_seq) > moment)
 		return;
-	}
-	obj_set(&e->purge_seq, seq);
+	life = atomic_load(&e->life);
 	while (life_is_found(life) && (life_flags(life) & LIFE_SOFT) != 0 &&
 	       !atomic_compare_exchange_weak(
 		   &e->life, &life, life & ~((uint64_t)LIFE_SOFT << 8)))
 		continue;
+	/* one that came in between */
+	if (atomic_load(&e->soft_seq) > moment)
+		obj_soften(v, r.at, r.gen, 0);
 }
 
 /* Blocks that a head takes, 0: it is too long. */
@@ -200,8 +249,6 @@ objects_set_head(struct objects_view *v, struct obj_ref r,
 	is_set = head_swap(v, r, head, n_blocks);
 	CRASH_POINT();
 	atomic_store(&e->head_owner, 0);
-	if (is_set)
-		entry_renew(v, r);
 	return is_set;
 }
 

@@ -75,19 +75,8 @@ static bool
 found_is_purged(struct objects_view *v, struct obj_ref r)
 {
 	/* a purge that has returned has stored this number before */
-	if (atomic_load(&v->m.super->n_purges) == 0)
-		return false;
-	switch (obj_purge_judge(&v->m, r.at)) {
-	case VERDICT_KEEP:
-		return false;
-	case VERDICT_SOFT:
-		obj_soften(v, r.at, r.gen);
-		return false;
-	case VERDICT_DROP:
-		obj_drop(v, r.at, r.gen);
-		return true;
-	}
-	UNREACHED();
+	return atomic_load(&v->m.super->n_purges) > 0 &&
+	       obj_purge_obey(v, r) == VERDICT_DROP;
 }
 
 /* Pin what was found, if it still counts. A purge that has ended since it was

@@ -117,7 +117,7 @@ struct obj_entry {
 	_Atomic uint32_t cost; /* blocks, as its queue counts them */
 	uint32_t reserved_2;
 	_Atomic uint64_t body_room; /* bytes of the body's runs; the filler's */
-	uint64_t reserved_3;
+	_Atomic uint64_t soft_seq; /* the newest that made it soft */
 } __attribute__((aligned(64)));
 
 /* --- memory --------------------------------------------------------------- */
@@ -354,7 +354,8 @@ bool obj_reclaim_dead(struct objects_view *v, uint32_t at, uint64_t life);
 /* Not to be found any more, in the life that the caller saw or a later one of
  * the same gen. */
 void obj_drop(struct objects_view *v, uint32_t at, uint32_t gen);
-void obj_soften(struct objects_view *v, uint32_t at, uint32_t gen);
+void obj_soften(
+    struct objects_view *v, uint32_t at, uint32_t gen, uint64_t seq);
 
 /* --- objects_index.c ------------------------------------------------------ */
 
@@ -415,8 +416,11 @@ void obj_shard_mend(struct objects_view *v, uint32_t shard);
 enum obj_verdict { VERDICT_KEEP, VERDICT_SOFT, VERDICT_DROP };
 
 /* What the purges that go on mean for one that is pinned, or that the steward
- * looks at. */
-enum obj_verdict obj_purge_judge(const struct obj_map *m, uint32_t at);
+ * looks at. SOFT: *soft_seq is the newest of those. */
+enum obj_verdict obj_purge_judge(
+    const struct obj_map *m, uint32_t at, uint64_t *soft_seq);
+/* Do it: soft, or no longer found. Returns the verdict. */
+enum obj_verdict obj_purge_obey(struct objects_view *v, struct obj_ref r);
 /* The walk over all entries is over. false: busy. */
 bool obj_purge_end(struct objects_view *v, uint64_t seq);
 void obj_purge_mend(struct objects_view *v);

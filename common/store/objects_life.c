@@ -322,12 +322,17 @@ obj_drop(struct objects_view *v, uint32_t at, uint32_t gen)
 }
 
 void
-obj_soften(struct objects_view *v, uint32_t at, uint32_t gen)
+obj_soften(struct objects_view *v, uint32_t at, uint32_t gen, uint64_t seq)
 {
 	struct obj_entry *e = obj_entry(&v->m, at);
 	uint64_t life = atomic_load(&e->life);
+	uint64_t before = atomic_load(&e->soft_seq);
 
-	(void)v;
+	/* in front of the flag: whoever takes that away looks at this again */
+	while (before < seq &&
+	       !atomic_compare_exchange_weak(&e->soft_seq, &before, seq))
+		continue;
+	CRASH_POINT();
 	while (life_gen(life) == gen && life_is_found(life) &&
 	       (life_flags(life) & LIFE_SOFT) == 0) {
 		(void)life_flag(e, life, LIFE_SOFT);
@@ -346,5 +351,5 @@ void
 objects_drop_softly(struct objects_view *v, struct obj_ref r)
 {
 	if (obj_entry(&v->m, r.at) != NULL)
-		obj_soften(v, r.at, r.gen);
+		obj_soften(v, r.at, r.gen, objects_moment(v));
 }

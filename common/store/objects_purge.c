@@ -165,11 +165,12 @@ slot_means(const struct obj_map *m, const struct obj_purge_slot *s,
 }
 
 enum obj_verdict
-obj_purge_judge(const struct obj_map *m, uint32_t at)
+obj_purge_judge(const struct obj_map *m, uint32_t at, uint64_t *soft_seq)
 {
 	const struct obj_entry *e = obj_entry(m, at);
 	enum obj_verdict verdict = VERDICT_KEEP;
 
+	*soft_seq = 0;
 	if (atomic_load(&m->super->n_purges) == 0)
 		return VERDICT_KEEP;
 	for (uint32_t i = 0; i < m->n_purges; i++) {
@@ -187,7 +188,21 @@ obj_purge_judge(const struct obj_map *m, uint32_t at)
 		if (!is_soft)
 			return VERDICT_DROP;
 		verdict = VERDICT_SOFT;
+		*soft_seq = u64_max(*soft_seq, seq);
 	}
+	return verdict;
+}
+
+enum obj_verdict
+obj_purge_obey(struct objects_view *v, struct obj_ref r)
+{
+	uint64_t soft_seq;
+	enum obj_verdict verdict = obj_purge_judge(&v->m, r.at, &soft_seq);
+
+	if (verdict == VERDICT_DROP)
+		obj_drop(v, r.at, r.gen);
+	else if (verdict == VERDICT_SOFT)
+		obj_soften(v, r.at, r.gen, soft_seq);
 	return verdict;
 }
 

@@ -223,16 +223,7 @@ sweep_found(struct objects_view *v, uint32_t at, bool is_lowered)
 	if (is_lowered && life_state(life) == LIFE_READY &&
 	    entry_is_beyond(&v->m, at))
 		obj_drop(v, at, r.gen);
-	switch (obj_purge_judge(&v->m, at)) {
-	case VERDICT_KEEP:
-		break;
-	case VERDICT_SOFT:
-		obj_soften(v, at, r.gen);
-		break;
-	case VERDICT_DROP:
-		obj_drop(v, at, r.gen);
-		break;
-	}
+	(void)obj_purge_obey(v, r);
 	objects_unpin(v, r);
 }
 

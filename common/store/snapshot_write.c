@@ -142,6 +142,7 @@ copy_object(
 	struct obj_facts facts;
 	struct obj_head head;
 	enum obj_verdict verdict;
+	uint64_t soft_seq;
 	char *data;
 	size_t head_len;
 
@@ -160,7 +161,7 @@ copy_object(
 	if (!copy_body(v, ref, data + head_len, r.body_len))
 		return 0;
 	/* after the copy: what was said until now counts */
-	verdict = obj_purge_judge(&v->m, ref.at);
+	verdict = obj_purge_judge(&v->m, ref.at, &soft_seq);
 	objects_facts(v, ref, &facts);
 	if (facts.is_gone || verdict == VERDICT_DROP)
 		return 0;

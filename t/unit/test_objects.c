@@ -625,6 +625,8 @@ START_TEST(what_is_soft_is_found_until_it_is_validated)
 	ck_assert(facts(a, r).is_soft);
 	expect(b, 1, 1);
 	ck_assert(set_head(a, r, &m, 2));
+	ck_assert(facts(a, r).is_soft);
+	objects_renew(a, r, objects_moment(a));
 	ck_assert(!facts(a, r).is_soft);
 	objects_unpin(a, r);
 }

@@ -298,6 +298,8 @@ START_TEST(a_renewed_head_does_not_save_it)
 	ck_assert(purge_label(3, true));
 	ck_assert(is_soft(a, 3));
 	ck_assert(set_head(b, r, &m));
+	ck_assert(is_soft(a, 3));
+	objects_renew(b, r, objects_moment(b));
 	ck_assert(!is_soft(a, 3));
 	while (objects_sweep(a))
 		continue;
@@ -305,8 +307,104 @@ START_TEST(a_renewed_head_does_not_save_it)
 	/* after another one it is gone */
 	ck_assert(purge_label(3, false));
 	ck_assert(set_head(b, r, &m));
+	objects_renew(b, r, objects_moment(b));
 	ck_assert(!is_there(a, 3));
 	objects_unpin(b, r);
+}
+END_TEST
+
+/* Whoever validated it asked before the last soft purge; that may be over, and so
+ * may be one before. */
+static void
+renew_over_purge(bool with_walk, bool was_soft)
+{
+	struct obj_key k = store_key(b, 3);
+	struct obj_ref r;
+	bool is_updating;
+	uint64_t moment;
+
+	if (was_soft)
+		ck_assert(purge_label(3, true));
+	ck_assert_int_eq(objects_find(b, &k, &r, &is_updating), OBJ_READY);
+	moment = objects_moment(b);
+	ck_assert(purge_label(3, true));
+	while (with_walk && objects_sweep(a))
+		continue;
+	objects_renew(b, r, moment);
+	ck_assert(is_soft(a, 3));
+	while (objects_sweep(a))
+		continue;
+	ck_assert(is_soft(a, 3));
+	objects_renew(b, r, objects_moment(b));
+	ck_assert(!is_soft(a, 3));
+	objects_unpin(b, r);
+}
+
+START_TEST(what_was_asked_before_a_purge_renews_nothing)
+{
+	for (int i = 0; i < 4; i++)
+		renew_over_purge(i % 2 == 0, i / 2 == 0);
+}
+END_TEST
+
+/* One that was begun under another key, and goes on as 100, by the other
+ * process's walk or before it. */
+static void
+begin_over_purge(bool is_soft_purge, bool is_first, bool with_walk)
+{
+	struct made m = {100, 1, 100, false};
+	struct obj_key k = store_key(b, 100);
+	struct obj_ref of = begin(b, 101);
+	struct obj_ref w;
+
+	if (is_first)
+		ck_assert(purge_prefix("/object/10", is_soft_purge));
+	while (is_first && with_walk && objects_sweep(a))
+		continue;
+	ck_assert_int_eq(objects_begin_as(b, &k, of, &w), OBJ_BEGUN);
+	if (!is_first)
+		ck_assert(purge_prefix("/object/10", is_soft_purge));
+	objects_abandon(b, of);
+	objects_unpin(b, of);
+	while (!is_first && with_walk && objects_sweep(a))
+		continue;
+	ck_assert(set_head(b, w, &m));
+	ck_assert(made_append(b, w, &m, 0, 100));
+	(void)objects_finish(b, w);
+	objects_unpin(b, w);
+	while (objects_sweep(a))
+		continue;
+	if (is_soft_purge)
+		ck_assert(is_soft(a, 100));
+	else
+		ck_assert(!is_there(a, 100));
+}
+
+START_TEST(what_goes_on_under_another_key_is_meant_as_before)
+{
+	for (int i = 0; i < 8; i++)
+		begin_over_purge(i % 2 == 0, i / 2 % 2 == 0, i / 4 == 0);
+}
+END_TEST
+
+START_TEST(what_goes_on_under_another_key_is_kept)
+{
+	struct made m = {100, 1, 100, false};
+	struct obj_key k = store_key(b, 100);
+	struct obj_ref of;
+	struct obj_ref w;
+
+	ck_assert(purge_prefix("/object/10", false));
+	of = begin(b, 101);
+	ck_assert_int_eq(objects_begin_as(b, &k, of, &w), OBJ_BEGUN);
+	objects_abandon(b, of);
+	objects_unpin(b, of);
+	ck_assert(set_head(b, w, &m));
+	ck_assert(made_append(b, w, &m, 0, 100));
+	ck_assert(objects_finish(b, w));
+	objects_unpin(b, w);
+	ck_assert(is_there(a, 100));
+	ck_assert(!is_soft(a, 100));
 }
 END_TEST
 
@@ -384,6 +482,9 @@ main(void)
 	    what_was_begun_before_is_not_found_when_it_is_whole,
 	    what_was_whole_before_anybody_asked_is_gone_as_well,
 	    a_renewed_head_does_not_save_it,
+	    what_was_asked_before_a_purge_renews_nothing,
+	    what_goes_on_under_another_key_is_meant_as_before,
+	    what_goes_on_under_another_key_is_kept,
 	    there_are_only_so_many_at_once,
 	    uses_are_counted_never_too_low,
 	    uses_are_forgotten_in_the_end,

@@ -39,8 +39,8 @@ answer_update(struct exch *x, struct cached *c)
 	struct kept k;
 	enum storable s = put_merge(x, c, &c->policy, &k);
 
-	if (s == STORABLE_YES)
-		(void)put_head(&p, c->ref, &k, c->length);
+	if (s == STORABLE_YES && put_head(&p, c->ref, &k, c->length))
+		objects_renew(c->view, c->ref, c->moment);
 	else if (put_is_recalled(s))
 		objects_drop_softly(c->view, c->ref);
 }
@@ -129,7 +129,9 @@ answer_to_post(struct exch *x, struct cached *c)
 		return;
 	}
 	c->ref = ref;
-	if (put_head(&p, ref, &k, length)) {
+	/* a purge since it was asked may have meant it; nobody knows any more */
+	if (objects_moment_of(c->view, ref) == c->moment &&
+	    put_head(&p, ref, &k, length)) {
 		body_tee(&x->resp_body, answer_tee, x);
 		return;
 	}

@@ -73,7 +73,7 @@ code_make(struct exch *x, struct cached *c, const struct obj_key *key,
 	if (x->req.method == METHOD_HEAD || cc_has(&c->cc, CC_NO_STORE) ||
 	    c->cw->n_fills >= x->w->n_conns_max)
 		return;
-	switch (objects_begin(c->view, key, &ref)) {
+	switch (objects_begin_as(c->view, key, c->ref, &ref)) {
 	case OBJ_BEGUN:
 		fill_begin_coded(x, c, ref, key, coding);
 		break;

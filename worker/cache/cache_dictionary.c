@@ -107,8 +107,8 @@ offer_renew(struct cache_fill *f, const struct obj_key *key)
 	if (objects_find(f->view, key, &ref, &is_updating) == OBJ_NONE)
 		return false;
 	objects_facts(f->view, ref, &facts);
-	if (facts.state == OBJ_READY)
-		(void)offer_put_head(f, ref);
+	if (facts.state == OBJ_READY && offer_put_head(f, ref))
+		objects_renew(f->view, ref, objects_moment_of(f->view, f->ref));
 	objects_touch(f->view, ref);
 	objects_unpin(f->view, ref);
 	return true;
@@ -121,7 +121,7 @@ offer_copy(struct cache_fill *f, const struct obj_key *key)
 	struct obj_ref to;
 	bool ok;
 
-	switch (objects_begin(f->view, key, &to)) {
+	switch (objects_begin_as(f->view, key, f->ref, &to)) {
 	case OBJ_BEGUN:
 		break;
 	case OBJ_OTHER:

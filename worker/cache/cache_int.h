@@ -117,6 +117,7 @@ struct cached {
 	struct obj_key
 	    key; /* of what is looked for: the URL's or a variant's */
 	span vary; /* names that select the variant; empty: the URL has one */
+	uint64_t moment; /* objects_moment() when the request began */
 	struct obj_ref ref; /* pinned: what is served, or waited for */
 	struct kept *kept; /* head of what is served, or may be */
 	struct kept

@@ -127,7 +127,7 @@ mark_move(struct cache_fill *f, struct exch *y, struct mark *m, span names)
 	mark_add_names(m, y, names);
 	if (!cache_variant_key(&c, &m->kept, names, y, &f->key))
 		return false;
-	switch (objects_begin(f->view, &f->key, &ref)) {
+	switch (objects_begin_as(f->view, &f->key, f->ref, &ref)) {
 	case OBJ_BEGUN:
 		break;
 	case OBJ_OTHER:

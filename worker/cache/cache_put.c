@@ -301,7 +301,9 @@ put_freshen_with(struct cache_fill *f, struct exch *y, const struct cached *c)
 	enum storable s = put_merge(y, c, &f->policy, &k);
 
 	if (s == STORABLE_YES) {
-		(void)put_head(&p, c->ref, &k, c->length);
+		if (put_head(&p, c->ref, &k, c->length))
+			objects_renew(f->view, c->ref,
+			    objects_moment_of(f->view, f->ref));
 		return;
 	}
 	if (put_is_recalled(s))

@@ -89,7 +89,7 @@ slices_begin_first(struct cache_fill *f, const struct put *p,
 	/* it may say that the server had another version */
 	cache_forget(f->view, &key, false);
 	one.kind = KEPT_ANSWER;
-	switch (objects_begin(f->view, &key, &ref)) {
+	switch (objects_begin_as(f->view, &key, f->ref, &ref)) {
 	case OBJ_BEGUN:
 		if (put_head(p, ref, &one, range_len(got)))
 			return ref;

@@ -84,6 +84,7 @@ stage_begin(struct exch *x)
 	c->cache = x->set->cache.cache;
 	c->cw = x->w->cache;
 	c->view = c->cw->views[c->cache->index];
+	c->moment = c->view != NULL ? objects_moment(c->view) : 0;
 	c->wait.index = c->cache->index;
 	c->wait.x = x;
 	list_init(&c->wait.node);

@@ -1,7 +1,10 @@
 """PURGE, by who may."""
+import threading
+
 import pytest
 
 from lib.origin import ok
+from lib.wire import WAIT_S
 
 FRESH = b"Cache-Control: max-age=600\r\n"
 
@@ -153,3 +156,83 @@ def test_hosts_have_no_case_and_an_escaped_star_is_a_name(cached):
     with gh.client() as c:
         assert c.get("/d%2a", host="SHOP.test", method="PURGE").status == 200
     assert both() == ["3", "4"] == both()
+
+
+class Held:
+    """An origin's script that numbers its answers, each of which waits to be let
+    go; or says that nothing has changed."""
+
+    def __init__(self, fields):
+        self.fields, self.n = FRESH + fields, 0
+        self.let = threading.Semaphore(0)
+
+    def __call__(self, conn, request):
+        self.n += 1
+        answer = ok(b"%d" % self.n, self.fields + b'ETag: "e"\r\n')
+        if request.get("if-none-match"):
+            answer = b'HTTP/1.1 304 Not Modified\r\nETag: "e"\r\n' + \
+                self.fields + b"\r\n"
+        assert self.let.acquire(timeout=WAIT_S)
+        conn.send(answer)
+
+    def ask(self, gh, o, meanwhile=lambda: None, method="GET"):
+        """What a client gets, when something happens while the origin knows its
+        answer already."""
+        n = len(o.requests)
+        with gh.client() as c:
+            c.send(f"{method} /x HTTP/1.1\r\nHost: test\r\nContent-Length: 0"
+                   "\r\n\r\n".encode())
+            o.wait_requests(n + 1)
+            meanwhile()
+            self.let.release()
+            return c.response(method).text
+
+
+@pytest.mark.parametrize("fields", [b"", b"Vary: Accept-Language\r\n"],
+                         ids=["one", "variants"])
+@pytest.mark.parametrize("how", [
+    ("/x", b""), ("/*", b""), ("/", b"Purge: all\r\n"), ("/x", b"Purge: soft\r\n"),
+    ("/", b"Purge: soft, all\r\n")],
+    ids=["url", "prefix", "all", "soft url", "soft all"])
+def test_what_is_on_its_way_is_meant_too(cached, fields, how):
+    """Its origin has said what is purged now, under whatever key it is kept."""
+    script = Held(fields)
+    gh, o = cached(script, cache="purge_allow = 127.0.0.0/8")
+
+    def purged():
+        assert purge(gh, *how) == 200
+
+    assert script.ask(gh, o, purged) == "1"
+    # asked again, or validated
+    assert script.ask(gh, o) in "12"
+    assert len(o.requests) == 2
+
+
+@pytest.mark.parametrize("fields", [b"", b"Vary: Accept-Language\r\n"],
+                         ids=["one", "variants"])
+def test_who_was_asked_before_a_soft_purge_renews_nothing(cached, fields):
+    script = Held(fields)
+    gh, o = cached(script, cache="purge_allow = 127.0.0.0/8")
+
+    def purged():
+        assert purge(gh, "/", b"Purge: soft, all\r\n") == 200
+
+    assert script.ask(gh, o) == "1"
+    purged()
+    assert script.ask(gh, o, purged) == "1"
+    assert script.ask(gh, o) == "1"
+    assert get(gh, "/x") == "1"
+    assert [r.get("if-none-match") for r in o.requests] == [None, '"e"', '"e"']
+
+
+def test_the_answer_to_a_post_is_meant_too(cached):
+    script = Held(b"Content-Location: /x\r\n")
+    gh, o = cached(script, cache="purge_allow = 127.0.0.0/8")
+
+    def purged():
+        assert purge(gh, "/x") == 200
+
+    assert script.ask(gh, o, method="POST") == "1"
+    assert get(gh, "/x") == "1"
+    assert script.ask(gh, o, purged, "POST") == "2"
+    assert script.ask(gh, o) == "3"
