@@ -78,7 +78,8 @@ has_handler(const struct checker *c, const struct conf_section *s)
 static void
 lack_handler(const struct checker *c, struct conf_section *s)
 {
-	need(c, s, "answers nothing: it needs upstream, respond or redirect");
+	need(c, s,
+	    "answers nothing: it needs upstream, root, respond or redirect");
 	s->is_broken = true;
 }
 

@@ -352,7 +352,7 @@ START_TEST(names_must_be_defined)
 		"strip_prefix / add_prefix\n"},
 	    {SITE "[route shop /x]\n",
 		"3:1: [route shop /x] answers nothing: it needs upstream, "
-		"respond or redirect\n"
+		"root, respond or redirect\n"
 		"3:8: [route shop /x]: site 'shop' is not defined\n"},
 	    {SITE "[listen a]\naddress = :80\ndefault_site = t\n",
 		"5:16: [listen a]: site 't' is not defined\n"},
@@ -416,14 +416,14 @@ START_TEST(sites_and_logs_have_what_they_need)
 {
 	static const struct refusal rows[] = {
 	    {"[site s]\n",
-		"1:1: [site s] answers nothing: it needs upstream, respond or "
-		"redirect\n"},
+		"1:1: [site s] answers nothing: it needs upstream, root, "
+		"respond or redirect\n"},
 	    {"[site s]\nrespond = none\n",
-		"1:1: [site s] answers nothing: it needs upstream, respond or "
-		"redirect\n"},
+		"1:1: [site s] answers nothing: it needs upstream, root, "
+		"respond or redirect\n"},
 	    {"[site s]\n[route s /x]\n",
-		"2:1: [route s /x] answers nothing: it needs upstream, respond "
-		"or redirect\n"},
+		"2:1: [route s /x] answers nothing: it needs upstream, root, "
+		"respond or redirect\n"},
 	    /* what could not be read is not called missing */
 	    {"[site s]\nrespond = ${GH_TEST_NOT_SET}\n",
 		"2:11: ${GH_TEST_NOT_SET}: the variable is not set; "
