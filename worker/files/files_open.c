@@ -91,9 +91,10 @@ open_is_same(const struct stat *a, const struct stat *b)
 	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
-/* Keep the content of a small file, unless somebody writes it meanwhile. */
+/* Keep the content of a small file, unless somebody writes it meanwhile. It is no
+ * connection's: nobody is refused for it (memory_limit). */
 static void
-open_read(struct worker *w, struct file *f, const struct stat *st)
+open_read(struct file *f, const struct stat *st)
 {
 	struct stat after;
 	struct buf *b;
@@ -101,7 +102,7 @@ open_read(struct worker *w, struct file *f, const struct stat *st)
 
 	if (f->size == 0 || f->size > OPEN_CONTENT_MAX)
 		return;
-	b = buf_new_sized(&w->bufs, (size_t)f->size);
+	b = buf_new_sized(NULL, (size_t)f->size);
 	n = pread(f->fd, b->data, (size_t)f->size, 0);
 	if (n != (ssize_t)f->size || fstat(f->fd, &after) < 0 ||
 	    !open_is_same(st, &after)) {
@@ -149,7 +150,7 @@ open_describe(int fd, int dir, span name, const struct stat *st)
 
 /* With one reference. */
 static struct file *
-open_new(struct worker *w, int dir, span name)
+open_new(int dir, span name)
 {
 	char path[FILES_NAME_MAX + 1];
 	struct stat st;
@@ -173,7 +174,7 @@ open_new(struct worker *w, int dir, span name)
 		return NULL;
 	}
 	f = open_describe(fd, dir, name, &st);
-	open_read(w, f, &st);
+	open_read(f, &st);
 	return f;
 }
 
@@ -221,7 +222,7 @@ file_open(struct worker *w, int dir, span name)
 	if (set[at] == NULL || !open_is_named(set[at], dir, name) ||
 	    set[at]->is_broken ||
 	    now_ms - set[at]->opened_ms >= OPEN_CHECK_MS) {
-		struct file *f = open_new(w, dir, name);
+		struct file *f = open_new(dir, name);
 
 		if (f == NULL) {
 			open_forget(&set[at], dir, name);

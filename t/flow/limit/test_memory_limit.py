@@ -111,3 +111,15 @@ def test_without_a_limit_nothing_is_shed(start):
         with gh.client() as c:
             assert c.get("/").status == 200
     assert counters(gh)["shed_greedy_total"] == 0
+
+
+def test_files_that_are_kept_are_no_clients(gatehouse, tmp_path):
+    """Whoever asked for them has gone: all are served, again and again."""
+    tmp_path.chmod(0o755)
+    for i in range(60):
+        (tmp_path / f"{i}.txt").write_bytes(b"x" * 16000)
+    gh = gatehouse(INI.replace("respond = 200 served", f"root = {tmp_path}")
+                   % "512k", origin="127.0.0.1:1")
+    with gh.client() as c:
+        for i in range(60):
+            assert c.get(f"/{i}.txt").status == 200
