@@ -218,21 +218,30 @@ def head(row, name):
     return [f"X-Request-Id: {name}", *fields], method, target, host
 
 
+def last(gh):
+    """Which request was kept last."""
+    kept = json.loads(tell(gh, "why", "--last", "1", "--json"))["decisions"]
+    return [d["request_id"] for d in kept]
+
+
 def send(gh, row, name):
-    """Status, Location and challenge of the answer."""
+    """Status, Location and challenge of the answer, when it is over and kept, so
+    that what is kept has the order of rows."""
     fields, method, target, host = head(row, name)
     port = gh.ports[["web", "secure", "proxy"].index(row[0])]
+    before = last(gh) if method == "CONNECT" else None
     with socket.create_connection(("127.0.0.1", port), WAIT_S,
                                   source_address=(row[5], 0)) as s:
         s.sendall("\r\n".join([f"{method} {target} HTTP/1.1", f"Host: {host}",
                                *fields, "", ""]).encode("latin-1"))
         r = Reader(s)
         m = r.response_head() if method == "CONNECT" else r.response(method)
-        # it is over, and kept in the order of rows, when its other end has
-        # closed it
         s.shutdown(socket.SHUT_WR)
         while s.recv(4096):
             pass
+    if method == "CONNECT":
+        # a tunnel is kept behind its end
+        until(lambda: last(gh) != before)
     return m.status, m.get("Location"), m.get("WWW-Authenticate")
 
 
