@@ -26,7 +26,6 @@ enum {
 #define HASH_BYTES 6u
 /* "1301,": of two bytes. */
 #define WORD_LEN 5u
-#define WORDS_MAX (TLS_HELLO_MAX / 2)
 
 /* RFC 8701: values that say nothing: 0x0a0a, 0x1a1a and so on. */
 static bool
@@ -182,9 +181,30 @@ exts_count(const struct tls_hello *h)
 
 /* What the hashes are made of. */
 struct ja4_room {
-	uint16_t list[WORDS_MAX]; /* of one list of a hello, which is larger */
-	char text[2 * WORDS_MAX * WORD_LEN]; /* of two lists */
+	uint16_t *list; /* the longest of a hello */
+	char text[]; /* of all of them */
 };
+
+/* OpenSSL takes hellos that are longer than what tls_hello_read() puts together:
+ * room is made for what stands in this one. */
+static struct ja4_room *
+room_new(const struct tls_hello *h)
+{
+	size_t n = h->ciphers.len / 2 + h->n_exts + h->signatures.len / 2;
+	struct ja4_room *r = malloc(sizeof(*r) + n * WORD_LEN);
+
+	REQUIRE(r != NULL);
+	r->list = calloc(n + 1, sizeof(*r->list));
+	REQUIRE(r->list != NULL);
+	return r;
+}
+
+static void
+room_free(struct ja4_room *r)
+{
+	free(r->list);
+	free(r);
+}
 
 static void
 exts_hash(const struct tls_hello *h, struct ja4_room *r, char *out)
@@ -213,11 +233,10 @@ count_put(uint32_t n, char out[2])
 void
 tls_ja4(const struct tls_hello *h, char out[TLS_JA4_LEN])
 {
-	struct ja4_room *r = malloc(sizeof(*r));
+	struct ja4_room *r = room_new(h);
 	char *at;
 	uint32_t n;
 
-	REQUIRE(r != NULL);
 	n = list_take(h->ciphers, r->list);
 	out[0] = 't';
 	memcpy(out + AT_VERSION, version_word(version_of(h)), 2);
@@ -231,5 +250,5 @@ tls_ja4(const struct tls_hello *h, char out[TLS_JA4_LEN])
 	hash_put(r->text, (size_t)(at - r->text), out + AT_HASH);
 	out[AT_EXTS_HASH - 1] = '_';
 	exts_hash(h, r, out + AT_EXTS_HASH);
-	free(r);
+	room_free(r);
 }

@@ -95,6 +95,41 @@ def test_python(shown, ca, name, version, alpn):
         assert [c.get(host="a.test").text for _ in range(2)] == [want] * 2
 
 
+def long_hello(n_ciphers, n_signatures):
+    """A hello of so many suites and algorithms, in as many records as it takes."""
+    def vector(width, data):
+        return len(data).to_bytes(width, "big") + data
+
+    def suites(n):
+        # TLS_AES_128_GCM_SHA256 and what is not assigned
+        return b"\x13\x01" + b"".join(
+            (0x1400 + i).to_bytes(2, "big") for i in range(n - 1))
+
+    exts = b"".join(kind.to_bytes(2, "big") + vector(2, data)
+                    for kind, data in (
+        (VERSIONS, b"\x02\x03\x04"),
+        (SIGNATURES, vector(2, suites(n_signatures)))))
+    body = (b"\x03\x03" + bytes(32) + vector(1, b"") +
+            vector(2, suites(n_ciphers)) + b"\x01\0" + vector(2, exts))
+    message = b"\x01" + vector(3, body)
+    return b"".join(b"\x16\x03\x01" + vector(2, message[i:i + 16384])
+                    for i in range(0, len(message), 16384))
+
+
+@pytest.mark.parametrize("n_ciphers, n_signatures", [
+    (32766, 1), (32766, 16000), (8192, 8192), (8193, 1), (2, 32000)])
+def test_a_hello_may_be_long(front, n_ciphers, n_signatures):
+    """RFC 8446 4.1.2 has room for 32767 suites: no worker ends of them."""
+    gh = front(a="respond = 200 {ja4}", listen="certificate = {a}\n"
+               "certificate_key = {a_key}")
+    was = gh.workers()
+    with gh.client() as c:
+        c.send(long_hello(n_ciphers, n_signatures))
+        # a handshake or an alert: it was read
+        assert c.reader.exactly(1) in (b"\x15", b"\x16")
+    assert gh.workers() == was
+
+
 def test_programs_differ_and_stay_themselves(shown, ca):
     """curl is not openssl, and both are the same each time."""
     def curl(*more):
