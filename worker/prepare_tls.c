@@ -417,6 +417,29 @@ listen_first(const struct prepared *p, const struct plan_listen *l)
 	return NULL;
 }
 
+/* Who names a site that has a certificate is asked for theirs by the site, not
+ * by the listen; it may have been meant otherwise. */
+static void
+listen_verify_passed_by(const struct prepared *p, const struct plan_listen *l,
+    const struct conf_value *verify, struct diag *d)
+{
+	for (uint32_t i = 0; i < p->plan.n_sites; i++) {
+		const struct plan_site *site = &p->plan.sites[i];
+		struct conf_scope s =
+		    conf_scope_of(p->plan.conf, site->section);
+
+		if (site->tls == NULL ||
+		    conf_get(&s, KEY_SITE_VERIFY) != NULL ||
+		    !prepare_is_served(p, site, l))
+			continue;
+		diag_warning(d, verify->at,
+		    "clients of [site %.*s] are not asked for a certificate: "
+		    "it has one of its own, and says no verify",
+		    SPAN_FMT(site->name));
+		return;
+	}
+}
+
 static void
 prepare_listen_tls(struct prepared *p, struct plan_listen *l, struct diag *d)
 {
@@ -429,6 +452,8 @@ prepare_listen_tls(struct prepared *p, struct plan_listen *l, struct diag *d)
 	if (!l->has_tls)
 		return;
 	l->own_tls = prepare_context(p, &s, l->name, &verify, d);
+	if (verify != TLS_VERIFY_OFF)
+		listen_verify_passed_by(p, l, conf_get(&s, KEY_SITE_VERIFY), d);
 	l->tls.first = listen_first(p, l);
 	l->tls.choose = listen_choose;
 	l->tls.self = l;

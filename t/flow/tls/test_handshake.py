@@ -388,6 +388,20 @@ def test_authorities_without_verify_are_noticed(tmp_path, ca):
     assert said not in warned(tmp_path, ca, "", head=f"[defaults]\n{trust}")
 
 
+@pytest.mark.parametrize("site, is_told", [
+    ("", True), ("verify = off\n", False),
+    ("client_ca = {ca.pem}\nverify = optional\n", False)])
+def test_a_listen_that_asks_for_certificates_is_passed_by(tmp_path, ca, site,
+                                                          is_told):
+    """auth.md: `verify` of the site holds, of the listen for sites without a
+    certificate."""
+    listen = (f"certificate = {ca.dir}/a.pem\ncertificate_key = {ca.dir}/a.key\n"
+              f"client_ca = {ca.pem}\nverify = require\n")
+    said = warned(tmp_path, ca, site.replace("{ca.pem}", str(ca.pem)), listen)
+    assert ("clients of [site a.test] are not asked for a certificate" in said) \
+        is is_told, said
+
+
 def test_a_revocation_list_that_has_ended_is_noticed(tmp_path, ca):
     site = f"client_ca = {ca.pem}\nverify = require\ncrl = %s\n"
     assert "revocation" not in warned(tmp_path, ca, site % ca.crl())
