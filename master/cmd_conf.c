@@ -6,12 +6,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/base/num.h"
 #include "master/admin.h"
 #include "master/cmd.h"
 #include "master/commands.h"
 #include "master/helpers.h"
 #include "master/priv.h"
 #include "master/report.h"
+
+#define UNIX "unix:"
 
 /* What would be shared, in memory that nobody else sees. */
 static void
@@ -75,72 +78,114 @@ conf_is_valid(const struct conf_source *src)
 	return is_valid;
 }
 
-/* A file that a start would open for writing: is it, or could it be made? It is
- * not made by looking. No error, since who looks may be another user on another
- * machine than who starts. */
+/* What a start would make or write could not be. No error, since who looks may
+ * be another user on another machine than who starts. */
 static void
-check_file(const struct conf_value *v, struct diag *d)
+warn_of_file(span file, struct place at, struct diag *d)
 {
+	diag_warning(d, at, "%.*s could not be written here: %s",
+	    SPAN_FMT(file), strerror(errno));
+}
+
+/* Room for an absolute path. false: it is none. */
+static bool
+file_path(span file, char path[PATH_MAX])
+{
+	if (file.len == 0 || file.len >= PATH_MAX || file.p[0] != '/')
+		return false;
+	memcpy(path, file.p, file.len);
+	path[file.len] = '\0';
+	return true;
+}
+
+/* Whether something could be made where the path leads, which is cut. */
+static int
+access_folder(char *path)
+{
+	char *slash = strrchr(path, '/');
+
+	/* of the root folder its slash is the name */
+	slash[slash == path] = '\0';
+	return access(path, W_OK | X_OK);
+}
+
+/* A file that a start would open for writing: is it, or could it be made? It is
+ * not made by looking. */
+static void
+check_file(const struct conf_scope *s, enum conf_key key, struct diag *d)
+{
+	const struct conf_value *v = conf_get(s, key);
 	char path[PATH_MAX];
-	char *slash;
 	int rc;
 
-	if (v == NULL || v->text.len == 0 || v->text.len >= sizeof(path) ||
-	    v->text.p[0] != '/')
+	if (v == NULL || !file_path(v->text, path))
 		return;
-	memcpy(path, v->text.p, v->text.len);
-	path[v->text.len] = '\0';
 	rc = access(path, W_OK);
-	if (rc < 0 && errno == ENOENT) {
-		slash = strrchr(path, '/');
-		/* of the root folder its slash is the name */
-		slash[slash == path] = '\0';
-		rc = access(path, W_OK | X_OK);
-	}
+	if (rc < 0 && errno == ENOENT)
+		rc = access_folder(path);
 	if (rc < 0)
-		diag_warning(d, v->at, "%.*s could not be written here: %s",
-		    SPAN_FMT(v->text), strerror(errno));
+		warn_of_file(v->text, v->at, d);
 }
 
 /* A file that a start would put in the place of another one: could it make
  * one beside it? */
 static void
-check_folder(const struct conf_value *v, struct diag *d)
+check_folder(const struct conf_scope *s, enum conf_key key, struct diag *d)
 {
+	const struct conf_value *v = conf_get(s, key);
 	char path[PATH_MAX];
-	char *slash;
 
-	if (v == NULL || v->text.len == 0 || v->text.len >= sizeof(path) ||
-	    v->text.p[0] != '/')
-		return;
-	memcpy(path, v->text.p, v->text.len);
-	path[v->text.len] = '\0';
-	slash = strrchr(path, '/');
-	/* of the root folder its slash is the name */
-	slash[slash == path] = '\0';
-	if (access(path, W_OK | X_OK) < 0)
-		diag_warning(d, v->at, "%.*s could not be written here: %s",
-		    SPAN_FMT(v->text), strerror(errno));
+	if (v != NULL && file_path(v->text, path) && access_folder(path) < 0)
+		warn_of_file(v->text, v->at, d);
+}
+
+/* The unix sockets of a list, likewise. */
+static void
+check_sockets(const struct conf_scope *s, enum conf_key key, struct diag *d)
+{
+	struct conf_iter it = {NULL, 0, false};
+	const struct conf_value *v;
+	char path[PATH_MAX];
+
+	while ((v = conf_next(s, key, &it)) != NULL)
+		for (uint32_t i = 0; i < v->n_words; i++) {
+			span word = v->words[i].text;
+
+			if (span_starts(word, SPAN_LIT(UNIX)) &&
+			    file_path(
+				span_from(word, sizeof(UNIX) - 1), path) &&
+			    access_folder(path) < 0)
+				warn_of_file(word, v->words[i].at, d);
+		}
 }
 
 static void
 check_files(const struct cmd_boot *c)
 {
-	struct conf_scope s =
-	    conf_scope_of(c->conf, conf_first(c->conf, CONF_GLOBAL));
+	static const struct {
+		enum conf_type type;
+		enum conf_key key;
+		void (*look)(const struct conf_scope *s, enum conf_key k,
+		    struct diag *d);
+	} files[] = {
+	    {CONF_GLOBAL, KEY_GLOBAL_PID_FILE, check_file},
+	    {CONF_GLOBAL, KEY_GLOBAL_ERROR_LOG, check_file},
+	    {CONF_GLOBAL, KEY_GLOBAL_QUOTA_FILE, check_folder},
+	    {CONF_LISTEN, KEY_LISTEN_ADDRESS, check_sockets},
+	    {CONF_LOG, KEY_LOG_PATH, check_file},
+	    {CONF_CACHE, KEY_CACHE_FILE, check_folder},
+	    {CONF_WAF, KEY_WAF_AUDIT_LOG, check_file},
+	    {CONF_ADMIN, KEY_ADMIN_LISTEN, check_sockets},
+	};
 
-	check_file(conf_get(&s, KEY_GLOBAL_PID_FILE), c->diag);
-	check_file(conf_get(&s, KEY_GLOBAL_ERROR_LOG), c->diag);
-	for (const struct conf_section *sec = conf_first(c->conf, CONF_LOG);
-	     sec != NULL; sec = sec->next) {
-		s = conf_scope_of(c->conf, sec);
-		check_file(conf_get(&s, KEY_LOG_PATH), c->diag);
-	}
-	for (const struct conf_section *sec = conf_first(c->conf, CONF_CACHE);
-	     sec != NULL; sec = sec->next) {
-		s = conf_scope_of(c->conf, sec);
-		check_folder(conf_get(&s, KEY_CACHE_FILE), c->diag);
-	}
+	for (size_t i = 0; i < NELEMS(files); i++)
+		for (const struct conf_section *sec =
+			 conf_first(c->conf, files[i].type);
+		     sec != NULL; sec = sec->next) {
+			struct conf_scope s = conf_scope_of(c->conf, sec);
+
+			files[i].look(&s, files[i].key, c->diag);
+		}
 }
 
 int

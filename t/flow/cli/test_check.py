@@ -28,6 +28,23 @@ def test_files_that_could_not_be_written_are_warned_of(check, tmp_path):
     assert not (tmp_path / "access.log").exists()
 
 
+@pytest.mark.parametrize("ini, line", [
+    ("[admin]\nlisten = unix:{no}/a.sock\n", 2),
+    ("[listen x]\naddress = 127.0.0.1:1 unix:{no}/b.sock\n", 2),
+    ("[global]\nquota_file = {no}/quotas\n", 2),
+    ("[waf w]\nrules = {dir}/rules\naudit_log = {no}/audit\n", 3)])
+def test_what_a_start_would_make_is_looked_for(check, tmp_path, ini, line):
+    """-t: whoever starts it would be refused, or could not write."""
+    (tmp_path / "rules").write_text("SecRuleEngine On\n")
+    for folder, n in (("none", 1), ("there", 0)):
+        (tmp_path / "there").mkdir(exist_ok=True)
+        done = check(ini.replace("{no}", f"{tmp_path}/{folder}")
+                     .replace("{dir}", str(tmp_path)) + SITE)
+        assert done.returncode == 0, done.stderr
+        assert len(re.findall(rf"x.ini:{line}:\d+: warning: .* could not be "
+                              "written here: No such file", done.stderr)) == n
+
+
 def test_all_problems_in_one_run_with_places_and_carets(check):
     """-t: status 1; readers', names' and compilers' problems, in the file's
     order, each with file:line:column, its line, a caret, a suggestion."""
