@@ -185,14 +185,15 @@ exch_new(struct worker *w, const struct front_ops *front, void *front_self,
 	return x;
 }
 
-/* Where a spawned exchange goes is known: it has no way to ask. */
+/* Where a spawned exchange goes is known: it has no way to ask. What a parent is
+ * asked for needs no address: that one looks names up. */
 static struct exch_destination *
 exch_copy_destination(const struct exch *x, struct arena *a)
 {
 	struct exch_destination *to = arena_alloc(a, sizeof(*to));
 
 	*to = *x->destination;
-	REQUIRE(to->is_resolved);
+	REQUIRE(to->is_resolved || to->parent != NULL);
 	to->host = arena_span(a, to->host);
 	to->resolve = NULL;
 	return to;

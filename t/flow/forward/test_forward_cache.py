@@ -44,3 +44,21 @@ def test_a_stale_answer_is_renewed_where_it_came_from(proxy, origin):
     assert p.get(url).text == "1"
     o.wait_requests(2)
     assert o.requests[1].get("host") == o.address
+
+
+def test_what_a_parent_answers_is_kept(proxy, origin):
+    """Names are the parent's to look up, and so when the answer is for the cache:
+    that its address is not known here ends no worker. What is stale is renewed
+    there, too."""
+    o = origin(lambda c, r: c.send(ok(
+        r.target.encode(), b"Cache-Control: max-age=60\r\n"
+        if "fresh" in r.target else
+        b"Cache-Control: max-age=0, stale-while-revalidate=60\r\n")))
+    p = proxy(f"cache = web\nparent = http://{o.address}", more=CACHE)
+    workers = p.gh.workers()
+    for url in ("http://a.test/fresh?x", "http://a.test/stale"):
+        assert [p.get(url).text for _ in range(2)] == [url] * 2
+    o.wait_requests(3)
+    assert [r.target for r in o.requests] == [
+        "http://a.test/fresh?x", "http://a.test/stale", "http://a.test/stale"]
+    assert not p.dns.asked and p.gh.workers() == workers
