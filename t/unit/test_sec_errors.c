@@ -216,6 +216,13 @@ START_TEST(options_have_their_values)
 				  "nor DetectionOnly"},
 	    {"SecRequestBodyLimit 0",
 		"1:21: error: '0' is not a number from 1 to 4294967295"},
+	    {"SecResponseBodyLimit 1073741824", ""},
+	    {"SecResponseBodyLimit 1073741825",
+		"1:22: error: '1073741825' is not a number from 1 to "
+		"1073741824"},
+	    {"SecResponseBodyLimit 4294967295",
+		"1:22: error: '4294967295' is not a number from 1 to "
+		"1073741824"},
 	    {"SecRequestBodyLimitAction Ignore",
 		"1:27: error: 'Ignore' is neither Reject nor ProcessPartial"},
 	    {"SecArgumentSeparator &&",

@@ -12,6 +12,7 @@
 #define REQUEST_MAX (128u << 20)
 #define REQUEST_NO_FILES_MAX (1u << 20)
 #define RESPONSE_MAX (512u << 10)
+#define RESPONSE_MOST (1u << 30)
 #define JSON_DEPTH 10000u
 #define ARGUMENTS_MAX 1000u
 #define FILES_MAX 100u
@@ -63,6 +64,20 @@ read_u64(struct sec_build *b, span word, uint64_t *out)
 	read_u32(b, word, 1, &n);
 	if (n > 0)
 		*out = n;
+}
+
+/* An answer is held while its rules wait for it: no more of one than `body_limit`
+ * may let be held of a request. */
+static void
+read_response_max(struct sec_build *b, span word, uint64_t *out)
+{
+	uint64_t n;
+
+	if (span_u64(word, RESPONSE_MOST, &n) && n > 0)
+		*out = n;
+	else
+		sec_lex_error(b->x, word, "'%.*s' is not a number from 1 to %u",
+		    SPAN_FMT(word), RESPONSE_MOST);
 }
 
 static void
@@ -199,7 +214,7 @@ sec_option_read(struct sec_build *b, enum sec_directive directive,
 		read_limit_action(b, word, &o->request_over);
 		return;
 	case SEC_DIRECTIVE_RESPONSE_BODY_LIMIT:
-		read_u64(b, word, &o->response_max);
+		read_response_max(b, word, &o->response_max);
 		return;
 	case SEC_DIRECTIVE_RESPONSE_BODY_LIMIT_ACTION:
 		read_limit_action(b, word, &o->response_over);
