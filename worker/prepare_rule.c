@@ -88,6 +88,9 @@ rule_presets(const struct conf_section *sec)
 	for (const struct conf_value *v = sec->first[KEY_SCOPE_ERROR_PAGE];
 	     v != NULL; v = v->next)
 		says |= v->is_none ? PRESET_PAGES_ALL : 0;
+	for (const struct conf_value *v = sec->first[KEY_SCOPE_REWRITE_COOKIE];
+	     v != NULL; v = v->next)
+		says |= v->is_none ? PRESET_COOKIE_ALL : 0;
 	return says;
 }
 

@@ -102,6 +102,13 @@ struct plan_pages {
 	uint32_t n;
 };
 
+/* What becomes of cookies that servers set: all of it, what comes later over what
+ * came before (worker/preset/cookie_edit.c). */
+struct plan_cookies {
+	const struct cookie_edit *const *at;
+	uint32_t n; /* 0: they stay as they are */
+};
+
 /* Whether clients must have worked (`challenge`). */
 enum plan_work { PLAN_WORK_OFF, PLAN_WORK_ON, PLAN_WORK_SUSPICIOUS };
 
@@ -238,7 +245,7 @@ struct plan_settings {
 	const struct cors *cors; /* NULL: not our business */
 	struct plan_pages pages;
 	const struct security_level *security; /* NULL: adds nothing */
-	const struct cookie_edit *cookies; /* NULL: they stay as they are */
+	struct plan_cookies cookies;
 	const struct outer_names
 	    *server_names; /* of the handler's upstream, or NULL */
 	bool tells_status; /* of failures, in Proxy-Status */
@@ -298,7 +305,8 @@ enum {
 	PRESET_HOST = 1 << 7,
 	PRESET_HTTPS = 1 << 8,
 	PRESET_SLASH = 1 << 9,
-	PRESET_MAINTENANCE = 1 << 10
+	PRESET_MAINTENANCE = 1 << 10,
+	PRESET_COOKIE_ALL = 1 << 11
 };
 
 /* One [rule] of a site. */

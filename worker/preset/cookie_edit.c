@@ -88,9 +88,10 @@ cookie_edit_check(const struct conf_value *v, struct diag *d)
 	return ok;
 }
 
-const struct cookie_edit *
+struct plan_cookies
 cookie_edit_prepare(const struct conf_scope *s, struct arena *a)
 {
+	const struct cookie_edit **at = arena_alloc(a, sizeof(*at));
 	struct cookie_edit *e = arena_zalloc(a, sizeof(*e));
 	struct conf_iter it = {NULL, 0, false};
 	const struct conf_value *v;
@@ -101,7 +102,22 @@ cookie_edit_prepare(const struct conf_scope *s, struct arena *a)
 		for (uint32_t i = 0; i < v->n_words; i++)
 			(void)cookie_read_word(e, v->words[i].text);
 	}
-	return is_asked ? e : NULL;
+	*at = e;
+	return (struct plan_cookies){at, is_asked ? 1 : 0};
+}
+
+void
+cookie_edit_add(struct cookie_edit *to, const struct cookie_edit *more)
+{
+	to->has_paths |= more->has_paths;
+	to->is_secure |= more->is_secure;
+	to->is_httponly |= more->is_httponly;
+	if (more->samesite.len > 0)
+		to->samesite = more->samesite;
+	if (more->domain.len > 0)
+		to->domain = more->domain;
+	if (more->path.len > 0)
+		to->path = more->path;
 }
 
 /* An attribute on its way: gone, changed, or as it is. */

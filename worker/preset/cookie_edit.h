@@ -19,6 +19,8 @@ struct cookie_edit {
 	span path; /* likewise */
 };
 
+/* Both, as one: what `more` says of a value holds. */
+void cookie_edit_add(struct cookie_edit *to, const struct cookie_edit *more);
 /* The value of Set-Cookie for clients; the same text when it stays. */
 span cookie_edit_apply(struct arena *a, const struct cookie_edit *e,
     const struct outer_view *v, span value);

@@ -10,9 +10,9 @@
 #include "common/base/diag.h"
 #include "common/base/map.h"
 #include "common/conf/conf.h"
+#include "worker/exch/plan.h"
 #include "worker/exch/verdict.h"
 
-struct cookie_edit;
 struct cors;
 struct exch;
 struct handler;
@@ -93,8 +93,8 @@ void outer_names_fini(struct outer_names *n);
 
 /* Whether a line of rewrite_cookie is good; else with a message. */
 bool cookie_edit_check(const struct conf_value *v, struct diag *d);
-/* What the words of rewrite_cookie ask for in a scope; NULL: nothing. */
-const struct cookie_edit *cookie_edit_prepare(
+/* What the words of rewrite_cookie ask for in a scope. */
+struct plan_cookies cookie_edit_prepare(
     const struct conf_scope *s, struct arena *a);
 
 #endif

@@ -68,11 +68,14 @@ presets_locations(struct exch *x, const struct outer_view *v)
 static void
 presets_cookies(struct exch *x, const struct outer_view *v)
 {
+	const struct plan_cookies *all = &x->set->cookies;
+	struct cookie_edit e = {.has_paths = false};
 	struct http_field *f = fields_find(&x->resp.fields, FIELD_SET_COOKIE);
 
+	for (uint32_t i = 0; i < all->n; i++)
+		cookie_edit_add(&e, all->at[i]);
 	for (; f != NULL; f = fields_next(&x->resp.fields, f))
-		f->value =
-		    cookie_edit_apply(&x->arena, x->set->cookies, v, f->value);
+		f->value = cookie_edit_apply(&x->arena, &e, v, f->value);
 }
 
 /* What an origin says of itself is rare: most answers have none of it. */
@@ -84,7 +87,7 @@ presets_outer(struct exch *x)
 		       fields_find(f, FIELD_CONTENT_LOCATION) != NULL ||
 		       fields_find(f, FIELD_REFRESH) != NULL;
 	bool has_cookie =
-	    x->set->cookies != NULL && fields_find(f, FIELD_SET_COOKIE) != NULL;
+	    x->set->cookies.n > 0 && fields_find(f, FIELD_SET_COOKIE) != NULL;
 	struct outer_view v;
 
 	if (!has_url && !has_cookie)

@@ -79,7 +79,9 @@ rules_apply_presets(
 		to->rewrites_paths = from->rewrites_paths;
 	}
 	if (r->presets & PRESET_COOKIE)
-		to->cookies = from->cookies;
+		to->cookies.at = rules_join(x, to->cookies.at, &to->cookies.n,
+		    from->cookies.at, from->cookies.n,
+		    r->presets & PRESET_COOKIE_ALL);
 	if (r->presets & PRESET_MAINTENANCE)
 		to->maintenance = from->maintenance;
 	if (r->presets & PRESET_CORS)

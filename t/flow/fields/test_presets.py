@@ -256,6 +256,37 @@ def test_cookies_are_fitted(setup, path, given, want):
     assert first == (want or given) and second.startswith("z=1")
 
 
+COOKIE_RULES = """
+rewrite_cookie = secure samesite=lax domain=a.test
+[rule test strict]
+match = path ^= /x
+rewrite_cookie = httponly samesite=strict
+[rule test none]
+match = path ^= /x/none
+rewrite_cookie = none
+[rule test again]
+match = path ^= /x/none/again
+rewrite_cookie = httponly
+[rule test late]
+match = path ^= /late
+match = status = 200
+rewrite_cookie = path=/late
+"""
+
+
+@pytest.mark.parametrize("path, want", [
+    ("/", "a=b; Domain=a.test; Secure; SameSite=Lax"),
+    ("/x", "a=b; Domain=a.test; Secure; HttpOnly; SameSite=Strict"),
+    ("/x/none", "a=b"), ("/x/none/again", "a=b; HttpOnly"),
+    ("/late", "a=b; Domain=a.test; Path=/late; Secure; SameSite=Lax")])
+def test_what_a_rule_says_of_cookies_adds(pair, path, want):
+    """As all lists do: it does not take Secure away."""
+    gh, _ = pair(lambda conn, r: conn.send(ok(b"", b"Set-Cookie: a=b\r\n")),
+                 site=COOKIE_RULES)
+    with gh.client() as c:
+        assert c.get(path).get("set-cookie") == want
+
+
 def test_hide_origin(setup):
     leaks = ["Server: a/1", "X-Powered-By: b", "X-AspNet-Version: 4",
              "X-Backend-Server: c", "X-Served-By: d", "X-Runtime: 1"]
