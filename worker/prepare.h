@@ -89,9 +89,9 @@ void prepare_free_rules(struct plan_site *site);
 
 /* The line nearest in scope that says who answers, or NULL. */
 const struct conf_value *prepare_handler_line(const struct conf_scope *s);
-/* Who answers by such a line of the scope. */
-void prepare_handler(struct prepared *p, const struct conf_scope *s,
-    struct plan_settings *set, const struct conf_value *v, struct diag *d);
+/* Who answers by such a line. */
+void prepare_handler(struct prepared *p, struct plan_settings *set,
+    const struct conf_value *v, struct diag *d);
 /* Everything but who answers. */
 void prepare_settings(struct prepared *p, const struct conf_scope *s,
     struct plan_settings *set, struct diag *d);

@@ -8,6 +8,7 @@ static const struct {
 	enum conf_key key;
 	unsigned bit;
 } rule_bits[] = {
+    {KEY_SCOPE_INDEX, RULE_INDEX},
     {KEY_SCOPE_STRIP_PREFIX, RULE_STRIP_PREFIX},
     {KEY_SCOPE_ADD_PREFIX, RULE_ADD_PREFIX},
     {KEY_SCOPE_MAX_BODY, RULE_MAX_BODY},
@@ -135,7 +136,7 @@ rule_handler(struct prepared *p, struct plan_rule *r,
 
 	if (v != NULL) {
 		r->says |= RULE_HANDLER;
-		prepare_handler(p, own, &r->set, v, d);
+		prepare_handler(p, &r->set, v, d);
 		return;
 	}
 	for (size_t i = 0; i < NELEMS(keys); i++) {

@@ -49,8 +49,8 @@ prepare_handler_line(const struct conf_scope *s)
 }
 
 void
-prepare_handler(struct prepared *p, const struct conf_scope *s,
-    struct plan_settings *set, const struct conf_value *v, struct diag *d)
+prepare_handler(struct prepared *p, struct plan_settings *set,
+    const struct conf_value *v, struct diag *d)
 {
 	set->handler_at = v->at;
 	if (v->key == KEY_SCOPE_UPSTREAM) {
@@ -63,8 +63,7 @@ prepare_handler(struct prepared *p, const struct conf_scope *s,
 		set->handler_conf = respond_prepare(v, &p->arena, d);
 	} else if (v->key == KEY_SCOPE_ROOT) {
 		set->handler = &files_handler;
-		set->handler_conf =
-		    files_prepare(s, v, &p->roots, &p->arena, d);
+		set->handler_conf = files_prepare(v, &p->roots, &p->arena, d);
 	} else {
 		set->handler = &redirect_handler;
 		set->handler_conf = redirect_prepare(v, &p->arena, d);
@@ -490,6 +489,7 @@ prepare_settings(struct prepared *p, const struct conf_scope *s,
 		set->waf = map_get(&p->wafs, v->text);
 	set->asks_work = (enum plan_work)conf_num(s, KEY_SCOPE_CHALLENGE);
 	set_cache(p, s, &set->cache, d);
+	files_prepare_index(s, &p->arena, &set->index, d);
 	compress_prepare(
 	    s, p->plan.compress_memory, &p->arena, &set->compress, d);
 	set_substitutes(p, s, &set->substitute, d);

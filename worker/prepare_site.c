@@ -53,7 +53,7 @@ site_route(struct prepared *p, const struct plan_site *site,
 		prepare_settings(p, &s, &r->set, d);
 	else
 		r->set = site->set;
-	prepare_handler(p, &s, &r->set, v, d);
+	prepare_handler(p, &r->set, v, d);
 	return r;
 }
 

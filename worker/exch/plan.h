@@ -210,12 +210,19 @@ struct plan_substitute {
 	uint32_t n_types;
 };
 
+/* Files of `root` that stand for their folder, the first that is there. */
+struct plan_index {
+	const span *names;
+	uint32_t n;
+};
+
 /* Everything that a route decides about an exchange: what an exchange asks is
  * asked of its x->set. */
 struct plan_settings {
 	const struct handler *handler; /* NULL where there is no route */
 	const void *handler_conf; /* of that handler */
 	struct place handler_at;
+	struct plan_index index;
 	const struct plan_split *split; /* NULL: all go to it */
 	const struct plan_mirror *mirror; /* NULL: nothing is copied */
 	span strip_prefix;
@@ -285,6 +292,7 @@ enum {
 	RULE_SUBSTITUTE_ALL = 1 << 24,
 	RULE_SUBSTITUTE_TYPES = 1 << 25,
 	RULE_REDIRECT_ALL = 1 << 26,
+	RULE_INDEX = 1 << 27,
 	/* what adds, and whether it empties first */
 	RULE_LOGS = 1 << 6,
 	RULE_LOGS_ALL = 1 << 7,

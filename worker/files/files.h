@@ -9,17 +9,20 @@
 #include "common/base/map.h"
 #include "common/conf/conf.h"
 #include "worker/exch/handler.h"
+#include "worker/exch/plan.h"
 
 struct worker;
 
 extern const struct handler files_handler;
 
-/* The handler's configuration of a scope whose nearest handler line is `root`.
- * Folders that are opened stand in `roots` by their path, however many lines
- * name them (files_fini_roots() gives them back). NULL with a message. */
-const void *files_prepare(const struct conf_scope *s,
-    const struct conf_value *root, struct map *roots, struct arena *a,
-    struct diag *d);
+/* The handler's configuration of a line of `root`. Folders that are opened stand in
+ * `roots` by their path, however many lines name them (files_fini_roots() gives
+ * them back). NULL with a message. */
+const void *files_prepare(const struct conf_value *root, struct map *roots,
+    struct arena *a, struct diag *d);
+/* What a scope says of `index`; names are borrowed from it. */
+void files_prepare_index(const struct conf_scope *s, struct arena *a,
+    struct plan_index *out, struct diag *d);
 
 /* The descriptors of the folders, in the arena; *n their number. */
 const int *files_roots(const struct map *roots, struct arena *a, uint32_t *n);

@@ -16,11 +16,9 @@
 /* Of an entity tag: three numbers in hexadecimal. */
 #define FILES_ETAG_CAP 64
 
-/* A `root` and what goes with it. */
-struct files {
-	int dir; /* O_PATH */
-	const span *index; /* names that stand for a folder */
-	uint32_t n_index;
+/* A folder that is open. */
+struct files_root {
+	int fd; /* O_PATH */
 };
 
 /* An open file as it was when it was looked at. Counted: who sends it holds it,

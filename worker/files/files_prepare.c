@@ -11,13 +11,8 @@
 #include "worker/files/files.h"
 #include "worker/files/files_int.h"
 
-/* A folder that is open. */
-struct files_root {
-	int fd;
-};
-
-static struct files_root *
-prepare_root(const struct conf_value *v, struct map *roots, struct arena *a,
+const void *
+files_prepare(const struct conf_value *v, struct map *roots, struct arena *a,
     struct diag *d)
 {
 	char path[TEXTFILE_PATH_MAX];
@@ -54,9 +49,9 @@ prepare_index_line(const struct conf_scope *s)
 
 /* Names alone: a folder's file is in it. Unlike lists that add, an order holds
  * as a whole: that of the nearest section. */
-static void
-prepare_index(const struct conf_scope *s, struct arena *a, struct files *f,
-    struct diag *d)
+void
+files_prepare_index(const struct conf_scope *s, struct arena *a,
+    struct plan_index *out, struct diag *d)
 {
 	const struct conf_value *first = prepare_index_line(s);
 	struct vec found;
@@ -81,27 +76,12 @@ prepare_index(const struct conf_scope *s, struct arena *a, struct files *f,
 	names = arena_alloc(a, (found.n + 1) * sizeof(*names));
 	for (uint32_t i = 0; i < found.n; i++)
 		names[i] = *(const span *)found.at[i];
-	f->n_index = found.n;
-	f->index = names;
+	*out = (struct plan_index){names, found.n};
 	vec_fini(&found);
 	if (first != NULL)
 		return;
 	names[0] = SPAN_LIT("index.html");
-	f->n_index = 1;
-}
-
-const void *
-files_prepare(const struct conf_scope *s, const struct conf_value *v,
-    struct map *roots, struct arena *a, struct diag *d)
-{
-	struct files_root *root = prepare_root(v, roots, a, d);
-	struct files *f = arena_zalloc(a, sizeof(*f));
-
-	prepare_index(s, a, f, d);
-	if (root == NULL)
-		return NULL;
-	f->dir = root->fd;
-	return f;
+	out->n = 1;
 }
 
 const int *

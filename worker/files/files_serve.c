@@ -29,7 +29,7 @@ struct serve_piece {
 #define SERVE_PIECES (2 * RANGES_MAX + 1)
 
 struct serve {
-	const struct files *conf;
+	int dir;
 	struct file *file;
 	unsigned n_pieces;
 	unsigned piece;
@@ -318,18 +318,19 @@ serve_slash(struct exch *x)
 static struct file *
 serve_index(struct exch *x, span name)
 {
-	const struct files *conf = serve_of(x)->conf;
+	const struct plan_index *index = &x->set->index;
+	int dir = serve_of(x)->dir;
 	struct file *f;
 
-	for (uint32_t i = 0; i < conf->n_index; i++) {
-		span parts[] = {name, conf->index[i]};
+	for (uint32_t i = 0; i < index->n; i++) {
+		span parts[] = {name, index->names[i]};
 
-		f = file_open(x->w, conf->dir,
-		    arena_concat(&x->arena, parts, NELEMS(parts)));
+		f = file_open(
+		    x->w, dir, arena_concat(&x->arena, parts, NELEMS(parts)));
 		if (f != NULL || errno != ENOENT)
 			return f;
 	}
-	return file_open(x->w, conf->dir, name.len == 0 ? SPAN_LIT(".") : name);
+	return file_open(x->w, dir, name.len == 0 ? SPAN_LIT(".") : name);
 }
 
 /* Whether the client is where links in a folder's page are to count from: behind
@@ -377,7 +378,7 @@ serve_name(struct exch *x, span name)
 
 	if (name.len == 0 || name.p[name.len - 1] == '/')
 		return serve_folder(x, name);
-	s->file = file_open(x->w, s->conf->dir, name);
+	s->file = file_open(x->w, s->dir, name);
 	if (s->file != NULL)
 		return serve_found(x);
 	if (errno != EISDIR)
@@ -390,11 +391,12 @@ serve_name(struct exch *x, span name)
 static enum verdict
 serve_open(struct exch *x)
 {
+	const struct files_root *root = x->set->handler_conf;
 	struct serve *s = arena_zalloc(&x->arena, sizeof(*s));
 	span name;
 
 	x->handler_state = s;
-	s->conf = x->set->handler_conf;
+	s->dir = root->fd;
 	if (x->req.method != METHOD_GET && x->req.method != METHOD_HEAD) {
 		exch_reply_status(x, 405);
 		serve_field(x, FIELD_ALLOW, SPAN_LIT("GET, HEAD"));
@@ -557,7 +559,7 @@ serve_code(struct exch *x, enum coding c, uint64_t *length)
 	parts[0] = s->file->name;
 	parts[1] = suffix[c];
 	f = file_open(
-	    x->w, s->conf->dir, arena_concat(&x->arena, parts, NELEMS(parts)));
+	    x->w, s->dir, arena_concat(&x->arena, parts, NELEMS(parts)));
 	if (f == NULL)
 		return false;
 	if (f->size == 0 || file_is_older(f, s->file)) {

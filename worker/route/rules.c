@@ -242,6 +242,8 @@ rules_apply(struct exch *x, struct plan_settings *to, const struct plan_rule *r)
 		to->handler_at = from->handler_at;
 		to->server_names = from->server_names;
 	}
+	if (r->says & RULE_INDEX)
+		to->index = from->index;
 	/* who is named as the one who answers, answers all */
 	if (r->says & (RULE_HANDLER | RULE_SPLIT))
 		to->split = from->split;

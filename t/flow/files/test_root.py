@@ -41,6 +41,16 @@ rewrite = ^/r/(.*)$ /$1
 root = {www}
 strip_prefix = /flat
 trailing_slash = remove
+[rule test home]
+match = path ^= /s/d/
+index = none.html a.txt
+[rule test here]
+match = path ^= /elsewhere/
+root = {www}
+strip_prefix = /elsewhere
+[route test /elsewhere]
+respond = 404
+index = a.txt
 [route test /add]
 root = {www}
 strip_prefix = /add
@@ -140,6 +150,15 @@ def test_a_folder_is_shown_in_its_place(gh):
         r = c.get("/flat/d/")
         assert (r.status, r.get("location")) == (301, "http://test/flat/d")
         assert c.get("/flat/bare").status == 403
+
+
+def test_a_rule_has_an_index_of_its_own(gh, www):
+    """And one that has a root alone, that of its route."""
+    (www / "d" / "a.txt").write_bytes(b"a rule's")
+    with gh.client() as c:
+        assert c.get("/s/d/").body == b"a rule's"
+        assert c.get("/elsewhere/d/").body == b"a rule's"
+        assert c.get("/d/").body == b"folder"
 
 
 def test_methods(gh):
