@@ -121,7 +121,9 @@ static const char rule_text[] =
     "applies when the answer is there, behind all others, and holds nothing "
     "but\n"
     "what can still change then: `response_header`, `hide_header`, "
-    "`access_log`.\n";
+    "`access_log`,\n"
+    "`error_page`, `security_headers`, `hide_origin`, `rewrite_location`, "
+    "`rewrite_cookie`.\n";
 
 static const char sample_head[] =
     "# gatehouse.ini: the sections to begin with, and their keys with "
