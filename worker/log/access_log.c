@@ -75,6 +75,8 @@ static const struct log_preset presets[] = {
 	     "\"server\":\"{server}\",\"tries\":{tries},"
 	     "\"origin_status\":{origin_status},\"connect_ms\":{connect_ms},"
 	     "\"answer_ms\":{answer_ms},\"fault\":\"{fault}\","
+	     "\"blocked\":\"{blocked}\",\"limit\":\"{limit}\","
+	     "\"cache\":\"{cache}\","
 	     "\"acl\":\"{acl}\",\"acl_rule\":\"{acl_rule}\","
 	     "\"acl_result\":\"{acl_result}\",\"category\":\"{category}\","
 	     "\"referer\":\"{header:Referer}\","

@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from lib.gatehouse import TOP
 
 INI = """
 [global]
@@ -112,6 +113,48 @@ def test_json(setup, lines):
     assert got["server"] == "" and got["origin_status"] is None
     assert got["route"] == "/own" and got["connect_ms"] is None
     assert got["status"] == 204
+
+
+def test_json_tells_why(gatehouse, origin, lines):
+    """symptoms.md: for what is older than `why` keeps there is the log; its keys
+    are those of logs.md."""
+    gh = gatehouse("""
+[global]
+workers = 1
+[log access]
+path = {dir}/a
+format = json
+buffer = none
+[listen x]
+address = 127.0.0.1:{port}
+[site s]
+hosts = *
+upstream = {origin}
+cache = store
+cache_ttl = 1h
+[route s /few]
+respond = 200
+rate_limit = one
+[route s /shut]
+respond = 200
+deny = all
+[cache store]
+memory = 1m
+[limit one]
+rate = 1/d
+""", origin=origin().address)
+    with gh.client() as c:
+        for path in ("/a", "/a", "/few", "/few", "/shut"):
+            c.get(path)
+    told = [json.loads(line) for line in lines(gh.dir / "a").wait(5)]
+    assert [[t[k] for k in ("status", "cache", "limit", "blocked", "fault")]
+            for t in told] == [
+        [200, "miss", "", "", ""], [200, "hit", "", "", ""],
+        [200, "", "", "", ""], [429, "", "one", "limit", ""],
+        [403, "", "", "access_denied", "access_denied"]]
+    doc = (TOP / "doc" / "logs.md").read_text()
+    part = doc[doc.index("`format = json` is"):doc.index("Keys may be added")]
+    assert set(told[0]) <= set(re.findall(r"`(\w+)`", part))
 
 
 def test_templates(setup, lines):
