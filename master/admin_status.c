@@ -83,7 +83,9 @@ status_workers(const struct admin *a)
 		const struct slot *s = &a->boot->slots->at[i];
 		json_t *j;
 
+		/* one that has ended is none, though its slot is not free yet */
 		if (atomic_load(&s->state) == SLOT_FREE ||
+		    atomic_load(&s->state) == SLOT_DEAD ||
 		    atomic_load(&s->role) != SLOT_WORKER)
 			continue;
 		j = status_slot(s, i, now_ms(a));

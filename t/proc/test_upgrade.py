@@ -2,6 +2,7 @@
 import ctypes
 import os
 import pathlib
+import re
 import shutil
 import signal
 import stat
@@ -66,6 +67,23 @@ def upgradable(gatehouse):
     yield factory
     for gh in made:
         end_masters(gh.others)
+
+
+def test_workers_that_have_ended_are_no_workers(upgradable):
+    """Doc admin.md: status and metrics tell of those that are there; slots of the
+    old master's are not free for some seconds."""
+    gh = upgradable(INI + admin.SECTION)
+    second = upgrade(gh)
+
+    def serving():
+        return {w["pid"] for w in admin.status(gh)["workers"]
+                if w["state"] == "serving"} == set(children(second, "worker"))
+
+    until(serving, what="the workers of the new one")
+    assert len(admin.status(gh)["workers"]) == 2
+    with admin.connect(gh) as c:
+        text = c.get("/metrics").text
+    assert len(re.findall("^gatehouse_worker_lag_seconds{", text, re.M)) == 2
 
 
 def test_the_new_one_serves_with_its_configuration(upgradable):
