@@ -191,6 +191,7 @@ struct plan_compress {
 	uint8_t order[CODING_N]; /* enum coding, the preferred first */
 	uint8_t n; /* 0: answers are left as they are */
 	int8_t level[CODING_N];
+	unsigned levels_told; /* 1 << enum coding: some line tells it */
 	bool is_same_site; /* not for what pages of other sites ask for */
 	bool decodes; /* what a client does not know is taken away */
 	uint64_t decode_max; /* bytes of an answer that may become; 0: any */

@@ -82,6 +82,13 @@ prepare_clamp(enum coding c, uint64_t n)
 	return n > (uint64_t)of.most ? of.most : (int8_t)n;
 }
 
+static void
+prepare_set_level(struct plan_compress *out, enum coding c, int8_t level)
+{
+	out->level[c] = level;
+	out->levels_told |= 1u << c;
+}
+
 /* `5` for all, as far as each goes, or `gzip=5`. */
 static bool
 prepare_level(struct plan_compress *out, span word)
@@ -94,7 +101,7 @@ prepare_level(struct plan_compress *out, span word)
 		if (!span_u64(word, codec_levels(CODING_ZSTD).most, &n))
 			return false;
 		for (c = CODING_GZIP; c < CODING_N; c++)
-			out->level[c] = prepare_clamp(c, n);
+			prepare_set_level(out, c, prepare_clamp(c, n));
 		return true;
 	}
 	c = coding_find(span_first(word, (size_t)eq));
@@ -102,7 +109,7 @@ prepare_level(struct plan_compress *out, span word)
 	    !span_u64(span_from(word, (size_t)eq + 1), INT8_MAX, &n) ||
 	    prepare_clamp(c, n) != (int8_t)n)
 		return false;
-	out->level[c] = (int8_t)n;
+	prepare_set_level(out, c, (int8_t)n);
 	return true;
 }
 

@@ -219,8 +219,9 @@ rules_apply_compress(struct plan_compress *to, const struct plan_compress *from)
 		to->types = from->types;
 		to->n_types = from->n_types;
 	}
-	if (from->told & COMPRESS_LEVEL)
-		memcpy(to->level, from->level, sizeof(to->level));
+	for (int c = 0; c < CODING_N; c++)
+		if ((from->told & COMPRESS_LEVEL) && from->levels_told >> c & 1)
+			to->level[c] = from->level[c];
 	if (from->told & COMPRESS_CROSS_SITE)
 		to->is_same_site = from->is_same_site;
 	if (from->told & COMPRESS_DECODES)

@@ -500,6 +500,12 @@ compress_level = 1
 [rule test most]
 match = header:x-level = most
 compress_level = 19
+[rule test other]
+match = header:x-level = other
+compress_level = br=1
+[rule test zstd]
+match = header:x-level = other
+compress_level = zstd=1
 """)
     with gh.client() as c:
         for coding in ("gzip", "br", "zstd"):
@@ -509,6 +515,11 @@ compress_level = 19
                 for level in (b"least", b"most"))
             assert decoded(least) == decoded(most) == TEXT
             assert most.body != least.body
+            # what rules say of others is not said of this one
+            usual, other = (
+                c.get("/text", extra=accept(coding) + b"X-Level: %s\r\n" %
+                      level).body for level in (b"usual", b"other"))
+            assert (usual == other) == (coding == "gzip")
 
 
 def test_pages_of_other_sites_get_plain_answers(pair):
