@@ -260,23 +260,23 @@ set_bypass(struct prepared *p, const struct conf_scope *s,
 {
 	struct conf_iter it = {NULL, 0, false};
 	const struct conf_value *v;
-	struct plan_term *terms;
-	uint32_t n = 0;
+	struct vec terms;
 
-	while ((v = conf_next(s, KEY_SCOPE_CACHE_BYPASS, &it)) != NULL)
-		n++;
-	terms = arena_alloc(&p->arena, n * sizeof(*terms));
-	it = (struct conf_iter){NULL, 0, false};
+	vec_init(&terms);
 	while ((v = conf_next(s, KEY_SCOPE_CACHE_BYPASS, &it)) != NULL) {
 		struct var_src src = {v->text, v->at, VAR_WHEN_REQUEST};
 		struct match *m = match_new(&p->arena, &src, d);
+		struct plan_term *term;
 
 		if (m == NULL)
 			continue;
 		vec_push(&p->matches, m);
-		terms[out->n_bypass++] = (struct plan_term){m, v->text, v->at};
+		term = arena_alloc(&p->arena, sizeof(*term));
+		*term = (struct plan_term){m, v->text, v->at};
+		vec_push(&terms, term);
 	}
-	out->bypass = terms;
+	out->n_bypass = terms.n;
+	out->bypass = prepare_keep(p, &terms);
 }
 
 static void

@@ -105,13 +105,14 @@ stage_is_bypassed(struct exch *x)
 	/* one is enough, but for who wants to know */
 	for (uint32_t i = 0;
 	     i < set->n_bypass && (!is_bypassed || x->sink != NULL); i++) {
-		enum match_rc rc = match_eval(set->bypass[i].match, x);
+		const struct plan_term *term = set->bypass[i];
+		enum match_rc rc = match_eval(term->match, x);
 
 		if (rc == MATCH_NO)
 			continue;
 		is_bypassed = true;
-		sink_note(x, "cache", set->bypass[i].at, "bypassed: %.*s%s",
-		    SPAN_FMT(set->bypass[i].text),
+		sink_note(x, "cache", term->at, "bypassed: %.*s%s",
+		    SPAN_FMT(term->text),
 		    rc == MATCH_YES ? "" : ", which cannot be judged");
 	}
 	return is_bypassed;

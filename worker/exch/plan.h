@@ -66,7 +66,7 @@ struct plan_cache {
 	bool is_letter; /* profile rfc9111: the letter of the RFC */
 	bool has_cookies; /* the configuration tells `cookies` */
 	enum cookie_policy cookies;
-	const struct plan_term *bypass; /* ORed: who is not answered from it */
+	const struct plan_term *const *bypass; /* ORed: not answered from it */
 	uint32_t n_bypass;
 };
 
@@ -280,7 +280,7 @@ enum {
 	RULE_CACHE_MIN_USES = 1 << 14,
 	RULE_CACHE_COOKIES = 1 << 15,
 	RULE_CACHE_PROFILE = 1 << 16,
-	RULE_CACHE_BYPASS = 1 << 17,
+	RULE_BYPASS_ALL = 1 << 17,
 	RULE_LIMITS_ALL = 1 << 18,
 	RULE_SPLIT = 1 << 19,
 	RULE_MIRROR = 1 << 20,

@@ -182,8 +182,8 @@ rules_add_logs(struct plan_logs *to, const struct plan_logs *more, bool is_all)
 }
 
 static void
-rules_apply_cache(
-    struct plan_cache *to, const struct plan_cache *from, unsigned says)
+rules_apply_cache(struct exch *x, struct plan_cache *to,
+    const struct plan_cache *from, unsigned says)
 {
 	if (says & RULE_CACHE) {
 		to->cache = from->cache;
@@ -199,10 +199,8 @@ rules_apply_cache(
 	}
 	if (says & RULE_CACHE_PROFILE)
 		to->is_letter = from->is_letter;
-	if (says & RULE_CACHE_BYPASS) {
-		to->bypass = from->bypass;
-		to->n_bypass = from->n_bypass;
-	}
+	to->bypass = rules_join(x, to->bypass, &to->n_bypass, from->bypass,
+	    from->n_bypass, says & RULE_BYPASS_ALL);
 }
 
 static void
@@ -278,7 +276,7 @@ rules_apply(struct exch *x, struct plan_settings *to, const struct plan_rule *r)
 	    x, &to->access, &from->access, r->says & RULE_ACCESS_ALL);
 	rules_add_limits(
 	    x, &to->limits, &from->limits, r->says & RULE_LIMITS_ALL);
-	rules_apply_cache(&to->cache, &from->cache, r->says);
+	rules_apply_cache(x, &to->cache, &from->cache, r->says);
 	rules_apply_compress(&to->compress, &from->compress);
 	if (r->says & RULE_LOGS)
 		rules_add_logs(&to->logs, &from->logs, r->says & RULE_LOGS_ALL);

@@ -26,6 +26,26 @@ def test_rules_of_a_site_apply_on_top(cached):
     assert len(o.requests) == 2
 
 
+def test_what_a_rule_bypasses_adds(cached):
+    """It does not let back in whom the site keeps away; `none` does."""
+    gh, _ = cached(lambda conn, request: conn.send(ok(b"x", FRESH)), more="""
+[rule test more]
+match = path ^= /more
+cache_bypass = header:X-More
+[rule test none]
+match = path ^= /more/none
+cache_bypass = none
+""", site="cache_bypass = header:X-Site")
+    with gh.client() as c:
+        for path, kept_away in (("/", "X-Site"), ("/more", "X-Site X-More"),
+                                ("/more/none", "")):
+            c.get(path)
+            for name in ("X-Site", "X-More"):
+                told = c.get(path, extra=f"{name}: 1\r\n".encode()).get(
+                    "cache-status")
+                assert ("bypass" in told) == (name in kept_away), (path, name)
+
+
 def test_hosts_cannot_be_made_to_look_alike(cached):
     """http and shost are not https and host."""
     gh, o = cached(lambda conn, request: conn.send(
