@@ -12,17 +12,20 @@
 /* Exception: file-scope, because there is one argv in a process. */
 static char *title_area;
 static size_t title_cap;
-/* What environ is until somebody sets a variable; kept, for it holds texts that
- * nobody can free; volatile, for a compiler leaves out what nobody reads. */
+/* What environ is until somebody sets a variable, and the texts in it; kept, for
+ * nobody can free them; volatile, for a compiler leaves out what nobody reads. */
 static char **volatile title_env;
+static char *volatile title_texts;
 
 void
 title_init(int argc, char **argv)
 {
 	extern char **environ;
 	char *end = argv[0];
+	size_t room = 1;
 	size_t n = 0;
 	char **copy;
+	char *text;
 
 	/* arguments and environment lie one behind the other */
 	for (int i = 0; i < argc; i++)
@@ -31,13 +34,15 @@ title_init(int argc, char **argv)
 	while (environ[n] != NULL) {
 		if (environ[n] == end)
 			end = environ[n] + strlen(environ[n]) + 1;
+		room += strlen(environ[n]) + 1;
 		n++;
 	}
 	copy = calloc(n + 1, sizeof(*copy));
-	REQUIRE(copy != NULL);
+	text = title_texts = malloc(room);
+	REQUIRE(copy != NULL && text != NULL);
 	for (size_t i = 0; i < n; i++) {
-		copy[i] = strdup(environ[i]);
-		REQUIRE(copy[i] != NULL);
+		copy[i] = text;
+		text = stpcpy(text, environ[i]) + 1;
 	}
 	environ = title_env = copy;
 	title_area = argv[0];
