@@ -7,6 +7,7 @@
 
 #include "common/base/check.h"
 #include "common/conf/conf_health.h"
+#include "common/conf/conf_logs.h"
 #include "common/conf/conf_per.h"
 #include "common/conf/conf_share.h"
 
@@ -478,81 +479,6 @@ check_upstream(const struct checker *c, const struct conf_section *s)
 	check_times(c, s);
 }
 
-/* The short form in [global] and [log error] exclude each other. */
-static void
-check_error_log(
-    const struct checker *c, enum conf_key global, enum conf_key log)
-{
-	const struct conf_section *g = c->tree->first[CONF_GLOBAL];
-	const struct conf_section *e =
-	    conf_section(c->tree, CONF_LOG, SPAN_LIT("error"));
-	char where[CONF_LABEL_CAP];
-
-	if (g == NULL || e == NULL || g->first[global] == NULL ||
-	    e->first[log] == NULL)
-		return;
-	conf_where(
-	    c->d, e->first[log]->key_at, g->first[global]->key_at, where);
-	diag_error(c->d, g->first[global]->key_at,
-	    "'%s' is set by [log error] too (%s)", conf_rows[global].name,
-	    where);
-}
-
-/* A file or a server; the error log is a file. */
-static void
-check_log_target(
-    const struct checker *c, const struct conf_section *s, bool is_error)
-{
-	const struct conf_value *server = s->first[KEY_LOG_SYSLOG];
-
-	if (server != NULL && is_error)
-		diag_error(c->d, server->key_at,
-		    "[log error] is written to a file, by `path`");
-	else if (server != NULL && s->first[KEY_LOG_PATH] != NULL)
-		diag_error(c->d, server->key_at,
-		    "'path' (line %u) and 'syslog' cannot both be",
-		    s->first[KEY_LOG_PATH]->key_at.line);
-	else if (!is_error && server == NULL && s->first[KEY_LOG_PATH] == NULL)
-		need(c, s, "has no path");
-}
-
-/* What would be read and mean nothing. */
-static void
-check_log_words(const struct checker *c, const struct conf_section *s)
-{
-	static const struct {
-		enum conf_key key;
-		const char *why;
-	} words[] = {
-	    {KEY_LOG_LEVEL, "only [log error] has a level"},
-	    {KEY_LOG_FACILITY, "only lines for 'syslog' have a facility"},
-	    {KEY_LOG_FORMAT, "the lines of [log error] have one format"},
-	    {KEY_LOG_SAMPLE, "[log error] keeps all its lines"},
-	    {KEY_LOG_BUFFER, "lines of [log error] are written at once"},
-	};
-
-	for (size_t i = 0; i < NELEMS(words); i++) {
-		const struct conf_value *v = s->first[words[i].key];
-
-		if (v != NULL && !conf_log_takes(s, words[i].key))
-			diag_error(c->d, v->key_at, "%s", words[i].why);
-	}
-}
-
-static void
-check_logs(const struct checker *c)
-{
-	for (const struct conf_section *s = c->tree->first[CONF_LOG]; s != NULL;
-	     s = s->next) {
-		bool is_error = span_eq(s->name, SPAN_LIT("error"));
-
-		check_log_target(c, s, is_error);
-		check_log_words(c, s);
-	}
-	check_error_log(c, KEY_GLOBAL_ERROR_LOG, KEY_LOG_PATH);
-	check_error_log(c, KEY_GLOBAL_LOG_LEVEL, KEY_LOG_LEVEL);
-}
-
 static void
 check_shares(const struct checker *c)
 {
@@ -577,7 +503,7 @@ conf_check(struct conf_tree *t, struct diag *d)
 	check_hosts(&c);
 	check_handlers(&c);
 	check_rules(&c);
-	check_logs(&c);
+	conf_logs_check(t, d);
 	check_shares(&c);
 	for (const struct conf_section *s = t->first[CONF_UPSTREAM]; s != NULL;
 	     s = s->next)

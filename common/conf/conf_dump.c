@@ -3,6 +3,7 @@
  * nothing is inherited through them: in [global], [defaults], listens,
  * upstreams and logs; a site, route or rule shows its own lines. */
 #include "common/conf/conf_int.h"
+#include "common/conf/conf_logs.h"
 
 struct dumper {
 	const struct conf_tree *tree;

@@ -74,9 +74,6 @@ const char *conf_key_suggest(enum conf_type type, span name);
 const char *conf_key_elsewhere(span name);
 bool conf_is_scalar(enum conf_kind kind);
 bool conf_is_in(enum conf_key key, enum conf_type type);
-/* Whether a key means something in that [log]: the error log is a file, whose
- * lines have one form and are written at once. */
-bool conf_log_takes(const struct conf_section *s, enum conf_key key);
 
 /* Words of a row's `min`: take the next off *rest, with its part. */
 bool conf_word_next(span *rest, span *word, unsigned *part);

@@ -179,19 +179,6 @@ scope_add(struct conf_scope *sc, const struct conf_section *s)
 		sc->at[sc->n++] = s;
 }
 
-bool
-conf_log_takes(const struct conf_section *s, enum conf_key k)
-{
-	bool is_error = span_eq(s->name, SPAN_LIT("error"));
-
-	if (k == KEY_LOG_LEVEL)
-		return is_error;
-	if (k == KEY_LOG_FACILITY)
-		return s->first[KEY_LOG_SYSLOG] != NULL;
-	return !is_error || (k != KEY_LOG_FORMAT && k != KEY_LOG_SAMPLE &&
-				k != KEY_LOG_BUFFER);
-}
-
 struct conf_scope
 conf_scope_of(const struct conf_tree *t, const struct conf_section *s)
 {

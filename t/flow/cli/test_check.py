@@ -45,6 +45,25 @@ def test_what_a_start_would_make_is_looked_for(check, tmp_path, ini, line):
                               "written here: No such file", done.stderr)) == n
 
 
+@pytest.mark.parametrize("ini, told", [
+    ("", [(2, "name a file as error_log")]),
+    ("error_log = /dev/stderr\n", [(2, "name a file as error_log")]),
+    ("[log error]\nlevel = info\n", [(2, "name a file as error_log")]),
+    ("error_log = {dir}/e\n[log access]\npath = stdout\n",
+     [(5, "nobody reads this")]),
+    ("[log error]\npath = stderr\n", [(4, "nobody reads this")]),
+    ("[log error]\npath = {dir}/e\n[log access]\npath = {dir}/a\n", [])])
+def test_streams_that_nobody_sees_are_warned_of(check, tmp_path, ini, told):
+    """daemon = on: nothing goes out by the streams of the process."""
+    text = ini.replace("{dir}", str(tmp_path)) + SITE
+    done = check("[global]\ndaemon = on\n" + text)
+    assert done.returncode == 0, done.stderr
+    found = re.findall(r"x.ini:(\d+):\d+: warning: .*?(name a file as error_log|"
+                       "nobody reads this)", done.stderr)
+    assert [(int(line), words) for line, words in found] == told
+    assert "warning" not in check("[global]\ndaemon = off\n" + text).stderr
+
+
 def test_all_problems_in_one_run_with_places_and_carets(check):
     """-t: status 1; readers', names' and compilers' problems, in the file's
     order, each with file:line:column, its line, a caret, a suggestion."""
