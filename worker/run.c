@@ -158,6 +158,10 @@ run_obey(struct run *r, const struct ctl_msg *m, int fd)
 			log_take_fd(fd);
 		else if (fd >= 0)
 			log_worker_take_fd(r->w.log, (uint32_t)m->arg, fd);
+		else
+			log_msg(LOG_ERROR,
+			    "log not reopened error=\"no descriptor is free\" "
+			    "goes_on=\"in the old file\"");
 		return;
 	case CTL_HELPER:
 		auth_helper_arrived(r->w.auth, m->arg, fd);

@@ -170,6 +170,9 @@ ctl_recv(int s, struct ctl_msg *m, int *fd, pid_t *pid)
 	if (n < 0)
 		return -1;
 	is_good = ctl_take_control(&h, &passed, &from);
+	/* a process that is out of descriptors is given none, and the rest of
+	 * the message */
+	is_good |= passed < 0;
 	if (n == 0)
 		return ctl_drop(passed, 0);
 	if (!is_good || (size_t)n < CTL_HEAD ||

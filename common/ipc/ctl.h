@@ -127,8 +127,9 @@ bool ctl_is_gone(int err);
 /* A message without text. */
 int ctl_send_word(int s, enum ctl_type type, uint64_t arg, int fd);
 /* Receive one. 1: got it; 0: the peer is gone; -1 with errno (EAGAIN, EPROTO
- * for malformed, or with more than one descriptor). *fd is -1 or a passed
- * descriptor that the caller owns; *pid is the sender's. Pointers may be NULL
+ * for malformed, or with more than one descriptor). *fd is a passed descriptor
+ * that the caller owns, or -1: also when this process has no room for the one
+ * that was passed. *pid is the sender's. Pointers may be NULL
  * (then a descriptor is closed). */
 int ctl_recv(int s, struct ctl_msg *m, int *fd, pid_t *pid);
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -168,6 +169,26 @@ START_TEST(descriptors_too_many_do_not_leak)
 }
 END_TEST
 
+/* What has no room for one gets the words, and does not take them for the end. */
+START_TEST(a_descriptor_without_room_is_as_none)
+{
+	struct rlimit was, low;
+	int fd = 0;
+	int rc;
+
+	ck_assert_int_eq(ctl_send_word(ends[0], CTL_LOG, 7, STDERR_FILENO), 0);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &was), 0);
+	low = (struct rlimit){(rlim_t)lowest, was.rlim_max};
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &low), 0);
+	rc = ctl_recv(ends[1], &got, &fd, NULL);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &was), 0);
+	ck_assert_int_eq(rc, 1);
+	ck_assert_int_eq(fd, -1);
+	ck_assert_uint_eq(got.arg, 7);
+	ck_assert_int_eq(lowest_free(), lowest);
+}
+END_TEST
+
 START_TEST(a_malformed_message_is_refused_whole)
 {
 	static const int fds[] = {2, 2};
@@ -260,6 +281,7 @@ main(void)
 	    a_descriptor_travels_and_closes_on_exec,
 	    a_descriptor_that_nobody_wants_is_closed,
 	    descriptors_too_many_do_not_leak,
+	    a_descriptor_without_room_is_as_none,
 	    a_malformed_message_is_refused_whole,
 	    an_empty_message_is_the_end_and_leaks_nothing,
 	    the_peers_end_is_told,
