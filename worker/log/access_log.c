@@ -24,7 +24,7 @@
  * unix socket may hold ten datagrams (unix(7), max_dgram_qlen). */
 #define LOG_AGAIN_MS 10u
 /* And so long when the worker ends, for which nobody waits then. */
-#define LOG_END_MS 500u
+#define LOG_END_MS 1000u
 
 struct access_log {
 	uint32_t index;

@@ -214,6 +214,7 @@ respond = 200
 """ + admin.SECTION
 # more than a socket holds unless the machine says so (unix(7)), less than waits
 N_FULL = 300
+N_END = 60
 
 
 class Reader(threading.Thread):
@@ -247,7 +248,7 @@ def test_a_reader_that_comes_by_gets_everything(gatehouse, full):
     at the end of a worker, too."""
     server, reader = full
     gh = gatehouse(FULL, unix=server.unix_path)
-    want = [f"/{i}" for i in range(2 * N_FULL)]
+    want = [f"/{i}" for i in range(N_FULL + N_END)]
     for path in want[:N_FULL]:
         ask(gh, path)
     reader.start()
