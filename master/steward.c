@@ -122,6 +122,17 @@ steward_hear(struct steward *s, const struct ctl_msg *m, int fd)
 		(void)close(fd);
 }
 
+/* What comes with a descriptor. Who has no room for it ends: one that begins
+ * anew is told all again. */
+static bool
+steward_is_passed(enum ctl_type type)
+{
+	return type == CTL_STATE || type == CTL_CONF || type == CTL_ADMIN ||
+	       type == CTL_CERTIFICATES || type == CTL_CACHE_SAVE ||
+	       type == CTL_CACHE_LOAD || type == CTL_QUOTA_SAVE ||
+	       type == CTL_QUOTA_LOAD;
+}
+
 static void
 steward_on_ctl(void *self, unsigned events)
 {
@@ -131,8 +142,14 @@ steward_on_ctl(void *self, unsigned events)
 	int rc;
 
 	(void)events;
-	while ((rc = ctl_recv(s->ctl.fd, &m, &fd, NULL)) > 0)
+	while ((rc = ctl_recv(s->ctl.fd, &m, &fd, NULL)) > 0) {
+		if (fd < 0 && steward_is_passed((enum ctl_type)m.type)) {
+			log_msg(LOG_ERROR, "no descriptor is free ends=yes");
+			s->is_done = true;
+			return;
+		}
 		steward_hear(s, &m, fd);
+	}
 	/* without a master there is nothing to be the steward of */
 	if (rc == 0 || errno != EAGAIN)
 		s->is_done = true;
