@@ -152,15 +152,23 @@ collection_drop(struct collection *c, span name)
 	}
 }
 
+/* What is empty may be nowhere (a macro of what is not there). */
+static void
+append(struct collection *c, span s)
+{
+	if (s.len > 0)
+		memcpy(c->bytes + c->len, s.p, s.len);
+	c->len += (uint32_t)s.len;
+}
+
 static void
 add(struct collection *c, span name, span value, uint64_t until_s)
 {
 	struct var_head h = {until_s, (uint16_t)value.len, (uint8_t)name.len};
 
-	memcpy(c->bytes + c->len, &h, sizeof(h));
-	memcpy(c->bytes + c->len + sizeof(h), name.p, name.len);
-	memcpy(c->bytes + c->len + sizeof(h) + name.len, value.p, value.len);
-	c->len += (uint32_t)(sizeof(h) + name.len + value.len);
+	append(c, span_of((const char *)&h, sizeof(h)));
+	append(c, name);
+	append(c, value);
 }
 
 void

@@ -188,6 +188,18 @@ START_TEST(bytes_of_others_are_bounded)
 }
 END_TEST
 
+START_TEST(what_is_nowhere_is_empty)
+{
+	struct put p = {.name = {0}, .value = {0}};
+	struct collections_by by = at(0);
+
+	ck_assert(collections_edit(table, &by, SPAN_LIT("a"), put_do, &p));
+	put("a", "x", "1", 0);
+	ck_assert_str_eq(get("a", "", 0), "");
+	ck_assert_str_eq(get("a", "x", 0), "1");
+}
+END_TEST
+
 START_TEST(a_full_table_forgets_what_changed_the_longest_time_ago)
 {
 	char key[32];
@@ -218,6 +230,7 @@ main(void)
 	    a_value_ends_at_its_time,
 	    what_one_holds_has_bounds,
 	    bytes_of_others_are_bounded,
+	    what_is_nowhere_is_empty,
 	    a_full_table_forgets_what_changed_the_longest_time_ago,
 	};
 
