@@ -397,6 +397,10 @@ static const struct {
 	"/?a=ab&b=ac", "", "ARGS:b"},
     {RULE("ARGS", "@rx 1", "id:5,phase:2,logdata:'%{MATCHED_VAR_NAME}'"),
 	"/?=1", "", "ARGS:"},
+    {RULE("ARGS", "@rx 1",
+	 "id:5,phase:2,msg:'%{ARGS} %{ARGS_NAMES}',"
+	 "logdata:'%{FILES}|%{MATCHED_VARS_NAMES}'"),
+	"/?b=1&=2", "1 b", "|ARGS:b"},
     {RULE("ARGS", "@rx 1", "id:5,phase:2,logdata:'%{MATCHED_VAR_NAME}'"),
 	"/?a%0a%5c%e9%01=1", "", "ARGS:a\\n\\\\\\xe9\\x01"},
     {RULE("&ARGS", "@eq 1", "id:5,phase:2,logdata:'%{MATCHED_VAR_NAME}'"),

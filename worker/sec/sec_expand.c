@@ -38,14 +38,8 @@ part_value(struct sec_tx *tx, const struct sec_part *p)
 	case SEC_SHAPE_STORE:
 		return sec_store_get(tx, p->var, p->text);
 	case SEC_SHAPE_MANY:
-	case SEC_SHAPE_DOC: {
-		const struct sec_items *l = &tx->many[p->var];
-
-		for (uint32_t i = 0; i < l->n; i++)
-			if (span_ieq(l->at[i].key, p->text))
-				return l->at[i].value;
-		return NULL;
-	}
+	case SEC_SHAPE_DOC:
+		return sec_vars_first(tx, p->var, p->text);
 	}
 	UNREACHED();
 }

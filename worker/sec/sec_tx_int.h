@@ -199,6 +199,10 @@ void sec_vars_argument(
 void sec_vars_item(struct sec_tx *tx, enum sec_var var, span key, span value);
 /* The value of a variable without a selector; NULL when it has none. */
 struct sec_value *sec_vars_one(struct sec_tx *tx, enum sec_var var);
+/* The first value with that key of a variable of many, without a key the first of
+ * all, as in ModSecurity 2; NULL when it has none. */
+const struct sec_value *sec_vars_first(
+    struct sec_tx *tx, enum sec_var var, span key);
 /* What the rule looks at. Valid until the next call. */
 const struct sec_items *sec_vars_of_rule(
     struct sec_tx *tx, const struct sec_rule *r);

@@ -101,33 +101,60 @@ collect_store(
 				.value = n->value});
 }
 
-/* What matched in this chain, under its whole name. */
-static void
-collect_matched(
-    struct sec_tx *tx, const struct sec_target *t, struct sec_items *to)
+static bool
+is_of_matches(enum sec_var var)
 {
-	for (uint32_t i = 0; i < tx->matched.n; i++) {
-		struct sec_item item = {.var = t->var,
-		    .key = sec_item_name(tx, &tx->matched.at[i]),
-		    .value = tx->matched.at[i].value};
+	return var == SEC_VAR_MATCHED_VARS || var == SEC_VAR_MATCHED_VARS_NAMES;
+}
 
-		if (!key_is_selected(t, item.key))
-			continue;
-		if (t->var == SEC_VAR_MATCHED_VARS_NAMES)
-			item.value = sec_value_of(tx, item.key);
-		sec_items_add(tx, to, item);
-	}
+/* What a variable of many has; of two, what matched in this chain. */
+static const struct sec_items *
+items_of(const struct sec_tx *tx, enum sec_var var)
+{
+	return is_of_matches(var) ? &tx->matched : &tx->many[var];
+}
+
+/* The i-th of them; what matched, under its whole name. */
+static struct sec_item
+item_at(struct sec_tx *tx, enum sec_var var, uint32_t i)
+{
+	struct sec_item item = items_of(tx, var)->at[i];
+
+	if (!is_of_matches(var))
+		return item;
+	item = (struct sec_item){
+	    .var = var, .key = sec_item_name(tx, &item), .value = item.value};
+	if (var == SEC_VAR_MATCHED_VARS_NAMES)
+		item.value = sec_value_of(tx, item.key);
+	return item;
 }
 
 static void
 collect_many(
     struct sec_tx *tx, const struct sec_target *t, struct sec_items *to)
 {
-	const struct sec_items *from = &tx->many[t->var];
+	uint32_t n = items_of(tx, t->var)->n;
 
-	for (uint32_t i = 0; i < from->n; i++)
-		if (key_is_selected(t, from->at[i].key))
-			sec_items_add(tx, to, from->at[i]);
+	for (uint32_t i = 0; i < n; i++) {
+		struct sec_item item = item_at(tx, t->var, i);
+
+		if (key_is_selected(t, item.key))
+			sec_items_add(tx, to, item);
+	}
+}
+
+const struct sec_value *
+sec_vars_first(struct sec_tx *tx, enum sec_var var, span key)
+{
+	uint32_t n = items_of(tx, var)->n;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct sec_item item = item_at(tx, var, i);
+
+		if (key.len == 0 || span_ieq(item.key, key))
+			return item.value;
+	}
+	return NULL;
 }
 
 static void
@@ -147,11 +174,7 @@ collect(struct sec_tx *tx, const struct sec_target *t, struct sec_items *to)
 		return;
 	case SEC_SHAPE_MANY:
 	case SEC_SHAPE_DOC:
-		if (t->var == SEC_VAR_MATCHED_VARS ||
-		    t->var == SEC_VAR_MATCHED_VARS_NAMES)
-			collect_matched(tx, t, to);
-		else
-			collect_many(tx, t, to);
+		collect_many(tx, t, to);
 		return;
 	}
 	UNREACHED();
@@ -321,8 +344,7 @@ sec_item_name(struct sec_tx *tx, const struct sec_item *item)
 	span parts[3];
 
 	/* the name of a matched variable is a whole one already */
-	if (item->var == SEC_VAR_MATCHED_VARS ||
-	    item->var == SEC_VAR_MATCHED_VARS_NAMES)
+	if (is_of_matches(item->var))
 		return item->key;
 	parts[0] = span_str(sec_var_name(item->var));
 	if (item->key.len == 0 &&
