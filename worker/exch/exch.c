@@ -185,15 +185,19 @@ exch_new(struct worker *w, const struct front_ops *front, void *front_self,
 	return x;
 }
 
-/* Where a spawned exchange goes is known: it has no way to ask. What a parent is
- * asked for needs no address: that one looks names up. */
+/* Where a spawned exchange may go: it has no way to ask, but what a parent is
+ * asked for needs no address. NULL: that is not known yet, and it asks a server of
+ * the configuration. */
 static struct exch_destination *
 exch_copy_destination(const struct exch *x, struct arena *a)
 {
-	struct exch_destination *to = arena_alloc(a, sizeof(*to));
+	struct exch_destination *to;
 
+	if (x->destination == NULL ||
+	    (!x->destination->is_resolved && x->destination->parent == NULL))
+		return NULL;
+	to = arena_alloc(a, sizeof(*to));
 	*to = *x->destination;
-	REQUIRE(to->is_resolved || to->parent != NULL);
 	to->host = arena_span(a, to->host);
 	to->resolve = NULL;
 	return to;
@@ -231,8 +235,7 @@ exch_spawn(struct exch *x, const struct front_ops *front, void *front_self)
 	y->path = arena_span(&y->arena, x->path);
 	y->path_is_ambiguous = x->path_is_ambiguous;
 	y->sticky = x->sticky;
-	if (x->destination != NULL)
-		y->destination = exch_copy_destination(x, &y->arena);
+	y->destination = exch_copy_destination(x, &y->arena);
 	y->request_id = arena_span(&y->arena, x->request_id);
 	y->user = identity_copy(x->user, &y->arena);
 	y->crawler = crawler_copy(x, y);
