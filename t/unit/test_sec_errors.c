@@ -331,7 +331,8 @@ said_of_files(void)
 
 START_TEST(files_include_each_other_within_bounds)
 {
-	static const char *const names[] = {"a", "b.conf", "c.conf"};
+	static const char *const names[] = {"a", "b.conf", "c.conf", "d1", "d2",
+	    "d3", "d4", "d5", "d6", "d7", "d8"};
 	char *said;
 
 	ck_assert_ptr_nonnull(mkdtemp(dir));
@@ -342,10 +343,24 @@ START_TEST(files_include_each_other_within_bounds)
 	ck_assert_ptr_nonnull(strstr(said, "/c.conf:3:11: error: id 1 is"));
 	ck_assert_ptr_nonnull(strstr(said, "/b.conf:1 too"));
 	free(said);
-	put("c.conf", "Include a\n", 10);
+	put("c.conf", "Include ./a\n", 12);
+	said = said_of_files();
+	ck_assert_ptr_nonnull(strstr(said, "/c.conf:1:9: error: "));
+	ck_assert_ptr_nonnull(strstr(said, "/./a includes itself"));
+	ck_assert_ptr_null(strstr(strstr(said, "error: ") + 1, "error: "));
+	free(said);
+	put("c.conf", "Include d1\n", 11);
+	for (char i = '1'; i < '9'; i++) {
+		const char name[] = {'d', i, '\0'};
+		const char text[] = {
+		    'I', 'n', 'c', 'l', 'u', 'd', 'e', ' ', 'd', i + 1};
+
+		put(name, text, sizeof(text));
+	}
 	said = said_of_files();
 	ck_assert_ptr_nonnull(
-	    strstr(said, "or files 8 deep inside each other"));
+	    strstr(said, "/d6:1:9: error: more than 1000 files, or files 8 "
+			 "deep inside each other"));
 	free(said);
 	put("c.conf", "SecAction \0id:1\n", 16);
 	said = said_of_files();

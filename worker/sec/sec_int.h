@@ -131,6 +131,7 @@ struct sec_build {
 	struct sec_lex *x; /* of the file that is read */
 	span file; /* its path, with a NUL behind */
 	const char *folder;
+	const struct sec_reading *reading; /* files that are open; or NULL */
 	uint32_t depth;
 	uint32_t n_files;
 	struct vec drafts; /* malloc'd: struct sec_draft */

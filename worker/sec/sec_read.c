@@ -1,4 +1,6 @@
 /* sec_read: the files of a set, one inside the other. */
+#include <sys/stat.h>
+
 #include "common/base/filelist.h"
 #include "common/base/linefile.h"
 #include "worker/sec/sec_int.h"
@@ -54,13 +56,43 @@ folder_of(struct sec_build *b, const char *path)
 	return arena_span(b->a, span_of(path, (size_t)slash)).p;
 }
 
+/* A file that is read, and the one that includes it. */
+struct sec_reading {
+	dev_t dev;
+	ino_t ino;
+	const struct sec_reading *outer;
+};
+
+/* Whether it includes itself, whatever its paths are. What cannot be seen is told
+ * when it is opened. */
+static bool
+is_reading(const struct sec_build *b, const char *path, struct sec_reading *out)
+{
+	struct stat st;
+
+	*out = (struct sec_reading){.outer = b->reading};
+	if (stat(path, &st) < 0)
+		return false;
+	out->dev = st.st_dev;
+	out->ino = st.st_ino;
+	for (const struct sec_reading *r = b->reading; r != NULL; r = r->outer)
+		if (r->dev == st.st_dev && r->ino == st.st_ino)
+			return true;
+	return false;
+}
+
 void
 sec_read_file(struct sec_build *b, const char *path, struct place from)
 {
 	const char *outer = b->folder;
+	struct sec_reading reading;
 	struct linefile f;
 	span text;
 
+	if (is_reading(b, path, &reading)) {
+		diag_error(b->d, from, "%s includes itself", path);
+		return;
+	}
 	if (b->depth == SEC_DEPTH_MAX || b->n_files == SEC_FILES_MAX) {
 		diag_error(b->d, from,
 		    "more than %u files, or files %u deep inside each other",
@@ -74,7 +106,9 @@ sec_read_file(struct sec_build *b, const char *path, struct place from)
 		diag_error(b->d, from, "%s is larger than 16m", path);
 	else {
 		b->folder = folder_of(b, path);
+		b->reading = &reading;
 		sec_read_text(b, path, text);
+		b->reading = reading.outer;
 		b->folder = outer;
 	}
 	linefile_close(&f);
