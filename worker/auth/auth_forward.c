@@ -218,13 +218,15 @@ call_set(struct exch *y, const struct auth_conf *c)
 	y->set = set;
 }
 
-/* A GET of the same, or of the path that the section names. */
+/* A GET of the same, or of the path that the section names. A tunnel has none. */
 static void
 call_target(struct exch *y, const struct auth_conf *c)
 {
 	internal_get(y);
 	if (c->uri.len > 0)
 		internal_path(y, c->uri);
+	else if (y->req.path.len == 0)
+		internal_path(y, SPAN_LIT("/"));
 }
 
 /* What belongs to the client's message or its connection says nothing of who it

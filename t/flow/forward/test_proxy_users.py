@@ -2,6 +2,8 @@
 9110 11.7), and what proved it stays here."""
 import base64
 
+import pytest
+
 from lib.origin import ok
 from lib.procs import until
 
@@ -66,9 +68,12 @@ def test_who_is_not_known_is_asked(proxy, origin, tmp_path):
     assert len(plain) == 10 and "." in plain[0]
 
 
-def test_a_server_says_who_may(proxy, origin):
+@pytest.mark.parametrize("uri, asked", [
+    ("uri = /who\n", ["/who"] * 3), ("", ["/x", "/x", "/"])])
+def test_a_server_says_who_may(proxy, origin, uri, asked):
     """scheme = forward: it is asked before the host of the target is looked up,
-    which it has nothing to do with; its 401 is the proxy's 407."""
+    which it has nothing to do with; its 401 is the proxy's 407. A tunnel has no
+    path."""
     knows = origin(lambda c, r: c.send(
         ok(b"", b"Remote-User: anna\r\n") if r.get("x-token") == "good" else
         b"HTTP/1.1 401 Who\r\nWWW-Authenticate: Bearer\r\n"
@@ -76,16 +81,16 @@ def test_a_server_says_who_may(proxy, origin):
     o = origin()
     p = proxy("auth = asked\nallow = all", zone={"a.test": ["127.0.0.1"]},
               more="[auth asked]\nscheme = forward\n"
-              "upstream = knows\nuri = /who\n[upstream knows]\n"
+              f"upstream = knows\n{uri}[upstream knows]\n"
               f"server = {knows.address}\n")
     workers = p.gh.workers()
     port = o.address.rsplit(":", 1)[1]
     for host in (o.address, f"a.test:{port}"):
-        got = p.get(f"http://{host}/")
+        got = p.get(f"http://{host}/x")
         assert got.status == 407 and got.get("proxy-authenticate") == "Bearer"
-        assert p.get(f"http://{host}/", "X-Token: good").text == "ok"
+        assert p.get(f"http://{host}/x", "X-Token: good").text == "ok"
         c, got = p.connect(host, "X-Token: good")
         with c:
             assert got.status == 200
-    assert {r.target for r in knows.requests} == {"/who"}
+    assert [r.target for r in knows.requests] == asked * 2
     assert p.gh.workers() == workers
