@@ -2,8 +2,10 @@
  * else under their signatures is. What a token must say is tested over
  * sockets. */
 #include <check.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "common/base/base64.h"
 #include "common/base/check.h"
 #include "t/unit/unit.h"
 #include "worker/auth/auth_json.h"
@@ -26,6 +28,10 @@
 	"{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_" \
 	"7TyWQHOg7h" \
 	"cvPapiMlrwIaaPcHURo\"}"
+/* RSA of 16384 bits. */
+#define MODULUS_LEN 2048u
+/* Longer than a secret has to be for anybody. */
+#define SECRET_LEN 1600u
 #define SET(keys) "{\"keys\":[" keys "]}"
 
 static struct arena_pool pool;
@@ -170,6 +176,53 @@ START_TEST(keys_of_other_kinds_are_passed_over)
 }
 END_TEST
 
+/* The last 16384 bits of RSA, of which the modulus is nothing but ones. */
+START_TEST(a_key_may_be_as_long_as_keys_are)
+{
+	static char text[8192];
+	char modulus[BASE64_CHARS(MODULUS_LEN)];
+	char bytes[MODULUS_LEN];
+	size_t len;
+
+	memset(bytes, 0xff, sizeof(bytes));
+	len = base64url_write(span_of(bytes, sizeof(bytes)), modulus);
+	(void)snprintf(text, sizeof(text),
+	    SET("{\"kty\":\"RSA\",\"e\":\"AQAB\",\"n\":\"%.*s\"}"), (int)len,
+	    modulus);
+	ck_assert_ptr_null(read_set(text));
+	ck_assert_uint_eq(keys.at.n, 1);
+	/* a byte more is too long */
+	(void)snprintf(text, sizeof(text),
+	    SET("{\"kty\":\"RSA\",\"e\":\"AQAB\",\"n\":\"%.*sAA\"}"), (int)len,
+	    modulus);
+	ck_assert_ptr_nonnull(read_set(text));
+}
+END_TEST
+
+/* What is read behind it lies behind it. */
+START_TEST(a_long_secret_stays_what_it_is)
+{
+	char secret[SECRET_LEN];
+	char chars[BASE64_CHARS(SECRET_LEN)];
+	static char text[8192];
+	size_t len;
+
+	for (size_t i = 0; i < sizeof(secret); i++)
+		secret[i] = (char)('a' + i % 26);
+	len = base64url_write(span_of(secret, sizeof(secret)), chars);
+	(void)snprintf(text, sizeof(text),
+	    SET("{\"kty\":\"oct\",\"k\":\"%.*s\"},{\"kid\":\"other\","
+		"\"kty\":\"oct\",\"k\":\"%.*s\"}"),
+	    (int)len, chars, (int)len, chars);
+	ck_assert_ptr_null(read_set(text));
+	for (uint32_t i = 0; i < 2; i++) {
+		const struct jwt_key *k = keys.at.at[i];
+
+		ck_assert(span_eq(k->secret, span_of(secret, sizeof(secret))));
+	}
+}
+END_TEST
+
 START_TEST(json_is_read_strictly)
 {
 	static const char *const bad[] = {"", "[]", "7", "{", "{}x",
@@ -196,7 +249,9 @@ main(void)
 	const TTest *const tests[] = {the_examples_of_the_rfcs_are_verified,
 	    no_other_text_has_their_signature,
 	    a_key_is_for_its_own_algorithm_name_and_use, bad_sets_are_told,
-	    keys_of_other_kinds_are_passed_over, json_is_read_strictly};
+	    keys_of_other_kinds_are_passed_over,
+	    a_key_may_be_as_long_as_keys_are, a_long_secret_stays_what_it_is,
+	    json_is_read_strictly};
 
 	return unit_run_in("auth_jwt", tests, NELEMS(tests), set_up, tear_down);
 }

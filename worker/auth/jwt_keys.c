@@ -77,11 +77,13 @@ static span
 key_bytes(const json_t *j, const char *name, struct arena *a)
 {
 	span text = auth_json_text(j, name);
-	char *out = arena_alloc(a, BASE64_BYTES(KEYS_BYTES_MAX));
+	char *out;
 	size_t len;
 
-	if (text.len > KEYS_BYTES_MAX / 3 * 4 ||
-	    !base64url_read(text, out, &len))
+	if (text.len > BASE64_CHARS(KEYS_BYTES_MAX))
+		return span_of(NULL, 0);
+	out = arena_alloc(a, BASE64_BYTES(text.len));
+	if (!base64url_read(text, out, &len) || len > KEYS_BYTES_MAX)
 		return span_of(NULL, 0);
 	return span_of(out, len);
 }
