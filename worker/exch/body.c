@@ -28,7 +28,7 @@ body_init(struct body *b, uint32_t high)
 	b->state = BODY_OPEN;
 	b->fault = F_NONE;
 	b->first = b->at = b->n = 0;
-	b->is_kept = b->is_prompt = false;
+	b->is_kept = b->wants_whole = b->is_prompt = false;
 	b->at_off = b->len = b->held = 0;
 	b->high = high;
 	b->total = 0;
@@ -191,6 +191,13 @@ body_gather(struct body *b)
 {
 	if (b->n == BODY_SLICES)
 		body_squeeze(b);
+}
+
+uint64_t
+body_taken(const struct body *b)
+{
+	return b->wants_whole && b->len < b->high ? b->total
+						  : b->total - b->len;
 }
 
 void

@@ -34,6 +34,8 @@ struct body {
 	uint8_t at; /* slices from `first` to the next one to consume */
 	uint8_t n; /* slices held */
 	bool is_kept; /* consumed slices stay for body_rewind() */
+	bool
+	    wants_whole; /* its consumer waits for all of it, or until `high` */
 	bool is_prompt; /* its producer never waits for content: what goes in
 	                   front of it may wait for it */
 	uint32_t at_off; /* bytes consumed of slice `at` */
@@ -70,6 +72,9 @@ void body_push(struct body *b, struct slice *s);
 /* For who waits until all of it has come: there is a place for a slice again, if
  * what is held was in too many parts. */
 void body_gather(struct body *b);
+/* Bytes for which the peer that sends them may send as many more: those that were
+ * consumed; all that came, as long as the consumer waits for more of it. */
+uint64_t body_taken(const struct body *b);
 /* The content is complete. */
 void body_end(struct body *b);
 /* An upgrade turns an ended body into the raw bytes of a tunnel. */

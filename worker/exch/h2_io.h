@@ -39,8 +39,9 @@ enum h2_io_rc h2_io_gather(struct h2_unsent *u, struct h2_session *h2,
 struct h2_tail {
 	struct buf *buf; /* or NULL; to be let go of by the owner */
 	struct worker *w;
-	uint32_t window; /* of the stream: the content that b may come to hold;
-	                    at most H2_IO_WINDOW_MAX */
+	uint32_t window; /* of the stream: the content that b may come to hold,
+	                    if nobody waits for the whole of it; at most
+	                    H2_IO_WINDOW_MAX */
 };
 
 /* What the slices of a body hold whatever its pieces are. */

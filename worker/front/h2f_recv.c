@@ -380,7 +380,7 @@ h2f_pull(void *self, struct exch *x)
 	struct h2f_stream *s = self;
 	struct body *b = &x->req_body;
 	bool moved = pull_early(s);
-	uint64_t done = b->total - b->len;
+	uint64_t done = body_taken(b);
 
 	OBJ_CHECK(s, MAGIC_H2F_STREAM);
 	exch_check_content(x);
@@ -392,7 +392,7 @@ h2f_pull(void *self, struct exch *x)
 	}
 	/* half a window is open in any case: the client could send */
 	if (b->state == BODY_OPEN && s->wait == H2F_WAIT_NOTHING &&
-	    x->state != EXCH_TUNNEL && b->len < H2F_WINDOW / 2)
+	    x->state != EXCH_TUNNEL && b->total - s->told < H2F_WINDOW / 2)
 		h2f_wait(s, H2F_WAIT_CONTENT);
 	return moved;
 }

@@ -227,7 +227,7 @@ static void
 recv_consume(struct h2o_stream *s)
 {
 	const struct body *b = &s->base.x->resp_body;
-	uint64_t done = b->total - b->len;
+	uint64_t done = body_taken(b);
 
 	if (s->conn == NULL || done <= s->told)
 		return;

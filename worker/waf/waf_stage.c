@@ -295,6 +295,15 @@ hold(struct waf_run *run, struct body *b, uint64_t limit)
 	run->high = b->high;
 	if (b->high <= limit)
 		b->high = (uint32_t)limit + 1;
+	b->wants_whole = true;
+}
+
+/* They have it. */
+static void
+let_go(const struct waf_run *run, struct body *b)
+{
+	b->high = run->high;
+	b->wants_whole = false;
 }
 
 static bool
@@ -393,7 +402,7 @@ take_content(struct exch *x, struct waf_run *run)
 		return VERDICT_NEXT;
 	if (!has_content(x, run))
 		return VERDICT_WAIT;
-	x->req_body.high = run->high;
+	let_go(run, &x->req_body);
 	if (x->req_body.state == BODY_ABORTED) {
 		exch_fault(x, x->req_body.fault, 0);
 		return VERDICT_FAULT;
@@ -526,7 +535,7 @@ judge_content(struct exch *x, struct waf_run *run)
 	if (!run->has_shown && x->sink == NULL && wants_answer(x, run)) {
 		if (!has_answer(x, run))
 			return VERDICT_WAIT;
-		x->resp_body.high = run->high;
+		let_go(run, &x->resp_body);
 		v = show_answer(x, run, limit);
 		if (v != VERDICT_NEXT)
 			return v;
