@@ -21,6 +21,7 @@
 
 /* What 200002 of ModSecurity's recommended configuration says to it. */
 #define UNREADABLE_STATUS 400
+#define STATUS_CONTINUE 100
 #define PHASE_HEAD 1
 #define PHASE_BODY 2
 #define PHASE_ANSWER 3
@@ -312,6 +313,22 @@ is_enough(const struct body *b, uint64_t limit)
 	return b->state != BODY_OPEN || b->len > limit;
 }
 
+/* Who waits to be told to send it is told here (RFC 9110 10.1.1): the server that
+ * would do so is not asked before rules have seen it. */
+static void
+ask_for_content(struct exch *x)
+{
+	struct http_msg info = {.version = HTTP_1_1,
+	    .status = STATUS_CONTINUE,
+	    .reason = status_reason(STATUS_CONTINUE)};
+
+	if (!x->req.want_continue)
+		return;
+	x->req.want_continue = false;
+	fields_init(&info.fields, &x->arena, 0);
+	x->front->send_info(x->front_self, x, &info);
+}
+
 /* Whether all content that rules see is there. */
 static bool
 has_content(struct exch *x, struct waf_run *run)
@@ -322,7 +339,10 @@ has_content(struct exch *x, struct waf_run *run)
 	while (
 	    !is_enough(&x->req_body, limit) && x->front->pull(x->front_self, x))
 		body_gather(&x->req_body);
-	return is_enough(&x->req_body, limit);
+	if (is_enough(&x->req_body, limit))
+		return true;
+	ask_for_content(x);
+	return false;
 }
 
 /* The same of the answer; who is still sending the request may go on. */

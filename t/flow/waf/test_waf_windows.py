@@ -1,6 +1,6 @@
 """waf: what rules wait for comes over HTTP/2 as over HTTP/1.1, also where it is more
-than a window of a stream (RFC 9113 5.2): nobody takes any of it meanwhile, and who
-sends it must be told to go on."""
+than a window of a stream (RFC 9113 5.2), or waits to be asked for (RFC 9110 10.1.1):
+nobody takes any of it meanwhile, and who sends it must be told to go on."""
 import subprocess
 
 import pytest
@@ -102,3 +102,27 @@ def test_who_stops_is_not_waited_for(gh, n):
                 f.stream_id == stream) > 0)
             c.frames.clear()
         assert c.answer(stream).status == 408
+
+
+def test_who_waits_to_be_asked_is_asked(gh):
+    """By us: the server is not asked before rules have seen it."""
+    body = b"a=" + b"." * 998
+    with gh.client() as c:
+        c.send(b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 1000\r\n"
+               b"Expect: 100-continue\r\n\r\n")
+        assert c.reader.head().first == b"HTTP/1.1 100 Continue"
+        c.send(body)
+        infos = []
+        assert c.response("POST", infos).text == "1000" and not infos
+        # and a client that does not wait
+        c.send(b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 1000\r\n"
+               b"Expect: 100-continue\r\n\r\n" + body)
+        assert c.response("POST", infos).text == "1000" and not infos
+    with h2.Conn(("127.0.0.1", gh.port)) as c:
+        stream = c.next_stream()
+        c.send(h2.headers(stream, h2.block(h2.request(
+            "POST", "/", ("expect", "100-continue"))), h2.END_HEADERS))
+        assert c.pump(lambda: c.stream(stream).infos)
+        c.send(h2.data(stream, body, end=True))
+        answer = c.answer(stream)
+        assert answer.body == b"1000" and answer.infos == [(100, [])]
