@@ -69,6 +69,8 @@ fill_inform(const struct cache_fill *f, struct exch *x)
 	struct kept *own;
 
 	x->origin = f->y->origin;
+	/* where no configuration names it, its text ends with y or before */
+	x->origin.server = arena_span(&x->arena, f->y->origin.server);
 	trail_copy(x, f->y);
 	x->t.asked_us = f->y->t.asked_us;
 	x->t.chosen_us = f->y->t.chosen_us;

@@ -1,8 +1,10 @@
 """Answers to plain requests are kept as RFC 9111 has it for shared caches, each
 under the whole of its target."""
+from lib import h2
 from lib.origin import ok
 
 CACHE = "[cache web]\nmemory = 4m\nstatus_header = on\n"
+OVER = 3  # exchanges that wait for their clients
 
 
 def test_what_may_be_kept_is_kept(proxy, origin):
@@ -62,3 +64,25 @@ def test_what_a_parent_answers_is_kept(proxy, origin):
     assert [r.target for r in o.requests] == [
         "http://a.test/fresh?x", "http://a.test/stale", "http://a.test/stale"]
     assert not p.dns.asked and p.gh.workers() == workers
+
+
+def test_the_log_names_the_server_of_a_failure(proxy, origin):
+    """The exchange that asked for the cache ends before its client's, which waits
+    for room here: what the log says of the server outlives it, also when others
+    were served meanwhile."""
+    o = origin(lambda c, r: c.send(b"garbage\r\n\r\n") if "bad" in r.target
+               else c.send(ok(b"x" * 500)))
+    p = proxy("cache = web", more=CACHE, listen="h2c = on")
+    with h2.Conn(("127.0.0.1", p.gh.port),
+                 settings={h2.INITIAL_WINDOW_SIZE: 0}) as c:
+        streams = [c.ask("GET", "/bad", authority=o.address)
+                   for _ in range(OVER)]
+        c.pump(lambda: all(c.stream(s).status for s in streams))
+        assert {c.stream(s).status for s in streams} == {502}
+        for i in range(5):
+            assert p.get(f"http://{o.address}/{i}",
+                         "X-Long: " + "y" * 5000).status == 200
+        for s in streams:
+            c.send(h2.rst_stream(s))
+        lines = [line for line in p.lines(OVER + 5) if "/bad" in line]
+    assert [line.split()[4] for line in lines] == [o.address] * OVER
