@@ -488,6 +488,7 @@ master_close(struct master *m)
 	free(m->reload.problems);
 	list_foreach_safe (n, &m->gens)
 		gen_end(LIST_ENTRY(n, struct gen, node));
+	probation_forget(m);
 	logfile_forget_error_log();
 	if (m->loop != NULL)
 		watch_close(m->loop, &m->signals);

@@ -449,6 +449,8 @@ void reading_unref(struct reading *r);
 enum gen_state probation_begin(struct gen *g, const struct gen *before);
 /* The window is over. */
 void probation_on_timer(void *self);
+/* Nothing is on probation any more: what was kept for it goes. */
+void probation_forget(struct master *m);
 /* A worker of it has crashed. */
 void probation_note_crash(struct gen *g);
 

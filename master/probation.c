@@ -40,7 +40,7 @@ reading_unref(struct reading *r)
 	free(r);
 }
 
-static void
+void
 probation_forget(struct master *m)
 {
 	loop_timer_clear(m->loop, &m->probation);

@@ -84,6 +84,15 @@ def test_the_proven_one_is_kept_over_an_unproven_one(gatehouse):
     until(lambda: get(gh) == "one", what="the way back")
 
 
+def test_a_stop_on_probation_frees_what_was_kept(gatehouse):
+    """The end is as clean as any (what is lost, a build with sanitizers tells)."""
+    gh = gatehouse(INI)
+    gh.reload(INI.replace("200 one", "200 two"))
+    assert gh.stop() == 0
+    assert "from=starting to=probation" in gh.stderr()
+    assert "LeakSanitizer" not in gh.stderr()
+
+
 @pytest.mark.parametrize("window", ["reload_window = none", ""])
 def test_without_a_window_there_is_no_way_back(gatehouse, window):
     """As ever: the new one serves, and crashes are respawned."""
