@@ -56,10 +56,9 @@ struct helper_pool {
 	uint64_t timeout_ms;
 	struct list queue;
 	uint32_t n_queued;
+	struct task settle; /* after a loss */
 	struct helper at[];
 };
-
-static void pool_settle(struct helper_pool *p);
 
 static uint64_t
 pool_now_ms(const struct helper_pool *p)
@@ -168,6 +167,8 @@ helper_drop(struct helper *h)
 	}
 }
 
+/* What waits is looked at later: a question may be the one that finds out, and
+ * whoever asks it is not told of its end while they still ask. */
 static void
 helper_lose(struct helper *h, const char *why)
 {
@@ -178,7 +179,7 @@ helper_lose(struct helper *h, const char *why)
 	counter_add(p->w->counters, COUNTER_AUTH_HELPERS_LOST, 1);
 	helper_drop(h);
 	helper_goto(h, HELPER_PAUSING);
-	pool_settle(p);
+	loop_defer(p->w->loop, &p->settle);
 }
 
 /* --- asking --------------------------------------------------------------- */
@@ -222,7 +223,7 @@ helper_send(struct helper *h, const struct helper_ask *q)
 	return n == (ssize_t)t.len;
 }
 
-/* false: it is lost, and what waits was looked at. */
+/* false: it is lost, and what waits will be looked at. */
 static bool
 helper_ask(struct helper *h, struct helper_ask *q)
 {
@@ -261,8 +262,9 @@ pool_has_hope(const struct helper_pool *p)
 
 /* Ask what waits, or give it up. */
 static void
-pool_settle(struct helper_pool *p)
+pool_settle(void *self)
 {
+	struct helper_pool *p = self;
 	bool has_hope = pool_has_hope(p);
 	struct helper *h;
 
@@ -276,7 +278,7 @@ pool_settle(struct helper_pool *p)
 			continue;
 		}
 		h = pool_choose(p);
-		/* a loss has settled the rest */
+		/* a loss settles the rest */
 		if (h == NULL || !helper_ask(h, q))
 			return;
 	}
@@ -460,6 +462,7 @@ helper_pool_new(struct worker *w, const struct conf_scope *s, uint32_t auth)
 	p->queue_max = (uint32_t)conf_num(s, KEY_AUTH_HELPER_QUEUE);
 	p->timeout_ms = (uint64_t)conf_num(s, KEY_AUTH_HELPER_TIMEOUT);
 	list_init(&p->queue);
+	task_init(&p->settle, pool_settle, p);
 	for (uint32_t i = 0; i < n; i++) {
 		struct helper *h = &p->at[i];
 
@@ -486,6 +489,7 @@ helper_pool_free(struct helper_pool *p)
 			helper_drop(h);
 		helper_goto(h, HELPER_AWAY);
 	}
+	task_cancel(&p->settle);
 	pool_settle(p);
 	free(p);
 }

@@ -41,8 +41,8 @@ struct helper_pool *helper_pool_new(
     struct worker *w, const struct conf_scope *s, uint32_t n);
 /* done() is called for all that is open; NULL is allowed. */
 void helper_pool_free(struct helper_pool *p);
-/* Ask. false: as many wait as may, or there is nobody to ask, and nothing
- * happened. */
+/* Ask; done() is called after the return. false: as many wait as may, or there is
+ * nobody to ask, and nothing happened. */
 bool helper_pool_ask(
     struct helper_pool *p, struct helper_ask *q, span name, span password);
 /* Nobody wants it any more. true: it had not begun, and the memory is the

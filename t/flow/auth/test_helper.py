@@ -12,7 +12,7 @@ import pytest
 from lib import admin
 from lib.commands import Commands, wait_all_gone
 from lib.gatehouse import run
-from lib.procs import until
+from lib.procs import kill_and_wait, stop, until
 from lib.wire import Client
 
 SQUID = pathlib.Path(os.environ.get("SQUID_HELPERS", "/usr/lib/squid"))
@@ -250,6 +250,26 @@ def test_each_generation_and_worker_has_its_own(gatehouse, own_at):
     wait_good(gh, "ben")
     assert gh.stop() == 0
     wait_all_gone([*third, fourth])
+
+
+def test_one_that_has_ended_unseen_lets_nobody_on(gatehouse, own_at):
+    """The question finds out, before the event that tells of the end: it is
+    answered at once, and the worker goes on."""
+    at = own_at
+    gh = gatehouse(INI, ports=2, at=at.at)
+    first = at.pids("pids", 3)
+    wait_good(gh, "anna")
+    worker, = gh.workers()
+    stop(worker)
+    with gh.client() as c:
+        c.send(b"GET / HTTP/1.1\r\nHost: test\r\n" + proof("ben") + b"\r\n")
+        for pid in first:
+            kill_and_wait(pid)
+        os.kill(worker, signal.SIGCONT)
+        assert c.reader.response_head().status == 503
+    assert "why=\"it does not read\"" in gh.stderr()
+    wait_good(gh, "ben")
+    assert gh.stop() == 0
 
 
 def test_squids_own(gatehouse, at):
