@@ -233,19 +233,30 @@ def data_of(line):
     return found.group(1) if found else ""
 
 
+# The rule that logs REQBODY_ERROR, and what it says of content that is no such.
+UNREADABLE = 2000 + VARIABLES.index("REQBODY_ERROR")
+IS_UNREADABLE = b"1".hex()
+
+
 class Comparison:
     """Cases that are HTTP to both and whose messages are alike, and those whose
-    are not, by rule."""
+    are not, by rule. Apart from them, those whose content one of the two does not
+    read, which is refused: what variables hold of it is told to nobody."""
 
     def __init__(self, cases, ours, theirs):
         self.different = collections.defaultdict(list)
-        self.n_judged = self.n_alike = 0
+        self.n_judged = self.n_alike = self.n_unreadable = 0
         for i, case in enumerate(cases):
             if ours.statuses[i] == theirs.statuses[i] == 200:
                 self._add(case, ours.rules[i], theirs.rules[i])
 
     def _add(self, case, our, their):
         is_alike = True
+        if IS_UNREADABLE in (*map(data_of, their.get(UNREADABLE, ())),
+                             *(m.rsplit(": ", 1)[1]
+                               for m in our.get(UNREADABLE, ()))):
+            self.n_unreadable += 1
+            return
         for rule in set(our) | set(their):
             mine = sorted(m.rsplit(": ", 1)[1] for m in our.get(rule, ()))
             other = sorted(map(data_of, their.get(rule, ())))
@@ -258,7 +269,8 @@ class Comparison:
     def told(self):
         texts = {int(re.search(r"id:(\d+)", text).group(1)): text
                  for text in rules().split("\n") if "id:" in text}
-        lines = [f"{self.n_alike} of {self.n_judged} odd requests are alike"]
+        lines = [f"{self.n_alike} of {self.n_judged} odd requests are alike, "
+                 f"{self.n_unreadable} have content that one does not read"]
         for rule, differ in sorted(self.different.items()):
             lines.append(f"  {len(differ)} not by {texts[rule]}")
             for case, mine, other in differ[:3]:
