@@ -181,8 +181,6 @@ conn_open(struct conn *k, const struct conn_ops *ops, struct worker *w,
 	k->is_unix = !sock_addr_ip(peer, &k->peer, &k->peer_port);
 	if (!sock_addr_ip(local, &ignored, &k->local_port))
 		k->local_port = 0;
-	if (l->is_transparent)
-		conn_learn(k, fd);
 	k->greeting = CONN_PROXY;
 	timer_init(&k->timer, conn_on_timer, k);
 	task_init(&k->task, conn_on_task, k);
@@ -194,6 +192,8 @@ conn_open(struct conn *k, const struct conn_ops *ops, struct worker *w,
 		sock_reset(fd);
 		return false;
 	}
+	if (l->is_transparent)
+		conn_learn(k, fd);
 	stream_open_late(&k->stream, w->loop, fd, conn_on_event, k);
 	if (!l->proxy_protocol)
 		conn_begin(k);

@@ -44,6 +44,11 @@ address = :{port3}
 mode = transparent
 policy = open
 header_timeout = 300ms
+[listen narrow]
+address = :{port4}
+mode = transparent
+policy = open
+max_connections_per_ip = 1
 [forward main]
 deny = names
 deny = places
@@ -86,7 +91,7 @@ def rules(ports):
     more = "".join(f'        iifname "lan" tcp dport {dport} redirect to '
                    f":{port}\n" for dport, port in
                    ((8443, ports[1]), (8080, ports[2]),
-                    (8081, ports[3])))
+                    (8081, ports[3]), (8082, ports[4])))
     return text.replace("        }\n        chain kept", more +
                         "        }\n        chain kept", 1)
 
@@ -129,7 +134,7 @@ class World:
             page = folder / "page.html"
             page.write_text(PAGE)
             page.chmod(0o644)
-            self.gh = make(INI, ports=4, dns=self.dns.address, page=page)
+            self.gh = make(INI, ports=5, dns=self.dns.address, page=page)
         self.gate.rules(rules(self.gh.ports))
         self.n_lines = 0
 
@@ -331,6 +336,17 @@ def test_who_says_nothing_is_not_waited_for(world):
         with world.connect(port=8081) as c:
             c.send(data)
             c.is_closed()
+
+
+def test_who_is_turned_away_leaves_nothing(world):
+    """Where they were going among it, which a leak checker sees at the end."""
+    with world.connect(port=8082) as first:
+        first.send(b"GET / HTTP/1.1\r\n")
+        for _ in range(3):
+            with world.connect(port=8082) as c:
+                c.send(b"GET")
+                assert not c.is_closed()
+    assert world.line()[1] == "client_cut"
 
 
 def test_a_tunnel_ends_in_halves(world):
