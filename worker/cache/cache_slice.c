@@ -339,6 +339,18 @@ slices_look_ahead(struct exch *x, struct cached *c, struct range r)
 		objects_unpin(c->view, ref);
 }
 
+/* Whether something of the pinned slice is on its way. Who waits for the whole of
+ * it takes nothing before: it gets a copy. */
+static bool
+slice_is_in_use(struct exch *x)
+{
+	if (x->resp_body.len > 0 && x->resp_body.wants_whole)
+		body_own(&x->resp_body);
+	else if (x->resp_body.len > 0)
+		return true;
+	return false;
+}
+
 /* The pinned slice has no more now. Whether anything changed. */
 static bool
 slice_dry(struct exch *x, struct cached *c, uint64_t at)
@@ -351,7 +363,7 @@ slice_dry(struct exch *x, struct cached *c, uint64_t at)
 	if (facts.filled > at - s->number * s->of.size)
 		return true;
 	/* it broke: what was read of it is on its way */
-	if (facts.state == OBJ_FILLING || x->resp_body.len > 0)
+	if (facts.state == OBJ_FILLING || slice_is_in_use(x))
 		return false;
 	slice_unpin(c);
 	s->tries++;
@@ -380,7 +392,7 @@ slices_step(struct exch *x, struct cached *c, struct range r)
 {
 	struct cached_slices *s = c->slices;
 	uint64_t at = r.first + c->sent;
-	bool is_in_use = s->ref.at != 0 && x->resp_body.len > 0;
+	bool is_in_use = s->ref.at != 0 && slice_is_in_use(x);
 	struct range want;
 
 	slices_look_ahead(x, c, r);

@@ -193,6 +193,16 @@ body_gather(struct body *b)
 		body_squeeze(b);
 }
 
+void
+body_own(struct body *b)
+{
+	for (unsigned i = 0; i < b->n; i++)
+		if (body_slot(b, i)->buf == NULL) {
+			body_squeeze(b);
+			return;
+		}
+}
+
 uint64_t
 body_taken(const struct body *b)
 {

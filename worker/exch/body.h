@@ -72,6 +72,8 @@ void body_push(struct body *b, struct slice *s);
 /* For who waits until all of it has come: there is a place for a slice again, if
  * what is held was in too many parts. */
 void body_gather(struct body *b);
+/* What is held lies in memory of its own from now on: where it came from may go. */
+void body_own(struct body *b);
 /* Bytes for which the peer that sends them may send as many more: those that were
  * consumed; all that came, as long as the consumer waits for more of it. */
 uint64_t body_taken(const struct body *b);

@@ -482,3 +482,22 @@ def test_slices_that_cannot_be(tmp_path, slice_, limits, why):
     ini.write_text(f"[cache c]\nslice = {slice_}\n{limits}\n")
     done = run("-t", "-c", ini)
     assert done.returncode != 0 and why in done.stderr
+
+
+def test_rules_that_wait_for_the_whole_get_all_slices(cached, tmp_path):
+    """Nobody takes any of it before they have seen the last one."""
+    rules = tmp_path / "some.conf"
+    rules.write_text(
+        "SecResponseBodyAccess On\nSecResponseBodyMimeType text/plain\n"
+        'SecRule RESPONSE_BODY "@contains 1:0032770" '
+        '"id:1,phase:4,deny,status:418,chain"\n'
+        'SecRule REQUEST_URI "@contains deny"\n')
+    o = Big(fields=b"Content-Type: text/plain\r\n")
+    gh, _ = cached(o, limits=LIMITS, site="waf = w",
+                   more=f"[waf w]\nrules = {rules}")
+    for _ in range(2):
+        with gh.client() as c:
+            assert c.get("/x").body == o.body
+            part = c.get("/x", extra=b"Range: bytes=65000-200000\r\n")
+            assert part.status == 206 and part.body == o.body[65000:200001]
+            assert c.get("/x?deny").status == 418
