@@ -501,3 +501,24 @@ def test_rules_that_wait_for_the_whole_get_all_slices(cached, tmp_path):
             part = c.get("/x", extra=b"Range: bytes=65000-200000\r\n")
             assert part.status == 206 and part.body == o.body[65000:200001]
             assert c.get("/x?deny").status == 418
+
+
+@pytest.mark.parametrize("breaks, limit, n", [
+    (1, 4096 * KB, 5), (0, 3 * SLICE, 40), (1, 3 * SLICE, 40)])
+def test_rules_get_slices_that_break_and_more_than_they_look_at(
+        cached, tmp_path, breaks, limit, n):
+    """What a broken slice gave of itself is not waited for, nor what follows
+    those that rules look at."""
+    rules = tmp_path / "some.conf"
+    rules.write_text(
+        "SecResponseBodyAccess On\nSecResponseBodyMimeType text/plain\n"
+        f"SecResponseBodyLimit {limit}\n"
+        "SecResponseBodyLimitAction ProcessPartial\n"
+        'SecRule RESPONSE_BODY "@contains secret" "id:1,phase:4,deny"\n')
+    o = Big(n * SLICE + 100, fields=b"Content-Type: text/plain\r\n")
+    o.breaks = breaks
+    gh, _ = cached(o, limits=LIMITS, site="waf = w",
+                   more=f"[waf w]\nrules = {rules}")
+    for _ in range(2):
+        answer = get(gh)
+        assert (answer.status, answer.body) == (200, o.body)
