@@ -301,7 +301,8 @@ def test_a_slow_collector_costs_spans_only(gh, collector):
     collector.gate.set()
     made, sent, dropped = settled(gh)
     assert 3500 - 2048 - 2 * 512 <= dropped - before <= 3500 - 2048
-    assert sent == len(collector.spans)
+    # one that is too slow for a batch gets it twice
+    assert sent == len({s.id for s in collector.spans})
     assert made == sent + dropped
 
 
