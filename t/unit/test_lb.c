@@ -102,7 +102,9 @@ lb_pick(void)
 {
 	int i;
 
-	x.client.ip.b[0]++;
+	/* so many keys that chance is even */
+	if (++x.client.ip.b[0] == 0)
+		x.client.ip.b[1]++;
 	i = conf.lb->pick(group.lb_state, &group, &x, skip, false);
 	if (i >= 0)
 		got[i]++;
