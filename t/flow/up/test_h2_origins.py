@@ -645,7 +645,7 @@ def test_response_timeout_is_of_a_stream(h2_front, h2_origin):
             conn.answer(request.stream)
 
     o = h2_origin(script)
-    gh = h2_front([o], upstream="response_timeout = 500ms")
+    gh = h2_front([o], upstream="response_timeout = 2s")
     with h2.Conn(("127.0.0.1", gh.port)) as c:
         never = c.ask(path="/never")
         until(lambda: c.get().status == 200 and c.drain() and
