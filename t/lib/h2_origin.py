@@ -206,7 +206,9 @@ class Conn:
             for stream in list(self.windows):
                 self.windows[stream] += now - self.initial
             self.initial = now
-            self.send(h2.settings(flags=h2.ACK))
+            # its own come first (RFC 9113 3.4)
+            if self.origin.greet is not None:
+                self.send(h2.settings(flags=h2.ACK))
             self._flush()
 
     def _take_PingFrame(self, came):
@@ -232,7 +234,8 @@ def ok(conn, request):
 class H2Origin:
     """script(conn, request) is called with each request that is complete,
     on_head(conn, request) when its head is, on_frame(conn, frame) behind every
-    frame. `settings` are ours; greet: other bytes instead of them, or None.
+    frame. `settings` are ours; greet: other bytes instead of them, or None: it
+    acknowledges nothing either, and its script says what comes first.
     requests, ended, frames and conns keep what came; errors, what went
     wrong. gives_back: DATA opens the windows again."""
 

@@ -167,20 +167,20 @@ def test_limit_that_is_told_late(h2_front, h2_origin):
         early.append(request)
         if len(early) == 6:
             conn.settled = True
-            conn.send(o.greet, *(h2.rst_stream(r.stream, 7)
-                                 for r in early[2:]))
+            o.greet = h2.settings({h2.MAX_CONCURRENT_STREAMS: 2})
+            conn.send(o.greet, h2.settings(flags=h2.ACK),
+                      *(h2.rst_stream(r.stream, 7) for r in early[2:]))
             for kept in early[:2]:
                 held(conn, kept)
 
     held, early = Held(), []
     # the first one says nothing before all are there
-    o = h2_origin(script, greet=b"")
+    o = h2_origin(script, greet=None, gives_back=False)
     gh = h2_front([o])
     with h2.Conn(("127.0.0.1", gh.port)) as c:
         o.on_head = lambda conn, request: setattr(
             conn, "settled", getattr(conn, "settled", False))
         streams = [c.ask("POST", body=b"%d" % i) for i in range(6)]
-        o.greet = h2.settings({h2.MAX_CONCURRENT_STREAMS: 2})
         until(lambda: len(held.waiting) == 6, what="all of them")
         assert sorted(r.body for _, r in held.waiting) == \
             [b"%d" % i for i in range(6)]
